@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from gnomon.artifact import load as load
     from gnomon.artifact import pack as pack
     from gnomon.artifact import step_outputs as step_outputs
+    from gnomon.artifact.checks.allowances import PackWarning as PackWarning
+    from gnomon.artifact.checks.unused_columns import UnusedColumnWarning as UnusedColumnWarning
     from gnomon.contract import Checked as Checked
     from gnomon.contract import Contract as Contract
     from gnomon.contract import infer_contract as infer_contract
@@ -42,9 +44,11 @@ if TYPE_CHECKING:
     from gnomon.errors import GnomonError as GnomonError
     from gnomon.leakage import LabelledTable as LabelledTable
     from gnomon.leakage import LeakageReport as LeakageReport
+    from gnomon.leakage import LeakageWarning as LeakageWarning
     from gnomon.leakage import check_split as check_split
     from gnomon.leakage import check_training as check_training
     from gnomon.log import InferenceLog as InferenceLog
+    from gnomon.pipeline import SeedWarning as SeedWarning
     from gnomon.pipeline import outputs as outputs
     from gnomon.policy import Policy as Policy
     from gnomon.report import Report as Report
@@ -77,8 +81,10 @@ __all__ = [
     "InferenceLog",
     "LabelledTable",
     "LeakageReport",
+    "LeakageWarning",
     "Live",
     "LoadedArtifact",
+    "PackWarning",
     "Policy",
     "Prediction",
     "Predictions",
@@ -87,11 +93,13 @@ __all__ = [
     "Row",
     "SavedReport",
     "SavedReports",
+    "SeedWarning",
     "Settings",
     "ShadowStatus",
     "SkewCheck",
     "Status",
     "StreamRow",
+    "UnusedColumnWarning",
     "__version__",
     "answering",
     "check_contract",
@@ -132,8 +140,10 @@ _HOMES = {
     "InferenceLog": "log",
     "LabelledTable": "leakage",
     "LeakageReport": "leakage",
+    "LeakageWarning": "leakage",
     "Live": "service.status.slice_status",
     "LoadedArtifact": "artifact",
+    "PackWarning": "artifact.checks.allowances",
     "Policy": "policy",
     "Prediction": "service.client.calls",
     "Predictions": "service.client.calls",
@@ -142,11 +152,13 @@ _HOMES = {
     "Row": "service.client.calls",
     "SavedReport": "report.saved",
     "SavedReports": "report.saved",
+    "SeedWarning": "pipeline",
     "Settings": "settings",
     "ShadowStatus": "service.status.slice_status",
     "SkewCheck": "api.skew_checks",
     "Status": "service.status.slice_status",
     "StreamRow": "service.client.stream_calls",
+    "UnusedColumnWarning": "artifact.checks.unused_columns",
     "answering": "api.queries",
     "check_contract": "api.queries",
     "check_gates": "api.queries",

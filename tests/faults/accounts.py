@@ -6,6 +6,7 @@ from collections import Counter
 
 from gnomon.log import InferenceLog
 from gnomon.service.status.slice_status import RowAccounts
+from gnomon.shadow.accounts.accounts import LogAccounts
 from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server
 from tests.load import Load, until
@@ -14,7 +15,13 @@ OUTCOMES = ("answered", "rejected", "failed", "timed_out", "shed")
 
 
 class Accounts:
-    """A server's accounts from now on: the gateway's count, the log's, and what clients saw."""
+    """A server's accounts from now on: the gateway's count, the log's, and what clients saw.
+
+    Attributes:
+        found: those in the log as they were last read; they balance.
+    """
+
+    found: LogAccounts
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -49,13 +56,13 @@ class Accounts:
 
     def _books(self) -> RowAccounts:
         with self._server.client() as control:
-            until(lambda: control.status().books.in_flight == 0, "every request is settled")
-            return control.status().books
+            until(lambda: control.status().accounts.in_flight == 0, "every request is settled")
+            return control.status().accounts
 
     def _outcomes(self) -> Counter[str]:
-        accounts = balance(self._log)
-        assert accounts.balanced, accounts.explain()
-        return Counter(accounts.live.outcomes)
+        self.found = balance(self._log)
+        assert self.found.balanced, self.found.explain()
+        return Counter(self.found.live.outcomes)
 
     def _missing(self, seen: Load) -> int:
         """How many of the clients' answers are not in the log; the others are as logged there."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from gnomon.artifact import inspect
+from gnomon.artifact import Artifact, inspect
 from gnomon.errors import TableError
 from gnomon.log import InferenceLog
 from gnomon.notebook import NotebookTable, Tabular
@@ -51,9 +51,9 @@ class SkewCheck(Tabular):
 
 
 def replay(
-    which: str,
+    which: str | Artifact,
     *,
-    through: str | None = None,
+    through: str | Artifact | None = None,
     role: Role | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
@@ -68,8 +68,9 @@ def replay(
     """Run logged requests again, save the report, and record the result for the skew gate.
 
     Args:
-        which: the artifact whose answers are used: a tag, or a model's name for its live artifact.
-        through: the tag of another artifact to run them through; this does not count for the gate.
+        which: the artifact whose answers are used: itself or its tag, or a model's name for its
+            live artifact.
+        through: another artifact, or its tag, to run them through; it does not count for the gate.
         role: its answers as ``live`` or as ``shadow``. When not given: live if it ever was.
         start: rows that arrived from this time on; UTC when it has no zone.
         end: rows that arrived before this time.
@@ -111,7 +112,7 @@ def replay(
 
 
 def compare_offline(
-    which: str,
+    which: str | Artifact,
     table: Path | str,
     *,
     on: str | Sequence[str] = (),
@@ -130,7 +131,8 @@ def compare_offline(
     """Compare the log with offline predictions, save the report, and record it for the skew gate.
 
     Args:
-        which: the artifact whose answers are used: a tag, or a model's name for its live artifact.
+        which: the artifact whose answers are used: itself or its tag, or a model's name for its
+            live artifact.
         table: a CSV or Parquet file; see
             :func:`gnomon.skew.table_comparison.compare_offline` for this, ``on``, ``label``,
             ``known_at``, ``python`` and ``versions``.
@@ -163,7 +165,7 @@ def compare_offline(
 
 
 def diagnose(
-    which: str,
+    which: str | Artifact,
     table: Path | str | None = None,
     *,
     on: str | Sequence[str] = (),
@@ -184,7 +186,8 @@ def diagnose(
     agree.
 
     Args:
-        which: the artifact whose answers are used: a tag, or a model's name for its live artifact.
+        which: the artifact whose answers are used: itself or its tag, or a model's name for its
+            live artifact.
         table: the offline side, a CSV or Parquet file; without it, the artifact is run again.
         on: the columns to join the table on; the contract's entity key when not given.
         role: its answers as ``live`` or as ``shadow``. When not given: live if it ever was.

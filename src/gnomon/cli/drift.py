@@ -17,11 +17,14 @@ def command(
     which: Which,
     by: Annotated[
         str | None,
-        typer.Option("--by", metavar="FEATURE", help="Split the rows by this feature too."),
+        typer.Option(
+            "--split-by", "--by", metavar="FEATURE", help="Split the rows by this feature too."
+        ),
     ] = None,
     steps: Annotated[
         int,
         typer.Option(
+            "--step-rows",
             "--steps",
             metavar="ROWS",
             min=0,

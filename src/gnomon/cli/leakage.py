@@ -38,6 +38,7 @@ def command(
     key: Annotated[
         list[str] | None,
         typer.Option(
+            "--entity-key",
             "--key",
             metavar="COLUMN",
             help="The entity key; repeat it for several columns. Default: the artifact's "

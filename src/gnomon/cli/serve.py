@@ -50,7 +50,8 @@ def command(
     raise_descriptor_limit()
     _check(folder, host, port)
     url = f"http://{_callable(host)}:{port}"
-    out.print(f"Starting [bold]{folder.resolve().name}[/]; storage root {settings.root}")
+    name = os.path.basename(os.path.realpath(folder))
+    out.print(f"Starting [bold]{name}[/]; storage root {settings.root}")
     process = _start(folder, host, port, url)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: process.terminate())
@@ -102,7 +103,7 @@ def _check(folder: Path, host: str, port: int) -> None:
     if not (folder / "bentofile.yaml").is_file() and not (folder / "bento.yaml").is_file():
         raise SettingsError(
             "no deployment here: expected a bentofile.yaml",
-            where=str(folder.resolve()),
+            where=os.path.realpath(folder),
             hint="run it in the deployment's folder, or make one: gnomon init FOLDER",
         )
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:

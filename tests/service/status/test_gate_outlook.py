@@ -37,7 +37,7 @@ def report(storage: Storage, name: str, answered: int, **counts: int) -> None:
     shadow = ShadowBeat(artifact="toy:b", epoch=STATE.shadows["toy:b"].since, **counts)  # type: ignore[arg-type]
     beat = Heartbeat(
         model="toy", slice=name, host="h", pid=1, started=NOW, shadows=(shadow,),
-        books={"answered": answered},
+        accounts={"answered": answered},
     )  # fmt: skip
     slices.write(storage, structs.replace(beat, updated=datetime.now(UTC)))
 

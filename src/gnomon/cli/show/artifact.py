@@ -13,7 +13,7 @@ from gnomon.contract import Contract, Feature
 from gnomon.contract.json_values import kind_text
 from gnomon.leakage import LeakageReport
 from gnomon.printable import printable
-from gnomon.service.schemas import seen_in_training
+from gnomon.service.openapi.schemas import seen_in_training
 
 __all__ = ["show_artifact", "type_words"]
 

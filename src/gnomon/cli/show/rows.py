@@ -22,6 +22,10 @@ __all__ = ["print_csv", "show_rows"]
 
 MOST_ROWS = 50
 
+LONGEST_SHOWN = 1_000
+"""Characters of a value that are shown: the body of a request of many rows would fill hundreds of
+lines, and the fields after it would not be found."""
+
 
 def show_rows(table: pa.Table) -> None:
     """Print the first rows, and how many more there are.
@@ -85,7 +89,13 @@ def _one_below_another(names: list[str], rows: list[list[Text]]) -> Iterator[Tex
 def _cell_text(value: object) -> Text:
     if value is None:
         return Text("null", style="dim")
-    return Text(f"{value:.6g}" if isinstance(value, float) else printable(_text(value)))
+    text = f"{value:.6g}" if isinstance(value, float) else printable(_text(value))
+    if len(text) <= LONGEST_SHOWN:
+        return Text(text)
+    more = (
+        f"… and {len(text) - LONGEST_SHOWN:,} characters more; --csv, --json and --parquet give all"
+    )
+    return Text.assemble(text[:LONGEST_SHOWN], (more, "dim"))
 
 
 def _text(value: object) -> str:

@@ -31,11 +31,13 @@ def show_status(overview: Overview) -> str:
 def _lines(overview: Overview) -> Iterator[str]:
     status = total(overview.slices)
     yield _head(overview.place, status, overview.slices)
-    yield _accounts(status.books)
-    yield from _figures(_largest_counts("not answered", status.books.reasons))
-    yield from _figures(_largest_counts("values that training did not see", status.books.outside))
+    yield _accounts(status.accounts)
+    yield from _figures(_largest_counts("not answered", status.accounts.reasons))
     yield from _figures(
-        _largest_counts("fields that the contract does not know", status.books.unknown)
+        _largest_counts("values that training did not see", status.accounts.outside)
+    )
+    yield from _figures(
+        _largest_counts("fields that the contract does not know", status.accounts.unknown)
     )
     if status.live is None:
         yield "no artifact is live yet"
@@ -75,7 +77,7 @@ def _slice(status: Status) -> str:
         for shadow in status.shadows
         if shadow.lagging
     )
-    rows = f"{status.books.received:,} rows received"
+    rows = f"{status.accounts.received:,} rows received"
     return f"{escape(status.slice or '?')}  {state}{up}, epoch {status.epoch}, {rows}{behind}"
 
 

@@ -13,8 +13,8 @@ from gnomon.service.slice.orphans import Orphans
 from gnomon.service.slice.rollout_follower import RolloutFollower
 from gnomon.service.slice.status_view import StatusView
 from gnomon.service.slice.takeover import Takeover
-from gnomon.service.slice_tasks import Tasks, in_thread
 from gnomon.service.status.gate_outlook import REFRESH_SECONDS, GateOutlook
+from gnomon.service.tasks import Tasks, in_thread
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.storage import Storage

@@ -65,7 +65,7 @@ class StatusView:
             live=self._live(),
             previous=state.previous,
             shadows=self._shadows.statuses(),
-            books=RowAccounts(**self._metrics.books()),
+            accounts=RowAccounts(**self._metrics.accounts()),
             error=self.trouble(),
         )
 
@@ -87,7 +87,7 @@ class StatusView:
             previous=history.state.previous,
             latency_ms=took,
             shadows=self._shadows.beats(),
-            books=self._metrics.books(),
+            accounts=self._metrics.accounts(),
             error=self.trouble(),
         )
 

@@ -109,7 +109,7 @@ def _status(beat: Heartbeat, history: History) -> Status:
         shadows=tuple(
             shadow_status(s, beat.shadow(tag)) for tag, s in history.state.shadows.items()
         ),
-        books=msgspec.convert(beat.books, RowAccounts),
+        accounts=msgspec.convert(beat.accounts, RowAccounts),
         error=beat.error,
     )
 
@@ -126,7 +126,9 @@ def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status
         live=_live(state.live, history),
         previous=state.previous,
         shadows=tuple(
-            ShadowStatus(artifact=tag, fraction=shadow.fraction, since=shadow.at, state="at rest")
+            ShadowStatus(
+                artifact=tag, fraction=shadow.fraction, since=shadow.at, state="not running"
+            )
             for tag, shadow in state.shadows.items()
         ),
         error="no server is running",

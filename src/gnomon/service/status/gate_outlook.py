@@ -88,7 +88,7 @@ class GateOutlook:
     ) -> Iterator[OpenGate]:
         said = [*_said(shadow, beats)]
         counts = added([_counts(one) for one in said]) if said else ShadowCounts()
-        answered = sum(int(beat.books.get("answered", 0)) for beat in beats)
+        answered = sum(int(beat.accounts.get("answered", 0)) for beat in beats)
         evidence = Evidence(
             ShadowRows(**structs.asdict(counts)),
             noise=ShadowRows(),
