@@ -64,7 +64,7 @@ def compare_offline(
         end: rows that arrived before this time.
         sample_rows: diverging rows, and as many agreeing ones, to follow step by step.
         settings: settings of the worker.
-        label: the table's column of the true outcome, to detect leakage.
+        label: the table's column of the label (ground truth), to detect leakage.
         known_at: the table's column of the time at which a row's values were known.
         python: the interpreter of another environment, to run the sample in too.
         versions: also try the other versions of the artifact in the store.
