@@ -16,7 +16,7 @@ from gnomon.rollout.gates import evaluate, judge
 from gnomon.rollout.history import Event, RolloutState, Shadow, fold
 from gnomon.rollout.outlook import Traffic
 from gnomon.settings import Settings
-from gnomon.shadow.slices import Heartbeat, ShadowBeat
+from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
 from gnomon.skew.last_replay import Skew
 from tests.shadow.evidence import LIVE, SHADOW, log_live, log_shadow
 

@@ -26,7 +26,7 @@ from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates import evaluate
 from gnomon.rollout.history import Event, History, RolloutState, open_history
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.skew import last_replay
 from gnomon.storage import Storage
 
@@ -233,14 +233,14 @@ def _gates(
     with contextlib.suppress(ArtifactError, UnknownArtifact):  # The log is enough to judge it.
         policy.check_names(tag, inspect(tag).contract.output_schema)
     storage = Storage(settings)
-    heartbeats = slices.find(storage, model)
+    reported = heartbeats.find(storage, model)
     return evaluate(
         InferenceLog(settings, model),
         state,
         policy,
         tag,
-        slices=heartbeats.beats,
-        unreadable=heartbeats.unreadable,
+        slices=reported.beats,
+        unreadable=reported.unreadable,
         skew=_skew(storage, tag),
     )
 

@@ -19,7 +19,7 @@ from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.outlook import Awaited, action, live_traffic, more_rows
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
-from gnomon.shadow.slices import Heartbeat
+from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.skew.last_replay import Skew
 
 __all__ = ["evaluate", "judge"]
