@@ -20,6 +20,7 @@ import msgspec
 
 from gnomon import files, formats
 from gnomon.errors import LogError, NewerLog
+from gnomon.log.segment_header import FOUND
 from gnomon.storage import Storage
 
 __all__ = [
@@ -81,7 +82,7 @@ class SealedStream(msgspec.Struct, frozen=True, kw_only=True):
             self,
             identity=identity,
             sequence=known.pop(identity, -1),
-            begun=self.begun + (identity not in self.earlier),
+            begun=self.begun + (identity not in self.earlier and FOUND not in identity),
             earlier=known,
         )
 
