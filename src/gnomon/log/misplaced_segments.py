@@ -171,7 +171,7 @@ def _home(path: Path) -> Home | None:
 
 
 def _seal(counted: Counted, table: LogTable, account: SealedAccount) -> bool:
-    """Add a segment that has no place any more to the table; return false if that was done before."""
+    """Add a segment that has no place any more to the table; return false if it was there."""
     reader = counted.reader
     metadata = reader.schema.metadata
     place = home(metadata).found(metadata.get(MARK_KEY, b"").decode())
