@@ -10,8 +10,8 @@ import pytest
 from msgspec import structs
 
 from gnomon.errors import SettingsError
-from gnomon.log.retention import removal_time
-from gnomon.log.table import LogTable
+from gnomon.log.table.log_table import LogTable
+from gnomon.log.table.retention import removal_time
 from gnomon.settings import Settings
 
 

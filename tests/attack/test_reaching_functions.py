@@ -13,7 +13,7 @@ import pytest
 import scipy.stats
 
 from gnomon.artifact import inspect
-from gnomon.artifact.skops_file import names, nodes
+from gnomon.artifact.serialization.skops_file import names, nodes
 from gnomon.errors import ArtifactCorrupt, UntrustedTypes
 from tests.attack.forging import Node, call, claims, mapping, named, plant, reseal, sequence, text
 from tests.attack.watching import Watcher

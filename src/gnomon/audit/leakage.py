@@ -101,14 +101,14 @@ def check_leakage(
     if "holdout" in tables:
         report = report.and_then(check_split(tables["train"], tables["holdout"]))
     else:
-        report = report.and_then(_skipped(dict.fromkeys(_SPLIT, "there is no holdout")))
+        report = report.and_then(_skipped_report(dict.fromkeys(_SPLIT, "there is no holdout")))
     if online is None:
-        why = dict.fromkeys(("score gap", "domain"), "no artifact was given")
-        return report.and_then(_skipped(why))
-    return report.and_then(_against(online, tables, meaning, settings, progress))
+        reasons = dict.fromkeys(("score gap", "domain"), "no artifact was given")
+        return report.and_then(_skipped_report(reasons))
+    return report.and_then(_checks_with_artifact(online, tables, meaning, settings, progress))
 
 
-def _against(
+def _checks_with_artifact(
     online: Online,
     tables: dict[Stage, LabelledTable],
     meaning: Meaning,
@@ -118,20 +118,20 @@ def _against(
     """Run the checks that need the artifact or its log."""
     served = _served(online, meaning, settings, progress)
     if isinstance(served, str):
-        report = _skipped({"domain": served})
+        report = _skipped_report({"domain": served})
     else:
-        found = check_domain(tables["train"], served.frame)
-        report = LeakageReport.of(served.rows, {"domain": found}, {})
+        findings = check_domain(tables["train"], served.frame)
+        report = LeakageReport.of(served.rows, {"domain": findings}, {})
     if meaning.label is None:
-        return report.and_then(_skipped({"score gap": "there are no labels"}))
+        return report.and_then(_skipped_report({"score gap": "there are no labels"}))
     if online.artifact.contract.learned is None:
-        why = "scores are compared only for classifiers and regressors with one target"
-        return report.and_then(_skipped({"score gap": why}))
-    scored = _scored(online.artifact, tables, settings)
+        reason = "scores are compared only for classifiers and regressors with one target"
+        return report.and_then(_skipped_report({"score gap": reason}))
+    scored = _score_stages(online.artifact, tables, settings)
     if isinstance(served, Served) and served.live is not None:
         scored.append(served.live)
     if len(scored) < 2:
-        return report.and_then(_skipped({"score gap": "there are only training rows"}))
+        return report.and_then(_skipped_report({"score gap": "there are only training rows"}))
     is_forecast = "holdout" in tables and is_later(tables["train"], tables["holdout"])
     return report.and_then(check_scores(scored, is_forecast=is_forecast))
 
@@ -169,23 +169,27 @@ def _served(
     return served if served.rows else "none of its answers was logged"
 
 
-def _scored(
+def _score_stages(
     artifact: Artifact, tables: dict[Stage, LabelledTable], settings: Settings
 ) -> list[ScoredStage]:
     """Score the rows of each file with the artifact's code, in a worker."""
     with WorkerClient(artifact, settings) as client:
         rerun = Rerun(client, artifact, settings)
-        return [_predicted(stage, table, rerun, artifact) for stage, table in tables.items()]
+        return [_score_stage(stage, table, rerun, artifact) for stage, table in tables.items()]
 
 
-def _predicted(stage: Stage, table: LabelledTable, rerun: Rerun, artifact: Artifact) -> ScoredStage:
-    some = table.labelled().sample(SCORED_ROWS)
-    assert some.labels is not None
-    batch = rerun.score(from_frame(some.frame, artifact.contract))
-    good = np.flatnonzero(batch.column(ERROR).is_null())
-    given = class_scores(batch.take(pa.array(good)), artifact.contract)
-    return ScoredStage(stage, some.labels.to_numpy()[good], given, artifact.contract.classes)
+def _score_stage(
+    stage: Stage, table: LabelledTable, rerun: Rerun, artifact: Artifact
+) -> ScoredStage:
+    sample = table.labelled().sample(SCORED_ROWS)
+    assert sample.labels is not None
+    batch = rerun.score(from_frame(sample.frame, artifact.contract))
+    scorable = np.flatnonzero(batch.column(ERROR).is_null())
+    answers = class_scores(batch.take(pa.array(scorable)), artifact.contract)
+    return ScoredStage(
+        stage, sample.labels.to_numpy()[scorable], answers, artifact.contract.classes
+    )
 
 
-def _skipped(why: dict[str, str]) -> LeakageReport:
-    return LeakageReport.of(0, {}, why)
+def _skipped_report(reasons: dict[str, str]) -> LeakageReport:
+    return LeakageReport.of(0, {}, reasons)

@@ -74,9 +74,9 @@ class Outcomes:
         self._index = _index([_cast(table.column(f.name), f, path) for f in fields])
         self.labels = table.column(label).to_pandas().to_numpy()
         if self._index.has_duplicates:
-            again = self._index[self._index.duplicated()][0]
+            duplicate = self._index[self._index.duplicated()][0]
             raise TableError(
-                f"the outcomes have the key {again} more than once",
+                f"the outcomes have the key {duplicate} more than once",
                 where=str(path),
                 hint="give each key one outcome, or join on more columns",
             )
@@ -95,22 +95,22 @@ def draw(
     """Read a range of the log once and keep a uniform random sample of its rows."""
     contract = source.artifact.contract
     random = np.random.default_rng(_SEED)
-    asked, answered = _sample(), _sample()
+    features, answered = _sample(), _sample()
     for chunk in source.chunks():
-        asked.offer(random.random(chunk.num_rows), chunk.inputs)
+        features.offer(random.random(chunk.num_rows), chunk.inputs)
         if outcomes is not None:
             places = outcomes.find(chunk)
             known = pa.array(np.flatnonzero(places >= 0))
-            given = chunk.outputs.append_column(_PLACE, pa.array(places)).take(known)
-            answered.offer(random.random(given.num_rows), given)
+            answers = chunk.outputs.append_column(_PLACE, pa.array(places)).take(known)
+            answered.offer(random.random(answers.num_rows), answers)
         if progress:
             progress(chunk.num_rows)
-    inputs = asked.kept()
+    inputs = features.kept()
     if inputs is not None:
         inputs = inputs.rename_columns(contract.input_schema.names)
     frame = as_trained(_batch(inputs, contract.input_schema), contract)
-    live = None if outcomes is None else _scored(answered.kept(), outcomes, contract)
-    return Served(asked.seen, frame, live)
+    live = None if outcomes is None else _live_stage(answered.kept(), outcomes, contract)
+    return Served(features.seen, frame, live)
 
 
 _PLACE = "place of the outcome"
@@ -120,13 +120,13 @@ def _sample() -> BottomK[pa.Table]:
     return BottomK(MOST_ROWS, lambda table, rows: table.take(pa.array(rows)), pa.concat_tables)
 
 
-def _scored(table: pa.Table | None, outcomes: Outcomes, contract: Contract) -> ScoredStage:
+def _live_stage(table: pa.Table | None, outcomes: Outcomes, contract: Contract) -> ScoredStage:
     if table is None:
         width = max(len(contract.classes), 1)
         return ScoredStage("live", np.array([]), np.empty((0, width)), contract.classes)
     labels = outcomes.labels[table.column(_PLACE).to_numpy()]
-    given = class_scores(_batch(table.drop_columns([_PLACE]), contract.output_schema), contract)
-    return ScoredStage("live", labels, given, contract.classes)
+    answers = class_scores(_batch(table.drop_columns([_PLACE]), contract.output_schema), contract)
+    return ScoredStage("live", labels, answers, contract.classes)
 
 
 def _batch(table: pa.Table | None, schema: pa.Schema) -> pa.RecordBatch:

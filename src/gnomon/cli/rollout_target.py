@@ -10,7 +10,7 @@ from gnomon.errors import SettingsError
 from gnomon.rollout.defaults import find_model
 from gnomon.rollout.history import Event
 from gnomon.service.auth import find_control_token
-from gnomon.service.status import Status
+from gnomon.service.status.slice_status import Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.storage import Storage
@@ -88,8 +88,8 @@ def settings_here() -> Settings:
         SettingsError: no root is set or exists, and this folder is not a deployment.
     """
     settings = Settings.read()
-    begun = _ROOT in os.environ or Path(settings.root).exists()
-    if not begun and not any(Path(name).is_file() for name in _DEPLOYMENT):
+    root_exists = _ROOT in os.environ or Path(settings.root).exists()
+    if not root_exists and not any(Path(name).is_file() for name in _DEPLOYMENT):
         raise SettingsError(
             "neither a deployment nor a storage root is here",
             where=str(Path.cwd()),

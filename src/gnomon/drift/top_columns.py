@@ -17,10 +17,10 @@ _MOST_COLUMNS = 10
 
 def brief(report: DriftReport) -> Section:
     """Return a section with the most important columns: drifted, inconclusive, then outputs."""
-    unsure = [c for c in report.columns if c.judged and c.verdict == "unknown"]
+    inconclusive = [c for c in report.columns if c.judged and c.verdict == "unknown"]
     outputs = [c for c in report.columns if c.kind == "output" and c.verdict == "ok"]
-    shown = [*ranked(report.columns), *unsure, *outputs][:_MOST_COLUMNS]
-    rest = len(report.columns) - len(shown)
+    columns = [*ranked(report.columns), *inconclusive, *outputs][:_MOST_COLUMNS]
+    rest = len(report.columns) - len(columns)
     by = f"by {numbers.duration(report.seconds)}; half height is the limit"
     table = Table(
         columns=(
@@ -31,7 +31,7 @@ def brief(report: DriftReport) -> Section:
             TableColumn(title="outside or new", kind="number"),
             TableColumn(title=by, kind="bars"),
         ),
-        rows=tuple(map(_column, shown)),
+        rows=tuple(map(_column, columns)),
         rest=f"and {numbers.plural(rest, 'more column')}" if rest else "",
     )
     return Section(title="Against training", blocks=(table,), where="terminal")
@@ -44,13 +44,13 @@ def _column(column: DriftColumn) -> TableRow:
             TableCell(text=column.name, note=column.kind),
             TableCell(text=amount(column.worst, column.effects[column.worst])),
             TableCell(text=numbers.percent(column.nulls[1])),
-            TableCell(text=_beyond(column)),
+            TableCell(text=_outside_or_new(column)),
             TableCell(sparks=tuple(_over_time(column))),
         ),
     )
 
 
-def _beyond(column: DriftColumn) -> str:
+def _outside_or_new(column: DriftColumn) -> str:
     if column.tails is not None:
         return numbers.percent(sum(column.tails))
     return numbers.percent(column.effects["new"].value) if "new" in column.effects else ""

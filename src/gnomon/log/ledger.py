@@ -20,11 +20,11 @@ import msgspec
 
 from gnomon import files, formats
 from gnomon.errors import LogError, NewerLog
-from gnomon.log.segment_header import FOUND
 from gnomon.storage import Storage
 
 __all__ = [
     "FORMAT",
+    "FOUND",
     "Ledger",
     "Removal",
     "SealedStream",
@@ -46,6 +46,8 @@ _FORMAT = formats.Format(
     newer=NewerLog,
 )
 _COPY = "sealed-"
+FOUND = "."
+"""Between the identity of a folder and the mark of a segment of it that was found elsewhere."""
 
 _logger = logging.getLogger("gnomon.seal")
 

@@ -68,7 +68,7 @@ def own_name(name: str) -> str:
 
 
 def _free(name: str, taken: Collection[str], own: Collection[str]) -> str:
-    found = name
-    while found in taken or (found != name and found in own):
-        found = _INPUT + found
-    return found
+    free = name
+    while free in taken or (free != name and free in own):
+        free = _INPUT + free
+    return free

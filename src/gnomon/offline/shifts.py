@@ -88,6 +88,6 @@ def changing(history: History, about: pa.Table) -> Iterator[Shifted]:
     joined = history(about, NOW)
     yield joined
     for shift in SHIFTS:
-        found = history(about, shift)
-        if (found.there & (found.rows != joined.rows)).any():
-            yield found
+        shifted = history(about, shift)
+        if (shifted.there & (shifted.rows != joined.rows)).any():
+            yield shifted

@@ -106,7 +106,7 @@ def _inside(step: Any, given: Any, names: Names, path: str) -> Iterator[Step]:
     elif isinstance(step, ColumnTransformer):
         for name, member, columns in step.transformers_:
             if hasattr(member, "transform"):
-                part = take_columns(given, columns)
+                part = take_columns(step, name, given, columns)
                 if part.ndim == 1 or part.shape[1]:  # a member without columns was never fitted
                     yield from _inside(member, part, _names(part), f"{path}/{name}")
     elif isinstance(step, FeatureUnion):

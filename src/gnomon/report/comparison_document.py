@@ -248,18 +248,19 @@ def _step_row(column: Column, *, first: bool) -> TableRow:
 
 def _findings(report: Report) -> Iterator[FindingCard]:
     assert report.diagnosis is not None
-    for name, one, about in causes(report.diagnosis):
-        confirmed = one.verdict == "confirmed"
-        if confirmed and one.repaired:
-            of = numbers.rows(one.repaired.of)
-            about += f"; undone, {numbers.count(one.repaired.rows)} of {of} agree"
+    for name, diagnosis, about in causes(report.diagnosis):
+        confirmed = diagnosis.verdict == "confirmed"
+        if confirmed and diagnosis.repaired:
+            of = numbers.rows(diagnosis.repaired.of)
+            about += f"; undone, {numbers.count(diagnosis.repaired.rows)} of {of} agree"
         yield FindingCard(
             severity="good" if confirmed else "unsure",
             title=f"✓ Cause confirmed: {name}" if confirmed else "? Cause unknown",
-            says=one.sentence,
+            says=diagnosis.sentence,
             about=about.removeprefix("; "),
-            evidence=one.evidence,
-            action="" if one is report.diagnosis else one.action,  # The first is in the summary.
+            evidence=diagnosis.evidence,
+            # The summary has the first one's action.
+            action="" if diagnosis is report.diagnosis else diagnosis.action,
         )
 
 
@@ -329,8 +330,8 @@ def _example(report: Report, row: Example) -> Table:
         step, _, bare = cell.column.rpartition("/")
         left, right = numbers.pair(cell.left, cell.right)
         name = TableCell(text=bare, note=step, code=True)
-        both = (TableCell(text=left), TableCell(text=right))
-        cells.append(TableRow(cells=(name, *both), sign=sign(cell.diverged)))
+        values = (TableCell(text=left), TableCell(text=right))
+        cells.append(TableRow(cells=(name, *values), sign=sign(cell.diverged)))
     return Table(
         columns=(
             TableColumn(kind="sign"),

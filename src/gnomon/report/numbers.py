@@ -108,10 +108,10 @@ def pair(left: Value, right: Value) -> tuple[str, str]:
 
 def utc_time(iso: str, seconds: float = 1.0) -> str:
     """Write an ISO 8601 time as ``2013-04-01 09:00``, in the resolution of ``seconds``."""
-    at = datetime.fromisoformat(iso).astimezone(UTC)
+    time = datetime.fromisoformat(iso).astimezone(UTC)
     if seconds >= 86_400:
-        return at.strftime("%Y-%m-%d")
-    return at.strftime("%Y-%m-%d %H:%M" if seconds >= 60 else "%Y-%m-%d %H:%M:%S")
+        return time.strftime("%Y-%m-%d")
+    return time.strftime("%Y-%m-%d %H:%M" if seconds >= 60 else "%Y-%m-%d %H:%M:%S")
 
 
 def timestamp(seconds: float) -> str:

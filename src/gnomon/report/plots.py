@@ -83,7 +83,9 @@ def histogram(shape: Distribution, names: tuple[str, str]) -> Plot:
         f"L{x:.3f} {100 - h:.3f}L{end:.3f} {100 - h:.3f}"
         for x, end, h in zip(places, places[1:], heights[1], strict=False)
     )
-    x = tuple(Tick(100 * (at - low) / span, numbers.number(at)) for at in _steps(low, high, 6))
+    x = tuple(
+        Tick(100 * (mark - low) / span, numbers.number(mark)) for mark in _steps(low, high, 6)
+    )
     return Plot(bars, outline + "L100 100", x, share_ticks(top))
 
 
@@ -173,7 +175,9 @@ def ceiling(share: float) -> float:
 
 def share_ticks(top: float) -> tuple[Tick, ...]:
     """Return the ticks of an axis of shares from 0 to ``top``."""
-    return tuple(Tick(at * 100, numbers.percent(at * top)) for at in (0.0, 0.5, 1.0))
+    return tuple(
+        Tick(fraction * 100, numbers.percent(fraction * top)) for fraction in (0.0, 0.5, 1.0)
+    )
 
 
 def _steps(low: float, high: float, most: int) -> list[float]:

@@ -231,14 +231,14 @@ class History:
             NewerFormat: a newer version of Gnomon recorded an event.
         """
         self._is_whole, known = False, self.state.epoch
-        found, unreadable = self._witnesses()  # To be read before the events.
-        heads = [self._head(), *(witness.head for witness in found)]
+        witnesses, unreadable = self._witnesses()  # To be read before the events.
+        heads = [self._head(), *(witness.head for witness in witnesses)]
         self.known = max([self.known, *heads], key=lambda head: head.epoch)
         names = self._storage.names(integrity.folder_of(self.model))
         self._check_read(self._last())
         self._read_on()
         integrity.check_names(self.model, names, known, self.state.epoch)
-        integrity.check_witnesses(self.model, self._digests, found)
+        integrity.check_witnesses(self.model, self._digests, witnesses)
         if self._storage.is_local:
             self._check_read(range(known))
         if unreadable is not None:
@@ -316,9 +316,9 @@ class History:
             name = integrity.event_name(self.model, number)
             content = self._storage.read(name)
             if content is None or _digest(content) != self._digests[number - self.state.epoch]:
-                is_gone = "is missing" if content is None else "was changed or replaced"
+                damage = "is missing" if content is None else "was changed or replaced"
                 raise integrity.damaged(
-                    f"{name.rpartition('/')[2]} {is_gone} since it was read", name, self.model
+                    f"{name.rpartition('/')[2]} {damage} since it was read", name, self.model
                 )
 
     def _add(self, event: Event, content: bytes, after: RolloutState) -> None:

@@ -105,32 +105,34 @@ def check_names(model: str, names: Sequence[str], known: int, read: int) -> None
         raise damaged(f"{_short(model, gap)} is missing{after}", event_name(model, gap), model)
 
 
-def check_link(model: str, number: int, said: str | None, before: str | None, hashed: bool) -> None:
+def check_link(
+    model: str, number: int, named: str | None, actual: str | None, hashed: bool
+) -> None:
     """Refuse an event that was not recorded after the previous event.
 
     Args:
         model: the model.
         number: the number of the event.
-        said: the hash of the previous event that this event contains.
-        before: the hash of the previous event; None for the first event.
+        named: the hash of the previous event that this event contains.
+        actual: the hash of the previous event; None for the first event.
         hashed: whether this event or the previous one has a format with hashes.
 
     Raises:
         HistoryDamaged: one of the two was changed, replaced or swapped.
     """
-    if said == before or (said is None and not hashed):
+    if named == actual or (named is None and not hashed):
         return
     name, earlier = _short(model, number), _short(model, max(number - 1, 0))
-    if before is None:
-        why = f"{name} is the first event, but says that it was recorded after another"
-    elif said is None:
-        why = f"{name} lacks the hash of {earlier}, which every event has since format 2"
+    if actual is None:
+        reason = f"{name} is the first event, but says that it was recorded after another"
+    elif named is None:
+        reason = f"{name} lacks the hash of {earlier}, which every event has since format 2"
     else:
-        why = (
-            f"{name} was not recorded after {earlier}: it names sha256 {said[:12]}, and that file "
-            f"has {before[:12]}. One of the two was changed, replaced or swapped"
+        reason = (
+            f"{name} was not recorded after {earlier}: it names sha256 {named[:12]}, and that file "
+            f"has {actual[:12]}. One of the two was changed, replaced or swapped"
         )
-    raise damaged(why, event_name(model, number), model)
+    raise damaged(reason, event_name(model, number), model)
 
 
 def witnesses(storage: Storage, model: str, spool: Path | None = None) -> list[Witness]:
@@ -148,7 +150,11 @@ def witnesses(storage: Storage, model: str, spool: Path | None = None) -> list[W
             format.
         StorageError: a file cannot be read.
     """
-    return [*_recorded(storage, model), *_in_spool(spool), *_reported(storage, model)]
+    return [
+        *_witness_at_root(storage, model),
+        *_witness_in_spool(spool),
+        *_witnesses_of_slices(storage, model),
+    ]
 
 
 def check_witnesses(model: str, digests: Sequence[str], found: Sequence[Witness]) -> None:
@@ -165,26 +171,26 @@ def check_witnesses(model: str, digests: Sequence[str], found: Sequence[Witness]
     for witness in found:
         epoch, sha256 = witness.head.epoch, witness.head.sha256
         if epoch > len(digests):
-            raise _cut_off(model, len(digests), witness)
+            raise _cut_off_error(model, len(digests), witness)
         if epoch and sha256 is not None and digests[epoch - 1] != sha256:
-            raise _replaced(model, digests[epoch - 1], witness)
+            raise _replaced_error(model, digests[epoch - 1], witness)
 
 
-def _cut_off(model: str, read: int, witness: Witness) -> HistoryDamaged:
-    said = witness.head.epoch
+def _cut_off_error(model: str, read: int, witness: Witness) -> HistoryDamaged:
+    recorded = witness.head.epoch
     error = damaged(
         f"the history ends after {read} decision{'' if read == 1 else 's'}, but {witness.where} "
-        f"says that there {'was 1' if said == 1 else f'were {said}'}; "
-        f"missing: {_listed(model, range(read, said))}",
+        f"says that there {'was 1' if recorded == 1 else f'were {recorded}'}; "
+        f"missing: {_listed(model, range(read, recorded))}",
         event_name(model, read),
         model,
     )
     if read == 0:  # If all is missing, the disk is probably not mounted.
         error.hint = f"check that GNOMON_ROOT is right and its disk is mounted, or {error.hint}"
-    return _shared(error, witness)
+    return _with_hint_on_spool(error, witness)
 
 
-def _replaced(model: str, digest: str, witness: Witness) -> HistoryDamaged:
+def _replaced_error(model: str, digest: str, witness: Witness) -> HistoryDamaged:
     number = witness.head.epoch - 1
     error = damaged(
         f"{_short(model, number)} was changed or replaced: its sha256 is {digest[:12]}, and "
@@ -192,10 +198,10 @@ def _replaced(model: str, digest: str, witness: Witness) -> HistoryDamaged:
         event_name(model, number),
         model,
     )
-    return _shared(error, witness)
+    return _with_hint_on_spool(error, witness)
 
 
-def _shared(error: HistoryDamaged, witness: Witness) -> HistoryDamaged:
+def _with_hint_on_spool(error: HistoryDamaged, witness: Witness) -> HistoryDamaged:
     """Return the error with, if the record is from the spool, a hint on a shared spool."""
     if witness.where.endswith(f"/{_IN_SPOOL}"):
         error.hint = f"give each storage root a separate GNOMON_SPOOL, or {error.hint}"
@@ -217,14 +223,14 @@ def record(storage: Storage, model: str, head: HistoryEnd, spool: Path | None = 
         files.replace(spool / _IN_SPOOL, content)
 
 
-def _recorded(storage: Storage, model: str) -> Iterator[Witness]:
+def _witness_at_root(storage: Storage, model: str) -> Iterator[Witness]:
     name = _head_name(model)
     content = storage.read(name)
     if content is not None:
         yield Witness(name, decode(content, HistoryEnd, _KIND, name))
 
 
-def _in_spool(spool: Path | None) -> Iterator[Witness]:
+def _witness_in_spool(spool: Path | None) -> Iterator[Witness]:
     if spool is None:
         return
     path = spool / _IN_SPOOL
@@ -236,13 +242,13 @@ def _in_spool(spool: Path | None) -> Iterator[Witness]:
         yield Witness(str(path), head)
 
 
-def _reported(storage: Storage, model: str) -> Iterator[Witness]:
+def _witnesses_of_slices(storage: Storage, model: str) -> Iterator[Witness]:
     from gnomon.shadow import slices  # Imported here: it loads pyarrow, which clients do not need.
 
     for beat in slices.read(storage, model):
-        said = beat.recorded or slices.Recorded(epoch=beat.epoch)
+        recorded = beat.recorded or slices.Recorded(epoch=beat.epoch)
         where = f"slices/{model}/{beat.slice}.json"
-        yield Witness(where, HistoryEnd(epoch=said.epoch, sha256=said.sha256))
+        yield Witness(where, HistoryEnd(epoch=recorded.epoch, sha256=recorded.sha256))
 
 
 def _head_name(model: str) -> str:
@@ -270,6 +276,6 @@ def _short(model: str, number: int) -> str:
 
 
 def _listed(model: str, numbers: Sequence[int]) -> str:
-    shown = [_short(model, number) for number in numbers[:_SHOWN]]
-    more = len(numbers) - len(shown)
-    return ", ".join(shown) + (f" and {more:,} more" if more else "")
+    names = [_short(model, number) for number in numbers[:_SHOWN]]
+    more = len(numbers) - len(names)
+    return ", ".join(names) + (f" and {more:,} more" if more else "")

@@ -71,37 +71,37 @@ class Join:
     def pairs(self, rows: Rows) -> Pairs:
         """Return both sides of the logged rows that the table has."""
         keys = pa.table({name: _key(rows, name) for name in self.table.on})
-        told = about(rows, self.contract, keys)
-        places = self.table.find(keys, told.column("moment"))
-        found = np.flatnonzero(places >= 0)
-        if len(found) < len(places):
-            self._without += len(places) - len(found)
-            at = int(np.flatnonzero(places < 0)[0])
-            self._example = self._example or key_text(keys, at)
-        self._met += np.bincount(self.table.codes[places[found]], minlength=len(self._met))
-        chosen = pa.array(found)
-        told, right = told.take(chosen), self.table.data.take(pa.array(places[found]))
-        self._count_later(told, right, keys.take(chosen))
-        return Pairs(told, with_columns(rows.inputs, rows.outputs).take(chosen), right)
+        row_info = about(rows, self.contract, keys)
+        places = self.table.find(keys, row_info.column("moment"))
+        matched = np.flatnonzero(places >= 0)
+        if len(matched) < len(places):
+            self._without += len(places) - len(matched)
+            first = int(np.flatnonzero(places < 0)[0])
+            self._example = self._example or key_text(keys, first)
+        self._met += np.bincount(self.table.codes[places[matched]], minlength=len(self._met))
+        chosen = pa.array(matched)
+        row_info, right = row_info.take(chosen), self.table.data.take(pa.array(places[matched]))
+        self._count_later(row_info, right, keys.take(chosen))
+        return Pairs(row_info, with_columns(rows.inputs, rows.outputs).take(chosen), right)
 
-    def _count_later(self, told: pa.Table, right: pa.Table, keys: pa.Table) -> None:
+    def _count_later(self, row_info: pa.Table, right: pa.Table, keys: pa.Table) -> None:
         """Count rows for which the table has only values known after the prediction."""
         if KNOWN_AT not in right.column_names:
             return
-        later = pc.greater(right.column(KNOWN_AT), told.column("moment")).fill_null(False)
+        later = pc.greater(right.column(KNOWN_AT), row_info.column("moment")).fill_null(False)
         places = np.flatnonzero(later)
         self._later += len(places)
         if len(places):
             self._later_example = self._later_example or key_text(keys, int(places[0]))
 
-    def shifted(self, told: pa.Table, shift: Shift) -> Shifted:
+    def shifted(self, row_info: pa.Table, shift: Shift) -> Shifted:
         """Look up joined rows in the table as of another time.
 
         Args:
-            told: the :attr:`Pairs.about` of the rows.
+            row_info: the :attr:`Pairs.about` of the rows.
         """
-        keys = pa.table({name: told.column(f"key_{name}") for name in self.table.on})
-        places = self.table.find(keys, told.column("moment"), shift)
+        keys = pa.table({name: row_info.column(f"key_{name}") for name in self.table.on})
+        places = self.table.find(keys, row_info.column("moment"), shift)
         return Shifted(shift, places, self.table.data.take(pa.array(places, mask=places < 0)))
 
     def refuse_no_match(self) -> None:
@@ -120,7 +120,7 @@ class Join:
 
     def use(self) -> TableUse:
         """Return which rows and columns of the table were used."""
-        alone = np.flatnonzero(self._met == 0)
+        unmatched = np.flatnonzero(self._met == 0)
         return TableUse(
             path=self.table.path,
             on=self.table.on,
@@ -128,7 +128,7 @@ class Join:
             keys=len(self._met),
             matched=int((self._met > 0).sum()),
             repeated=int((self._met[self._met > 1] - 1).sum()),
-            unmatched=self._key(int(alone[0])) if len(alone) else None,
+            unmatched=self._key(int(unmatched[0])) if len(unmatched) else None,
             used=self.table.used,
             ignored=self.table.ignored,
             known_later=Count(

@@ -10,7 +10,7 @@ import pytest
 
 from gnomon.errors import LogError
 from gnomon.log import STOPPED, InferenceLog, Position, SegmentWriter, stream_folder
-from gnomon.log.repair import repair
+from gnomon.log.repair.repair import repair
 from gnomon.log.sampling import keep
 from gnomon.log.seal import Sealer
 from gnomon.settings import Settings

@@ -12,9 +12,9 @@ from gnomon import formats
 from gnomon.errors import NewerFormat, UnreadableFile
 from gnomon.formats import Format
 from gnomon.log import Position, stream_segments
-from gnomon.log.layout import START
 from gnomon.log.sealed_stream import WholeTail
-from gnomon.log.table import LogTable
+from gnomon.log.segments.layout import START
+from gnomon.log.table.log_table import LogTable
 from gnomon.shadow.feed.progress import Totals
 
 __all__ = ["MOST_TRIES", "Attempt", "Attempts"]
@@ -84,13 +84,13 @@ class Attempts:
             LogError: a record cannot be read.
         """
         attempt = self._last(epoch)
-        own = WholeTail(self._path.parent, Position.parse(attempt.own), table)
+        tail = WholeTail(self._path.parent, Position.parse(attempt.own), table)
         totals = attempt.totals
-        while found := own.poll():
-            for _, records in found:
+        while batches := tail.poll():
+            for _, records in batches:
                 totals = totals.plus(records.filter(pc.equal(records.column("epoch"), epoch)))
-        attempt = msgspec.structs.replace(attempt, own=str(own.position), totals=totals)
-        own.close()
+        attempt = msgspec.structs.replace(attempt, own=str(tail.position), totals=totals)
+        tail.close()
         self.begin(attempt)
         return attempt
 

@@ -72,8 +72,8 @@ def quantiles(differences: npt.NDArray[np.float64]) -> dict[str, float]:
     known = differences[np.isfinite(differences)]
     if not len(known):
         return {}
-    found = np.quantile(known, list(_SHARES.values()), method="inverted_cdf")
-    return dict(zip(_SHARES, found.tolist(), strict=True))
+    values = np.quantile(known, list(_SHARES.values()), method="inverted_cdf")
+    return dict(zip(_SHARES, values.tolist(), strict=True))
 
 
 def tolerance(rule: Comparator) -> str:

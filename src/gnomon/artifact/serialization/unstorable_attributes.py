@@ -1,0 +1,210 @@
+"""Attributes that skops cannot store: which step has one, and what to keep instead."""
+
+from __future__ import annotations
+
+import copyreg
+from collections import defaultdict
+from enum import Enum
+from logging import Logger
+from typing import Any
+
+import numpy as np
+
+from gnomon.compat.skops import is_stored_by_state, stored_and_loaded, values_on_the_way
+from gnomon.errors import GnomonError, PackRefused
+
+__all__ = ["cannot_store", "check_storable", "key_as_text"]
+
+_PICKLE = 'or pack with serializer="pickle" if every place that loads the artifact may run its code'
+_KEEP = {
+    "Series": "as an array or a dictionary, `.to_numpy()` or `.to_dict()`",
+    "DataFrame": 'as an array or a dictionary, `.to_numpy()` or `.to_dict("list")`',
+}
+_TIMES = {
+    "Timestamp": "keep its `.isoformat()`, and make it again where it is used: pd.Timestamp(text)",
+    "Timedelta": "keep its `.total_seconds()`",
+    "Period": "keep its text, `str(period)`, and make it again where it is used: pd.Period(text)",
+    "NaTType": "keep None instead",
+    "NAType": "keep None instead",
+}
+"""Of pandas: what to keep of them instead."""
+
+
+_PLAIN: Any = object
+
+
+class _NotStored(Exception):
+    """A value that would not come back, and what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def check_storable(value: Any) -> None:
+    """See that a value of which skops says nothing comes back as it is.
+
+    It stores a member of an enumeration and a time of pandas as objects that no call makes again;
+    a member that is text or a number too comes back as that.
+    """
+    if (instead := _TIMES.get(type(value).__name__)) and _top(value) == "pandas":
+        raise _NotStored(f"{_a(value)}, which skops cannot make again", instead)
+    if isinstance(value, Enum) and not isinstance(value, str | int | float):
+        raise _NotStored(
+            f"a member of the enumeration {type(value).__name__}",
+            "keep its `.value`, and make the member of it where it is used",
+        )
+    if isinstance(value, Logger):
+        raise _NotStored(f"{_a(value)}", "get it where it is used: logging.getLogger(__name__)")
+    if isinstance(value, dict | list | set | tuple) and getattr(value, "__dict__", None):
+        raise _NotStored(
+            f"{_a(value)} with attributes of its own, `{next(iter(vars(value)))}`, which skops "
+            "loses",
+            "keep them in attributes of the step",
+        )
+    _check_keys(value)
+    if _says_how_it_is_made(value):
+        _check_comes_back(value)
+
+
+def _says_how_it_is_made(value: Any) -> bool:
+    """Return whether an object is made again by a call, with items, or as another kind of array.
+
+    skops stores the attributes of an object, and only some of these calls.
+    """
+    kind: Any = type(value)
+    if isinstance(value, np.ndarray):
+        return kind not in (np.ndarray, np.ma.MaskedArray)
+    plain = kind.__reduce__ is _PLAIN.__reduce__ and kind.__reduce_ex__ is _PLAIN.__reduce_ex__
+    simple = isinstance(value, str | int | float | None)
+    plain = plain and kind not in copyreg.dispatch_table
+    return not (plain or simple or isinstance(value, type)) and is_stored_by_state(value)
+
+
+def _check_comes_back(value: Any) -> None:
+    """See that an object is the same after skops stored and loaded it: a deque would be empty."""
+    try:
+        stored_and_loaded(value)
+    except Exception as error:
+        raise _NotStored(
+            f"{_a(value)}, which skops stores and cannot load ({error})", _instead(value)
+        ) from error
+    if not isinstance(value, np.ndarray) and _is_in_the_call(value):
+        raise _NotStored(f"{_a(value)}, which skops stores without its content", _instead(value))
+
+
+def _is_in_the_call(value: Any) -> bool:
+    """Return whether the content of an object is in the call that makes it, or in items.
+
+    See ``object.__reduce__``: it names a function, its arguments, a state, and items to add. skops
+    stores the state, and the arguments only if the function is the object's class.
+    """
+    kind: Any = type(value)
+    reduced = copyreg.dispatch_table.get(kind, kind.__reduce__)(value)
+    if not isinstance(reduced, tuple):
+        return False
+    made_by, arguments, *rest = reduced
+    state, *items = rest or [None]
+    if made_by is kind and all(part is None for part in rest):
+        return False
+    added = any(part is not None for part in items)
+    return added or (state is None and len(arguments) > 1)
+
+
+def _check_keys(value: Any) -> None:
+    """See that the keys of a dictionary come back as they are; anything else passes.
+
+    skops stores keys as JSON names, and restores each by calling its type with the name. So two
+    keys with the same name become one, and a key that is neither text nor a number has no name.
+    """
+    if not isinstance(value, dict) or all(type(key) is str for key in value):
+        return
+    if isinstance(value, defaultdict) and not all(isinstance(key, str) for key in value):
+        raise _NotStored(
+            "a defaultdict whose keys are not text",
+            "keep a plain dictionary, `dict(...)`, and read it with `.get(key, default)`",
+        )
+    known: dict[str, Any] = {}
+    for key in value:
+        text = key_as_text(key)
+        if text is None:
+            raise _NotStored(
+                f"a dictionary with the key {key!r}, which is not text, a number or a boolean",
+                "convert the keys to text, or keep a list of keys and a list of values",
+            )
+        if text in known:
+            raise _NotStored(
+                f"a dictionary with the keys {known[text]!r} and {key!r}, which have the same name "
+                "in JSON",
+                "use keys of one type",
+            )
+        known[text] = key
+
+
+def key_as_text(key: Any) -> str | None:
+    """Return the name of a key in the file; None if the key cannot be restored from a name.
+
+    A boolean is restored as ``bool(name)``, and only the empty name is false.
+    """
+    if isinstance(key, np.generic):
+        key = key.item()
+    if isinstance(key, bool):
+        return "true" if key else ""
+    if isinstance(key, str):
+        return key
+    return repr(key) if isinstance(key, int | float) else None
+
+
+def cannot_store(pipeline: Any, error: Exception) -> PackRefused:
+    """Return the refusal of a pipeline on which skops raised an error."""
+    way = values_on_the_way(error.__traceback__)
+    owner = max((i for i, value in enumerate(way) if hasattr(value, "fit")), default=0)
+    attributes = way[owner + 1] if len(way) > owner + 2 else None
+    if not isinstance(attributes, dict):
+        return PackRefused(
+            f"skops cannot store this pipeline: {error}", hint=f"replace the step, {_PICKLE}"
+        )
+    name = next(key for key, value in attributes.items() if value is way[owner + 2])
+    inside = way[owner + 2 :]
+    culprit = next((it for it in inside if not isinstance(it, dict | list | tuple)), inside[-1])
+    what, hint = f"{_a(culprit)} ({error})", _instead(culprit)
+    # A frame is what the user knows of; its index and blocks are inside it.
+    if isinstance(error, _NotStored) and (culprit is inside[-1] or _top(culprit) != "pandas"):
+        what, hint = str(error), error.hint
+    return PackRefused(
+        f"skops cannot store the attribute `{name}` of {type(way[owner]).__name__}: {what}",
+        where=_step(pipeline, way[owner]),
+        hint=f"{hint}, {_PICKLE}",
+    )
+
+
+def _top(value: Any) -> str:
+    return type(value).__module__.partition(".")[0]
+
+
+def _a(value: Any) -> str:
+    kind, top = type(value), _top(value)
+    return f"it contains {kind.__name__}" + ("" if top == "builtins" else f" of {top}")
+
+
+def _instead(value: Any) -> str:
+    kind = type(value)
+    if isinstance(value, np.ndarray):
+        return "keep it as a plain array, `np.array(...)`"
+    if hasattr(value, "maxlen"):
+        return "keep a list, `list(...)`"
+    if hasattr(value, "pattern"):
+        return "keep its `.pattern`, and compile it where it is used: re.compile(text)"
+    if _top(value) == "pandas":
+        other = "as a list, `.tolist()`" if hasattr(kind, "tolist") else "as text or numbers"
+        return f"keep it {_KEEP.get(kind.__name__, other)}"
+    return "keep arrays, numbers, text, lists and dictionaries in it"
+
+
+def _step(pipeline: Any, owner: Any) -> str | None:
+    from gnomon.pipeline.tracing import leaves  # scikit-learn, which a gateway does without.
+
+    try:
+        return next((path or None for path, step in leaves(pipeline) if step is owner), None)
+    except GnomonError:
+        return None
