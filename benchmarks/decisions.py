@@ -26,7 +26,7 @@ from benchmarks.race.load import closed_loop, write_requests
 from benchmarks.race.results import machine
 from benchmarks.race.serving import serving
 from gnomon.service.auth import find_control_token
-from gnomon.service.client import Client
+from gnomon.service.client.clients import Client
 from gnomon.settings import Settings
 
 __all__ = ["run"]

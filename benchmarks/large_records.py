@@ -22,8 +22,8 @@ import pyarrow as pa
 
 from benchmarks.log import CONTRACT
 from gnomon.log import REQUESTS, InferenceLog, SegmentWriter, new_request_id, request_schema
-from gnomon.log.layout import stream_folder, stream_segments
 from gnomon.log.seal import Sealer
+from gnomon.log.segments.layout import stream_folder, stream_segments
 from gnomon.settings import Settings
 
 SCHEMA = request_schema(CONTRACT)

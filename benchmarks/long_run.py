@@ -34,7 +34,7 @@ from benchmarks.race.contenders import Contender
 from benchmarks.race.results import machine
 from benchmarks.race.serving import Served, serving
 from gnomon.service.auth import find_control_token
-from gnomon.service.client import Client
+from gnomon.service.client.clients import Client
 from gnomon.settings import Settings
 
 MINUTE = 60.0
@@ -55,8 +55,8 @@ ROLES = {
     "gnomon.log.seal": "sealer",
     "gnomon.shadow.feed": "shadow feeds",
     "gnomon.worker": "workers",
-    "gnomon.service.codec_process": "codec",
-    "gnomon.service.standby_process": "standby",
+    "gnomon.service.lane.codec_process": "codec",
+    "gnomon.service.slice.standby_process": "standby",
     "--service-name": "gateway",
 }
 """What in a command line tells the role; all others are the supervisor's."""

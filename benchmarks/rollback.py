@@ -23,7 +23,7 @@ from benchmarks.race.results import machine
 from benchmarks.race.serving import serving
 from gnomon.log import InferenceLog
 from gnomon.service.auth import find_control_token
-from gnomon.service.client import Client
+from gnomon.service.client.clients import Client
 from gnomon.settings import Settings
 
 OUT = Path(__file__).parent / "results" / "rollback.json"

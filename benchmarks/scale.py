@@ -209,7 +209,7 @@ def settled(server: Server, setup: Setup) -> int:
     while True:
         time.sleep(1.2)
         beats = slices.read(storage, MODEL)
-        rows = sum(beat.books["answered"] for beat in beats)
+        rows = sum(beat.accounts["answered"] for beat in beats)
         behind = [
             shadow.lagging or shadow.state != "running" for beat in beats for shadow in beat.shadows
         ]

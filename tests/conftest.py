@@ -9,6 +9,8 @@ import os
 # Before NumPy and scikit-learn are loaded: threads of OpenMP spin while they wait for each other,
 # and with a test on every core they wait for long. It is what a worker runs with, too.
 os.environ["OMP_NUM_THREADS"] = "1"
+# For servers of a whole module too, which start before a test's own settings.
+os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -53,7 +55,6 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
             monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("bentoml")
     monkeypatch.setenv("BENTOML_HOME", str(home))
-    monkeypatch.setenv("BENTOML_DO_NOT_TRACK", "True")
     return home
 
 

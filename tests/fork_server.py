@@ -48,8 +48,15 @@ from typing import Any, ClassVar, NoReturn
 PRELOADED = (
     "skops.io",
     "bentoml_cli.cli",
+    "_bentoml_impl.client.proxy2",
+    "_bentoml_impl.loader",
+    "_bentoml_impl.server.allocator",
     "_bentoml_impl.server.serving",
     "_bentoml_impl.worker.service",
+    "aiohttp",
+    "bentoml._internal.configuration.v2",
+    "bentoml._internal.marshal.dispatcher",
+    "bentoml._internal.runner.container",
     "bentoml._internal.utils.circus",
     "bentoml.serving",
     "circus.sockets",
@@ -59,21 +66,30 @@ PRELOADED = (
     "gnomon.cli.app",
     "gnomon.log",
     "gnomon.log.seal",
-    "gnomon.service.codec_process",
+    "gnomon.service.lane.codec_process",
     "gnomon.service.deployment",
     "gnomon.service.supervision",
     "gnomon.shadow.feed.process",
     "gnomon.worker.process",
+    "opentelemetry.instrumentation.asgi",
+    "opentelemetry.sdk.trace.export",
     "pandas",
+    "pyarrow.pandas_compat",
+    "pynvml",
+    "pyparsing",
     "rich.table",
     "sklearn.compose",
     "sklearn.linear_model",
     "sklearn.pipeline",
     "sklearn.preprocessing",
+    "starlette.staticfiles",
+    "tornado.platform.asyncio",
     "uvicorn.lifespan.on",
     "uvicorn.loops.auto",
+    "uvicorn.loops.uvloop",
     "uvicorn.protocols.http.auto",
-    "uvloop",
+    "uvicorn.protocols.websockets.auto",
+    "wsgiref.simple_server",
 )
 """What most processes need; skops first, as it looks through every module there is for the names of
 some thousand functions. Not ``prometheus_client``: it reads where its files go as it is
@@ -81,7 +97,7 @@ imported. BentoML reads its home later, when it is first asked for; :func:`_prel
 
 STARTERS = (
     *("bentoml", "_bentoml_impl.worker.service", "gnomon", "gnomon.shadow.feed"),
-    *("models.train", "pack.py"),
+    *("models.train", "pack.py", "shadow.replay"),
 )
 """Modules and scripts that start other interpreters when they are run; to pack is to start one.
 Others start few, and new ones."""

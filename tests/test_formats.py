@@ -20,9 +20,9 @@ from gnomon.contract import Contract
 from gnomon.drift.model import DriftReport
 from gnomon.errors import GnomonError, NewerFormat
 from gnomon.leakage import LeakageReport
-from gnomon.log.closed_segments import closed_segments
 from gnomon.log.ledger import read_ledgers
 from gnomon.log.lost_ranges import lost_ranges
+from gnomon.log.segments.closed_segments import closed_segments
 from gnomon.log.spool_owner import claim_spool
 from gnomon.policy import Policy
 from gnomon.report import Report

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from gnomon import LabelledTable, infer_contract
-from gnomon.artifact.vendoring import find_code
+from gnomon.artifact.vendored_code.vendoring import find_code
 from gnomon.audit.leakage_files import Meaning
 from gnomon.errors import PackRefused
-from gnomon.log.columns import View
+from gnomon.log.table.columns import View
 from gnomon.name_lists import as_names
 from gnomon.offline.offline_table import OfflineTable
 

@@ -21,7 +21,7 @@ from gnomon.log.row_counts import LogRowCounts
 from gnomon.notebook import MOST_CHARACTERS, MOST_ROWS, Tabular
 from gnomon.rollout.gate import Gate
 from gnomon.rollout.history import RolloutState
-from gnomon.service.status import RowAccounts, ShadowStatus
+from gnomon.service.status.slice_status import RowAccounts, ShadowStatus
 from gnomon.settings import Settings
 from tests.packing import Pack
 from tests.report.example import a_report

@@ -7,7 +7,7 @@ import pytest
 
 from gnomon import errors
 from gnomon.errors import GnomonError, LogUnavailable, ServerError
-from gnomon.log.layout import StreamBusy
+from gnomon.log.segments.layout import StreamBusy
 from gnomon.wire_errors import SentError
 
 KINDS = [

@@ -11,10 +11,11 @@ from typing import Any
 
 from benchmarks.contenders.gnomon_service import Gateway
 from gnomon.errors import LogUnavailable
-from gnomon.service import recording, runtime
-from gnomon.service.pending_request import PendingRequest
-from gnomon.service.recording import Recorder
-from gnomon.service.records import PendingRecords
+from gnomon.service.lane import recording
+from gnomon.service.lane.pending_request import PendingRequest
+from gnomon.service.lane.recording import Recorder
+from gnomon.service.lane.records import PendingRecords
+from gnomon.service.slice import runtime
 
 __all__ = ["Gateway"]
 

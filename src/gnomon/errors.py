@@ -243,7 +243,7 @@ class UnknownVersion(MalformedRequest):
 
 
 class Unauthorized(GnomonError):
-    """A control route called without the right token."""
+    """A request without a valid token, where one is required."""
 
     status, code = 401, "unauthorized"
 

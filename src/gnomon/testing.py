@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gnomon.errors import GnomonError, NotReady, ServerError
 from gnomon.service.auth import find_control_token
-from gnomon.service.client import Client
+from gnomon.service.client.clients import Client
 from gnomon.settings import Settings
 
 __all__ = ["Server", "free_port", "serving"]

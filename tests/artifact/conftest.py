@@ -113,11 +113,16 @@ def build(clock: Any, model: Any) -> Any:
 
 @contextmanager
 def no_preprocessing() -> Iterator[None]:
-    """Put aside what other tests imported under the name the user's package has here."""
+    """Put aside what other tests imported under the name the user's package has here.
+
+    The finders of artifacts that were loaded meanwhile are removed, or they would take the name.
+    """
     aside = _taken()
+    finders = [*sys.meta_path]
     try:
         yield
     finally:
+        sys.meta_path[:] = finders
         _taken()
         sys.modules.update(aside)
 

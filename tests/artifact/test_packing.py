@@ -24,9 +24,10 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from gnomon.artifact import Artifact, inspect, load, pack, serialization
+from gnomon.artifact import Artifact, inspect, load, pack
+from gnomon.artifact.checks.unused_columns import UnusedColumnWarning
 from gnomon.artifact.packing import accept_types, check_batch_invariance, data_digest
-from gnomon.artifact.unused_columns import UnusedColumnWarning
+from gnomon.artifact.serialization import pipeline_bytes
 from gnomon.contract import infer_contract
 from gnomon.errors import ContractError, PackRefused, UntrustedTypes
 from tests.artifact.conftest import write_package
@@ -475,7 +476,7 @@ def test_columns_of_the_batch_and_hashes_of_the_process_are_refused(
 
 def test_a_module_is_trusted_by_its_whole_name() -> None:
     """Vendoring `fraction` is no trust in what `fractions` holds."""
-    content = serialization.dump(with_a_fraction()[0], "skops")
+    content = pipeline_bytes.dump(with_a_fraction()[0], "skops")
     with pytest.raises(UntrustedTypes, match=r"fractions\.Fraction"):
         accept_types(content, "skops", {"fraction": "fraction.py"}, ())
     assert "fractions.Fraction" in accept_types(content, "skops", {"fractions": "f.py"}, ())

@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from gnomon.artifact import inspect, load, pack
-from gnomon.artifact.allowances import PackWarning
+from gnomon.artifact.checks.allowances import PackWarning
 from gnomon.artifact.packing import check_training
 from gnomon.cli import console
 from gnomon.cli.show.artifact import show_artifact

@@ -173,7 +173,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     },
     "a module of scikit-learn": {"modules": {"sklearn.pipeline": "preprocessing/clock.py"}},
     "a module of Python": {"modules": {"json": "preprocessing/clock.py"}},
-    "a module of Gnomon": {"modules": {"gnomon.artifact.trust": "preprocessing/clock.py"}},
+    "a module of Gnomon": {"modules": {"gnomon.artifact.artifact": "preprocessing/clock.py"}},
     "sitecustomize": {"modules": {"sitecustomize": "preprocessing/clock.py"}},
     "a module of another file": {"modules": {"helper": "preprocessing/clock.py"}},
     "a module outside": {"modules": {"helper": "../../../tmp/helper.py"}},

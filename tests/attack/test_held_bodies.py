@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from gnomon.contract.body_size import SOON_BYTES
-from gnomon.service.body_budget import MOST_BODIES
+from gnomon.service.http.body_budget import MOST_BODIES
 from gnomon.settings import Settings
 from tests.load import until
 from tests.service.echo import Served

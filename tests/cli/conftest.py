@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.service.client import Client
+from gnomon.service.client.clients import Client
 from gnomon.testing import Server, serving
 from tests.cli.running import Shell
 from tests.forking import forked_children

@@ -8,8 +8,8 @@ import pytest
 
 from gnomon.cli.show.repair import explain
 from gnomon.log.lost_ranges import LostRange
-from gnomon.log.repair import Repair
-from gnomon.log.salvage import SalvagedSegment
+from gnomon.log.repair.repair import Repair
+from gnomon.log.repair.salvage import SalvagedSegment
 
 
 def salvaged(after: str | None, before: str | None) -> SalvagedSegment:

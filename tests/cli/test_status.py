@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gnomon.cli.show.status import show_status
-from gnomon.service.deployment_overview import Overview
-from gnomon.service.status import RowAccounts, ShadowStatus, Status
+from gnomon.service.status.deployment_overview import Overview
+from gnomon.service.status.slice_status import RowAccounts, ShadowStatus, Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.shadow.shadow_counts import OpenGate
@@ -35,7 +35,7 @@ def beat(storage: Storage, name: str, shadow: ShadowBeat, **more: Any) -> None:
     """What a slice says of itself; long silent slices are not alive."""
     given = {
         "model": "toy", "slice": name, "host": "machine", "pid": 1, "started": NOW, "epoch": 2,
-        "live": "toy:live", "shadows": (shadow,), "books": {"received": 10, "answered": 10},
+        "live": "toy:live", "shadows": (shadow,), "accounts": {"received": 10, "answered": 10},
     }  # fmt: skip
     slices.write(storage, Heartbeat(**{**given, **more}))
 
@@ -131,7 +131,7 @@ def test_what_was_wrong_with_rows_is_named() -> None:
         outside={"origin": 3},
         unknown={f"[red]f{number}": number for number in range(1, 8)},
     )
-    status = Status(model="flights", ready=True, books=books)
+    status = Status(model="flights", ready=True, accounts=books)
     shown = show_status(Overview(place="here", slices=[status]))
     assert "not answered: rejected invalid_request 9, rejected malformed_request 2" in shown
     assert "training did not see: origin 3" in shown

@@ -85,8 +85,8 @@ LINUX_ONLY = {
 
 
 LINUX_FILES = {
-    SOURCE / "service" / "standby_process.py",
-    SOURCE / "service" / "takeover.py",
+    SOURCE / "service" / "slice" / "standby_process.py",
+    SOURCE / "service" / "slice" / "takeover.py",
     SOURCE / "worker" / "adopted_process.py",
 }
 """What Linux alone can do by its nature; none of it runs in the portable implementation."""

@@ -9,7 +9,7 @@ import skops
 from skops.io._persist import NODE_TYPE_MAPPING
 from skops.io._protocol import PROTOCOL
 
-from gnomon.artifact import skops_file
+from gnomon.artifact.serialization import skops_file
 
 
 def test_the_list_of_estimators_is_not_made() -> None:
@@ -30,7 +30,7 @@ def test_every_loader_is_known() -> None:
     loaders = {name for name, protocol in NODE_TYPE_MAPPING if protocol == PROTOCOL}
     unknown = loaders - skops_file.LOADERS
     assert not unknown, (
-        f"skops {skops.__version__} has loaders that gnomon.artifact.skops_file does not know: "
+        f"skops {skops.__version__} has loaders that skops_file.py does not know: "
         f"{', '.join(sorted(unknown))}. Artifacts with such a node are refused; read what each "
         "does with the name in its node, then add it"
     )
@@ -39,6 +39,6 @@ def test_every_loader_is_known() -> None:
 def test_the_protocol_that_is_written_is_read() -> None:
     """What this skops writes can be packed."""
     assert PROTOCOL in skops_file.PROTOCOLS, (
-        f"skops {skops.__version__} writes protocol {PROTOCOL}, which gnomon.artifact.skops_file "
+        f"skops {skops.__version__} writes protocol {PROTOCOL}, which skops_file.py "
         "does not read: nothing can be packed"
     )

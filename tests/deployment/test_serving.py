@@ -22,6 +22,7 @@ from gnomon.testing import Server, serving
 from models.data import FEATURES, flights, records
 from models.pipelines import logistic
 from preprocessing.contract import contract
+from tests.forking import run_python
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -100,14 +101,8 @@ def test_the_scheduled_replay_finds_live_as_it_was(
     with server.client() as client:
         client.predict(april)
     environment = {"BENTOML_HOME": str(home), "GNOMON_ROOT": server.settings.root}
-    done = subprocess.run(
-        [sys.executable, "-m", "shadow.replay", "--day", f"{datetime.now(UTC):%Y-%m-%d}"],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    _run(["shadow.replay", "--day", day], ROOT, {**os.environ, **environment})
     (page,) = Path(server.settings.root).glob("reports/flights/replay-small-*.html")
     told = last_replay.read(Storage(server.settings), "flights:small")
     assert told is not None
@@ -118,14 +113,8 @@ def test_the_scheduled_replay_finds_live_as_it_was(
 @pytest.mark.usefixtures("fresh_children")  # One that was forked has Gnomon already.
 def test_a_bento_carries_the_service_and_gnomon(tmp_path: Path) -> None:
     """`bentoml build` makes a bento whose sources work where no gnomon is installed."""
-    environment = {**os.environ, "BENTOML_HOME": str(tmp_path), "BENTOML_DO_NOT_TRACK": "True"}
-    subprocess.run(
-        [sys.executable, "-m", "bentoml", "build", "--version", "one"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        check=True,
-    )
+    environment = {**os.environ, "BENTOML_HOME": str(tmp_path)}
+    _run(["bentoml", "build", "--version", "one"], ROOT, environment)
     source = tmp_path / "bentos" / "gateway" / "one" / "src"
     code = "import service, gnomon; print(gnomon.__file__)"
     found = subprocess.run(
@@ -141,7 +130,7 @@ def test_a_bento_carries_the_service_and_gnomon(tmp_path: Path) -> None:
 def test_a_bento_of_the_skeleton_is_served_where_nothing_else_is(tmp_path: Path) -> None:
     """Built, exported, unpacked as a container has it, served with an empty store and root: it
     brings its artifact, answers and logs. Imported instead, it is in the store."""
-    there = {**os.environ, "BENTOML_HOME": str(tmp_path / "home"), "BENTOML_DO_NOT_TRACK": "True"}
+    there = {**os.environ, "BENTOML_HOME": str(tmp_path / "home")}
     folder, bento = tmp_path / "shop", tmp_path / "shop.bento"
     folder.mkdir()
     for command in (
@@ -179,12 +168,7 @@ def test_a_bento_of_the_skeleton_is_served_where_nothing_else_is(tmp_path: Path)
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
+    """Run a module that may have Gnomon already; what it printed."""
+    done = run_python(["-m", *command], cwd=folder, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from gnomon.artifact import golden, packing, serialization
-from gnomon.artifact.round_trip import check_round_trip
+from gnomon.artifact import golden, packing
+from gnomon.artifact.checks.round_trip import check_round_trip
+from gnomon.artifact.serialization import pipeline_bytes
 from gnomon.artifact.target import as_target
 from gnomon.artifact.training_input import as_fitted, given_table
-from gnomon.artifact.vendoring import find_code
+from gnomon.artifact.vendored_code.vendoring import find_code
 from gnomon.contract.contract import Contract
 
 __all__ = ["pack_here"]
@@ -37,10 +38,10 @@ def pack_here(
     find_code(model)
     check_round_trip(model, rows, contract)
     packing.check_batch_invariance(model, table.frame, contract)
-    content = serialization.dump(model, serializer)
+    content = pipeline_bytes.dump(model, serializer)
     accepted = packing.accept_types(content, serializer, {}, trusted)
     if serializer == "pickle":
-        accepted = serialization.named_types(content, serializer)
-    loaded = serialization.load(content, serializer, accepted)
+        accepted = pipeline_bytes.named_types(content, serializer)
+    loaded = pipeline_bytes.load(content, serializer, accepted)
     golden.verify(loaded, golden.record(model, rows, contract), contract, "here")
     return loaded, contract, table.frame

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import psutil
 
-from gnomon.log import InferenceLog
-from gnomon.service.client import Client
-from gnomon.service.status import ShadowStatus
-from gnomon.shadow.accounts.balance import balance
+from gnomon.service.client.clients import Client
+from gnomon.service.status.slice_status import ShadowStatus
+from gnomon.shadow.accounts.accounts import LogAccounts
 from gnomon.testing import Server
 from tests import packing
 from tests.faults.accounts import Accounts
@@ -79,15 +78,13 @@ class Shadow:
         )
         since = self.accounts.check(seen)
         assert since["answered"] == since["received"] == rows
-        books = accounts_of(self.server, self.tag) - self.before
+        books = accounts_of(self.accounts.found, self.tag) - self.before
         assert books == Counter(eligible=rows, scored=rows - failed, failed=failed)
         assert (self.status.scored, self.status.failed) == (rows - failed, failed)
 
 
-def accounts_of(server: Server, tag: str) -> Counter[str]:
-    """A shadow's accounts in the log over all of its runs; they balance."""
-    found = balance(InferenceLog(server.settings, "toy"))
-    assert found.balanced, found.explain()
+def accounts_of(found: LogAccounts, tag: str) -> Counter[str]:
+    """A shadow's accounts over all of its runs."""
     ours = [books for books in found.shadows if books.artifact == tag]
     names = ("eligible", "scored", "failed", "lagging")
     return +Counter({name: sum(getattr(books, name) for books in ours) for name in names})
@@ -97,7 +94,8 @@ def accounts_of(server: Server, tag: str) -> Counter[str]:
 def shadowing(server: Server, tag: str) -> Iterator[Shadow]:
     """Start a shadow before any request, and stop it when all is done."""
     with server.client() as control:
-        accounts, before = Accounts(server), accounts_of(server, tag)
+        accounts = Accounts(server)
+        before = accounts_of(accounts.found, tag)
         control.start_shadow(tag)
         shadow = Shadow(server, control, tag, accounts, before)
         until(lambda: len(shadow.processes()) == 2, "its worker runs", 120)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.log import InferenceLog
-from gnomon.log.table import LogTable
+from gnomon.log.table.log_table import LogTable
 from gnomon.testing import Server
 from tests.conftest import Serve
 from tests.faults.accounts import Accounts

@@ -51,7 +51,7 @@ def codec(server: Server) -> psutil.Process:
 
     def found() -> list[psutil.Process]:
         [gateway] = gateways(server)
-        return [p for p in gateway.children() if "gnomon.service.codec_process" in p.cmdline()]
+        return [p for p in gateway.children() if "gnomon.service.lane.codec_process" in p.cmdline()]
 
     until(lambda: len(found()) == 1, "it runs")
     return found()[0]

@@ -8,8 +8,8 @@ import pytest
 
 from gnomon import files
 from gnomon.log import InferenceLog, SegmentWriter, new_request_id
-from gnomon.log.layout import stream_folder
 from gnomon.log.seal import Sealer
+from gnomon.log.segments.layout import stream_folder
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from tests.faults.power import Power, why_not_here

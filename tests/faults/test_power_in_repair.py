@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from gnomon.log import InferenceLog, SegmentReader, stream_segments
-from gnomon.log.layout import Segment, stream_folder
-from gnomon.log.repair import repair
+from gnomon.log.repair.repair import repair
 from gnomon.log.seal import Sealer
+from gnomon.log.segments.layout import Segment, stream_folder
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from tests.faults.power import Power, why_not_here
-from tests.log.segments import logged, write_segments
+from tests.log.log_files import logged, write_segments
 
 CUTS = 2
 REASON = why_not_here()
@@ -31,7 +31,7 @@ pytestmark = [
 
 SCRIPT = """
 import sys
-import gnomon.log.repair, deltalake, pyarrow.parquet
+import gnomon.log.repair.repair, deltalake, pyarrow.parquet
 from gnomon.settings import Settings
 print("begin", flush=True)
 gnomon.log.repair.repair(Settings(root=sys.argv[1]), "flights")

@@ -11,7 +11,7 @@ import pytest
 
 from gnomon.errors import GateRefused, WorkerError
 from gnomon.log import InferenceLog
-from gnomon.service.client import Client
+from gnomon.service.client.clients import Client
 from gnomon.testing import Server
 from tests import packing
 from tests.faults.accounts import Accounts

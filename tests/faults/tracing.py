@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.errors import NotReady, ServerError
-from gnomon.service.client import Client
+from gnomon.service.client.clients import Client
 from gnomon.settings import Settings
 from gnomon.testing import Server, free_port
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections import Counter
 
@@ -15,7 +14,7 @@ from tests.conftest import Serve
 from tests.load import gateways, load, until, workers
 from tests.packing import Pack, times
 
-KILLS = 20
+KILLS = 10
 
 BUSY = "time.sleep(0.05)"
 """In live's code: the worker holds a batch at almost any time, and leaves the processor to what is
@@ -25,7 +24,7 @@ started again. Each kill meets requests that are under way."""
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_no_kill_loses_an_acknowledged_request(pack: Pack, serve: Serve) -> None:
-    """``kill -9`` of gateway or worker, twenty times under load, the second ten with a shadow
+    """``kill -9`` of gateway or worker, ten times under load, the last five with a shadow
     beside: every acknowledged request id is in the log exactly once, and the accounts balance after
     each.
     """
@@ -33,9 +32,9 @@ def test_no_kill_loses_an_acknowledged_request(pack: Pack, serve: Serve) -> None
     dice = random.Random(7)
     with serve(live, GNOMON_SEGMENT_SECONDS="2") as server, server.client() as control:
         log = InferenceLog(server.settings, "toy")
-        with load(server, rate=math.inf) as seen:
+        with load(server) as seen:
             for kill in range(KILLS):
-                enough = len(seen.acknowledged) + dice.randrange(10, 80)
+                enough = len(seen.acknowledged) + dice.randrange(10, 60)
                 until(lambda n=enough: len(seen.acknowledged) > n, "the server answers again", 90)
                 if kill == KILLS // 2:
                     control.start_shadow(shadow)
@@ -55,7 +54,7 @@ def test_no_kill_loses_an_acknowledged_request(pack: Pack, serve: Serve) -> None
             )
             if outcome == "answered"
         )
-        assert len(seen.acknowledged) > 500
+        assert len(seen.acknowledged) > 200
         assert set(answered.values()) == {1}
         assert not set(seen.acknowledged) - set(answered)
         until(lambda: control.status().shadows[0].lagging == 0, "the shadow catches up", 120)

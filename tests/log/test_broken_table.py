@@ -11,12 +11,12 @@ from deltalake import DeltaTable
 
 from gnomon.errors import LogError
 from gnomon.log import InferenceLog
-from gnomon.log.repair import repair
+from gnomon.log.repair.repair import repair
 from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
+from tests.log.log_files import days_old, exchange, rows, seal
 from tests.log.rows import settings
-from tests.log.segments import days_old, exchange, rows, seal
 
 
 @pytest.fixture

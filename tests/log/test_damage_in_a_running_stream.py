@@ -8,8 +8,8 @@ import pytest
 
 from gnomon.errors import LogError
 from gnomon.log import InferenceLog, SegmentWriter, new_request_id, stream_segments
-from gnomon.log.layout import stream_folder
-from gnomon.log.repair import repair
+from gnomon.log.repair.repair import repair
+from gnomon.log.segments.layout import stream_folder
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from tests.log.rows import REQUESTS_SCHEMA, live, settings

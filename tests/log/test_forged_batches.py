@@ -10,10 +10,10 @@ import pytest
 
 from gnomon.errors import LogError
 from gnomon.log import InferenceLog, SegmentReader, SegmentWriter, stream_segments
-from gnomon.log.closed_segments import record_closed
-from gnomon.log.ipc_messages import checksummed
-from gnomon.log.layout import stream_folder
-from gnomon.log.repair import repair
+from gnomon.log.repair.repair import repair
+from gnomon.log.segments.closed_segments import record_closed
+from gnomon.log.segments.ipc_messages import checksummed
+from gnomon.log.segments.layout import stream_folder
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from tests.log.rows import REQUESTS_SCHEMA, live, settings

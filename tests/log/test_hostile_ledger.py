@@ -12,15 +12,15 @@ from deltalake import DeltaTable
 
 from gnomon.errors import GnomonError, LogError
 from gnomon.log import InferenceLog, Position, SegmentWriter, new_request_id, stream_segments
-from gnomon.log.layout import stream_folder
-from gnomon.log.repair import repair
+from gnomon.log.repair.repair import repair
 from gnomon.log.seal import Sealer
-from gnomon.log.table import LogTable
+from gnomon.log.segments.layout import stream_folder
+from gnomon.log.table.log_table import LogTable
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from gnomon.shadow.feed.run import Run
+from tests.log.log_files import days_old, ledgers, rows, seal, write_segment
 from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, live, settings, shadow
-from tests.log.segments import days_old, ledgers, rows, seal, write_segment
 
 
 @pytest.fixture

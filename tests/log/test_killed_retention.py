@@ -15,12 +15,12 @@ import pytest
 
 from gnomon.errors import GnomonError
 from gnomon.log import InferenceLog
-from gnomon.log.repair import repair
+from gnomon.log.repair.repair import repair
 from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
+from tests.log.log_files import write_segment
 from tests.log.rows import settings
-from tests.log.segments import write_segment
 
 ROUNDS = 5
 SCRIPT = """

@@ -10,13 +10,13 @@ import pytest
 
 from gnomon.errors import LogError
 from gnomon.log import InferenceLog
-from gnomon.log.layout import stream_folder
-from gnomon.log.repair import repair
+from gnomon.log.repair.repair import repair
 from gnomon.log.seal import Sealer
+from gnomon.log.segments.layout import stream_folder
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
+from tests.log.log_files import ledgers, rows, seal, write_segment
 from tests.log.rows import settings
-from tests.log.segments import ledgers, rows, seal, write_segment
 
 Loss = Callable[[Settings], None]
 

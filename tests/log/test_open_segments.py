@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from gnomon.errors import LogUnavailable
-from gnomon.log.layout import CLOSE, stream_folder
 from gnomon.log.open_segments import close_now, open_segments
 from gnomon.log.seal import Sealer
-from gnomon.log.segment_writer import SegmentWriter
+from gnomon.log.segments.layout import CLOSE, stream_folder
+from gnomon.log.segments.segment_writer import SegmentWriter
 from gnomon.settings import Settings
 from tests.log.rows import REQUESTS_SCHEMA, live, settings
 

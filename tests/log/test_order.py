@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gnomon.log import SegmentWriter
-from gnomon.log.layout import stream_folder
 from gnomon.log.seal import Sealer
+from gnomon.log.segments.layout import stream_folder
 from gnomon.settings import Settings
 from tests.log.rows import REQUESTS_SCHEMA, live, settings
 

@@ -18,14 +18,14 @@ from deltalake import DeltaTable
 
 from gnomon.contract.contract import Contract, Feature, Output
 from gnomon.errors import LogError
-from gnomon.log import delta
-from gnomon.log.layout import Position, stream_folder
 from gnomon.log.reader import InferenceLog
-from gnomon.log.schema import request_schema
 from gnomon.log.seal import Sealer
-from gnomon.log.segment_writer import SegmentWriter
+from gnomon.log.segments.layout import Position, stream_folder
+from gnomon.log.segments.schema import request_schema
+from gnomon.log.segments.segment_writer import SegmentWriter
 from gnomon.log.snapshot import Snapshot
-from gnomon.log.table import LogTable
+from gnomon.log.table import delta
+from gnomon.log.table.log_table import LogTable
 from gnomon.settings import Settings
 from tests.log.rows import NOON, REQUESTS_SCHEMA, SHADOW_SCHEMA, ids_of, live, settings, shadow
 

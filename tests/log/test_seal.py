@@ -16,11 +16,17 @@ import pyarrow as pa
 import pytest
 
 from gnomon.errors import LogError, LogUnavailable
-from gnomon.log.layout import STOPPED, Position, segment_path, stream_folder, stream_segments
 from gnomon.log.reader import InferenceLog
 from gnomon.log.seal import Sealer, only_sealer
-from gnomon.log.segment_writer import SegmentWriter
-from gnomon.log.table import LogTable
+from gnomon.log.segments.layout import (
+    STOPPED,
+    Position,
+    segment_path,
+    stream_folder,
+    stream_segments,
+)
+from gnomon.log.segments.segment_writer import SegmentWriter
+from gnomon.log.table.log_table import LogTable
 from gnomon.settings import Settings
 from tests.bucket import bucket, needs_bucket
 from tests.forking import start_python

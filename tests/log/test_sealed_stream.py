@@ -10,7 +10,7 @@ import pytest
 from gnomon.log import Position, SegmentWriter, stream_folder
 from gnomon.log.seal import Sealer
 from gnomon.log.sealed_stream import sealed_batches
-from gnomon.log.table import LogTable
+from gnomon.log.table.log_table import LogTable
 from gnomon.settings import Settings
 from tests.log.rows import REQUESTS_SCHEMA, ids_of, live, settings
 

@@ -9,11 +9,11 @@ import pytest
 
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log import InferenceLog
-from gnomon.log.layout import CLOSE, stream_folder, stream_segments
 from gnomon.log.open_segments import close_now
-from gnomon.log.repair import repair
+from gnomon.log.repair.repair import repair
 from gnomon.log.seal import Sealer
-from gnomon.log.segment_writer import SegmentWriter
+from gnomon.log.segments.layout import CLOSE, stream_folder, stream_segments
+from gnomon.log.segments.segment_writer import SegmentWriter
 from gnomon.log.spool_owner import claim_spool
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance

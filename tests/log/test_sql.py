@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from gnomon.errors import LogError
-from gnomon.log.layout import stream_folder
 from gnomon.log.reader import InferenceLog
 from gnomon.log.seal import Sealer
-from gnomon.log.segment_writer import SegmentWriter
+from gnomon.log.segments.layout import stream_folder
+from gnomon.log.segments.segment_writer import SegmentWriter
 from tests.log.rows import REQUESTS_SCHEMA, live, settings
 
 SECRET = "the-secret-of-the-machine"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gnomon.log import InferenceLog, SegmentWriter, new_request_id, stream_segments
-from gnomon.log.layout import stream_folder
-from gnomon.log.recovery import recover
 from gnomon.log.seal import Sealer
+from gnomon.log.segments.layout import stream_folder
+from gnomon.log.segments.recovery import recover
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from tests.log.rows import REQUESTS_SCHEMA, live, settings

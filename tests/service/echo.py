@@ -13,12 +13,12 @@ import uvicorn
 from uvicorn.protocols.http import auto
 
 from gnomon.errors import GnomonError
-from gnomon.service.body_budget import MOST_BODIES, BodyBudget
 from gnomon.service.connection import take_connections
 from gnomon.service.front_door import FrontDoor
-from gnomon.service.http import Receive, Scope, Send, respond
-from gnomon.service.pending_request import Answer
-from gnomon.service.runtime import Runtime
+from gnomon.service.http.asgi import Receive, Scope, Send, respond
+from gnomon.service.http.body_budget import MOST_BODIES, BodyBudget
+from gnomon.service.lane.pending_request import Answer
+from gnomon.service.slice.runtime import Runtime
 from gnomon.settings import Settings
 
 

@@ -18,8 +18,8 @@ from gnomon.errors import GnomonError
 from gnomon.rollout.history import Event, RolloutState
 from gnomon.service import pages
 from gnomon.service.control import Decisions, control
-from gnomon.service.http import Receive, Scope, Send, error_response, read_body, respond
-from gnomon.service.status import Live, ShadowStatus, Status, public
+from gnomon.service.http.asgi import Receive, Scope, Send, error_response, read_body, respond
+from gnomon.service.status.slice_status import Live, ShadowStatus, Status, public
 
 TOKEN = "let-me-in"
 

@@ -16,7 +16,7 @@ import pytest
 
 import gnomon
 from gnomon.errors import InvalidRequest
-from gnomon.service.client import Client
+from gnomon.service.client.clients import Client
 from gnomon.settings import Settings
 from gnomon.testing import Server, serving
 from tests.cli.running import Shell

@@ -13,7 +13,7 @@ import uvloop
 
 from gnomon.errors import WorkerError
 from gnomon.service.children import Child
-from gnomon.service.codec import Codec
+from gnomon.service.lane.codec import Codec
 from gnomon.settings import Settings
 from tests.descriptors import descriptors, spare_descriptors
 

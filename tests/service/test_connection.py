@@ -13,8 +13,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from gnomon.service.connection import is_plain
-from gnomon.service.request_head import read_head
-from gnomon.service.request_head_cache import MOST_HEADS
+from gnomon.service.http.request_head import read_head
+from gnomon.service.http.request_head_cache import MOST_HEADS
 from gnomon.settings import Settings
 from tests.service.echo import Served
 

@@ -12,7 +12,7 @@ import pytest
 import gnomon
 from gnomon.artifact import load, pack
 from gnomon.service.answer_shape import answer_shape
-from gnomon.service.client import Client
+from gnomon.service.client.clients import Client
 from gnomon.testing import Server, serving
 from tests.load import until
 from tests.packing import write_service

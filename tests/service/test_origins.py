@@ -20,9 +20,9 @@ from gnomon.errors import GnomonError, HostNotAllowed, OriginNotAllowed, Setting
 from gnomon.log import InferenceLog
 from gnomon.log.sampling import eligible
 from gnomon.service.front_door import FrontDoor
-from gnomon.service.http import Message, Receive, Scope, Send
+from gnomon.service.http.asgi import Message, Receive, Scope, Send
 from gnomon.service.origins import origins_of
-from gnomon.service.runtime import Runtime
+from gnomon.service.slice.runtime import Runtime
 from gnomon.settings import Settings
 from gnomon.testing import Server, free_port, serving
 from tests.packing import SCRIPT, install, times, write_service

@@ -15,7 +15,7 @@ import pytest
 
 from gnomon.contract import Feature, Output
 from gnomon.service import pages
-from gnomon.service.examples import example_row
+from gnomon.service.openapi.examples import example_row
 from tests.service.browser import browse, needs_browser
 from tests.service.standin import CONTRACT, StandIn
 

@@ -46,7 +46,7 @@ class Shared:
 @pytest.fixture(scope="module")
 def shared(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     artifact = toy(times(1))
-    settings = Settings(root=str(tmp_path_factory.mktemp("root")), deadline=5.0)
+    settings = Settings(root=str(tmp_path_factory.mktemp("root")), deadline=20.0)
     with WorkerClient(artifact, settings) as worker:
         yield Shared(artifact, worker)
 

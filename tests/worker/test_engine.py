@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from gnomon.artifact import LoadedArtifact, load, pack
-from gnomon.artifact.allowances import PackWarning
+from gnomon.artifact.checks.allowances import PackWarning
 from gnomon.worker.engine import Engine
 from gnomon.worker.failure_attribution import row_error
 from gnomon.worker.messages import ERROR

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from gnomon.artifact.allowances import Allowed
-from gnomon.artifact.installed_packages import holds_packages
-from gnomon.artifact.newly_accepted_values import NewValue, first_refused, in_words
+from gnomon.artifact.checks.allowances import Allowed
+from gnomon.artifact.checks.newly_accepted_values import NewValue, first_refused, in_words
+from gnomon.artifact.vendored_code.installed_packages import holds_packages
 from gnomon.errors import ContractError, GnomonError, GoldenMismatch, PackRefused
 from gnomon.name_lists import listed
 from gnomon.settings import TRUSTED_KEYS
@@ -182,8 +182,8 @@ def main(folder: str, values: str = "[]") -> None:
         folder: the artifact's folder.
         values: values to try on it, as JSON; each a :class:`NewValue`.
     """
+    from gnomon.artifact.checks.outside_reads import watching
     from gnomon.artifact.loading import load
-    from gnomon.artifact.outside_reads import watching
     from gnomon.compat.skops import import_without_estimators
 
     import_without_estimators()

@@ -10,11 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from gnomon.artifact import golden, serialization
+from gnomon.artifact import golden
 from gnomon.artifact.artifact import Artifact, inspect
 from gnomon.artifact.folder import parsing
-from gnomon.artifact.importing import VendoredCode
 from gnomon.artifact.manifest import GOLDEN
+from gnomon.artifact.serialization import pipeline_bytes
+from gnomon.artifact.vendored_code.importing import VendoredCode
 from gnomon.contract.frames import as_input, to_input
 from gnomon.contract.training_table import as_table
 from gnomon.errors import ArtifactCorrupt, ArtifactError, GnomonError
@@ -87,7 +88,9 @@ class LoadedArtifact:
             golden.verify(self.pipeline, artifact.golden(), artifact.contract, artifact.tag)
 
 
-def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -> LoadedArtifact:
+def load(
+    which: str | Path | Artifact, *, verify: bool = True, digest: str | None = None
+) -> LoadedArtifact:
     """Load an artifact and run its golden rows.
 
     It is inspected first, so nothing runs that is not what was packed. Its vendored modules are
@@ -96,7 +99,8 @@ def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -
     refused, because they would run instead.
 
     Args:
-        which: ``name:version``, ``name:latest``, ``name``, or the path of its folder.
+        which: ``name:version``, ``name:latest`` or ``name`` (the newest version), the path of its
+            folder, or what :func:`~gnomon.pack` or :func:`~gnomon.inspect` returned.
         verify: run the golden rows. A process that forks must leave this to its children:
             prediction may start threads, which do not survive a fork.
         digest: the digest that it must have, if another process has inspected it.
@@ -118,7 +122,7 @@ def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -
     content = artifact.read(manifest.pipeline_file)
     where = str(artifact.path / manifest.pipeline_file)
     try:
-        pipeline = serialization.load(
+        pipeline = pipeline_bytes.load(
             content, manifest.serializer, manifest.accepted, manifest.modules, where
         )
     except GnomonError:

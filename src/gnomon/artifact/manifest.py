@@ -96,7 +96,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         files: SHA-256 of every file except the manifest, its seal and the signatures.
         seeds: random seeds of the training; null for a step that drew without a seed.
         allowed: by name, what packing found and would have refused, but was told to allow; see
-            :data:`gnomon.artifact.allowances.Allowed`.
+            :data:`gnomon.artifact.checks.allowances.Allowed`.
     """
 
     format: int = FORMAT

@@ -14,9 +14,12 @@ import pandas as pd
 from msgspec.structs import replace
 from sklearn.utils.validation import check_is_fitted
 
-from gnomon.artifact import fresh_process, golden, leakage_checks, serialization, store, vendoring
-from gnomon.artifact.allowances import Allowances, Allowed, PackWarning
+from gnomon.artifact import fresh_process, golden, store
 from gnomon.artifact.artifact import Artifact, examine
+from gnomon.artifact.checks import leakage_checks
+from gnomon.artifact.checks.allowances import Allowances, Allowed, PackWarning
+from gnomon.artifact.checks.round_trip import check_round_trip, raised
+from gnomon.artifact.checks.unseen_values import warn_of_unanswered, warn_of_unseen
 from gnomon.artifact.environment import Environment
 from gnomon.artifact.manifest import (
     CHECKS,
@@ -33,11 +36,11 @@ from gnomon.artifact.manifest import (
     hash_files,
 )
 from gnomon.artifact.profile import profile
-from gnomon.artifact.round_trip import check_round_trip, raised
+from gnomon.artifact.serialization import pipeline_bytes
+from gnomon.artifact.serialization.trust import check_allowed, is_known_safe
 from gnomon.artifact.target import as_target
 from gnomon.artifact.training_input import as_fitted, given_table, other_columns
-from gnomon.artifact.trust import check_allowed, is_known_safe
-from gnomon.artifact.unseen_values import warn_of_unanswered, warn_of_unseen
+from gnomon.artifact.vendored_code import vendoring
 from gnomon.contract.contract import Contract
 from gnomon.contract.frames import as_input, as_trained
 from gnomon.contract.inference import infer_contract
@@ -164,8 +167,8 @@ def pack(
     drawn = seeds_of(pipeline, len(X)) if seeds is None else dict(seeds)
     if seeds is None:
         warn_of_unseeded(drawn, stacklevel=2)
-    content = serialization.dump(pipeline, serializer)
-    types = serialization.named_types(content, serializer)
+    content = pipeline_bytes.dump(pipeline, serializer)
+    types = pipeline_bytes.named_types(content, serializer)
 
     with store.staging() as folder:
         modules = vendoring.vendor(own, folder / CODE)
@@ -290,13 +293,13 @@ def accept_types(
     Raises:
         UntrustedTypes: some types are neither.
     """
-    found = serialization.named(io.BytesIO(content), serializer)
+    found = pipeline_bytes.named(io.BytesIO(content), serializer)
     own = {module.partition(".")[0] for module in modules}
     for one in found:
         check_allowed(one, one.module.partition(".")[0] in own, "the pipeline")
     if serializer == "pickle":
         return ()
-    types = serialization.untrusted_types(content)
+    types = pipeline_bytes.untrusted_types(content)
     refused = [
         name
         for name in types

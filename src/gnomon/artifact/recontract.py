@@ -11,10 +11,10 @@ from msgspec import structs
 
 from gnomon.artifact import store
 from gnomon.artifact.artifact import Artifact, examine, inspect
+from gnomon.artifact.checks.newly_accepted_values import newly_accepted
 from gnomon.artifact.folder import RESTORE
 from gnomon.artifact.fresh_process import accepted_in_fresh_process, in_fresh_process
 from gnomon.artifact.manifest import CONTRACT, MODEL_YAML, UNHASHED, Manifest, hash_files
-from gnomon.artifact.newly_accepted_values import newly_accepted
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature, Output
 from gnomon.errors import ArtifactCorrupt, ContractError

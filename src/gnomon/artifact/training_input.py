@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from gnomon.artifact.unused_columns import ROWS_ASKED, answers, same_answers, without_unused
+from gnomon.artifact.checks.unused_columns import ROWS_ASKED, answers, same_answers, without_unused
 from gnomon.contract.training_table import Carry, TrainingTable, training_table
 from gnomon.errors import ContractError, PackRefused
 from gnomon.name_lists import listed

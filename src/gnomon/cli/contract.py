@@ -25,7 +25,10 @@ app = typer.Typer(
 )
 
 Tag = Annotated[
-    str, typer.Argument(metavar="TAG", help="name:version, name:latest, a name, or a folder.")
+    str,
+    typer.Argument(
+        metavar="TAG", help="name:version, name:latest, a name (its newest version), or a folder."
+    ),
 ]
 Version = Annotated[
     str | None,

@@ -61,7 +61,7 @@ def command(
 
     Exit code 0: the sides agree. 1: they diverge beyond the policy, or it is inconclusive.
     """
-    from gnomon import rollout
+    from gnomon.api import skew_checks
     from gnomon.cli.reporting import counting, show
     from gnomon.cli.rollout_target import settings_here
     from gnomon.policy import find_policy
@@ -71,7 +71,7 @@ def command(
     if table is None and (on or label or known_at):
         raise typer.BadParameter("--on, --label and --known-at are columns of --table")
     with counting("rows read") as advance:
-        check = rollout.diagnose(
+        check = skew_checks.diagnose(
             which,
             table,
             on=on or (),

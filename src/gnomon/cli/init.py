@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from importlib.resources import files
@@ -41,7 +42,8 @@ def command(
     """
     from gnomon.cli.console import out
 
-    model = _name(name or folder.resolve().name)
+    # Of a link that leads in a circle, ``Path.resolve`` raises what is no OSError.
+    model = _name(name or os.path.basename(os.path.realpath(folder)))
     skeleton = dict(_skeleton(files("gnomon.cli") / "skeleton"))
     taken = [path for path in skeleton if (folder / path).exists()]
     if taken:

@@ -38,6 +38,7 @@ def command(
     key: Annotated[
         list[str] | None,
         typer.Option(
+            "--entity-key",
             "--key",
             metavar="COLUMN",
             help="The entity key; repeat it for several columns. Default: the artifact's "
@@ -86,11 +87,11 @@ def command(
 
     Exit code 0: nothing was found. 1: something was, or it is inconclusive.
     """
+    from gnomon.api.queries import check_leakage
     from gnomon.cli.console import print_json
     from gnomon.cli.reporting import counting
     from gnomon.cli.rollout_target import settings_here
     from gnomon.cli.show.leakage import show_leakage
-    from gnomon.rollout.queries import check_leakage
     from gnomon.settings import Settings
 
     with counting("logged rows read") as advance:

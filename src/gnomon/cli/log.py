@@ -113,7 +113,7 @@ def repair_log(model: Model = None, as_json: AsJson = False) -> None:
     from gnomon.cli.console import out, print_json, wait
     from gnomon.cli.rollout_target import settings_here
     from gnomon.cli.show.repair import explain
-    from gnomon.log.repair import repair
+    from gnomon.log.repair.repair import repair
     from gnomon.rollout.defaults import find_model
 
     settings = settings_here()

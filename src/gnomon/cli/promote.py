@@ -88,11 +88,11 @@ def _promote(
 def _check(artifact: str, policy: Path | None, as_json: bool) -> None:
     import msgspec
 
+    from gnomon.api.queries import check_gates
     from gnomon.cli.console import print_json, wait
     from gnomon.cli.rollout_target import settings_here
     from gnomon.cli.show.gates import show_gates
     from gnomon.policy import find_policy
-    from gnomon.rollout.queries import check_gates
 
     with wait("evaluating the gates"):
         found = check_gates(artifact, policy=find_policy(policy), settings=settings_here())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gnomon.cli.options import me
 from gnomon.rollout.history import Event
-from gnomon.service.client import Client
-from gnomon.service.status import Status
+from gnomon.service.client.clients import Client
+from gnomon.service.status.slice_status import Status
 
 __all__ = ["RolloutAtServer"]
 

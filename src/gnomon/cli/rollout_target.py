@@ -10,7 +10,7 @@ from gnomon.errors import SettingsError
 from gnomon.rollout.defaults import find_model
 from gnomon.rollout.history import Event
 from gnomon.service.auth import find_control_token
-from gnomon.service.status import Status
+from gnomon.service.status.slice_status import Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.storage import Storage

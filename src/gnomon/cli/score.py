@@ -117,8 +117,8 @@ def _score_there(
     keep: list[str] | None,
     progress: Callable[[int], None],
 ) -> tuple[pa.Table, list[str]]:
-    from gnomon.service.client import Client
-    from gnomon.service.file_scoring import score_at_server
+    from gnomon.service.client.clients import Client
+    from gnomon.service.client.file_scoring import score_at_server
 
     with Client(url, predict_token=token) as client:
         return score_at_server(file, client, keep=keep, progress=progress)

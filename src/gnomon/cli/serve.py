@@ -41,7 +41,7 @@ def command(
 ) -> None:
     """Serve a deployment. It becomes ready when its live artifact is loaded and verified."""
     from gnomon.cli.console import out
-    from gnomon.service.connection_limits import raise_descriptor_limit
+    from gnomon.service.http.connection_limits import raise_descriptor_limit
     from gnomon.service.origins import origins_of
     from gnomon.service.stopping import COMMAND
     from gnomon.settings import Settings
@@ -51,7 +51,8 @@ def command(
     raise_descriptor_limit()
     _check(folder, host, port)
     url = f"http://{_callable(host)}:{port}"
-    out.print(f"Starting [bold]{folder.resolve().name}[/]; storage root {settings.root}")
+    name = os.path.basename(os.path.realpath(folder))
+    out.print(f"Starting [bold]{name}[/]; storage root {settings.root}")
     process = subprocess.Popen(
         [
             sys.executable,
@@ -100,7 +101,7 @@ def _check(folder: Path, host: str, port: int) -> None:
     if not (folder / "bentofile.yaml").is_file() and not (folder / "bento.yaml").is_file():
         raise SettingsError(
             "no deployment here: expected a bentofile.yaml",
-            where=str(folder.resolve()),
+            where=os.path.realpath(folder),
             hint="run it in the deployment's folder, or make one: gnomon init FOLDER",
         )
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
@@ -124,7 +125,7 @@ def _check(folder: Path, host: str, port: int) -> None:
 def _wait_ready(process: subprocess.Popen[bytes], url: str) -> bool:
     """Wait until the server is ready; False if it ended first. Print once why it is not ready."""
     from gnomon.cli.console import err
-    from gnomon.service.client import Client
+    from gnomon.service.client.clients import Client
 
     patience, said = time.monotonic() + PATIENCE_SECONDS, ""
     with Client(url, timeout=5.0) as client:

@@ -20,7 +20,10 @@ __all__ = ["command"]
 def command(
     which: Annotated[
         str | None,
-        typer.Argument(metavar="[TAG]", help="name:version, name:latest, a name, or a folder."),
+        typer.Argument(
+            metavar="[TAG]",
+            help="name:version, name:latest, a name (its newest version), or a folder.",
+        ),
     ] = None,
     key: Annotated[
         Path | None,

@@ -13,7 +13,7 @@ import typer
 from gnomon.cli.options import AsJson, Model, Token, Url
 
 if TYPE_CHECKING:
-    from gnomon.service.deployment_overview import Overview
+    from gnomon.service.status.deployment_overview import Overview
 
 __all__ = ["command"]
 
@@ -32,7 +32,7 @@ def command(
     """Show what is live, what is in shadow, and the accounts."""
     from gnomon.cli.console import out, print_json
     from gnomon.cli.show.status import show_status
-    from gnomon.service.totals import total
+    from gnomon.service.status.totals import total
 
     def look() -> Overview:
         return _find(url, token, model)
@@ -51,7 +51,7 @@ def _find(url: str | None, token: str | None, model: str | None) -> Overview:
     from gnomon.cli.rollout_target import find_target
     from gnomon.errors import SettingsError
     from gnomon.rollout.defaults import find_model
-    from gnomon.service.deployment_overview import Overview, overview
+    from gnomon.service.status.deployment_overview import Overview, overview
     from gnomon.settings import Settings
 
     target = find_target(url, token, model=model)

@@ -1,7 +1,8 @@
 """Private parts of skops that Gnomon uses.
 
-In addition, :mod:`gnomon.artifact.skops_file` reads skops's files without skops, so it contains the
-names of skops's loaders. ``tests/compat/test_skops.py`` checks both with the installed release.
+In addition, :mod:`gnomon.artifact.serialization.skops_file` reads skops's files without skops, so
+it contains the names of skops's loaders. ``tests/compat/test_skops.py`` checks both with the
+installed release.
 """
 
 from __future__ import annotations

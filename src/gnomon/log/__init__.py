@@ -3,7 +3,9 @@
 Writing imports only pyarrow; Delta and DuckDB are imported when a table or SQL is used.
 """
 
-from gnomon.log.layout import (
+from gnomon.log.reader import InferenceLog, Where
+from gnomon.log.request_ids import new_request_id
+from gnomon.log.segments.layout import (
     REQUESTS,
     STOPPED,
     Position,
@@ -12,10 +14,8 @@ from gnomon.log.layout import (
     stream_folder,
     stream_segments,
 )
-from gnomon.log.reader import InferenceLog, Where
-from gnomon.log.recovery import recover
-from gnomon.log.request_ids import new_request_id
-from gnomon.log.schema import (
+from gnomon.log.segments.recovery import recover
+from gnomon.log.segments.schema import (
     ADDRESS,
     COMPARISON,
     ENVELOPE,
@@ -25,9 +25,9 @@ from gnomon.log.schema import (
     request_schema,
     shadow_schema,
 )
-from gnomon.log.segment_writer import SegmentWriter
+from gnomon.log.segments.segment_writer import SegmentWriter
+from gnomon.log.segments.tail import SegmentReader, Tail, read_position
 from gnomon.log.snapshot import Snapshot
-from gnomon.log.tail import SegmentReader, Tail, read_position
 
 __all__ = [
     "ADDRESS",

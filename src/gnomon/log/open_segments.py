@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from gnomon import files
 from gnomon.errors import LogUnavailable
-from gnomon.log.layout import CLOSE, folders, stream_segments
-from gnomon.log.recovery import recover
+from gnomon.log.segments.layout import CLOSE, folders, stream_segments
+from gnomon.log.segments.recovery import recover
+from gnomon.log.segments.tail import EmptySegment, SegmentReader
 from gnomon.log.spool_owner import check_owner
-from gnomon.log.tail import EmptySegment, SegmentReader
 from gnomon.settings import Settings
 
 __all__ = ["OpenSegment", "close_now", "open_segments"]

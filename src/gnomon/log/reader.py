@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Unpack
 import pyarrow as pa
 
 from gnomon.errors import LogError
-from gnomon.log.layout import folders
 from gnomon.log.row_counts import LogRowCounts
+from gnomon.log.segments.layout import folders
 from gnomon.log.snapshot import Snapshot, Where
-from gnomon.log.table import LogTable
+from gnomon.log.table.log_table import LogTable
 from gnomon.settings import Settings
 
 if TYPE_CHECKING:

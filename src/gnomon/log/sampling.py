@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.log.schema import answered, input_column
+from gnomon.log.segments.schema import answered, input_column
 
 __all__ = ["eligible", "hash_to_unit_interval", "keep", "row_keys"]
 

@@ -23,9 +23,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.errors import GnomonError, LogError, LogUnavailable
-from gnomon.log.delta import stream_key
 from gnomon.log.forked_work import in_fork
-from gnomon.log.layout import (
+from gnomon.log.sealed_account import Counted, SealedAccount
+from gnomon.log.segments.layout import (
     REQUESTS,
     START,
     STOPPED,
@@ -36,14 +36,14 @@ from gnomon.log.layout import (
     folders,
     stream_segments,
 )
-from gnomon.log.missing_segments import MissingSegment, missing_segments
-from gnomon.log.recovery import recover
-from gnomon.log.retention import removal_time
-from gnomon.log.sealed_account import Counted, SealedAccount
+from gnomon.log.segments.missing_segments import MissingSegment, missing_segments
+from gnomon.log.segments.recovery import recover
+from gnomon.log.segments.tail import SegmentReader, read_position
 from gnomon.log.spool_owner import check_owner
-from gnomon.log.table import LogTable
-from gnomon.log.table_maintenance import TableMaintenance
-from gnomon.log.tail import SegmentReader, read_position
+from gnomon.log.table.delta import stream_key
+from gnomon.log.table.log_table import LogTable
+from gnomon.log.table.maintenance import TableMaintenance
+from gnomon.log.table.retention import removal_time
 from gnomon.settings import Settings
 from gnomon.worker.background import enter_background
 from gnomon.worker.spawn import inherited

@@ -14,19 +14,19 @@ import pyarrow.compute as pc
 from msgspec.structs import replace
 
 from gnomon.errors import LogError
-from gnomon.log.commits import (
+from gnomon.log.ledger import Ledger, Removal, SealedStream, sealed_rows
+from gnomon.log.segments.layout import Position, stream_segments
+from gnomon.log.segments.tail import SegmentReader
+from gnomon.log.table.commits import (
     has_commits,
     newest_checkpoint,
     sync_checkpoint,
     sync_commits,
     take_back_torn,
 )
-from gnomon.log.delta import sealed_segment, sealed_up_to, stream_key
-from gnomon.log.layout import Position, stream_segments
-from gnomon.log.ledger import Ledger, Removal, SealedStream, sealed_rows
-from gnomon.log.table import LogTable, check_not_lost
-from gnomon.log.table_maintenance import TableMaintenance
-from gnomon.log.tail import SegmentReader
+from gnomon.log.table.delta import sealed_segment, sealed_up_to, stream_key
+from gnomon.log.table.log_table import LogTable, check_not_lost
+from gnomon.log.table.maintenance import TableMaintenance
 
 __all__ = ["Counted", "SealedAccount"]
 

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.errors import LogError
-from gnomon.log.columns import read_name
-from gnomon.log.layout import Position
-from gnomon.log.table import LogTable
-from gnomon.log.tail import Tail
+from gnomon.log.segments.layout import Position
+from gnomon.log.segments.tail import Tail
+from gnomon.log.table.columns import read_name
+from gnomon.log.table.log_table import LogTable
 
 if TYPE_CHECKING:
     import pyarrow.dataset

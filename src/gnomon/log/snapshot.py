@@ -15,14 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.errors import LogError
-from gnomon.log.columns import View
-from gnomon.log.delta import sealed_segment, sealed_up_to, stored_schema
-from gnomon.log.layout import REQUESTS, folders, stream_segments, synced_position
-from gnomon.log.missing_segments import MissingSegment, missing_segments
-from gnomon.log.row_addresses import addressed
+from gnomon.log.segments.layout import REQUESTS, folders, stream_segments, synced_position
+from gnomon.log.segments.missing_segments import MissingSegment, missing_segments
+from gnomon.log.segments.tail import EmptySegment, SegmentReader
 from gnomon.log.sql import connection
-from gnomon.log.table import LogTable
-from gnomon.log.tail import EmptySegment, SegmentReader
+from gnomon.log.table.columns import View
+from gnomon.log.table.delta import sealed_segment, sealed_up_to, stored_schema
+from gnomon.log.table.log_table import LogTable
+from gnomon.log.table.row_addresses import addressed
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,7 +43,7 @@ class Where(TypedDict, total=False):
     Attributes:
         role: ``live`` or ``shadow``.
         artifact: a tag, ``flights:7``.
-        outcome: one of the outcomes in :mod:`gnomon.log.schema`.
+        outcome: one of the outcomes in :mod:`gnomon.log.segments.schema`.
         start: arrived at this time or later; UTC if it has no zone.
         end: arrived before this time.
     """

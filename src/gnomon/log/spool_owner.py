@@ -16,7 +16,7 @@ import msgspec
 from gnomon import files, formats
 from gnomon.errors import GnomonError, LogError, LogUnavailable
 from gnomon.log.ledger import has_copies
-from gnomon.log.table import LogTable
+from gnomon.log.table.log_table import LogTable
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 

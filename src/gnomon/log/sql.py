@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from gnomon.errors import LogError
-from gnomon.log.columns import View
+from gnomon.log.table.columns import View
 
 if TYPE_CHECKING:
     import duckdb

@@ -15,7 +15,7 @@ from gnomon.artifact import Artifact
 from gnomon.contract import Contract, Decoder
 from gnomon.log import Snapshot, input_column, output_column
 from gnomon.log.bodies import DecodedBodies, begins, decode
-from gnomon.log.columns import marked_name, plain_type
+from gnomon.log.table.columns import marked_name, plain_type
 
 __all__ = ["Range", "Role", "Rows"]
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
-    from gnomon.service.client import AsyncClient, Client
+    from gnomon.service.client.clients import AsyncClient, Client
     from gnomon.service.deployment import gateway
 
 __all__ = ["AsyncClient", "Client", "gateway"]
 
-_HOMES = {"AsyncClient": "client", "Client": "client", "gateway": "deployment"}
+_HOMES = {"AsyncClient": "client.clients", "Client": "client.clients", "gateway": "deployment"}
 
 __getattr__ = lazy(__name__, _HOMES)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gnomon.errors import SettingsError, Unauthorized
 from gnomon.files import create
-from gnomon.service.http import Scope, header
+from gnomon.service.http.asgi import Scope, header
 from gnomon.settings import Settings
 
 __all__ = ["check_token", "control_token", "find_control_token"]

@@ -6,9 +6,9 @@ answer: several times as much as Gnomon's work on it. A :class:`Connection` hand
 a chunked body, a long body, or one that arrives slowly.
 
 One strict parser decides for both ways where a request begins and ends
-(:mod:`gnomon.service.request_head`, :mod:`gnomon.service.framing`), so one way cannot read as a
-request what the other reads as a body. Headers that would change the protocol (``Upgrade``) have no
-effect.
+(:mod:`gnomon.service.http.request_head`, :mod:`gnomon.service.http.framing`), so one way cannot
+read as a request what the other reads as a body. Headers that would change the protocol
+(``Upgrade``) have no effect.
 """
 
 from __future__ import annotations
@@ -28,17 +28,24 @@ from gnomon.compat.uvicorn import (
     make_connections_with,
 )
 from gnomon.errors import GnomonError, MalformedRequest, Unauthorized
-from gnomon.service.asgi_exchange import Exchange, Wire, scope_of
 from gnomon.service.auth import PREDICT_HINT, check_token
-from gnomon.service.connection_limits import raise_descriptor_limit
-from gnomon.service.framing import Chunks, Framing, Sized
+from gnomon.service.client_connection import ClientConnection
 from gnomon.service.front_door import FrontDoor
-from gnomon.service.http import CLOSE, Scope, is_encoded, response, unexpected
+from gnomon.service.http.asgi import CLOSE, Scope, is_encoded, response, unexpected
+from gnomon.service.http.asgi_exchange import Exchange, Wire, scope_of
+from gnomon.service.http.connection_limits import raise_descriptor_limit
+from gnomon.service.http.framing import Chunks, Framing, Sized
+from gnomon.service.http.request_head import (
+    END,
+    HEAD_BYTES,
+    Head,
+    early_refusal,
+    lasting,
+    read_head,
+)
+from gnomon.service.lane.pending_request import Answer
 from gnomon.service.origins import origins_of
-from gnomon.service.pending_request import Answer
-from gnomon.service.record_stream import media_type
-from gnomon.service.request_head import END, HEAD_BYTES, Head, early_refusal, lasting, read_head
-from gnomon.service.stream import ClientStream
+from gnomon.service.streaming.record_stream import media_type
 from gnomon.settings import Settings
 
 __all__ = ["Connection", "is_plain", "take_connections"]
@@ -79,7 +86,7 @@ def _protocol(
     return HttpToolsProtocol(config, server_state, app_state, _loop)
 
 
-class Connection(ClientStream):
+class Connection(ClientConnection):
     """One client's connection to a :class:`~gnomon.service.front_door.FrontDoor`.
 
     One request is under way at a time, so answers are sent in order. Further bytes wait, and while

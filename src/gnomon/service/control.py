@@ -11,7 +11,7 @@ from gnomon.errors import GnomonError, InvalidRequest, MalformedBody, MethodNotA
 from gnomon.field_errors import struct_error
 from gnomon.rollout.history import Event
 from gnomon.service.auth import CONTROL_HINT, check_token
-from gnomon.service.http import (
+from gnomon.service.http.asgi import (
     ClientGone,
     Header,
     Receive,
@@ -21,7 +21,7 @@ from gnomon.service.http import (
     read_body,
     respond,
 )
-from gnomon.service.status import Status
+from gnomon.service.status.slice_status import Status
 
 __all__ = ["ROUTES", "Controlled", "Decisions", "Route", "allow", "control"]
 

@@ -21,18 +21,18 @@ from gnomon.files import apply_umask
 from gnomon.printable import make_logs_printable, make_tracebacks_printable
 from gnomon.service.connection import take_connections
 from gnomon.service.front_door import FrontDoor
-from gnomon.service.http import ASGI
+from gnomon.service.http.asgi import ASGI
 from gnomon.service.metric_files import reserve_files
 from gnomon.service.origins import origins_of
-from gnomon.service.runtime import Runtime, open_gateway
+from gnomon.service.route_metrics import count_by_route
+from gnomon.service.slice.runtime import Runtime, open_gateway
+from gnomon.service.slice.takeover import prepare_takeover
 from gnomon.service.stopping import (
     is_server,
     refuse_connections,
     stop_without_server,
     when_told_to_stop,
 )
-from gnomon.service.takeover import prepare_takeover
-from gnomon.service.traffic import count_by_route
 from gnomon.settings import Settings
 
 __all__ = ["GatewayService", "gateway"]
@@ -97,7 +97,7 @@ def _install(bento: Path, model: str) -> None:
         logger.error("cannot install the bento's artifacts in the store: %s", error)
 
 
-def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> GatewayService:
+def gateway(model: str, *, policy: Path | str | None = None, **defaults: Any) -> GatewayService:
     """Make the service of a deployment; assign it to a module-level name and point BentoML at it.
 
     Args:
@@ -116,6 +116,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
 
             Gateway = gateway("flights", policy=Path("shadow/policy.toml"))
     """
+    policy_file = None if policy is None else Path(policy)
     settings = Settings.read(**defaults)
     apply_umask(settings.file_umask)  # Also in BentoML's processes, which import this module.
     origins_of(settings)
@@ -145,7 +146,9 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
         async def start(self) -> None:
             stop_without_server()
             leave_pandas_out()
-            runtime = await self.opened.enter_async_context(open_gateway(model, settings, policy))
+            runtime = await self.opened.enter_async_context(
+                open_gateway(model, settings, policy_file)
+            )
             when_told_to_stop(runtime.give_up_loading)
             if settings.slices == 1:
                 when_told_to_stop(refuse_connections())

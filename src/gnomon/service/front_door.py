@@ -26,7 +26,7 @@ from gnomon.errors import (
 from gnomon.service import pages
 from gnomon.service.auth import PREDICT_HINT, check_token
 from gnomon.service.control import allow, control
-from gnomon.service.http import (
+from gnomon.service.http.asgi import (
     ASGI,
     ClientGone,
     Message,
@@ -39,7 +39,8 @@ from gnomon.service.http import (
     respond,
     unexpected,
 )
-from gnomon.service.openapi import openapi
+from gnomon.service.http.request_head_cache import RequestHeadCache
+from gnomon.service.openapi.document import openapi
 from gnomon.service.origins import (
     PAGE_HEADERS,
     PREDICT,
@@ -48,10 +49,9 @@ from gnomon.service.origins import (
     origins_of,
     with_headers,
 )
-from gnomon.service.record_stream import RecordStream, media_type
-from gnomon.service.request_head_cache import RequestHeadCache
-from gnomon.service.runtime import Runtime
-from gnomon.service.status import public
+from gnomon.service.slice.runtime import Runtime
+from gnomon.service.status.slice_status import public
+from gnomon.service.streaming.record_stream import RecordStream, media_type
 
 __all__ = ["FrontDoor"]
 

@@ -18,7 +18,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from gnomon.errors import HostNotAllowed, OriginNotAllowed, SettingsError
-from gnomon.service.http import NOSNIFF, Header, Message, Scope, Send
+from gnomon.service.http.asgi import NOSNIFF, Header, Message, Scope, Send
 from gnomon.settings import Settings
 
 __all__ = [

@@ -81,7 +81,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         previous: the artifact it keeps warm for a rollback.
         latency_ms: the live worker's time per batch; None before the first.
         shadows: the shadows it runs.
-        books: rows by outcome since it started.
+        accounts: rows by outcome since it started.
         error: why it is not ready, or cannot follow the rollout.
         ended: whether it shut down properly, while rows still waited for a shadow.
     """
@@ -101,7 +101,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     previous: str | None = None
     latency_ms: Latency | None = None
     shadows: tuple[ShadowBeat, ...] = ()
-    books: dict[str, Any] = {}
+    accounts: dict[str, Any] = msgspec.field(default_factory=dict, name="books")
     error: str | None = None
     ended: bool = False
 

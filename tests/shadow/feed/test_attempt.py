@@ -12,7 +12,7 @@ from gnomon.log import (
     stream_segments,
 )
 from gnomon.log.seal import Sealer
-from gnomon.log.table import LogTable
+from gnomon.log.table.log_table import LogTable
 from gnomon.settings import Settings
 from gnomon.shadow.feed.attempt import Attempt, Attempts
 from gnomon.shadow.feed.progress import Totals

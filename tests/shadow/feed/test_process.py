@@ -9,7 +9,7 @@ import pytest
 from gnomon.artifact import Artifact, inspect
 from gnomon.log import InferenceLog, shadow_stream, stream_folder
 from gnomon.log.sampling import keep
-from gnomon.log.tail import read_position
+from gnomon.log.segments.tail import read_position
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from gnomon.shadow.feed.attempt import Attempt

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from gnomon.log import STOPPED, Position, SegmentWriter, shadow_schema, shadow_stream, stream_folder
 from gnomon.log.seal import Sealer
-from gnomon.log.table import LogTable
+from gnomon.log.table.log_table import LogTable
 from gnomon.settings import Settings
 from gnomon.shadow.feed.run import Run, mark_stopped
 from tests.shadow.evidence import CONTRACT

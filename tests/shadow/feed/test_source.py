@@ -5,9 +5,9 @@ import pyarrow as pa
 import pytest
 
 from gnomon.log import REQUESTS, Position, SegmentWriter, request_schema, stream_folder
-from gnomon.log.layout import START
 from gnomon.log.seal import Sealer
-from gnomon.log.table import LogTable
+from gnomon.log.segments.layout import START
+from gnomon.log.table.log_table import LogTable
 from gnomon.settings import Settings
 from gnomon.shadow.feed.source import Reading, Source
 from tests.log.rows import NOON

@@ -6,14 +6,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnomon.artifact import Artifact
-from gnomon.artifact.trust import Uses
+from gnomon.artifact.serialization.trust import Uses
 from gnomon.cli.console import columns, local, out
 from gnomon.cli.show.leakage import findings, summary
 from gnomon.contract import Contract, Feature
 from gnomon.contract.json_values import kind_text
 from gnomon.leakage import LeakageReport
 from gnomon.printable import printable
-from gnomon.service.schemas import seen_in_training
+from gnomon.service.openapi.schemas import seen_in_training
 
 __all__ = ["show_artifact", "type_words"]
 

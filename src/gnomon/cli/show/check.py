@@ -29,7 +29,7 @@ _VERDICTS = {
     "kept": "✓ the rows conform to the contract",
     "broken": "✗ the rows violate the contract",
     "suspected": "! a unit looks wrong by the training profile",
-    "unknown": "? inconclusive whether the rows conform to the contract",
+    "unknown": "? inconclusive: there are no rows to check against the contract",
 }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gnomon.log.repair import Repair
-from gnomon.log.salvage import SalvagedSegment
-from gnomon.log.sealed_repair import RepairedTable
+from gnomon.log.repair.repair import Repair
+from gnomon.log.repair.salvage import SalvagedSegment
+from gnomon.log.repair.table_repair import RepairedTable
 from gnomon.report.numbers import plural
 
 __all__ = ["explain"]

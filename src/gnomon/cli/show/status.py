@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from rich.markup import escape
 
 from gnomon.cli.console import ago, local, share
-from gnomon.service.deployment_overview import Gone, Overview
-from gnomon.service.status import Live, RowAccounts, ShadowStatus, Status
-from gnomon.service.totals import total
+from gnomon.service.status.deployment_overview import Gone, Overview
+from gnomon.service.status.slice_status import Live, RowAccounts, ShadowStatus, Status
+from gnomon.service.status.totals import total
 from gnomon.shadow.shadow_counts import Latency
 
 __all__ = ["show_status"]
@@ -31,10 +31,10 @@ def show_status(overview: Overview) -> str:
 def _lines(overview: Overview) -> Iterator[str]:
     status = total(overview.slices)
     yield _head(overview.place, status, overview.slices)
-    yield _accounts(status.books)
-    yield from _figures(_counted("not answered", status.books.reasons))
-    yield from _figures(_counted("values that training did not see", status.books.outside))
-    yield from _figures(_counted("fields that the contract does not know", status.books.unknown))
+    yield _accounts(status.accounts)
+    yield from _figures(_counted("not answered", status.accounts.reasons))
+    yield from _figures(_counted("values that training did not see", status.accounts.outside))
+    yield from _figures(_counted("fields that the contract does not know", status.accounts.unknown))
     if status.live is None:
         yield "no artifact is live yet"
     else:
@@ -73,7 +73,7 @@ def _slice(status: Status) -> str:
         for shadow in status.shadows
         if shadow.lagging
     )
-    rows = f"{status.books.received:,} rows received"
+    rows = f"{status.accounts.received:,} rows received"
     return f"{escape(status.slice or '?')}  {state}{up}, epoch {status.epoch}, {rows}{behind}"
 
 

@@ -15,7 +15,7 @@ from typing import Self
 import msgspec
 from msgspec import structs
 
-from gnomon.log.schema import LIVE_OUTCOMES
+from gnomon.log.segments.schema import LIVE_OUTCOMES
 from gnomon.shadow.shadow_counts import ShadowOutcomes, added
 
 __all__ = ["LiveAccounts", "LogAccounts", "SealedAccounts", "ShadowAccounts"]

@@ -18,9 +18,9 @@ from gnomon.log import (
     input_column,
     read_position,
 )
-from gnomon.log.layout import START, folders
 from gnomon.log.lost_ranges import LostRange, lost_ranges
 from gnomon.log.sampling import eligible
+from gnomon.log.segments.layout import START, folders
 from gnomon.shadow.accounts.accounts import LiveAccounts, LogAccounts, ShadowAccounts
 from gnomon.shadow.accounts.sealed_accounts import sealed_accounts
 from gnomon.shadow.feed.run import Run

@@ -12,9 +12,9 @@ from gnomon import formats
 from gnomon.errors import NewerFormat, UnreadableFile
 from gnomon.formats import Format
 from gnomon.log import Position, stream_segments
-from gnomon.log.layout import START
 from gnomon.log.sealed_stream import WholeTail
-from gnomon.log.table import LogTable
+from gnomon.log.segments.layout import START
+from gnomon.log.table.log_table import LogTable
 from gnomon.shadow.feed.progress import Totals
 
 __all__ = ["MOST_TRIES", "Attempt", "Attempts"]

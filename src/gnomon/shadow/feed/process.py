@@ -34,7 +34,7 @@ from gnomon.log import (
     shadow_stream,
     stream_folder,
 )
-from gnomon.log.table import LogTable
+from gnomon.log.table.log_table import LogTable
 from gnomon.policy import Policy
 from gnomon.settings import Settings
 from gnomon.shadow.feed.attempt import MOST_TRIES, Attempt, Attempts

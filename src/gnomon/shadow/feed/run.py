@@ -19,8 +19,8 @@ from gnomon.log import (
     stream_segments,
 )
 from gnomon.log.sealed_stream import last_source
-from gnomon.log.table import LogTable
-from gnomon.log.tail import EmptySegment
+from gnomon.log.segments.tail import EmptySegment
+from gnomon.log.table.log_table import LogTable
 from gnomon.settings import Settings
 
 __all__ = ["FORMAT", "Run", "mark_stopped"]

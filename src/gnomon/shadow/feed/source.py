@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from gnomon.log import Position
 from gnomon.log.sampling import eligible
 from gnomon.log.sealed_stream import WholeTail
-from gnomon.log.table import LogTable
+from gnomon.log.table.log_table import LogTable
 
 __all__ = ["Reading", "Source"]
 

@@ -1,0 +1,158 @@
+"""The public decisions of a rollout, recorded in the storage root that servers follow.
+
+Unless they are given, the storage root is read from the environment, and the policy is that of the
+deployment in this folder: the gates that decide are those that :func:`gnomon.check_gates` shows.
+:mod:`gnomon.rollout.decisions` has what servers decide with, whose policy is given.
+"""
+
+from __future__ import annotations
+
+from gnomon.artifact import Artifact
+from gnomon.policy import Policy, find_policy
+from gnomon.rollout import decisions
+from gnomon.rollout.defaults import find_model, model_of, tag_of
+from gnomon.rollout.history import Event
+from gnomon.settings import Settings
+
+__all__ = ["promote", "rollback", "start_shadow", "stop_shadow"]
+
+
+def start_shadow(
+    artifact: str | Artifact,
+    fraction: float | None = None,
+    *,
+    same: bool = False,
+    policy: Policy | None = None,
+    force: bool = False,
+    by: str | None = None,
+    why: str | None = None,
+    settings: Settings | None = None,
+) -> Event:
+    """Start a shadow: it scores a sample of the requests, and its answers go only to the log.
+
+    Args:
+        artifact: a tag, such as ``flights:latest``, or what :func:`~gnomon.pack` returned; a
+            model's name alone means its newest version.
+        fraction: the share of entities (requests, without an entity key) that it scores, above 0
+            and at most 1; the policy's when not given.
+        same: allow the live artifact itself, which measures the noise floor.
+        policy: the rules of its comparison; when not given, the policy of the deployment in this
+            folder.
+        force: start it even if its contract refuses today's requests; this is recorded.
+        by: who decides.
+        why: the reason, for the history.
+        settings: settings with the storage root; read from the environment when not given.
+
+    Raises:
+        ArtifactError, UnknownArtifact: it, or the live artifact, does not pass inspection.
+        IncompatibleContract: it would refuse requests that the live artifact gets.
+        PolicyError: the policy cannot be read, or names an output that it does not have.
+        RolloutError: nothing is live, it is live, or it is already a running shadow.
+        RolloutConflict: another decision was recorded meanwhile.
+    """
+    rules, tag = policy or find_policy(), tag_of(artifact)
+    return decisions.start_shadow(
+        settings or Settings.read(),
+        model_of(tag),
+        tag,
+        fraction=rules.sampling.fraction if fraction is None else fraction,
+        same=same,
+        policy=rules,
+        force=force,
+        by=by,
+        why=why,
+    )
+
+
+def stop_shadow(
+    artifact: str | Artifact,
+    *,
+    by: str | None = None,
+    why: str | None = None,
+    settings: Settings | None = None,
+) -> Event:
+    """Stop a shadow. Its artifact need not be in the store any more.
+
+    Args:
+        artifact: a tag, such as ``flights:latest``, or what :func:`~gnomon.pack` returned; a
+            model's name alone means its newest version.
+        by: who decides.
+        why: the reason, for the history.
+        settings: settings with the storage root; read from the environment when not given.
+
+    Raises:
+        RolloutError: it is not a running shadow.
+        RolloutConflict: another decision was recorded meanwhile.
+    """
+    tag = tag_of(artifact)
+    return decisions.stop_shadow(settings or Settings.read(), model_of(tag), tag, by=by, why=why)
+
+
+def promote(
+    artifact: str | Artifact,
+    *,
+    policy: Policy | None = None,
+    force: bool = False,
+    by: str | None = None,
+    why: str | None = None,
+    settings: Settings | None = None,
+) -> Event:
+    """Make an artifact live, if its gates pass. A model's first artifact has no gates to pass.
+
+    Args:
+        artifact: a tag, such as ``flights:latest``, or what :func:`~gnomon.pack` returned; a
+            model's name alone means its newest version.
+        policy: the limits; when not given, the policy of the deployment in this folder.
+        force: promote even if gates do not pass; the history records that.
+        by: who decides.
+        why: the reason, for the history.
+        settings: settings with the storage root; read from the environment when not given.
+
+    Raises:
+        ArtifactError, UnknownArtifact: the artifact does not pass inspection.
+        GateRefused: a gate fails, or the artifact is not a running shadow.
+        GateUndecided: no gate fails, but one does not have enough evidence.
+        PolicyError: the policy cannot be read, or names an output that it does not have.
+        RolloutError: it is live already.
+        RolloutConflict: another decision was recorded meanwhile.
+
+    Example::
+
+        if gnomon.check_gates("flights:latest").verdict == "pass":
+            gnomon.promote("flights:latest", by="ann", why="fewer late flights missed")
+    """
+    tag = tag_of(artifact)
+    return decisions.promote(
+        settings or Settings.read(),
+        model_of(tag),
+        tag,
+        policy=policy or find_policy(),
+        force=force,
+        by=by,
+        why=why,
+    )
+
+
+def rollback(
+    model: str | None = None,
+    *,
+    by: str | None = None,
+    why: str | None = None,
+    settings: Settings | None = None,
+) -> Event:
+    """Make the previous artifact live again; no gates are evaluated.
+
+    Args:
+        model: the model; the only one under the storage root when not given.
+        by: who decides.
+        why: the reason, for the history.
+        settings: settings with the storage root; read from the environment when not given.
+
+    Raises:
+        ArtifactError, UnknownArtifact: that artifact does not pass inspection any more.
+        RolloutError: there is no previous artifact.
+        RolloutConflict: another decision was recorded meanwhile.
+        SettingsError: no model is given, and there is none, or more than one.
+    """
+    settings = settings or Settings.read()
+    return decisions.rollback(settings, model or find_model(settings), by=by, why=why)

@@ -1,0 +1,1 @@
+"""What packing checks of a pipeline and its training data before an artifact is made."""

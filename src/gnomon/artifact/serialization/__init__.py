@@ -1,0 +1,1 @@
+"""A fitted pipeline as bytes and back, and what is checked before it is loaded."""

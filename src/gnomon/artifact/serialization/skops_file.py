@@ -1,0 +1,297 @@
+"""The content of a skops file, read without skops and without running anything.
+
+A skops file is a zip archive: ``schema.json`` is a tree of nodes, each with the skops loader that
+will load it; arrays are separate members. Here every node is checked, with what its loader would do
+with the name in it. A node of a kind that skops does not write is refused, as is a file that would
+need more memory than it has bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, NamedTuple
+
+from gnomon.artifact.serialization.trust import Named, Use
+from gnomon.errors import ArtifactCorrupt
+
+__all__ = ["LOADERS", "PROTOCOLS", "SCHEMA", "names", "open_archive", "read_schema", "types"]
+
+SCHEMA = "schema.json"
+
+MOST_SCHEMA_BYTES = 256 * 2**20
+"""A tree of a forest needs 40 kB: this allows for 6,000 trees. Parsed JSON takes up to 25 times as
+much memory."""
+
+MOST_MEMBERS = 200_000
+"""The most arrays of one pipeline; a tree has two."""
+
+PROTOCOLS = (1, 2)
+"""The protocols of skops 0.8 and later. Files of protocol 0 have names in other places."""
+
+
+class _Kind(NamedTuple):
+    """What a skops loader does with the name in its node, and which names it trusts."""
+
+    use: Use
+    plain: frozenset[str] = frozenset()
+    packages: tuple[str, ...] = ()
+
+
+_SCALARS = ("builtins.int", "builtins.float", "builtins.str", "builtins.bool")
+_CONTAINERS = ("builtins.list", "builtins.set", "builtins.map", "builtins.tuple")
+_ARRAYS = frozenset({"numpy.ndarray"})
+
+_KINDS: Mapping[str, _Kind] = {
+    "BytearrayNode": _Kind("made", frozenset({"builtins.bytearray"})),
+    "BytesNode": _Kind("made", frozenset({"builtins.bytes"})),
+    "ConstructorFromReduceNode": _Kind("called"),
+    "DTypeNode": _Kind("made"),
+    "DefaultDictNode": _Kind("called", frozenset({"collections.defaultdict"})),
+    "DictNode": _Kind("called", frozenset({"builtins.dict", "collections.OrderedDict"})),
+    "FunctionNode": _Kind("kept", packages=("numpy", "scipy.special")),
+    "ListNode": _Kind("called", frozenset({"builtins.list"})),
+    "LossNode": _Kind("called", packages=("sklearn._loss", "sklearn.linear_model._sgd_fast")),
+    "MaskedArrayNode": _Kind(
+        "made", frozenset({"numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray"})
+    ),
+    "MethodNode": _Kind("method"),
+    "NdArrayNode": _Kind("called", _ARRAYS, packages=("numpy",)),
+    "ObjectNode": _Kind("made", packages=("sklearn",)),
+    "OperatorFuncNode": _Kind("called"),
+    "PartialNode": _Kind("made"),
+    "QuantileForestNode": _Kind("called"),
+    "RandomGeneratorNode": _Kind("made", frozenset({"numpy.random._generator.Generator"})),
+    "RandomStateNode": _Kind("made", frozenset({"numpy.random.mtrand.RandomState"})),
+    "SetNode": _Kind("called", frozenset({"builtins.set"})),
+    "SliceNode": _Kind("made", frozenset({"builtins.slice"})),
+    "SparseMatrixNode": _Kind("made"),
+    "TreeNode": _Kind("made"),
+    "TupleNode": _Kind("called", frozenset({"builtins.tuple"})),
+    "TypeNode": _Kind("kept", frozenset({*_SCALARS, *_CONTAINERS}), packages=("numpy",)),
+}
+"""Every skops loader with a name to run; ``plain`` and ``packages`` are a superset of what skops
+trusts by itself, and loading checks with skops again. ``CachedNode`` is never written."""
+
+LOADERS = frozenset({"CachedNode", "JsonNode", *_KINDS})
+"""Every known skops loader; ``tests/compat/test_skops.py`` compares it with skops's own list."""
+
+_GETTERS = frozenset({"attrgetter", "itemgetter", "methodcaller"})
+_NAMING_GETTERS = frozenset({"attrgetter", "methodcaller"})
+"""Those that reach by a name, on whatever they are called with."""
+_CONVERTING = frozenset(
+    {
+        *("to_datetime", "to_dict", "to_flat_index", "to_frame", "to_list", "to_numpy"),
+        *("to_period", "to_pydatetime", "to_pytimedelta", "to_series", "to_timestamp"),
+    }
+)
+_REACHING_METHODS = frozenset(
+    {
+        *("agg", "aggregate", "apply", "dump", "dumps", "eval", "pipe", "query", "save"),
+        *("set_output", "tofile", "transform"),
+    }
+)
+"""Methods of pandas and numpy that write files, evaluate text, or call others by their names; so do
+all that begin with ``to_`` but for the ones above."""
+
+
+def open_archive(file: BinaryIO) -> zipfile.ZipFile:
+    """Open the archive and check its list of members.
+
+    Raises:
+        ArtifactCorrupt: a member is compressed, named twice, or encrypted; or there are too many.
+            Packing stores members uncompressed, so none is larger than the file.
+    """
+    archive = zipfile.ZipFile(file)
+    members = archive.infolist()
+    found = [info.filename for info in members]
+    if len(members) > MOST_MEMBERS:
+        raise _corrupt(f"{len(members):,} members; expected at most {MOST_MEMBERS:,}")
+    if len(set(found)) < len(found):
+        raise _corrupt("a member is named twice: one could be checked and another loaded")
+    for info in members:
+        packed = info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size
+        if packed or info.flag_bits & 1:
+            raise _corrupt(f"the member {info.filename!a} is compressed or encrypted")
+    total = sum(info.file_size for info in members)
+    if total > file.seek(0, 2):
+        raise _corrupt("its members overlap: together they are larger than the file")
+    return archive
+
+
+def read_schema(archive: zipfile.ZipFile) -> dict[str, Any]:
+    """Return the tree of nodes.
+
+    Raises:
+        ArtifactCorrupt: there is none, it is too large, or it has an unsupported protocol.
+    """
+    try:
+        size = archive.getinfo(SCHEMA).file_size
+    except KeyError:
+        raise _corrupt(f"there is no {SCHEMA}") from None
+    if size > MOST_SCHEMA_BYTES:
+        raise _corrupt(f"{SCHEMA} has {size:,} bytes; expected at most {MOST_SCHEMA_BYTES:,}")
+    schema = json.loads(archive.read(SCHEMA))
+    if not isinstance(schema, dict):
+        raise _corrupt(f"{SCHEMA} is not an object")
+    protocol = schema.get("protocol")
+    if type(protocol) is not int or protocol not in PROTOCOLS:
+        raise _corrupt(f"expected skops protocol 1 or 2, got {protocol!a}")
+    return schema
+
+
+def nodes(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every node of the tree, parents first.
+
+    Raises:
+        ArtifactCorrupt: a node that skops does not write.
+    """
+    waiting: list[Any] = [schema]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += value.values()
+            if "__loader__" in value:
+                _check_node(value)
+                yield value
+
+
+def types(schema: dict[str, Any]) -> Iterator[str]:
+    """Yield the type or function that each node names."""
+    for node in nodes(schema):
+        if node["__loader__"] != "JsonNode":
+            yield f"{node['__module__']}.{node['__class__']}"
+
+
+def names(schema: dict[str, Any]) -> Iterator[Named]:
+    """Yield every name that loading would run, with what it would do with it."""
+    for node in nodes(schema):
+        loader = node["__loader__"]
+        if loader == "JsonNode":
+            continue
+        kind = _KINDS[loader]
+        module, name = node["__module__"], node["__class__"]
+        if loader == "MethodNode":
+            name = f"{name}.{node['content']['func']}"
+        yield Named(module, name, kind.use, _is_plain(kind, module, name))
+        if loader == "DictNode":
+            for key in node["key_types"]["content"]:
+                known = _is_plain(_KINDS["TypeNode"], key["__module__"], key["__class__"])
+                yield Named(key["__module__"], key["__class__"], "called", known)
+
+
+def _is_plain(kind: _Kind, module: str, name: str) -> bool:
+    inside = any(module == top or module.startswith(f"{top}.") for top in kind.packages)
+    return inside or f"{module}.{name}" in kind.plain
+
+
+def _check_node(node: dict[str, Any]) -> None:
+    loader = node["__loader__"]
+    if not isinstance(loader, str) or (loader != "JsonNode" and loader not in _KINDS):
+        raise _corrupt(f"a node of an unknown kind: {loader!a}")
+    module, name = node.get("__module__"), node.get("__class__")
+    if not isinstance(module, str) or not isinstance(name, str):
+        raise _corrupt(f"a {loader} without a name")
+    is_getter = name in _NAMING_GETTERS and module in ("operator", "_operator")
+    if is_getter and loader != "OperatorFuncNode":
+        raise _corrupt(f"a {loader} of {module}.{name}")
+    number = node.get("__id__", 1)
+    if type(number) is not int or number < 1:
+        raise _corrupt(f"a {loader} whose id is {number!a}")
+    check = _CHECKS.get(loader)
+    if check is not None and not check(node):
+        raise _corrupt(f"a {loader} of a form that skops does not write")
+
+
+def _check_json(node: dict[str, Any]) -> bool:
+    return isinstance(node.get("content"), str)
+
+
+def _check_leaf(node: dict[str, Any]) -> bool:
+    """Refuse content: in older protocols it had another name."""
+    return "content" not in node
+
+
+def _check_method(node: dict[str, Any]) -> bool:
+    """Check the method's name, which goes to ``getattr``: dunder names could reach anything."""
+    content = node.get("content")
+    if not isinstance(content, dict) or not isinstance(content.get("func"), str):
+        return False
+    name = content["func"]
+    return name.isidentifier() and not name.startswith("__")
+
+
+def _check_getter(node: dict[str, Any]) -> bool:
+    """skops calls ``operator.<name>`` with what the file says; ``operator.call`` calls anything.
+
+    What it makes is called with the rows: the method it calls may not be one of those of a frame
+    that write files or evaluate text, nor an attribute one that leads to the interpreter.
+    """
+    if node["__module__"] != "operator" or node["__class__"] not in _GETTERS:
+        return False
+    if node["__class__"] == "itemgetter":
+        return True
+    given = _texts(node.get("attrs"))
+    if node["__class__"] == "attrgetter":
+        return bool(given) and all(one is not None and _is_harmless(one) for one in given)
+    return bool(given) and given[0] is not None and _is_harmless_method(given[0])
+
+
+def _texts(arguments: Any) -> list[str | None]:
+    """The arguments of a node; None for one that is not text."""
+    if not isinstance(arguments, dict) or not isinstance(arguments.get("content"), list):
+        return []
+    return [_text(one) for one in arguments["content"]]
+
+
+def _text(node: Any) -> str | None:
+    if not isinstance(node, dict) or node.get("__loader__") != "JsonNode":
+        return None
+    try:
+        found = json.loads(node["content"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _is_harmless(name: str) -> bool:
+    return not any(part.startswith("_") for part in name.split("."))
+
+
+def _is_harmless_method(name: str) -> bool:
+    writes = name.startswith("to_") and name not in _CONVERTING
+    return _is_harmless(name) and not writes and name not in _REACHING_METHODS
+
+
+def _check_dict(node: dict[str, Any]) -> bool:
+    """Check the types of a dictionary's keys, which are called with each key."""
+    keys = node.get("key_types")
+    if not isinstance(keys, dict) or keys.get("__loader__") != "ListNode":
+        return False
+    content = keys.get("content")
+    if not isinstance(content, list):
+        return False
+    for key in content:
+        if not isinstance(key, dict) or key.get("__loader__") != "TypeNode":
+            return False
+        _check_node(key)
+    return True
+
+
+_CHECKS = {
+    "DictNode": _check_dict,
+    "FunctionNode": _check_leaf,
+    "JsonNode": _check_json,
+    "MethodNode": _check_method,
+    "OperatorFuncNode": _check_getter,
+    "TypeNode": _check_leaf,
+}
+
+
+def _corrupt(what: str) -> ArtifactCorrupt:
+    return ArtifactCorrupt(
+        f"the pipeline cannot be read as skops: {what}", hint="do not load it; find out who made it"
+    )

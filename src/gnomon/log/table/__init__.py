@@ -1,0 +1,1 @@
+"""The sealed table: its commits, its columns, and its maintenance."""

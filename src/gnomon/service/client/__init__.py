@@ -1,0 +1,1 @@
+"""The clients of a server, for threads and for asyncio."""

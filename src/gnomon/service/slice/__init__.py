@@ -1,0 +1,1 @@
+"""One slice: a running gateway with its lanes, shadows, log and rollout."""

@@ -1,0 +1,129 @@
+"""Rollout decisions that clients request from a running slice, which applies them at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gnomon import rollout
+from gnomon.artifact import inspect
+from gnomon.policy import Policy
+from gnomon.rollout.gate import Gates
+from gnomon.rollout.gate_evaluation import gates_elsewhere
+from gnomon.rollout.history import Event
+from gnomon.service.control import Decisions
+from gnomon.service.slice.claim import SliceClaim
+from gnomon.service.slice.loaded_artifacts import LoadedArtifacts
+from gnomon.service.slice.rollout_follower import RolloutFollower
+from gnomon.service.slice.status_view import StatusView
+from gnomon.service.status.slice_status import Status
+from gnomon.settings import Settings
+
+__all__ = ["RolloutControl"]
+
+
+class RolloutControl:
+    """The implementation of :class:`~gnomon.service.control.Controlled` for the control routes.
+
+    Args:
+        control_token: the token that callers must send.
+        settings: have the storage root with the rollout.
+        policy: the policy file; defaults apply without one.
+        claim: has the slice's name, which is recorded as who decided if the caller gives none.
+        lanes: load and verify an artifact before it is promoted.
+        follower: applies a decision to this slice.
+        view: has the status.
+    """
+
+    def __init__(
+        self,
+        control_token: str,
+        settings: Settings,
+        policy: Path | None,
+        claim: SliceClaim,
+        lanes: LoadedArtifacts,
+        follower: RolloutFollower,
+        view: StatusView,
+    ) -> None:
+        self.control_token = control_token
+        self._settings = settings
+        self._policy_path = policy
+        self._policy = Policy.read(policy) if policy is not None else Policy()
+        self._claim = claim
+        self._lanes = lanes
+        self._follower = follower
+        self._view = view
+
+    async def start_shadow(
+        self,
+        artifact: str,
+        fraction: float | None,
+        same: bool,
+        force: bool,
+        *,
+        by: str | None,
+        why: str | None,
+    ) -> Event:
+        """Start an artifact as a shadow; on return this slice runs it."""
+        return await self._decide(
+            rollout.start_shadow,
+            artifact,
+            fraction=self._policy.sampling.fraction if fraction is None else fraction,
+            policy=self._policy,
+            same=same,
+            force=force,
+            by=by,
+            why=why,
+        )
+
+    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> Event:
+        """Stop a shadow."""
+        return await self._decide(rollout.stop_shadow, artifact, by=by, why=why)
+
+    async def promote(
+        self, artifact: str, force: bool, *, by: str | None, why: str | None
+    ) -> Event:
+        """Make an artifact live: load and verify it next to the old one, check the gates, swap."""
+        tag = (await asyncio.to_thread(inspect, artifact)).tag
+        with self._follower.keeping(tag):
+            await self._lanes.warm(tag)
+            return await self._decide(
+                rollout.promote, tag, force=force, by=by, why=why, ask=self._ask_gates
+            )
+
+    async def rollback(self, *, by: str | None, why: str | None) -> Event:
+        """Make the previous artifact live again; it is still warm, so this takes milliseconds."""
+        return await self._decide(rollout.rollback, by=by, why=why, verified=self._lanes.digests)
+
+    async def history(self) -> Decisions:
+        """Return every rollout decision, oldest first, and why some may be missing, if they may."""
+        await self._follower.follow(check=True)
+        error = self._follower.history_error
+        return Decisions(list(self._follower.history.events), None if error is None else str(error))
+
+    def status(self) -> Status:
+        """Return what this slice runs now."""
+        return self._view.status()
+
+    def _ask_gates(self, tag: str) -> Gates:
+        model = self._follower.history.model
+        return gates_elsewhere(self._settings, model, tag, self._policy_path)
+
+    async def _decide(
+        self, decision: Callable[..., Event], *args: Any, by: str | None, **options: Any
+    ) -> Event:
+        """Make a rollout decision in a thread, then apply it to this slice at once."""
+        history = self._follower.history.copy()
+        event = await asyncio.to_thread(
+            decision,
+            self._settings,
+            history.model,
+            *args,
+            by=by or self._claim.name or None,
+            history=history,
+            **options,
+        )
+        await self._follower.decided(history)
+        return event

@@ -1,0 +1,180 @@
+"""A running slice: all parts of a gateway process, opened and closed together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gnomon.artifact import Artifact
+from gnomon.compat.platform import IS_PORTABLE
+from gnomon.errors import LogUnavailable
+from gnomon.rollout.history import open_history
+from gnomon.service.auth import control_token
+from gnomon.service.lane.batching import Lane
+from gnomon.service.lane.codec import Codec
+from gnomon.service.lane.recording import Recorder
+from gnomon.service.metric_files import release_files
+from gnomon.service.metrics import Metrics
+from gnomon.service.slice.claim import SliceClaim
+from gnomon.service.slice.loaded_artifacts import LoadedArtifacts
+from gnomon.service.slice.maintenance import Maintenance
+from gnomon.service.slice.orphans import Orphans
+from gnomon.service.slice.request_handler import RequestHandler
+from gnomon.service.slice.rollout_control import RolloutControl
+from gnomon.service.slice.rollout_follower import RolloutFollower
+from gnomon.service.slice.sealing import Sealing
+from gnomon.service.slice.shadow_supervisor import ShadowSupervisor
+from gnomon.service.slice.standby import Standby
+from gnomon.service.slice.status_view import StatusView
+from gnomon.service.slice.takeover import Takeover
+from gnomon.service.status.gate_outlook import GateOutlook
+from gnomon.service.status.slice_status import Status
+from gnomon.service.tasks import Tasks, close_all, closing
+from gnomon.settings import Settings
+from gnomon.storage import Storage
+
+__all__ = ["Runtime", "open_gateway", "open_runtime"]
+
+logger = logging.getLogger("gnomon")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The parts of a running slice that HTTP requests use.
+
+    Attributes:
+        settings: the slice's settings.
+        requests: handles prediction requests.
+        control: handles rollout decisions.
+    """
+
+    settings: Settings
+    requests: RequestHandler
+    control: RolloutControl
+    _follower: RolloutFollower
+    _lanes: LoadedArtifacts
+    _metrics: Metrics
+    _view: StatusView
+
+    @property
+    def live(self) -> Lane | None:
+        """The lane that answers; None until the first artifact is loaded and verified."""
+        return self._follower.live
+
+    def status(self) -> Status:
+        """Return what this slice runs now."""
+        return self._view.status()
+
+    def publish(self) -> None:
+        """Update the metrics that ``/metrics`` shows."""
+        self._metrics.publish()
+
+    def give_up_loading(self) -> None:
+        """Cancel loading because the server stops; a waiting promotion gets an error."""
+        self._lanes.give_up_loading()
+
+
+@contextlib.asynccontextmanager
+async def open_gateway(
+    model: str, settings: Settings, policy: Path | None = None
+) -> AsyncIterator[Runtime]:
+    """Open a slice and its standby, before connections are accepted; see :func:`open_runtime`.
+
+    The standby runs until the slice is closed, because the gateway may be killed while it closes.
+    """
+    async with contextlib.AsyncExitStack() as outlasting:
+        outlasting.callback(release_files)
+        async with open_runtime(model, settings, policy) as runtime:
+            if not IS_PORTABLE:
+                outlasting.push_async_callback(Standby().close)
+            yield runtime
+
+
+@contextlib.asynccontextmanager
+async def open_runtime(
+    model: str, settings: Settings, policy: Path | None = None
+) -> AsyncIterator[Runtime]:
+    """Open the log and begin to follow the rollout; close everything, in reverse order, at the end.
+
+    The slice answers predictions once the live artifact is loaded. At the end accepted requests are
+    answered, the log is written, and the children end. If a part fails, the parts opened before are
+    closed, and the first error is raised.
+
+    Args:
+        model: the artifact name whose rollout is followed.
+        settings: the slice's settings.
+        policy: the rollout policy file; defaults apply without one.
+
+    Raises:
+        SettingsError: the storage root, the control token or the policy cannot be used.
+    """
+    async with contextlib.AsyncExitStack() as opened:
+        token = control_token(settings)
+        storage = Storage(settings)
+        metrics = opened.enter_context(contextlib.closing(Metrics(model)))
+
+        # The parts. None is opened or started before all of them are made.
+        tasks = Tasks()
+        recorder = Recorder(settings, metrics)
+        claim = SliceClaim(model, settings, recorder)
+        codec = Codec(settings)
+        sealer = Sealing(model, settings, lambda: metrics.restarted("sealer"))
+        orphans = Orphans(settings, model, policy)
+        takeover = opened.enter_context(contextlib.closing(Takeover(settings)))
+        outlook = GateOutlook(storage, model, policy)
+        shadows = ShadowSupervisor(
+            model, settings, policy, claim, recorder, metrics, tasks, outlook
+        )
+
+        def make_lane(artifact: Artifact) -> Lane:
+            return Lane(
+                artifact,
+                settings,
+                recorder,
+                0,
+                codec,
+                lambda reason: metrics.restarted("live"),
+                takeover.claim(artifact),
+            )
+
+        def on_first_live() -> None:  # After live, because their start would slow it down.
+            sealer.start()
+            codec.start()
+
+        lanes = LoadedArtifacts(make_lane, tasks.finish)
+        follower = RolloutFollower(
+            settings, open_history(settings, model), lanes, shadows, on_first_live
+        )
+        view = StatusView(settings, claim, follower, shadows, recorder, sealer, metrics)
+        control = RolloutControl(token, settings, policy, claim, lanes, follower, view)
+        requests = RequestHandler(settings, follower, recorder, metrics, tasks)
+        maintenance = Maintenance(
+            settings, storage, claim, recorder, follower, orphans, takeover, metrics, view, outlook
+        )
+
+        # How they are closed, from the last one to the first.
+        for close in (
+            maintenance.end,
+            lambda: close_all(sealer.close, codec.close, orphans.close, shadows.close),
+            lambda: _close_log(recorder),
+            tasks.finished,
+            lanes.close,
+            tasks.stop_repeating,
+        ):
+            opened.push_async_exit(closing(close))
+
+        await claim.take()
+        maintenance.begin(tasks)
+        await asyncio.to_thread(storage.sweep)
+        yield Runtime(settings, requests, control, follower, lanes, metrics, view)
+
+
+async def _close_log(recorder: Recorder) -> None:
+    try:
+        await recorder.close()
+    except LogUnavailable as error:
+        logger.error("the log was closed early: %s", error)

@@ -1,0 +1,1 @@
+"""What a slice, and a deployment of several, report about themselves."""

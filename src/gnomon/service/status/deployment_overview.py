@@ -1,0 +1,158 @@
+"""An overview of a deployment from its storage root: every slice, including those that are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from gnomon.errors import GnomonError
+from gnomon.rollout.history import History, RolloutState, read_history
+from gnomon.service.status.shadow_status import shadow_status
+from gnomon.service.status.slice_status import Live, RowAccounts, ShadowStatus, Status
+from gnomon.settings import Settings
+from gnomon.shadow import slices
+from gnomon.shadow.shadow_counts import Latency
+from gnomon.shadow.slices import Heartbeat
+from gnomon.storage import Storage
+
+__all__ = ["Gone", "Overview", "overview", "reported"]
+
+
+class Gone(msgspec.Struct, frozen=True, kw_only=True):
+    """A slice that does not report any more.
+
+    Attributes:
+        slice: its name.
+        host: the machine it was on.
+        since: the time of its last report.
+        waiting: rows that running shadows still had to score there, by shadow.
+    """
+
+    slice: str
+    host: str
+    since: datetime
+    waiting: dict[str, int] = {}
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """The present state of a deployment.
+
+    Attributes:
+        place: the source of the overview: a URL or a storage root.
+        slices: the status of each running slice; if none runs, one entry with what would run.
+        gone: the slices that no longer report.
+        problems: what is wrong under the storage root: a damaged history, or reports of slices
+            that cannot be read.
+    """
+
+    place: str
+    slices: list[Status]
+    gone: list[Gone] = []
+    problems: list[str] = []
+
+
+def overview(
+    settings: Settings,
+    model: str,
+    *,
+    place: str,
+    ask: Callable[[], list[Status]],
+    url: str | None = None,
+) -> Overview:
+    """Return the overview of a model's deployment, or of the one slice at another URL.
+
+    A slice that runs alone is asked directly. Of several slices only one would answer at their
+    URL, so their last reports in the storage root are used, at most ``GNOMON_FOLLOW_SECONDS`` old.
+
+    Args:
+        settings: have the storage root.
+        model: the deployment's model name.
+        place: where ``ask`` asks, to be shown.
+        ask: asks the answering slice for its status.
+        url: the URL that ``ask`` uses, if the user gave one. A URL that is not in the storage root
+            belongs to another deployment.
+    """
+    found = slices.find(Storage(settings), model)
+    if url is not None and all(beat.url != url for beat in found.beats):
+        return Overview(place=place, slices=ask())
+    history, damage = read_history(settings, model)
+    several = sum(not beat.is_stale() for beat in found.beats) > 1
+    return Overview(
+        place=place,
+        slices=reported(settings, model) if several else ask(),
+        gone=[_gone(beat, history.state) for beat in found.beats if beat.is_stale()],
+        problems=[str(e) for e in (damage, *found.unreadable.values()) if e is not None],
+    )
+
+
+def reported(settings: Settings, model: str) -> list[Status]:
+    """Return the last report of each running slice; if none runs, what a server would run."""
+    history, damage = read_history(settings, model)
+    beats = slices.read(Storage(settings), model)
+    running = [beat for beat in beats if not beat.is_stale()]
+    if running:
+        return [_status(beat, history) for beat in running]
+    return [_at_rest(model, history, damage)]
+
+
+def _status(beat: Heartbeat, history: History) -> Status:
+    return Status(
+        model=beat.model,
+        ready=beat.live is not None,
+        slice=beat.slice,
+        started=beat.started,
+        epoch=beat.epoch,
+        live=_live(beat.live, history, beat.latency_ms),
+        previous=beat.previous,
+        shadows=tuple(
+            shadow_status(s, beat.shadow(tag)) for tag, s in history.state.shadows.items()
+        ),
+        accounts=msgspec.convert(beat.accounts, RowAccounts),
+        error=beat.error,
+    )
+
+
+def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status:
+    """Return what a server would run if one were started."""
+    if damage is not None:  # A server would not start: decisions after the damage are unknown.
+        return Status(model=model, ready=False, error=str(damage))
+    state = history.state
+    return Status(
+        model=model,
+        ready=False,
+        epoch=state.epoch,
+        live=_live(state.live, history),
+        previous=state.previous,
+        shadows=tuple(
+            ShadowStatus(
+                artifact=tag, fraction=shadow.fraction, since=shadow.at, state="not running"
+            )
+            for tag, shadow in state.shadows.items()
+        ),
+        error="no server is running",
+    )
+
+
+def _live(tag: str | None, history: History, took: Latency | None = None) -> Live | None:
+    if tag is None:
+        return None
+    decided = [e for e in history.events if e.artifact == tag and e.kind in ("promote", "rollback")]
+    return Live(
+        artifact=tag,
+        digest=decided[-1].digest if decided else None,
+        since=decided[-1].at if decided else None,
+        latency_ms=took,
+    )
+
+
+def _gone(beat: Heartbeat, state: RolloutState) -> Gone:
+    waiting = {
+        said.artifact: said.lagging
+        for said in beat.shadows
+        if said.lagging
+        and (running := state.shadows.get(said.artifact)) is not None
+        and running.since == said.epoch
+    }
+    return Gone(slice=beat.slice, host=beat.host, since=beat.updated, waiting=waiting)

@@ -1,0 +1,142 @@
+"""What the gates of running shadows still wait for, from the counts that slices report.
+
+Evaluating gates on the log takes seconds, and is done for a promotion. Nearly all gates use counts
+that every slice reports anyway: from these the status shows, at very low cost, what is missing and
+about when it will be available.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec import structs
+
+from gnomon.errors import UnreadableFile
+from gnomon.policy import GateLimits, Policy
+from gnomon.rollout.evidence import Evidence, ShadowRows
+from gnomon.rollout.gates import judge
+from gnomon.rollout.history import RolloutState, Shadow
+from gnomon.rollout.outlook import WINDOW, Traffic
+from gnomon.shadow import slices
+from gnomon.shadow.feed.pace import ENOUGH_TIMES
+from gnomon.shadow.shadow_counts import OpenGate, ShadowCounts, added
+from gnomon.shadow.slices import Heartbeat, ShadowBeat
+from gnomon.skew import last_replay
+from gnomon.storage import Storage
+
+__all__ = ["REFRESH_SECONDS", "GateOutlook"]
+
+REFRESH_SECONDS = 5.0
+_LEAST_SECONDS = REFRESH_SECONDS / 2
+"""A rate over a shorter time is not used."""
+
+
+class _Sample(NamedTuple):
+    """Rows of a shadow and of live at a time."""
+
+    at: float
+    scored: int
+    answered: int
+
+
+class GateOutlook:
+    """The open gates of each shadow. A refresh reads a few small files.
+
+    Args:
+        storage: where slices report.
+        model: the deployment's model name.
+        policy: the policy file, read again each time; the defaults without one.
+        clock: returns seconds.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        model: str,
+        policy: Path | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._storage = storage
+        self._model = model
+        self._policy = policy
+        self._samples: dict[tuple[str, int], deque[_Sample]] = {}
+        self._open: dict[str, tuple[OpenGate, ...]] = {}
+
+    def of(self, artifact: str) -> tuple[OpenGate, ...]:
+        """Return the gates of a shadow that were unknown at the last refresh."""
+        return self._open.get(artifact, ())
+
+    def refresh(self, state: RolloutState) -> None:
+        """Evaluate the gates again; this blocks for some milliseconds."""
+        shadows = [s for s in state.shadows.values() if s.artifact != state.live]
+        if not shadows:
+            self._open, self._samples = {}, {}
+            return
+        limits = (Policy.read(self._policy) if self._policy else Policy()).gates
+        beats = slices.read(self._storage, self._model)
+        keys = {(shadow.artifact, shadow.since) for shadow in shadows}
+        self._samples = {key: kept for key, kept in self._samples.items() if key in keys}
+        self._open = {s.artifact: tuple(self._open_gates(limits, s, beats)) for s in shadows}
+
+    def _open_gates(
+        self, limits: GateLimits, shadow: Shadow, beats: Sequence[Heartbeat]
+    ) -> Iterator[OpenGate]:
+        said = [*_said(shadow, beats)]
+        counts = added([_counts(one) for one in said]) if said else ShadowCounts()
+        answered = sum(int(beat.accounts.get("answered", 0)) for beat in beats)
+        evidence = Evidence(
+            ShadowRows(**structs.asdict(counts)),
+            noise=ShadowRows(),
+            times={},
+            live_times={},
+            traffic=self._traffic(shadow, counts.scored, answered),
+        )
+        if counts.scored >= ENOUGH_TIMES:  # Enough rows were scored in batches of live's sizes.
+            limits = structs.replace(limits, max_latency_ratio=None)
+        try:
+            skew = last_replay.read(self._storage, shadow.artifact) if limits.max_skew else None
+        except UnreadableFile:
+            skew, limits = None, structs.replace(limits, max_skew=None)
+        for gate in judge(limits, shadow, evidence, slices=beats, skew=skew):
+            if gate.verdict == "unknown":
+                awaits = gate.awaits
+                yield OpenGate(
+                    gate=gate.name,
+                    says=gate.because,
+                    rows=None if awaits is None else awaits.rows,
+                    seconds=None if awaits is None else awaits.seconds,
+                )
+
+    def _traffic(self, shadow: Shadow, scored: int, answered: int) -> Traffic | None:
+        """Return the rate over the last minutes; None until there is one."""
+        now = self._clock()
+        samples = self._samples.setdefault((shadow.artifact, shadow.since), deque())
+        while samples and (
+            samples[0].at < now - WINDOW.total_seconds() or scored < samples[-1].scored
+        ):
+            samples.popleft()
+        samples.append(_Sample(now, scored, answered))
+        first = samples[0]
+        if now - first.at < _LEAST_SECONDS:
+            return None
+        return Traffic(
+            seconds=now - first.at,
+            answered=max(answered - first.answered, 0),
+            scored=scored - first.scored,
+        )
+
+
+def _said(shadow: Shadow, beats: Sequence[Heartbeat]) -> Iterator[ShadowBeat]:
+    for beat in beats:
+        said = beat.shadow(shadow.artifact)
+        if said is not None and said.epoch == shadow.since:
+            yield said
+
+
+def _counts(said: ShadowBeat) -> ShadowCounts:
+    return ShadowCounts(**{name: getattr(said, name) for name in ShadowCounts.__struct_fields__})

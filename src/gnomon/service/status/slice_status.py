@@ -1,0 +1,152 @@
+"""The status of a slice: the answer of ``GET /gnomon/status`` and ``GET /status.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from gnomon.notebook import NotebookTable, Tabular
+from gnomon.shadow.shadow_counts import Latency, ShadowReport
+
+__all__ = ["Latency", "Live", "RowAccounts", "ShadowStatus", "Status", "public"]
+
+HIDDEN = "GET /gnomon/status says why; it needs the control token"
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """The artifact whose answers clients get.
+
+    Attributes:
+        artifact: its tag.
+        digest: the SHA-256 of its manifest.
+        since: when the rollout made it live.
+        latency_ms: its worker's time per batch; ``None`` before the first batch.
+    """
+
+    artifact: str
+    digest: str | None = None
+    since: datetime | None = None
+    latency_ms: Latency | None = None
+
+
+class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
+    """An artifact in shadow; counts are rows: eligible = scored + failed + lagging.
+
+    Attributes:
+        artifact: its tag.
+        fraction: the share of entities (or requests) that it scores.
+        since: when it was put in shadow.
+        state: ``starting``, ``running``, ``failing``, or ``not running`` when no server is.
+        eligible: rows it has to score.
+    """
+
+    artifact: str
+    fraction: float = 1.0
+    since: datetime | None = None
+    state: str = "running"
+    eligible: int = 0
+
+    @property
+    def disagreement(self) -> float | None:
+        """The share of compared rows that disagree; ``None`` when none was compared."""
+        return self.disagreed / self.compared if self.compared else None
+
+    @property
+    def flips(self) -> float | None:
+        """The share of decided rows whose decision flips; ``None`` when no output decides."""
+        return self.flipped / self.decided if self.decided else None
+
+
+class RowAccounts(Tabular, msgspec.Struct, frozen=True, kw_only=True):
+    """Rows by outcome since the slice started; received is the sum of the outcomes and in flight.
+
+    Attributes:
+        reasons: rows that were not answered, by ``<outcome>:<error code>``.
+        outside: by feature, the number of rows accepted with a value not seen in training.
+        unknown: by name, how often a field was received that is not in the contract.
+    """
+
+    received: int = 0
+    answered: int = 0
+    rejected: int = 0
+    failed: int = 0
+    timed_out: int = 0
+    shed: int = 0
+    in_flight: int = 0
+    unlogged: int = 0
+    reasons: dict[str, int] = {}
+    outside: dict[str, int] = {}
+    unknown: dict[str, int] = {}
+
+    def overview(self) -> NotebookTable:
+        """See :class:`gnomon.notebook.Tabular`."""
+        outcomes = ("answered", "rejected", "failed", "timed_out", "shed", "in_flight")
+        return NotebookTable(
+            title=f"{self.received:,} rows received",
+            verdict="",
+            columns=("outcome", "rows"),
+            rows=[(outcome, getattr(self, outcome)) for outcome in outcomes],
+        )
+
+
+class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
+    """The present status of one slice. Fields that a newer server adds are ignored.
+
+    Attributes:
+        model: the deployment's model name.
+        ready: whether live is loaded and verified, so that predictions are answered.
+        version: the server's gnomon version.
+        slice: the name of the slice.
+        started: when its gateway started.
+        epoch: the number of the last rollout decision it follows.
+        live: the live artifact; ``None`` until a first one is promoted.
+        previous: the tag to which a rollback would return.
+        error: why it is not ready, cannot write its log, or cannot follow the rollout.
+    """
+
+    model: str
+    ready: bool
+    version: str | None = None
+    slice: str | None = None
+    started: datetime | None = None
+    epoch: int = 0
+    live: Live | None = None
+    previous: str | None = None
+    shadows: tuple[ShadowStatus, ...] = ()
+    accounts: RowAccounts = msgspec.field(default=RowAccounts(), name="books")
+    error: str | None = None
+
+    def overview(self) -> NotebookTable:
+        """See :class:`gnomon.notebook.Tabular`."""
+        live = [] if self.live is None else [("live", self.live.artifact, *[None] * 5)]
+        return NotebookTable(
+            title=f"{self.model}, {self.accounts.received:,} rows received",
+            verdict="ready" if self.ready else "not ready",
+            columns=("role", "artifact", "eligible", "scored", "failed", "lagging", "disagreement"),
+            rows=[*live, *map(_described, self.shadows)],
+        )
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Status:
+        """Convert a server's JSON to a status.
+
+        Raises:
+            msgspec.ValidationError: the JSON is not a status.
+        """
+        return msgspec.convert(answer, cls)
+
+
+def public(status: Status) -> Status:
+    """Return the public status, without the reasons of failures, which contain file names."""
+    shadows = tuple(structs.replace(s, error=s.error and HIDDEN) for s in status.shadows)
+    return structs.replace(status, error=status.error and HIDDEN, shadows=shadows)
+
+
+def _described(shadow: ShadowStatus) -> tuple[object, ...]:
+    """Return a table row with a shadow's accounts."""
+    counts = (shadow.eligible, shadow.scored, shadow.failed, shadow.lagging)
+    return ("shadow", shadow.artifact, *counts, shadow.disagreement)

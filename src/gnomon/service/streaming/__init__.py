@@ -1,0 +1,1 @@
+"""Bulk scoring in one request: records come in while answers go out."""

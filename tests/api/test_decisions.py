@@ -1,0 +1,110 @@
+"""Mirrors ``gnomon.api.decisions``: what a notebook shows is what it then decides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import gnomon
+from gnomon.errors import GateRefused, PolicyError
+from gnomon.settings import Settings
+from tests.packing import HALF_MORE, Pack, times
+from tests.shadow.evidence import log_live, log_shadow
+
+GATES = '[gates]\nmin_rows = 100\nmin_coverage = "off"\nmax_lag_rows = "off"\n'
+STRICT = f"{GATES}max_disagreement = 0.0\n[sampling]\nfraction = 0.25\n"
+LENIENT = f"{GATES}max_disagreement = 0.5\n"
+
+
+@pytest.fixture
+def folder(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A deployment's folder without a policy yet; this process reads the storage root."""
+    monkeypatch.setenv("GNOMON_ROOT", settings.root)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shadow").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def candidate(settings: Settings, folder: Path, pack: Pack) -> str:
+    """A shadow of which 900 of 1,000 answers agreed with live's."""
+    live, shadow = pack(times(1.0)), pack(HALF_MORE)
+    gnomon.promote(live)
+    gnomon.start_shadow(shadow, 1.0)
+    log_live(settings, 1000, artifact=live)
+    log_shadow(settings, agreed=900, disagreed=100, artifact=shadow, against=live)
+    return shadow
+
+
+def write(folder: Path, policy: str) -> None:
+    (folder / "shadow" / "policy.toml").write_text(policy)
+
+
+def test_a_promotion_is_decided_by_the_gates_that_are_shown(folder: Path, candidate: str) -> None:
+    """Both use the policy of the deployment in this folder, strict or lenient; one that is given
+    replaces it."""
+    write(folder, STRICT)
+    given = gnomon.Policy.read(folder / "shadow" / "policy.toml")
+    shown = gnomon.check_gates(candidate)
+    assert shown.verdict == "fail"
+    with pytest.raises(GateRefused, match="agreement fail"):
+        gnomon.promote(candidate)
+    assert gnomon.answering()[1] == (candidate, "shadow")
+    write(folder, LENIENT)
+    shown = gnomon.check_gates(candidate)
+    assert shown.verdict == "pass"
+    with pytest.raises(GateRefused):
+        gnomon.promote(candidate, policy=given)  # Instead of the folder's.
+    event = gnomon.promote(candidate, by="ann", why="good enough")
+    assert (event.forced, event.by, event.why) == (False, "ann", "good enough")
+    assert event.gates == tuple(msgspec.to_builtins(shown.gates))
+    assert gnomon.answering() == [(candidate, "live")]
+
+
+def test_a_shadow_takes_the_share_of_the_policy(folder: Path, pack: Pack) -> None:
+    """Unless another share is given; every decision finds its model by the artifact."""
+    live, shadow = pack(times(1.0)), pack(HALF_MORE)
+    gnomon.promote(live)
+    assert gnomon.start_shadow(shadow).fraction == 1.0
+    gnomon.stop_shadow(shadow)
+    write(folder, STRICT)
+    assert gnomon.start_shadow(shadow).fraction == 0.25
+    gnomon.stop_shadow(shadow, why="another share")
+    assert gnomon.start_shadow(shadow, 0.5).fraction == 0.5
+    gnomon.promote(shadow, force=True)
+    assert gnomon.rollback(by="ann").artifact == live
+    assert [event.kind for event in gnomon.rollout_history()][-2:] == ["promote", "rollback"]
+
+
+def test_a_policy_that_cannot_be_read_decides_nothing(folder: Path, pack: Pack) -> None:
+    """A decision by the defaults instead would not be the one that the folder asks for."""
+    write(folder, "[gates]\nmin_row = 1\n")
+    tag = pack(times(1.0))
+    for decide in (gnomon.promote, gnomon.start_shadow, gnomon.check_gates):
+        with pytest.raises(PolicyError, match="min_row"):
+            decide(tag)
+
+
+def test_the_settings_may_be_given(settings: Settings, pack: Pack, tmp_path: Path) -> None:
+    """As for every other query: a notebook may look at several storage roots."""
+    tag = pack(times(1.0))
+    gnomon.promote(tag, policy=gnomon.Policy(), settings=settings)
+    assert gnomon.answering("toy", settings=settings) == [(tag, "live")]
+
+
+def test_an_artifact_is_taken_where_its_tag_is(
+    settings: Settings, folder: Path, pack: Pack
+) -> None:
+    """What packing or inspection returned goes on to every function that takes a tag."""
+    live, shadow = gnomon.inspect(pack(times(1.0))), gnomon.inspect(pack(HALF_MORE))
+    gnomon.promote(live)
+    gnomon.start_shadow(shadow, 1.0)
+    assert gnomon.answering() == [(live.tag, "live"), (shadow.tag, "shadow")]
+    log_live(settings, 50, artifact=live.tag)
+    log_shadow(settings, agreed=50, artifact=shadow.tag, against=live.tag)
+    assert gnomon.inspect(shadow).digest == shadow.digest
+    assert gnomon.replay(live, through=shadow).report.kind == "replay"
+    assert gnomon.check_gates(shadow).gates
+    assert gnomon.stop_shadow(shadow).artifact == shadow.tag

@@ -1,0 +1,212 @@
+"""What skops loses or cannot store is named, or stored all the same."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import io
+import logging
+import random
+import re
+import zipfile
+from collections import Counter, OrderedDict, defaultdict, deque
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.neighbors import KDTree
+from sklearn.pipeline import make_pipeline
+
+from gnomon.artifact.serialization import pipeline_bytes
+from gnomon.artifact.serialization.trust import is_known_safe
+from gnomon.errors import PackRefused
+
+
+class Side(enum.Enum):
+    """A choice."""
+
+    BUY = 1
+
+
+class Keeps(BaseEstimator):
+    """A step that learned something."""
+
+    def __init__(self, learned: Any = None) -> None:
+        self.learned = learned
+
+    def fit(self, X: Any, y: Any = None) -> Keeps:  # noqa: N803
+        """Nothing more to learn."""
+        return self
+
+    def transform(self, X: Any) -> Any:  # noqa: N803
+        """As it came."""
+        return X
+
+
+def stored(learned: Any) -> Any:
+    """What a step's attribute is after it was stored and loaded."""
+    content = pipeline_bytes.dump(make_pipeline(Keeps(learned), Keeps()), "skops")
+    types = pipeline_bytes.named_types(content, "skops")
+    return pipeline_bytes.load(content, "skops", types)[0].learned
+
+
+@pytest.mark.parametrize(
+    "learned",
+    [
+        {True: 1, False: 2},
+        {False: "no"},
+        {np.True_: 1.5, np.False_: 2.5},
+        {1: "a", 2: "b"},
+        {0.1: 1, float("inf"): 2, -0.0: 3},
+        {np.float32(0.1): 1, np.int8(-3): 2, np.str_("x"): 3},
+        {"": 1, "false": 2, "true": 3},
+        {"false": {False: 1}},
+        defaultdict(int, a=1),
+    ],
+    ids=repr,
+)
+def test_a_dictionary_comes_back(learned: dict[Any, Any]) -> None:
+    """Keys keep their values and their types: skops alone makes one key of True and False."""
+    again = stored(learned)
+    assert again == learned
+    assert [type(key) for key in again] == [type(key) for key in learned]
+
+
+@pytest.mark.parametrize(
+    "learned",
+    [
+        pd.Interval(0.5, 2, closed="left"),
+        range(1, 9, 2),
+        frozenset({2, 1}),
+    ],
+    ids=repr,
+)
+def test_values_of_pandas_and_python_are_kept_without_being_trusted(learned: Any) -> None:
+    """A step after ``pandas.cut`` holds intervals, and nobody need be asked."""
+    content = pipeline_bytes.dump(Keeps([learned]), "skops")
+    types = pipeline_bytes.untrusted_types(content)
+    own = f"{Keeps.__module__}.Keeps"
+    assert [name for name in types if name != own and not is_known_safe(name)] == []
+    (again,) = pipeline_bytes.load(content, "skops", types).learned
+    assert again is learned or again == learned
+    assert type(again) is type(learned)
+
+
+@pytest.mark.parametrize(
+    ("learned", "says"),
+    [
+        ({1: "a", "1": "b"}, "the keys 1 and '1', which have the same name in JSON"),
+        ({False: 1, "": 2}, "the keys False and '', which have the same name in JSON"),
+        ({None: 1}, "the key None, which is not text, a number or a boolean"),
+        ({("JFK", "LAX"): 2475.0}, r"the key \('JFK', 'LAX'\), which is not text"),
+        ({"x": {b"y": 1}}, "the key b'y', which is not text"),
+        (defaultdict(int, {3: 1}), "a defaultdict whose keys are not text"),
+        (pd.Series([1.0], ["a"]), "it contains Series of pandas"),
+        ([{"a": pd.DataFrame({"x": [1]})}], "it contains DataFrame of pandas"),
+        (1 + 2j, "it contains complex"),
+        (pd.Timestamp("2024-01-31"), "it contains Timestamp of pandas, which skops cannot make"),
+        ([pd.Timedelta("1h")], "it contains Timedelta of pandas"),
+        ({"last": pd.Period("2024-01")}, "it contains Period of pandas"),
+        (pd.NaT, "it contains NaTType of pandas"),
+        (pd.NA, "it contains NAType of pandas"),
+        (Side.BUY, "a member of the enumeration Side"),
+        ({"side": [Side.BUY]}, "a member of the enumeration Side"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_what_cannot_be_stored_is_named(learned: Any, says: str) -> None:
+    """The refusal names the step, its attribute and what is in it, and what to keep instead."""
+    with pytest.raises(PackRefused, match=rf"the attribute `learned` of Keeps: .*{says}") as info:
+        stored(learned)
+    assert info.value.where == "keeps-1"
+    assert info.value.hint is not None
+    assert 'serializer="pickle"' in info.value.hint
+
+
+def test_of_a_frame_the_hint_is_a_line_to_copy() -> None:
+    """What `fit` learned as a Series is most easily kept as a dictionary or an array."""
+    with pytest.raises(PackRefused) as info:
+        stored(pd.Series([1.0, 2.0], ["a", "b"]))
+    assert "`.to_numpy()` or `.to_dict()`" in str(info.value.hint)
+
+
+def test_a_large_vocabulary_is_stored_in_time_that_grows_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A vocabulary has a number of NumPy for each word, each of which is a member of the file.
+
+    skops alone makes the list of all members for each: of 50,000 words, minutes.
+    """
+    calls = []
+    monkeypatch.setattr(zipfile.ZipFile, "namelist", lambda archive: calls.append(archive) or [])
+    model = make_pipeline(TfidfVectorizer(max_features=4).fit(["to be or not to be"]))
+    content = pipeline_bytes.dump(model, "skops")
+    assert len(zipfile.ZipFile(io.BytesIO(content)).infolist()) > 4
+    assert not calls
+
+
+class Named(dict[str, int]):
+    """A dictionary with an attribute."""
+
+
+def named() -> Named:
+    """One whose attribute says what it is of."""
+    of = Named(a=1)
+    of.of = "sizes"  # type: ignore[attr-defined]
+    return of
+
+
+@pytest.mark.parametrize(
+    ("learned", "message", "hint"),
+    [
+        (deque([1, 2], maxlen=5), "deque of collections, .* without its content", "list"),
+        (re.compile("a+"), "Pattern of re, .* cannot load", "re.compile"),
+        (pd.RangeIndex(3), "RangeIndex of pandas", "tolist"),
+        (np.rec.array([("x", 1.0)], names="k,v"), "recarray of numpy", r"plain array"),
+        (logging.getLogger("gnomon.kept"), "Logger of logging", r"logging.getLogger"),
+        (named(), "Named of tests with attributes of its own, `of`", "attributes of the step"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_would_not_come_back_as_it_is_names_its_attribute(
+    learned: Any, message: str, hint: str
+) -> None:
+    """skops stored them, and they came back empty or not at all, in the worker."""
+    with pytest.raises(PackRefused, match=f"attribute `learned` of Keeps: .*{message}") as caught:
+        stored({"inside": [learned]})
+    assert re.search(hint, str(caught.value.hint))
+
+
+@pytest.mark.parametrize(
+    "learned",
+    [
+        np.ma.masked_array([1.0, 2.0], [False, True]),
+        np.random.RandomState(3),
+        random.Random(3),
+        KDTree(np.eye(3)),
+        Decimal("1.10"),
+        datetime.date(2024, 1, 2),
+        OrderedDict(b=1, a=2),
+        Counter("aab"),
+        pd.array([1, None], dtype="Int64"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_comes_back_as_it_is_is_stored(learned: Any) -> None:
+    """However it is made again."""
+    again = stored(learned)
+    assert type(again) is type(learned)
+    assert state(again) == state(learned)
+
+
+def state(value: Any) -> Any:
+    """What is in it, to be compared."""
+    if isinstance(value, np.random.RandomState | random.Random):
+        return (
+            value.random_sample(9).tolist() if hasattr(value, "random_sample") else value.random()
+        )
+    return value.query(np.eye(3)[:1])[1].tolist() if isinstance(value, KDTree) else repr(value)

@@ -1,0 +1,88 @@
+"""What the status says of gates that are not decided yet."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from gnomon.rollout.history import Event, RolloutState, fold
+from gnomon.service.status.gate_outlook import GateOutlook
+from gnomon.settings import Settings
+from gnomon.shadow import slices
+from gnomon.shadow.slices import Heartbeat, ShadowBeat
+from gnomon.storage import Storage
+
+NOW = datetime.now(UTC)
+
+
+def event(kind: str, artifact: str, same: bool = False) -> Event:
+    """A decision."""
+    return Event(kind=kind, artifact=artifact, at=NOW, digest="d", same=same)  # type: ignore[arg-type]
+
+
+STATE = fold([event("promote", "toy:a"), event("shadow_start", "toy:b")])
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    """A storage root."""
+    return Storage(Settings(root=str(tmp_path / "root")))
+
+
+def report(storage: Storage, name: str, answered: int, **counts: int) -> None:
+    """What a slice says of the shadow."""
+    shadow = ShadowBeat(artifact="toy:b", epoch=STATE.shadows["toy:b"].since, **counts)  # type: ignore[arg-type]
+    beat = Heartbeat(
+        model="toy", slice=name, host="h", pid=1, started=NOW, shadows=(shadow,),
+        accounts={"answered": answered},
+    )  # fmt: skip
+    slices.write(storage, structs.replace(beat, updated=datetime.now(UTC)))
+
+
+def test_the_slices_of_a_deployment_are_one(storage: Storage) -> None:
+    """Their rows add up, and so does the rate at which these come."""
+    seconds = 0.0
+    outlook = GateOutlook(storage, "toy", None, clock=lambda: seconds)
+    for name in ("one", "two"):
+        report(storage, name, 10, scored=10, compared=10, decided=10)
+    outlook.refresh(STATE)
+    rows = {gate.gate: gate for gate in outlook.of("toy:b")}["rows"]
+    assert (rows.rows, rows.seconds) == (980, None)
+    seconds = 100.0
+    for name in ("one", "two"):
+        report(storage, name, 110, scored=110, compared=110, decided=110)
+    outlook.refresh(STATE)
+    found = {gate.gate: gate for gate in outlook.of("toy:b")}
+    assert (found["rows"].rows, found["rows"].seconds) == (780, 390)
+    assert "in about 6 min at the current 2 a second" in found["rows"].says
+    assert "failed" in found
+    assert "disagreement" not in found  # None in 220 rows: it is decided.
+
+
+def test_what_is_decided_is_not_open(storage: Storage, tmp_path: Path) -> None:
+    """Nor is what the policy does not ask; a gate that fails is for a promotion to say."""
+    outlook = GateOutlook(storage, "toy", None)
+    counts = {"scored": 5_000, "compared": 5_000, "decided": 5_000}
+    report(storage, "one", 5_000, **counts)
+    outlook.refresh(STATE)
+    assert outlook.of("toy:b") == ()
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[gates]\nmin_rows = 9000\nmax_skew = 0.01\n")
+    outlook = GateOutlook(storage, "toy", policy)
+    outlook.refresh(STATE)
+    assert [gate.gate for gate in outlook.of("toy:b")] == ["rows", "skew"]
+
+
+def test_live_in_its_own_shadow_waits_for_no_promotion(storage: Storage) -> None:
+    """A/A measures the noise floor; and nothing is kept of shadows that are gone."""
+    outlook = GateOutlook(storage, "toy", None)
+    report(storage, "one", 1)
+    outlook.refresh(STATE)
+    assert outlook.of("toy:b")
+    outlook.refresh(fold([event("promote", "toy:a"), event("shadow_start", "toy:a", True)]))
+    assert outlook.of("toy:a") == outlook.of("toy:b") == ()
+    outlook.refresh(RolloutState())
+    assert outlook.of("toy:b") == ()

@@ -1,0 +1,44 @@
+"""Mirrors ``gnomon.service.status.slice_status``."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from gnomon.service.status.slice_status import Live, ShadowStatus, Status, public
+
+
+def test_a_status_survives_json() -> None:
+    """A client reads what the server wrote, and ignores what a newer one adds."""
+    status = Status(
+        model="flights", ready=True, live=Live(artifact="flights:one"), previous="flights:zero"
+    )
+    answer = {**msgspec.to_builtins(status), "mood": "sunny"}
+    assert Status.of(answer) == status
+
+
+def test_the_public_status_keeps_reasons_to_itself() -> None:
+    """Errors name files and processes, so they need the token; that there is one is told."""
+    shadow = ShadowStatus(artifact="flights:two", state="failing", error="cannot read /srv/a")
+    status = Status(model="flights", ready=False, error="no file /srv/b", shadows=(shadow,))
+    said = msgspec.json.encode(public(status))
+    assert b"/srv" not in said
+    assert b"failing" in said
+    assert "token" in str(Status.of(msgspec.json.decode(said)).error)
+
+
+def test_shares_are_of_the_rows_that_were_compared() -> None:
+    """With nothing compared, or nothing decided on, there is no share, rather than a zero."""
+    shadow = ShadowStatus(
+        artifact="a:1", scored=300, compared=200, disagreed=5, decided=100, flipped=1
+    )
+    assert (shadow.disagreement, shadow.flips) == (0.025, 0.01)
+    assert ShadowStatus(artifact="a:1").disagreement is None
+    assert ShadowStatus(artifact="a:1", scored=9, compared=9).flips is None
+
+
+@pytest.mark.parametrize("answer", [{}, {"model": 3, "ready": True}])
+def test_another_services_answer_is_no_status(answer: dict[str, object]) -> None:
+    """Wrong shapes are refused."""
+    with pytest.raises(msgspec.ValidationError):
+        Status.of(answer)

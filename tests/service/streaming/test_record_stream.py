@@ -1,0 +1,515 @@
+"""Mirrors ``gnomon.service.streaming.record_stream``: bulk scoring, of a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import itertools
+import json
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import gnomon
+from gnomon.errors import InvalidRequest, ServerError
+from gnomon.log import InferenceLog
+from gnomon.service.client.duplex import Duplex
+from gnomon.service.client.stream_calls import RowStream
+from gnomon.service.http.media_types import ARROW, LINES
+from gnomon.testing import Server, serving
+from tests.faults.accounts import Accounts
+from tests.load import Load, gateways, scorers, until
+from tests.packing import SCRIPT, install, times, write_service
+
+pytestmark = pytest.mark.slow
+
+CLIENT_SECONDS = 4
+"""How long a client may do nothing."""
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, packed_once: Callable[[str, str, str], Path]
+) -> Iterator[Server]:
+    """A server of the toy model, x times 2."""
+    place = tmp_path_factory.mktemp("streams")
+    home, deployment = place / "bentoml", place / "deployment"
+    install(packed_once(times(2), "toy", SCRIPT), home)
+    write_service(deployment, f'"toy", body_bytes=1_000_000, client_seconds={CLIENT_SECONDS}')
+    with serving(deployment, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
+        answers(post(running, lines(good(1))))  # The log has the columns of answers from now on.
+        yield running
+
+
+def lines(records: list[Any]) -> bytes:
+    """Records as lines; bytes as they are."""
+    return b"".join(
+        (record if isinstance(record, bytes) else json.dumps(record).encode()) + b"\n"
+        for record in records
+    )
+
+
+def post(server: Server, body: bytes, **headers: str) -> httpx.Response:
+    """A short stream of lines, sent at once."""
+    sent = {"Content-Type": LINES, **{k.replace("_", "-"): v for k, v in headers.items()}}
+    return httpx.post(f"{server.url}/predict", content=body, headers=sent, timeout=30)
+
+
+def answers(response: httpx.Response) -> list[dict[str, Any]]:
+    """The lines of an answer."""
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == LINES
+    return [json.loads(line) for line in response.text.splitlines()]
+
+
+def good(count: int, start: int = 0) -> list[dict[str, Any]]:
+    """Records that get an answer."""
+    return [{"x": float(n), "id": f"s{n}"} for n in range(start, start + count)]
+
+
+def test_each_line_is_answered_by_a_line(server: Server) -> None:
+    """In order, with all that finds it in the log and the artifact that answered."""
+    response = post(server, lines(good(3)), X_Request_Id="bulk-1")
+    found = answers(response)
+    assert [one["prediction"] for one in found] == [0.0, 2.0, 4.0]
+    assert [one["line"] for one in found] == [1, 2, 3]
+    rows = InferenceLog(server.settings, "toy").sql(
+        "select request_id, row, client_id, artifact, output_prediction from log "
+        "where client_id = 'bulk-1' order by row"
+    )
+    logged = rows.to_pylist()
+    assert [(one["request_id"], one["row"], one["artifact"]) for one in found] == [
+        (one["request_id"], one["row"], one["artifact"]) for one in logged
+    ]
+
+
+def test_a_line_that_is_refused_has_its_error_in_its_place(server: Server) -> None:
+    """By contract, by JSON or by the model; the others are answered, the accounts balance."""
+    accounts = Accounts(server)
+    sent = [
+        *good(2),
+        b"",
+        {"x": "text", "id": "a"},
+        b"{nonsense",
+        b"\xff\xfe",
+        {"rows": good(1)},
+        b'{"x": 1, "id": "a"}, {"x": 2, "id": "b"}',
+        {"x": -1.0, "id": "a"},
+        b"[1]",
+        b'  {"x": 9, "id": "last", "more": 1}\r',
+    ]
+    found = answers(post(server, lines(sent)[:-1]))
+    assert [one["line"] for one in found] == [1, 2, 4, 5, 6, 7, 8, 9, 10, 11]
+    told = {one["line"]: one.get("error", {}).get("code") for one in found}
+    assert told == {
+        1: None,
+        2: None,
+        4: "invalid_request",
+        5: "malformed_body",
+        6: "malformed_body",
+        7: "invalid_request",
+        8: "malformed_body",
+        9: "prediction_failed",
+        10: "invalid_request",
+        11: None,
+    }
+    by_line = {one["line"]: one for one in found}
+    assert by_line[4]["error"]["where"] == "$.x"
+    assert by_line[4]["error"]["request_id"] == by_line[4]["request_id"]
+    assert by_line[11]["prediction"] == 18.0
+    since = accounts.check(Load())
+    assert (since["answered"], since["rejected"], since["failed"]) == (3, 6, 1)
+
+
+def test_a_stream_of_nothing_but_bad_lines_is_answered(server: Server) -> None:
+    """Each line is its own request in the log."""
+    found = answers(post(server, b"1\n" * 3_000))
+    assert [one["line"] for one in found] == list(range(1, 3_001))
+    assert {one["error"]["code"] for one in found} == {"invalid_request"}
+    assert len({one["request_id"] for one in found}) == 3_000
+
+
+CANNOT_BEGIN: list[tuple[bytes, dict[str, str], int, str]] = [
+    (b"", {}, 422, "invalid_request"),
+    (b"\n \r\n", {}, 422, "invalid_request"),
+    (b"{}", {"Content-Encoding": "br"}, 415, "unknown_content_coding"),
+    (b"{}", {"Content-Encoding": "zstd"}, 400, "malformed_body"),
+    (b"", {"Content-Encoding": "zstd"}, 400, "malformed_body"),
+    (b"{}", {"Content-Encoding": "gzip"}, 400, "malformed_body"),
+    (b"", {"Content-Encoding": "gzip"}, 400, "malformed_body"),
+    (b"x" * 1_100_000, {}, 413, "body_too_large"),
+    (b"{}", {"Content-Type": ARROW}, 400, "malformed_body"),
+    (b"", {"Content-Type": ARROW}, 400, "malformed_body"),
+    (
+        b"\xff" * 4 + b"\x10\0\0\0" + b"\xff" * 64,
+        {"Content-Type": ARROW},
+        400,
+        "malformed_body",
+    ),
+]
+"""Bodies and headers, and the error for each."""
+
+
+def test_what_cannot_begin_is_an_ordinary_error(server: Server) -> None:
+    """As long as nothing was answered."""
+    accounts = Accounts(server)
+    for body, headers, status, code in CANNOT_BEGIN:
+        response = post(server, body, **headers)
+        found = (response.status_code, response.json()["error"]["code"])
+        assert found == (status, code), (body[:40], headers)
+    assert accounts.check(Load())["rejected"] == len(CANNOT_BEGIN)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_a_compressed_stream_is_read_as_it_comes(server: Server, coding: str) -> None:
+    """And one that breaks off ends with the error, after what was answered."""
+    plain = lines(good(30_000))
+    body = bytes(pa.compress(plain, codec=coding, asbytes=True))
+    found = answers(post(server, body, Content_Encoding=coding))
+    assert len(found) == 30_000
+    cut = answers(post(server, body[: len(body) // 2], Content_Encoding=coding))
+    assert 1 < len(cut) < 30_000
+    assert cut[-1]["error"]["code"] == "malformed_body"
+    assert "line" not in cut[-1]
+
+
+def batches(frame: pd.DataFrame, rows: int = 1_000, **options: Any) -> bytes:
+    """A frame as an Arrow stream."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, **options) as writer:
+        writer.write_table(table, max_chunksize=rows)
+    return bytes(sink.getvalue())
+
+
+def test_an_arrow_stream_is_answered_by_one(server: Server) -> None:
+    """A batch for each, with the same values as JSON gets, errors in their place."""
+    frame = pd.DataFrame(
+        {
+            "x": [1.5, np.nan, np.inf, -1.0, 3.0] * 40,
+            "id": pd.Categorical(["a", "b", "c", "d", "e"] * 40),
+        }
+    )
+    response = post(server, batches(frame, 50), Content_Type=ARROW)
+    assert response.headers["content-type"] == ARROW
+    reader = pa.ipc.open_stream(response.content)
+    found = reader.read_all()
+    assert found.num_rows == 200
+    assert [batch.num_rows for batch in found.to_batches()] == [50] * 4
+    assert found.column_names == [
+        *("request_id", "row", "artifact", "prediction", "error_code", "error")
+    ]
+    assert found.column("prediction")[:5].to_pylist() == [3.0, None, None, None, 6.0]
+    assert found.column("error_code")[:5].to_pylist() == [
+        *(None, "invalid_request", "invalid_request", "prediction_failed", None)
+    ]
+    assert "got inf" in found.column("error")[2].as_py()
+    assert found.column("row")[:5].to_pylist() == [0, 0, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "match"),
+    [
+        (batches(pd.DataFrame({"x": [b"1"], "id": ["a"]})), "invalid_request", "binary"),
+        (batches(pd.DataFrame({"x": range(20_000), "id": "a"}), 20_000), "body_too_large", "rows"),
+        (
+            batches(
+                pd.DataFrame({"x": [1.0], "id": "a"}),
+                options=pa.ipc.IpcWriteOptions(compression="lz4"),
+            ),
+            "malformed_body",
+            "compressed",
+        ),
+        (batches(pd.DataFrame({"x": [1.0], "id": "a"}))[:-20], "malformed_body", "incomplete"),
+    ],
+)
+def test_a_batch_that_cannot_be_read_is_refused(
+    server: Server, body: bytes, code: str, match: str
+) -> None:
+    """With what to do."""
+    error = post(server, body, Content_Type=ARROW).json()["error"]
+    assert (error["code"], match in error["message"]) == (code, True), error
+
+
+def test_forged_batches_harm_nobody(server: Server) -> None:
+    """Whatever byte is changed: an answer or an error, and the server goes on."""
+    body = batches(pd.DataFrame({"x": [1.0, 2.0], "id": ["a", "bc"]}))
+    for place in range(0, len(body), 37):
+        forged = body[:place] + bytes([body[place] ^ 0xFF]) + body[place + 1 :]
+        response = post(server, forged, Content_Type=ARROW)
+        assert response.status_code in (200, 400, 413, 422, 503), response.text
+    assert post(server, body, Content_Type=ARROW).status_code == 200
+
+
+def test_a_client_has_an_answer_before_it_sends_the_next_row(server: Server) -> None:
+    """Nothing waits for a batch to be full."""
+
+    async def talk() -> list[bytes]:
+        duplex = Duplex(f"{server.url}/predict", {"content-type": LINES}, 10)
+        await duplex.open()
+        found = []
+        for record in good(5):
+            await duplex.send(lines([record]))
+            found.append(await duplex.receive())
+        await duplex.end()
+        assert await duplex.receive() == b""
+        await duplex.close()
+        return found
+
+    assert [json.loads(line)["prediction"] for line in asyncio.run(talk())] == [
+        *(0.0, 2.0, 4.0, 6.0, 8.0)
+    ]
+
+
+def test_rows_of_every_kind_are_streamed_by_the_client(server: Server, tmp_path: Path) -> None:
+    """Records, frames, tables, batches and files, whole or in parts, with progress."""
+    frame = pd.DataFrame(good(5_000))
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    pq.write_table(table, tmp_path / "rows.parquet")
+    sources: list[Any] = [
+        frame,
+        table,
+        good(5_000),
+        iter(good(5_000)),
+        iter([good(3_000), good(2_000, 3_000)]),
+        pd.read_csv(tmp_path / "rows.csv", chunksize=700),
+        pq.ParquetFile(tmp_path / "rows.parquet"),
+        table.to_reader(max_chunksize=900),
+        itertools.chain(good(100), [frame[100:]]),
+    ]
+    with server.client() as client:
+        for rows in sources:
+            told: list[int] = []
+            found = list(client.predict_stream(rows, progress=told.append))
+            assert [row.prediction for row in found] == [2.0 * n for n in range(5_000)], type(rows)
+            assert sum(told) == 5_000
+        named = client.predict_stream([[2.5, "a"], [4.0, "b"]])
+        assert [row.prediction for row in named] == [5.0, 8.0]
+        with pytest.raises(InvalidRequest, match="expected rows, got builtins"):
+            next(client.predict_stream(3))
+        [refused] = client.predict_stream(iter([{"x": "a", "id": "b"}]))
+        assert refused.error is not None
+
+
+def test_the_asynchronous_client_streams_too(server: Server) -> None:
+    """From iterators of both kinds."""
+
+    async def rows() -> AsyncIterator[dict[str, Any]]:
+        for record in good(3_000):
+            yield record
+
+    async def ask(source: Any) -> list[Any]:
+        async with gnomon.AsyncClient(server.url) as client:
+            return [row.prediction async for row in client.predict_stream(source)]
+
+    assert asyncio.run(ask(rows())) == asyncio.run(ask(good(3_000)))
+
+
+def test_a_stream_that_is_refused_raises_what_the_server_said(server: Server) -> None:
+    """Also where much is still to be sent."""
+    with gnomon.Client("http://127.0.0.1:9") as client, pytest.raises(ServerError, match="running"):
+        list(client.predict_stream(good(1)))
+    with gnomon.Client(f"{server.url}/nowhere") as client, pytest.raises(Exception, match="route"):
+        list(client.predict_stream(itertools.cycle(good(1_000))))
+    with (
+        gnomon.Client(server.url, transport=httpx.HTTPTransport()) as client,
+        pytest.raises(ServerError, match="transport"),
+    ):
+        list(client.predict_stream(good(1)))
+
+
+def test_the_memory_of_a_gateway_does_not_grow_with_the_stream(server: Server) -> None:
+    """However fast the client sends, and though it reads slowly."""
+    [gateway] = gateways(server)
+    with server.client() as client:
+        for _ in client.predict_stream(good(20_000)):
+            pass
+        before = gateway.memory_info().rss
+        most = before
+        for number, _ in enumerate(client.predict_stream(itertools.chain(*[good(20_000)] * 6))):
+            if number % 10_000 == 0:
+                time.sleep(0.05)
+                most = max(most, gateway.memory_info().rss)
+    assert most - before < 40_000_000
+
+
+def test_many_streams_wait_for_each_other(server: Server) -> None:
+    """However many rows there are together: none is shed."""
+
+    def ask(number: int) -> int:
+        with gnomon.Client(server.url) as client:
+            rows = client.predict_stream(good(1_000))
+            return sum(row.error is None for row in rows)
+
+    with ThreadPoolExecutor(20) as pool:
+        assert [*pool.map(ask, range(20))] == [1_000] * 20
+
+
+def test_others_are_answered_while_a_bomb_is_decompressed(server: Server) -> None:
+    """A body of some kilobytes that becomes a hundred megabytes holds the event loop for none."""
+    body = gzip.compress(b"\n" * 60_000_000, 1)
+    with ThreadPoolExecutor(1) as pool:
+        bomb = pool.submit(post, server, body, Content_Encoding="gzip")
+        waits = []
+        while not bomb.done():
+            begun = time.perf_counter()
+            assert post(server, lines(good(1))).status_code == 200
+            waits.append(time.perf_counter() - begun)
+    assert bomb.result().status_code == 422
+    assert len(waits) > 2  # It takes seconds; of a held loop, one answer comes after all of them.
+
+
+def test_a_client_that_sends_all_before_it_reads_is_answered(server: Server) -> None:
+    """More than the kernel keeps for it: what it does not take waits in a file."""
+    note = "n" * 300
+    body = lines([{"x": float(n), "id": "a", "note": note} for n in range(20_000)])
+    host, port = server.url.removeprefix("http://").split(":")
+    head = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: {LINES}\r\n"
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        client.settimeout(30)
+        client.connect((host, int(port)))
+        client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        received = bytearray()
+        while data := client.recv(1 << 20):
+            received += data
+            if received.endswith(b"\r\n0\r\n\r\n"):
+                break
+    assert received.count(b'"prediction"') == 20_000
+
+
+def test_a_client_that_leaves_is_forgotten(server: Server) -> None:
+    """What it had sent is accounted for, and nothing is held for it."""
+    accounts = Accounts(server)
+
+    async def leave() -> None:
+        duplex = Duplex(f"{server.url}/predict", {"content-type": LINES}, 10)
+        await duplex.open()
+        await duplex.send(lines(good(5_000)) + b'{"x": 1')
+        await duplex.receive()
+        await duplex.close()
+
+    for _ in range(3):
+        asyncio.run(leave())
+    [gateway] = gateways(server)
+    until(lambda: len(gateway.net_connections()) < 5, "its connections are closed")
+    assert accounts.check(Load())["rejected"] == 0
+
+
+def test_a_client_that_stops_sending_is_told_so(server: Server) -> None:
+    """After what it sent was answered: 408, as the last line."""
+
+    async def stop() -> list[dict[str, Any]]:
+        duplex = Duplex(f"{server.url}/predict", {"content-type": LINES}, 20)
+        await duplex.open()
+        await duplex.send(lines(good(2)))
+        found = b""
+        while data := await duplex.receive():
+            found += data
+        await duplex.close()
+        return [json.loads(line) for line in found.splitlines()]
+
+    found = asyncio.run(stop())
+    assert [one.get("line") for one in found] == [1, 2, None]
+    assert found[-1]["error"]["code"] == "request_timeout"
+
+
+def test_a_client_that_is_busy_with_answers_is_waited_for(server: Server) -> None:
+    """It takes answers for longer than a client may do nothing, and only then sends more."""
+    rows = 30_000
+    first, last = lines([{"x": float(n), "id": "a"} for n in range(rows)]), lines(good(1))
+    host, port = server.url.removeprefix("http://").split(":")
+    head = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: {LINES}\r\n"
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        client.settimeout(30)
+        client.connect((host, int(port)))
+        client.sendall(f"{head}Content-Length: {len(first + last)}\r\n\r\n".encode() + first)
+        received, begun = bytearray(), time.monotonic()
+        while received.count(b'"line"') < rows:
+            data = client.recv(16_384)
+            assert data
+            received += data
+            time.sleep(0.02)
+        assert time.monotonic() - begun > CLIENT_SECONDS + 0.5
+        client.sendall(last)
+        while not received.endswith(b"\r\n0\r\n\r\n"):
+            received += client.recv(1 << 20)
+    assert b"request_timeout" not in received
+    assert received.count(b'"prediction"') == rows + 1
+
+
+@pytest.fixture
+def other(server: Server, packed_once: Callable[[str, str, str], Path]) -> str:
+    """Another artifact of the server's model, x times 3."""
+    home = Path(server.settings.root).parent / "bentoml"
+    return install(packed_once(times(3), "toy", SCRIPT), home)
+
+
+def test_a_promotion_during_a_stream_loses_no_row(server: Server, other: str) -> None:
+    """Each row is answered by the artifact that it names"""
+    accounts, factors = Accounts(server), {other: 3.0}
+    with server.client() as control, ThreadPoolExecutor(1) as pool:
+        live = control.status().live
+        assert live is not None
+        factors[live.artifact] = 2.0
+        rows = control.predict_stream(itertools.chain(*[good(10_000)] * 3))
+        for number, row in enumerate(rows):
+            assert row.error is None
+            assert row.line == number + 1
+            assert row.prediction == factors[row.artifact] * (number % 10_000)
+            if number == 7_000:
+                pool.submit(control.promote, other, force=True)
+            if number == 17_000:
+                pool.submit(control.rollback)
+        assert number == 29_999
+    assert accounts.check(Load())["answered"] == 30_000
+
+
+def test_a_shadow_scores_the_rows_of_a_stream(server: Server, other: str) -> None:
+    """All of them, from the bodies that are logged, and none that was refused."""
+    with server.client() as control:
+        control.start_shadow(other, 1.0)
+        rows = control.predict_stream([*good(3_000), {"x": "bad", "id": "a"}, *good(10)])
+        assert sum(row.error is None for row in rows) == 3_010
+
+        def scored() -> bool:
+            [shadow] = control.status().shadows
+            return shadow.eligible == shadow.scored == 3_010
+
+        until(scored, "all rows are scored")
+        control.stop_shadow(other)
+
+
+def test_a_worker_that_dies_costs_no_row(server: Server) -> None:
+    """It is replaced, and its rows are scored again."""
+    accounts = Accounts(server)
+    running = scorers(server)
+    with server.client() as client:
+        rows = client.predict_stream(itertools.chain(*[good(10_000)] * 3))
+        found = [next(rows) for _ in range(5_000)]
+        for worker in running:
+            worker.kill()
+        found += rows
+    assert {row.error for row in found} == {None}
+    assert accounts.check(Load())["answered"] == 30_000
+
+
+def test_an_unfinished_line_of_answers_is_said() -> None:
+    """All rows may be answered, and the server end within one line more."""
+    stream = RowStream(["x"], None, "http://127.0.0.1:1")
+    stream.encode([{"x": 1.0}])
+    stream.answers(b'{"line":1,"request_id":"a","row":0,"artifact":"a:1","prediction":1}\n{"er')
+    with pytest.raises(ServerError, match="expected 1 answers, got 1 and the beginning of a line"):
+        stream.end()
