@@ -57,6 +57,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "leakage/test_identifiers.py": ("leakage/row_order.py", "leakage/predictive_power.py"),
     "leakage/test_label.py": ("leakage/encodings.py", "leakage/labelled_table.py"),
     "log/test_reader.py": ("log/snapshot.py", "log/table/log_table.py"),
+    "log/repair/test_misplaced_segments.py": ("log/segments/segment_header.py",),
     "log/repair/test_repair.py": (
         "log/ledger.py",
         "log/lost_ranges.py",
@@ -166,7 +167,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/slice/standby_process.py",
     ),
     "faults/test_large_bodies.py": (
-        "service/lane/codec.py",
         "service/lane/codec_messages.py",
         "service/lane/codec_process.py",
         "service/http/body_budget.py",

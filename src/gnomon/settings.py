@@ -32,6 +32,18 @@ _ENVIRONMENT_ONLY = {
 _NO_LIMIT = ("spool_bytes", "retention_bytes", "retention_days", "worker_bytes")
 """Settings of which 0 means that there is no limit."""
 _MAY_BE_ZERO = ("batch_seconds", "fsync_seconds", *_NO_LIMIT)
+_PROCESSES = ("slices", "workers", "worker_threads")
+_NOT_BLANK = ("root", "spool", "url", "control_token", "predict_token")
+"""Settings that mean something else when they are empty: the working directory, or a token that
+anybody can send. A variable is often empty because another one, from which it is made, is not set.
+"""
+
+_MOST_SECONDS = 2_000_000
+"""About 23 days: the longest time that the system's calls can wait is 2**31 milliseconds."""
+_MOST_DAYS = 365_000
+_MOST_PROCESSES = 1_024
+_MOST = 10**18
+"""The most bytes or rows; the system's calls take 64 bits."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +158,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 where="GNOMON_UMASK",
             )
         for name in self.__struct_fields__:
-            _check_number(name, getattr(self, name))
+            value = getattr(self, name)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                _check_number(name, value)
+            elif name in _NOT_BLANK and value is not None:
+                _check_text(name, value)
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None, **defaults: Any) -> Settings:
@@ -227,17 +243,43 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.root) / "spool"
 
 
-def _check_number(name: str, value: object) -> None:
-    """Refuse a number that is negative or not finite, and 0 where it has no meaning."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return
+def _check_number(name: str, value: float) -> None:
+    """Refuse a number that is negative, not finite or too large, and 0 where it has no meaning."""
     lowest = "of 0 or more" if name in _MAY_BE_ZERO else "above 0"
-    if not math.isfinite(value) or value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
-        raise SettingsError(
-            f"expected a number {lowest}, got {value}",
-            where=f"GNOMON_{name.upper()}",
-            hint="0 means no limit" if name in _NO_LIMIT else None,
-        )
+    most = _most(name, value)
+    is_finite = isinstance(value, int) or math.isfinite(value)
+    if not is_finite or value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
+        expected = f"expected a number {lowest}, got {value}"
+    elif value > most:
+        given = f"{value:,}" if value < 2 * _MOST else "more"
+        expected = f"expected at most {most:,}, got {given}"
+    else:
+        return
+    raise SettingsError(
+        expected,
+        where=f"GNOMON_{name.upper()}",
+        hint="0 means no limit" if name in _NO_LIMIT else None,
+    )
+
+
+def _most(name: str, value: float) -> int:
+    if name == "retention_days":
+        return _MOST_DAYS
+    if isinstance(value, int):
+        return _MOST_PROCESSES if name in _PROCESSES else _MOST
+    return _MOST_SECONDS
+
+
+def _check_text(name: str, value: str) -> None:
+    """Refuse an empty text, and one with white space around it. The value may be a secret."""
+    if value and value == value.strip():
+        return
+    what = "white space at its beginning or end" if value.strip() else "an empty text"
+    raise SettingsError(
+        f"expected a value, got {what}",
+        where=f"GNOMON_{name.upper()}",
+        hint="remove the variable for the default" if not value.strip() else None,
+    )
 
 
 def _settings_hint(name: str, known: Collection[str]) -> str:

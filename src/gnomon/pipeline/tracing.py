@@ -13,6 +13,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from gnomon.compat.sklearn import take_columns
 from gnomon.errors import PredictionFailed
+from gnomon.pipeline.error_text import error_kind, error_text
 
 __all__ = ["column_names", "leaves", "trace"]
 
@@ -120,7 +121,7 @@ def _run(step: Any, given: Any, names: Names, path: str) -> tuple[Any, Names]:
     try:
         output = step.transform(given)
     except Exception as error:
-        raise PredictionFailed(f"{type(error).__name__}: {error}", where=path) from error
+        raise PredictionFailed(f"{error_kind(error)}: {error_text(error)}", where=path) from error
     return output, _names(output) or _names_out(step, names)
 
 

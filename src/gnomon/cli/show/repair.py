@@ -21,7 +21,11 @@ def explain(done: Repair) -> Iterator[str]:
     for place in done.returned:
         yield f"{place}: it was found in another place, and is back; nothing of it is lost"
     for place in done.misplaced:
-        yield f"a segment of another stream was moved to {place}"
+        yield f"a copy of a segment of another stream, or of an earlier folder: moved to {place}"
+    for place, rows in done.sealed.items():
+        yield f"{place}: {plural(rows, 'row')} of an earlier folder added to the sealed log"
+    for place, why in done.unread.items():
+        yield f"{place}: its rows are not in the log: {why}"
     for place in done.lists:
         yield f"a damaged list was rebuilt; the old one is {place}"
     for place, size in done.missing.items():
