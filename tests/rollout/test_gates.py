@@ -101,9 +101,7 @@ def test_the_noise_floor_is_forgiven_and_no_more() -> None:
     noisy = replace(GOOD, shadow=rows(20_000, disagreed=2_400))
     refused = judged(noisy)["disagreement"]
     assert refused.verdict == "fail"
-    assert refused.says.endswith(
-        "[compare] in the policy says how close two answers must be to agree"
-    )
+    assert refused.says.endswith("after a change of it, stop and start the shadow")
     measured = replace(noisy, noise=rows(20_000, disagreed=2_000))
     gate = judged(measured)["disagreement"]
     assert gate.verdict == "pass"

@@ -17,8 +17,12 @@ from gnomon.skew.last_replay import Skew
 
 __all__ = ["disagreement_gate", "failed_gate", "flips_gate", "skew_gate"]
 
-_CLOSE = "; [compare] in the policy says how close two answers must be to agree"
-"""Numbers must be within 1% by default, which few pairs of models of a number are."""
+_CLOSE = (
+    "; [compare] in the policy says how close two answers must be to agree: after a change of it, "
+    "stop and start the shadow"
+)
+"""Numbers must be within 1% by default, which few pairs of models of a number are. Each row was
+compared when the shadow scored it."""
 
 _IF_IT_STAYS = " if the share stays"
 _AT_THE_LIMIT = (
