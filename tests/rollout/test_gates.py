@@ -99,7 +99,9 @@ def test_a_rate_near_its_limit_is_unknown(disagreed: int, compared: int, verdict
 def test_the_noise_floor_is_forgiven_and_no_more() -> None:
     """Disagreement that live has with itself does not count; its uncertainty does."""
     noisy = replace(GOOD, shadow=rows(20_000, disagreed=2_400))
-    assert judged(noisy)["disagreement"].verdict == "fail"
+    refused = judged(noisy)["disagreement"]
+    assert refused.verdict == "fail"
+    assert refused.says.endswith("after a change of it, stop and start the shadow")
     measured = replace(noisy, noise=rows(20_000, disagreed=2_000))
     gate = judged(measured)["disagreement"]
     assert gate.verdict == "pass"

@@ -56,15 +56,29 @@ def check_storable(value: Any) -> None:
         )
     if isinstance(value, Logger):
         raise _NotStored(f"{_a(value)}", "get it where it is used: logging.getLogger(__name__)")
-    if isinstance(value, dict | list | set | tuple) and getattr(value, "__dict__", None):
+    if isinstance(value, dict | list | set | tuple) and (lost := _lost_attribute(value)):
         raise _NotStored(
-            f"{_a(value)} with attributes of its own, `{next(iter(vars(value)))}`, which skops "
-            "loses",
-            "keep them in attributes of the step",
+            f"{_a(value)} with an attribute of its own, `{lost}`, which skops loses",
+            "keep that in an attribute of the step",
         )
     _check_keys(value)
     if _says_how_it_is_made(value):
         _check_comes_back(value)
+
+
+def _lost_attribute(value: Any) -> str | None:
+    """Return an attribute of a collection that an empty one of its class does not have like it.
+
+    skops makes an empty one and fills it: a ``Bunch`` has its attributes again.
+    """
+    attributes: dict[str, Any] = getattr(value, "__dict__", {})
+    if not attributes:
+        return None
+    try:
+        made = vars(type(value)())
+        return next((n for n, own in attributes.items() if n not in made or made[n] != own), None)
+    except Exception:  # the user's code, or values that are compared one by one
+        return next(iter(attributes))
 
 
 def _says_how_it_is_made(value: Any) -> bool:
