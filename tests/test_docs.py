@@ -12,7 +12,7 @@ import typer.main
 
 from gnomon.cli.app import app
 from gnomon.errors import GnomonError
-from gnomon.service.openapi import openapi
+from gnomon.service.openapi.document import openapi
 from gnomon.settings import Settings
 from tests.cli.commands import shown_leaves
 from tests.service.standin import CONTRACT

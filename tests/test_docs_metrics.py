@@ -15,7 +15,7 @@ REGISTERED = """
 import json
 from bentoml._internal.configuration.containers import BentoMLContainer
 from gnomon.service.metrics import Metrics
-from gnomon.service.traffic import TrafficMetrics
+from gnomon.service.route_metrics import TrafficMetrics
 
 Metrics("toy")
 TrafficMetrics(None, namespace="bentoml_service")._setup()

@@ -26,7 +26,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "artifact/checks/allowances.py",
         "artifact/checks/frame_extras.py",
         "artifact/serialization/experimental.py",
-        "artifact/checks/metadata_routing.py",
+        "artifact/serialization/metadata_routing.py",
         "artifact/checks/outside_reads.py",
         "compat/platform/system_folders.py",
         "artifact/target.py",
@@ -57,6 +57,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "leakage/test_identifiers.py": ("leakage/row_order.py", "leakage/predictive_power.py"),
     "leakage/test_label.py": ("leakage/encodings.py", "leakage/labelled_table.py"),
     "log/test_reader.py": ("log/snapshot.py", "log/table/log_table.py"),
+    "log/repair/test_misplaced_segments.py": ("log/segments/segment_header.py",),
     "log/repair/test_repair.py": (
         "log/ledger.py",
         "log/lost_ranges.py",
@@ -85,8 +86,8 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "report/test_model.py": ("report/counts.py", "report/diagnosis.py", "report/intervals.py"),
     "report/test_terminal.py": ("report/comparison_document.py", "terminal.py"),
     "rollout/test_gates.py": ("rollout/gate.py", "rollout/share_gates.py"),
-    "test_notebook.py": ("log/row_counts.py", "rollout/queries.py"),
-    "rollout/test_skew_checks.py": ("rollout/defaults.py",),
+    "test_notebook.py": ("log/row_counts.py", "api/queries.py"),
+    "api/test_skew_checks.py": ("rollout/defaults.py",),
     "shadow/accounts/test_balance.py": (
         "shadow/accounts/accounts.py",
         "shadow/accounts/sealed_accounts.py",
@@ -166,7 +167,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/slice/standby_process.py",
     ),
     "faults/test_large_bodies.py": (
-        "service/lane/codec.py",
         "service/lane/codec_messages.py",
         "service/lane/codec_process.py",
         "service/http/body_budget.py",
@@ -183,13 +183,13 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/http/asgi_exchange.py",
         "service/http/framing.py",
         "service/http/request_head.py",
-        "service/byte_stream.py",
+        "service/client_connection.py",
     ),
     "service/test_front_door.py": (
         "service/lane/answer_encoding.py",
         "service/slice/request_handler.py",
     ),
-    "service/test_openapi.py": ("service/schemas.py",),
+    "service/openapi/test_document.py": ("service/openapi/schemas.py",),
     "service/slice/test_runtime.py": (
         "service/slice/loaded_artifacts.py",
         "service/slice/maintenance.py",

@@ -1,4 +1,5 @@
 import math
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -257,3 +258,29 @@ def test_the_example_in_the_docstring_is_a_policy(tmp_path: Path) -> None:
     file.write_text("\n".join(example))
     read = Policy.read(file)
     assert (read.sampling.fraction, read.gates.min_rows, read.drift.psi) == (0.25, 5000, 0.25)
+
+
+def test_a_policy_is_for_models_of_every_kind(tmp_path: Path) -> None:
+    """A rule for probabilities has no effect on a model without; a misspelt one is refused."""
+    number = pa.schema([("prediction", pa.float64())])
+    policy = read(
+        tmp_path, '[compare."probability_*"]\nabsolute = 0.2\n[skew."score_*"]\nulps = 2\n'
+    )
+    policy.check_names("m:1", number, ["a"])
+    assert policy.rules(number).comparators["prediction"].kind == "number"
+    misspelt = read(tmp_path, '[compare."probabilty_*"]\nabsolute = 0.2\n')
+    with pytest.raises(PolicyError, match="no column `probabilty_\\*`"):
+        misspelt.check_names("m:1", number)
+
+
+def test_the_policy_of_a_new_deployment_fits_a_model_of_numbers() -> None:
+    """`gnomon init` writes one for the first model, and the user's own is put in its place."""
+    skeleton = files("gnomon.cli") / "skeleton" / "shadow" / "policy.toml.tmpl"
+    with as_file(skeleton) as path:
+        policy = Policy.read(path)
+    number = pa.schema([("prediction", pa.float64())])
+    policy.check_names("m:1", number)
+    assert policy.rules(number).comparators["prediction"] == Comparator(
+        kind="number", relative=0.01
+    )
+    assert policy.rules(OUTPUTS).comparators["prediction"].kind == "label"

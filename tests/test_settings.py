@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+from pathlib import Path
 
 import pytest
 from msgspec import structs
 
 from gnomon.errors import SettingsError
+from gnomon.log.table.log_table import LogTable
+from gnomon.log.table.retention import removal_time
 from gnomon.settings import Settings
 
 
@@ -80,3 +84,41 @@ def test_0_is_taken_where_it_means_something(name: str) -> None:
     else:
         with pytest.raises(SettingsError, match="expected a number above 0, got 0"):
             Settings.read({f"GNOMON_{name.upper()}": "0"})
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("deadline", "1e308"),
+        ("segment_seconds", "2000001"),
+        ("retention_days", "1e6"),
+        ("slices", "1025"),
+        ("segment_bytes", "9" * 400),
+    ],
+)
+def test_a_number_that_the_system_cannot_take_is_refused(name: str, given: str) -> None:
+    """A limit of a million days was an error in every round of the sealer, and not named."""
+    with pytest.raises(SettingsError, match="expected at most"):
+        Settings.read({f"GNOMON_{name.upper()}": given})
+
+
+@pytest.mark.parametrize("name", ["root", "spool", "url", "control_token", "predict_token"])
+@pytest.mark.parametrize("given", ["", " ", "s3cret\n"])
+def test_a_text_that_is_empty_or_has_spaces_around_it_is_refused(name: str, given: str) -> None:
+    """With an empty control token, everybody who sent an empty one could promote; an empty spool
+    was the working directory. Neither is a secret shown."""
+    with pytest.raises(SettingsError, match=f"GNOMON_{name.upper()}") as refused:
+        Settings.read({f"GNOMON_{name.upper()}": given})
+    assert "s3cret" not in str(refused.value)
+
+
+def test_the_longest_times_can_be_waited_for(tmp_path: Path) -> None:
+    """By the calls of the system, in milliseconds, and by retention."""
+    longest = Settings.read(
+        {"GNOMON_DEADLINE": "2e6", "GNOMON_RETENTION_DAYS": "365000", "GNOMON_ROOT": str(tmp_path)}
+    )
+    assert longest.deadline * 1_000 < 2**31
+    now = dt.datetime(2013, 4, 1, tzinfo=dt.UTC)
+    removed = removal_time(longest, LogTable(longest, "flights"), now)
+    assert removed is not None
+    assert removed.year == 1013

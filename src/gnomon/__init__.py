@@ -11,12 +11,32 @@ from gnomon.lazy_imports import lazy
 from gnomon.version import __version__
 
 if TYPE_CHECKING:
+    from gnomon.api.decisions import promote as promote
+    from gnomon.api.decisions import rollback as rollback
+    from gnomon.api.decisions import start_shadow as start_shadow
+    from gnomon.api.decisions import stop_shadow as stop_shadow
+    from gnomon.api.queries import DriftCheck as DriftCheck
+    from gnomon.api.queries import RolloutHistory as RolloutHistory
+    from gnomon.api.queries import answering as answering
+    from gnomon.api.queries import check_contract as check_contract
+    from gnomon.api.queries import check_gates as check_gates
+    from gnomon.api.queries import check_leakage as check_leakage
+    from gnomon.api.queries import measure_drift as measure_drift
+    from gnomon.api.queries import open_log as open_log
+    from gnomon.api.queries import rollout_history as rollout_history
+    from gnomon.api.queries import saved_reports as saved_reports
+    from gnomon.api.skew_checks import SkewCheck as SkewCheck
+    from gnomon.api.skew_checks import compare_offline as compare_offline
+    from gnomon.api.skew_checks import diagnose as diagnose
+    from gnomon.api.skew_checks import replay as replay
     from gnomon.artifact import Artifact as Artifact
     from gnomon.artifact import LoadedArtifact as LoadedArtifact
     from gnomon.artifact import inspect as inspect
     from gnomon.artifact import load as load
     from gnomon.artifact import pack as pack
     from gnomon.artifact import step_outputs as step_outputs
+    from gnomon.artifact.checks.allowances import PackWarning as PackWarning
+    from gnomon.artifact.checks.unused_columns import UnusedColumnWarning as UnusedColumnWarning
     from gnomon.contract import Checked as Checked
     from gnomon.contract import Contract as Contract
     from gnomon.contract import infer_contract as infer_contract
@@ -24,34 +44,18 @@ if TYPE_CHECKING:
     from gnomon.errors import GnomonError as GnomonError
     from gnomon.leakage import LabelledTable as LabelledTable
     from gnomon.leakage import LeakageReport as LeakageReport
+    from gnomon.leakage import LeakageWarning as LeakageWarning
     from gnomon.leakage import check_split as check_split
     from gnomon.leakage import check_training as check_training
     from gnomon.log import InferenceLog as InferenceLog
+    from gnomon.pipeline import SeedWarning as SeedWarning
     from gnomon.pipeline import outputs as outputs
     from gnomon.policy import Policy as Policy
     from gnomon.report import Report as Report
     from gnomon.report.saved import SavedReport as SavedReport
     from gnomon.report.saved import SavedReports as SavedReports
-    from gnomon.rollout import DriftCheck as DriftCheck
-    from gnomon.rollout import RolloutHistory as RolloutHistory
-    from gnomon.rollout import SkewCheck as SkewCheck
-    from gnomon.rollout import answering as answering
-    from gnomon.rollout import check_contract as check_contract
-    from gnomon.rollout import check_gates as check_gates
-    from gnomon.rollout import check_leakage as check_leakage
-    from gnomon.rollout import compare_offline as compare_offline
-    from gnomon.rollout import diagnose as diagnose
-    from gnomon.rollout import measure_drift as measure_drift
-    from gnomon.rollout import open_log as open_log
-    from gnomon.rollout import replay as replay
-    from gnomon.rollout import rollout_history as rollout_history
-    from gnomon.rollout import saved_reports as saved_reports
     from gnomon.rollout.gate import Gates as Gates
     from gnomon.rollout.history import Event as Event
-    from gnomon.rollout.public_decisions import promote as promote
-    from gnomon.rollout.public_decisions import rollback as rollback
-    from gnomon.rollout.public_decisions import start_shadow as start_shadow
-    from gnomon.rollout.public_decisions import stop_shadow as stop_shadow
     from gnomon.service.client.calls import Prediction as Prediction
     from gnomon.service.client.calls import Predictions as Predictions
     from gnomon.service.client.calls import Row as Row
@@ -77,8 +81,10 @@ __all__ = [
     "InferenceLog",
     "LabelledTable",
     "LeakageReport",
+    "LeakageWarning",
     "Live",
     "LoadedArtifact",
+    "PackWarning",
     "Policy",
     "Prediction",
     "Predictions",
@@ -87,11 +93,13 @@ __all__ = [
     "Row",
     "SavedReport",
     "SavedReports",
+    "SeedWarning",
     "Settings",
     "ShadowStatus",
     "SkewCheck",
     "Status",
     "StreamRow",
+    "UnusedColumnWarning",
     "__version__",
     "answering",
     "check_contract",
@@ -124,7 +132,7 @@ _HOMES = {
     "Checked": "contract",
     "Client": "service.client.clients",
     "Contract": "contract",
-    "DriftCheck": "rollout",
+    "DriftCheck": "api.queries",
     "DriftReport": "drift",
     "Event": "rollout.history",
     "Gates": "rollout.gate",
@@ -132,44 +140,48 @@ _HOMES = {
     "InferenceLog": "log",
     "LabelledTable": "leakage",
     "LeakageReport": "leakage",
+    "LeakageWarning": "leakage",
     "Live": "service.status.slice_status",
     "LoadedArtifact": "artifact",
+    "PackWarning": "artifact.checks.allowances",
     "Policy": "policy",
     "Prediction": "service.client.calls",
     "Predictions": "service.client.calls",
     "Report": "report",
-    "RolloutHistory": "rollout",
+    "RolloutHistory": "api.queries",
     "Row": "service.client.calls",
     "SavedReport": "report.saved",
     "SavedReports": "report.saved",
+    "SeedWarning": "pipeline",
     "Settings": "settings",
     "ShadowStatus": "service.status.slice_status",
-    "SkewCheck": "rollout",
+    "SkewCheck": "api.skew_checks",
     "Status": "service.status.slice_status",
     "StreamRow": "service.client.stream_calls",
-    "answering": "rollout",
-    "check_contract": "rollout",
-    "check_gates": "rollout",
-    "check_leakage": "rollout",
+    "UnusedColumnWarning": "artifact.checks.unused_columns",
+    "answering": "api.queries",
+    "check_contract": "api.queries",
+    "check_gates": "api.queries",
+    "check_leakage": "api.queries",
     "check_split": "leakage",
     "check_training": "leakage",
-    "compare_offline": "rollout",
-    "diagnose": "rollout",
+    "compare_offline": "api.skew_checks",
+    "diagnose": "api.skew_checks",
     "infer_contract": "contract",
     "inspect": "artifact",
     "load": "artifact",
-    "measure_drift": "rollout",
-    "open_log": "rollout",
+    "measure_drift": "api.queries",
+    "open_log": "api.queries",
     "outputs": "pipeline",
     "pack": "artifact",
-    "promote": "rollout.public_decisions",
-    "replay": "rollout",
-    "rollback": "rollout.public_decisions",
-    "rollout_history": "rollout",
-    "saved_reports": "rollout",
-    "start_shadow": "rollout.public_decisions",
+    "promote": "api.decisions",
+    "replay": "api.skew_checks",
+    "rollback": "api.decisions",
+    "rollout_history": "api.queries",
+    "saved_reports": "api.queries",
+    "start_shadow": "api.decisions",
     "step_outputs": "artifact",
-    "stop_shadow": "rollout.public_decisions",
+    "stop_shadow": "api.decisions",
 }
 
 __getattr__ = lazy(__name__, _HOMES)

@@ -32,6 +32,18 @@ _ENVIRONMENT_ONLY = {
 _NO_LIMIT = ("spool_bytes", "retention_bytes", "retention_days", "worker_bytes")
 """Settings of which 0 means that there is no limit."""
 _MAY_BE_ZERO = ("batch_seconds", "fsync_seconds", *_NO_LIMIT)
+_PROCESSES = ("slices", "workers", "worker_threads")
+_NOT_BLANK = ("root", "spool", "url", "control_token", "predict_token")
+"""Settings that mean something else when they are empty: the working directory, or a token that
+anybody can send. A variable is often empty because another one, from which it is made, is not set.
+"""
+
+_MOST_SECONDS = 2_000_000
+"""About 23 days: the longest time that the system's calls can wait is 2**31 milliseconds."""
+_MOST_DAYS = 365_000
+_MOST_PROCESSES = 1_024
+_MOST = 10**18
+"""The most bytes or rows; the system's calls take 64 bits."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +158,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 where="GNOMON_UMASK",
             )
         for name in self.__struct_fields__:
-            _check_number(name, getattr(self, name))
+            value = getattr(self, name)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                _check_number(name, value)
+            elif name in _NOT_BLANK and value is not None:
+                _check_text(name, value)
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None, **defaults: Any) -> Settings:
@@ -156,15 +172,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             SettingsError: a value of the wrong kind, or a ``GNOMON_*`` name that is not a setting.
         """
         environ = os.environ if environ is None else environ
-        for name, why in _ENVIRONMENT_ONLY.items():
+        for name, reason in _ENVIRONMENT_ONLY.items():
             if name in defaults:
                 raise SettingsError(
                     f"{name} is set in the environment, not in code",
                     where=f"GNOMON_{name.upper()}",
-                    hint=why,
+                    hint=reason,
                 )
         known = set(cls.__struct_fields__)
-        given: dict[str, Any] = dict(defaults)
+        values: dict[str, Any] = dict(defaults)
         for variable, value in environ.items():
             if not variable.startswith("GNOMON_"):
                 continue
@@ -174,14 +190,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                     f"no such setting: {variable}",
                     hint=_settings_hint(name, known),
                 )
-            given[name] = value
+            values[name] = value
         try:
-            return msgspec.convert(given, cls, strict=False)
+            return msgspec.convert(values, cls, strict=False)
         except msgspec.ValidationError as error:
             message, _, path = str(error).partition(" - at ")
             name = path.strip("`$.")
             raise SettingsError(
-                _wrong_value(message, given.get(name), cls.__annotations__.get(name, "")),
+                _wrong_value(message, values.get(name), cls.__annotations__.get(name, "")),
                 where=f"GNOMON_{name.upper()}" if name else None,
             ) from None
 
@@ -227,24 +243,50 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.root) / "spool"
 
 
-def _check_number(name: str, value: object) -> None:
-    """Refuse a number that is negative or not finite, and 0 where it has no meaning."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return
+def _check_number(name: str, value: float) -> None:
+    """Refuse a number that is negative, not finite or too large, and 0 where it has no meaning."""
     lowest = "of 0 or more" if name in _MAY_BE_ZERO else "above 0"
-    if not math.isfinite(value) or value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
-        raise SettingsError(
-            f"expected a number {lowest}, got {value}",
-            where=f"GNOMON_{name.upper()}",
-            hint="0 means no limit" if name in _NO_LIMIT else None,
-        )
+    most = _most(name, value)
+    is_finite = isinstance(value, int) or math.isfinite(value)
+    if not is_finite or value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
+        expected = f"expected a number {lowest}, got {value}"
+    elif value > most:
+        given = f"{value:,}" if value < 2 * _MOST else "more"
+        expected = f"expected at most {most:,}, got {given}"
+    else:
+        return
+    raise SettingsError(
+        expected,
+        where=f"GNOMON_{name.upper()}",
+        hint="0 means no limit" if name in _NO_LIMIT else None,
+    )
+
+
+def _most(name: str, value: float) -> int:
+    if name == "retention_days":
+        return _MOST_DAYS
+    if isinstance(value, int):
+        return _MOST_PROCESSES if name in _PROCESSES else _MOST
+    return _MOST_SECONDS
+
+
+def _check_text(name: str, value: str) -> None:
+    """Refuse an empty text, and one with white space around it. The value may be a secret."""
+    if value and value == value.strip():
+        return
+    what = "white space at its beginning or end" if value.strip() else "an empty text"
+    raise SettingsError(
+        f"expected a value, got {what}",
+        where=f"GNOMON_{name.upper()}",
+        hint="remove the variable for the default" if not value.strip() else None,
+    )
 
 
 def _settings_hint(name: str, known: Collection[str]) -> str:
-    near = did_you_mean(name, known, "{}")
-    all_ = ", ".join(f"GNOMON_{one.upper()}" for one in sorted(known))
-    named = f"the settings are {all_}"
-    return named if near is None else f"did you mean GNOMON_{near.upper()}? {named}"
+    suggestion = did_you_mean(name, known, "{}")
+    names = ", ".join(f"GNOMON_{setting.upper()}" for setting in sorted(known))
+    text = f"the settings are {names}"
+    return text if suggestion is None else f"did you mean GNOMON_{suggestion.upper()}? {text}"
 
 
 def _for_child(name: str, value: Any) -> str:

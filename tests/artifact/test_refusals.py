@@ -71,6 +71,18 @@ class Draws(Step):
         return X + np.random.normal(size=X.shape)
 
 
+RATES = {}
+
+
+class ByModule(Step):
+    def fit(self, X, y=None):
+        RATES["a"] = float(X["a"].mean())
+        return super().fit(X, y)
+
+    def transform(self, X):
+        return X + RATES.get("a", 0.0)
+
+
 class ByVariable(Step):
     def transform(self, X):
         return X * float(os.environ["RATE_OF_TODAY"])
@@ -120,6 +132,17 @@ class Table(pd.DataFrame):
     @property
     def first(self):
         return self["a"]
+
+
+class Fits:  # and knows nothing of scikit-learn
+    __slots__ = ("weights",)
+
+    def fit(self, X, y):
+        self.weights = np.array([1.0, 2.0])
+        return self
+
+    def predict(self, X):
+        return X[["a", "c"]].to_numpy() @ self.weights
 
 
 class Total:
@@ -248,14 +271,14 @@ CASES = {
     ),
     "a step that counts": Case(
         model_after("Counts"),
-        r"step `counts` gives different values for the same rows",
-        "",
+        r"step `counts` gives different values for the same rows.*remembers earlier calls",
+        "what `fit` learned",
         "step `counts`, column `a`",
     ),
     "a step that draws": Case(
         model_after("Draws"),
         r"step `draws` gives different values for the same rows.*draws at random",
-        "fixed seed",
+        "what `fit` learned",
         "step `draws`, column `a`",
     ),
     "an imputer that draws": Case(
@@ -268,6 +291,11 @@ CASES = {
         ),
         "`iterativeimputer`.*draws at random",
         "sample_posterior=False",
+    ),
+    "a variable of the module": Case(
+        model_after("ByModule"),
+        "does not work in a fresh process: step `bymodule`, column `a`: row 0 was",
+        "a variable of its module.*keep that in an attribute of the step",
     ),
     "an environment variable": Case(
         model_after("ByVariable"),
@@ -402,6 +430,17 @@ def test_a_class_that_only_predicts_is_packed(users: Any) -> None:
     artifact = pack("rule", users.Rule(0.5), X[["a"]], leakage="off")
     assert artifact.contract.task == "classification"
     assert [output.name for output in artifact.contract.outputs] == ["prediction"]
+
+
+@pytest.mark.usefixtures("home")
+def test_a_class_of_the_users_with_a_fit_is_packed_or_refused_as_not_fitted(users: Any) -> None:
+    """It has none of scikit-learn's tags, and ended in an AttributeError of scikit-learn."""
+    fitted = users.Fits().fit(X, Y)
+    artifact = pack("fits", fitted, X, Y, leakage="off", serializer="pickle")
+    answered = load(artifact.tag).predict(X)["prediction"].to_numpy()
+    np.testing.assert_array_equal(answered, fitted.predict(X))
+    with pytest.raises(PackRefused, match="the pipeline is not fitted"):
+        pack("fits", users.Fits(), X, Y, leakage="off")
 
 
 @pytest.mark.usefixtures("home")

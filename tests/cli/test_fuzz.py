@@ -33,7 +33,7 @@ from tests.cli.running import Shell
 from tests.packing import SCRIPT, install, times
 from tests.shadow.evidence import log_live
 
-EXAMPLES = 60
+EXAMPLES = 20
 """Command lines for each of some thirty commands."""
 
 SECONDS = 8.0

@@ -7,9 +7,12 @@ import io
 import re
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gnomon.cli import console
+from gnomon.cli.show.rows import LONGEST_SHOWN, show_rows
 from gnomon.cli.show.sealed import explain
 from gnomon.log.open_segments import OpenSegment
 from tests.cli.conftest import Running
@@ -50,6 +53,14 @@ def test_lists_and_structs_are_json(running: Running, tmp_path: Path) -> None:
     nowhere = str(tmp_path / "none" / "rows.parquet")
     assert nowhere in running.shell("log", "sql", query, "--parquet", nowhere, expect=2).err
     running.shell("log", "sql", query, "--csv", "--json", expect=2)
+
+
+def test_of_a_long_value_the_beginning_is_shown() -> None:
+    """The body of a request with many rows filled the terminal many times over."""
+    with console.out.capture() as shown:
+        show_rows(pa.table({"raw": ["x" * (LONGEST_SHOWN + 1234)], "row": [7]}))
+    assert shown.get().count("x") == LONGEST_SHOWN
+    assert "and 1,234 characters more" in " ".join(shown.get().split())
 
 
 def test_a_wrong_query_is_a_plain_error(running: Running) -> None:

@@ -15,7 +15,7 @@ with warnings.catch_warnings():  # BentoML uses what its own dependencies have d
 
     from gnomon.compat import bentoml as private
     from gnomon.service.deployment import GatewayService, gateway
-    from gnomon.service.traffic import TrafficMetrics
+    from gnomon.service.route_metrics import TrafficMetrics
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # as above, for a service
 
@@ -53,7 +53,7 @@ def test_a_service_is_found_where_it_is_declared() -> None:
 def test_an_application_counts_with_the_class_that_was_given() -> None:
     """BentoML looks the class up where Gnomon replaces it, each time it makes an application.
 
-    ``tests/service/test_traffic.py`` sees on a running server that it does.
+    ``tests/service/test_route_metrics.py`` sees on a running server that it does.
     """
     source = inspect.getsource(ServiceAppFactory.middlewares.fget)
     looked_up = f"from {instruments.__name__} import"

@@ -16,6 +16,7 @@ import sklearn
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from gnomon.compat import sklearn as private
@@ -137,12 +138,24 @@ def test_the_check_of_boostings_numbers_is_known() -> None:
 
 
 def test_columns_are_taken_as_a_column_transformer_does() -> None:
-    """One column as it is, several as a frame; by name, place, mask or slice."""
+    """One column as it is, several as a frame; by name, place, mask or slice. From a frame it
+    takes them by the names of training, also if others are missing or in another order."""
     then = "steps inside a column transformer cannot be traced"
-    assert private.take_columns(FRAME, "x").ndim == 1, gone("sklearn.utils._safe_indexing", then)
-    for columns in (["x", "y"], [1, 2], [False, True, True], slice("x", "y")):
-        taken = private.take_columns(FRAME, columns)
-        assert list(taken.columns) == ["x", "y"], gone("sklearn.utils._safe_indexing", then)
+    why = gone("sklearn.utils._safe_indexing", then)
+
+    def taken(columns: Any, given: Any) -> Any:
+        step = ColumnTransformer([("one", "passthrough", columns)]).fit(FRAME)
+        found = private.take_columns(step, "one", given, step.transformers_[0][2])
+        assert np.array_equal(step.transform(given).ravel(), np.ravel(found)), why
+        return found
+
+    for given in (FRAME, FRAME[["y", "x"]]):
+        for columns in (["x", "y"], [1, 2], [-2, -1], [False, True, True], slice("x", "y")):
+            assert list(taken(columns, given).columns) == ["x", "y"], why
+    texts = ColumnTransformer([("one", CountVectorizer(), 0)]).fit(FRAME)
+    for columns in ("carrier", 0):
+        given = FRAME[["x", "carrier"]]
+        assert private.take_columns(texts, "one", given, columns).name == "carrier", why
 
 
 def test_pca_tells_its_solver() -> None:

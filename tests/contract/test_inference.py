@@ -280,3 +280,20 @@ def test_keys_must_be_columns() -> None:
     assert (contract.entity_key, contract.event_time) == (("id",), "at")
     with pytest.raises(ContractError, match="no feature `key`"):
         infer_contract(frame, task="regression", entity_key=["key"])
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"), [('a "b"', "a _b_"), ("a\0b", "a_b"), ("", "column"), ("\n", "_")]
+)
+def test_a_name_that_no_feature_can_have_is_refused_with_a_line_to_copy(
+    name: str, instead: str
+) -> None:
+    """The line makes a name that a feature can have."""
+    frame = pd.DataFrame({name: [1.0, 2.0]})
+    with pytest.raises(ContractError, match="cannot be called") as caught:
+        infer_contract(frame, task="regression")
+    line = str(caught.value.hint).partition(": ")[2]
+    assert line == f"X = X.rename(columns={{{name!r}: {instead!r}}})"
+    renamed = {"X": frame}
+    exec(line, renamed)
+    assert infer_contract(renamed["X"], task="regression").features[0].name == instead

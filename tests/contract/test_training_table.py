@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy import sparse
 
@@ -51,6 +52,11 @@ def test_an_array_keeps_its_width_and_takes_names() -> None:
         ([{1: 2}], "keys that are text, got 1", "{str(key): value"),
         (3, "got int", "fitted on"),
         (pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])), "levels", "join"),
+        (
+            pd.DataFrame([[1, 2]], columns=["a", "a"]),
+            "`a` is named twice",
+            "duplicated",
+        ),
     ],
 )
 def test_what_is_none_of_them_is_refused(given: Any, message: str, hint: str) -> None:
@@ -78,3 +84,12 @@ def test_columns_beside_are_as_many_rows_and_others_than_the_pipelines() -> None
         training_table(frame, carry=pd.DataFrame({"id": [1]}))
     with pytest.raises(ContractError, match="`x` is both a column of X"):
         training_table(frame, carry=frame)
+
+
+@pytest.mark.parametrize("kind", [pa.Table, pa.RecordBatch])
+def test_an_arrow_table_is_a_frame(kind: Any) -> None:
+    """It was taken for an array without names."""
+    frame = pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})
+    table = training_table(kind.from_pandas(frame))
+    assert table.input == "frame"
+    pd.testing.assert_frame_equal(table.frame, frame)

@@ -159,6 +159,12 @@ def test_a_bento_of_the_skeleton_is_served_where_nothing_else_is(tmp_path: Path)
     _run(["bentoml", "import", str(bento)], tmp_path, imported)
     listed = _run(["gnomon", "artifacts", "shop"], tmp_path, imported)
     assert artifact.name in listed
+    here = tmp_path / "here"
+    relative = {"BENTOML_HOME": imported["BENTOML_HOME"], "GNOMON_ROOT": ".gnomon"}
+    with serving(here, here, environment=relative, service="gateway:one"):
+        # Not in the bento: the log would be deleted with it, and the next one begin without.
+        assert f"shop:{artifact.name}" in _run(["gnomon", "status"], here, {**there, **relative})
+        assert not [*(tmp_path / "imported").rglob(".gnomon")]
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str]) -> str:

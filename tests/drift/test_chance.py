@@ -19,9 +19,9 @@ from tests.drift.columns import against, batch, frozen
 
 SAMPLES = 150
 SEEDS = (1, 2, 3)
-HEALTHY_SEEDS = (1, 2)
+HEALTHY_SEEDS = (1,)
 """Of healthy samples, each a millisecond, so many are enough: a limit of chance that is ten times
-too generous goes beyond what is allowed with either."""
+too generous goes beyond what is allowed."""
 
 Draw = Callable[[np.random.Generator, int], Any]
 
@@ -70,7 +70,7 @@ def judged(
 @pytest.mark.parametrize("training", [400, 20_000])
 @pytest.mark.parametrize("rows", [15, 30, 60, 120])
 def test_few_healthy_rows_are_not_called_drifted(rows: int, training: int) -> None:
-    """Of 2,400 samples of eight kinds of columns, at most one in 300; and of no kind one in 50."""
+    """Of 1,200 samples of eight kinds of columns, at most one in 300; and of no kind one in 50."""
     found = {
         name: judged(draw, draw, rows, training, HEALTHY_SEEDS) for name, draw in HEALTHY.items()
     }

@@ -123,11 +123,11 @@ def test_a_full_disk_serves_unlogged_and_counts(served_disk: Disk, server: Serve
     """Told to serve, it answers every request; those the log could not take are counted with the
     reason, and logging goes on by itself when there is room."""
     with server.client() as control:
-        accounts, before = Accounts(server), control.status().books.unlogged
+        accounts, before = Accounts(server), control.status().accounts.unlogged
         with load(server) as seen:
             wait_for_more(seen, 50, "it answers")
             served_disk.fill(server)
-            until(lambda: control.status().books.unlogged > before + 50, "it answers unlogged")
+            until(lambda: control.status().accounts.unlogged > before + 50, "it answers unlogged")
             served_disk.free(server)
             wait_for_more(seen, 50, "it goes on")
         answer = ask(server)
@@ -175,7 +175,7 @@ def test_a_log_folder_read_only_from_the_start(
         until(lambda: control.status().error is None, "the log is opened")
         after = ask(server)
         assert is_logged(server, after)
-        books = control.status().books
+        books = control.status().accounts
         logged = InferenceLog(server.settings, "toy").table(columns=["request_id"])
     assert {answer.status_code for answer in answers} == {status}
     assert after.status_code == 200
@@ -229,11 +229,11 @@ def test_a_shadow_on_a_full_disk_catches_up(
         tag = f"toy:{install(server, packed_once, 'pass').name}"
         control.start_shadow(tag)
         until(lambda: control.status().shadows[0].state == "running", "it runs", 120)
-        accounts, before = Accounts(server), control.status().books.unlogged
+        accounts, before = Accounts(server), control.status().accounts.unlogged
         with load(server, connections=2, rate=50) as seen:
             wait_for_more(seen, 50, "it answers")
             served_disk.fill(server)
-            until(lambda: control.status().books.unlogged > before + 50, "nothing is logged", 90)
+            until(lambda: control.status().accounts.unlogged > before + 50, "nothing is logged", 90)
             until(lambda: control.status().shadows[0].error is not None, "the shadow says so", 90)
             served_disk.free(server)
             wait_for_more(seen, 50, "it goes on", 90)

@@ -96,7 +96,7 @@ def test_nothing_is_read_behind_a_request_that_hangs(shared: Server) -> None:
     with connect(shared) as client, shared.client() as control:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
         client.sendall(request(b'{"x": -999.0, "id": "a"}'))
-        until(lambda: control.status().books.in_flight == 1, "it is under way")
+        until(lambda: control.status().accounts.in_flight == 1, "it is under way")
         client.setblocking(False)
         data, sent = request(GOOD) * 1_000, 0
         while not select.select([client], [], [], 0)[0] and sent < KERNEL_BYTES:

@@ -19,10 +19,10 @@ from gnomon.log import InferenceLog
 from gnomon.log.seal import Sealer
 from gnomon.rollout.history import History
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.shadow.accounts.accounts import LogAccounts
 from gnomon.shadow.accounts.balance import balance
-from gnomon.shadow.slices import Heartbeat
+from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.storage import Storage
 from gnomon.testing import Server, serving
 from tests.bucket import bucket, needs_bucket
@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 def beats(settings: Settings) -> list[Heartbeat]:
     """What the slices that live say."""
-    return [b for b in slices.read(Storage(settings), "toy") if not b.is_stale()]
+    return [b for b in heartbeats.read(Storage(settings), "toy") if not b.is_stale()]
 
 
 def all_follow(settings: Settings, epoch: int, live: str) -> None:
@@ -95,7 +95,7 @@ def test_two_slices_of_a_server_run_one_rollout(pack: Pack, serve: Serve) -> Non
         control.start_shadow(new)
         all_follow(settings, 2, old)
         rows = 0
-        while not all(beat.books["answered"] > 10 for beat in beats(settings)):
+        while not all(beat.accounts["answered"] > 10 for beat in beats(settings)):
             # The kernel gives a connection to whichever gateway comes first, for good.
             with load(server, connections=4, rate=RATE) as seen:
                 wait_for_more(seen, 20, "answers")

@@ -100,9 +100,9 @@ def test_nothing_under_way_holds_it_up(pack: Pack, serve: Serve) -> None:
             deaf.sendall(request(b'{"rows": [%s]}' % b",".join([GOOD] * 2_000)) * 1_000)
         body = b'{"x": -999.0, "id": "hangs"}'
         with server.client() as other:
-            before = other.status().books.in_flight
+            before = other.status().accounts.in_flight
             hung = pool.submit(httpx.post, f"{server.url}/predict", content=body, timeout=30)
-            until(lambda: other.status().books.in_flight > before, "it hangs")
+            until(lambda: other.status().accounts.in_flight > before, "it hangs")
         with terminated(server):
             assert read_to_end(half) == b""
             assert hung.result(30).status_code == 504

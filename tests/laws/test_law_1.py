@@ -51,14 +51,14 @@ def test_a_broken_shadow_changes_no_live_answer(fault: str, deployed: Deployment
     with deployed.server.client() as control:
         with load(deployed.server, rate=math.inf) as alone:
             until(lambda: len(alone.acknowledged) > 100, "rows without a shadow", 90)
-        before = control.status().books
+        before = control.status().accounts
         control.start_shadow(shadow, fraction=SAMPLED)
         until(lambda: bool(feeds(deployed.server)), "the feed starts")
         until(lambda: control.status().shadows[0].state == "running", "the shadow runs", 60)
         with load(deployed.server, rate=math.inf) as seen:
             until(lambda: len(seen.acknowledged) > 500, "rows beside a broken shadow", 90)
             until(lambda: control.status().shadows[0].eligible > 150, "the shadow has had its half")
-        after = control.status().books
+        after = control.status().accounts
         control.stop_shadow(shadow)
     assert seen.lost == 0
     assert seen.refused == []

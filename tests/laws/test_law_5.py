@@ -30,7 +30,7 @@ def test_every_row_has_one_outcome_and_every_refusal_its_reason(deployed: Deploy
     ]
     log = InferenceLog(server.settings, "toy")
     with server.client() as control:
-        before, logged_before = control.status().books, balance(log).live
+        before, logged_before = control.status().accounts, balance(log).live
         control.start_shadow(shadow)
         codes = []
         for body in sent:
@@ -38,7 +38,7 @@ def test_every_row_has_one_outcome_and_every_refusal_its_reason(deployed: Deploy
                 control.predict(body)
             except GnomonError as error:
                 codes.append(error.code)
-        books = control.status().books
+        books = control.status().accounts
         until(
             lambda: control.status().shadows[0].scored == 3, "the shadow scores what was answered"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from gnomon.log.repair.repair import repair
 from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
-from tests.log.log_files import days_old, exchange, rows, seal
+from tests.log.log_files import days_old, exchange, rows, seal, write_segment
 from tests.log.rows import settings
 
 
@@ -101,3 +102,56 @@ def test_who_reads_a_damaged_data_file_is_told_what_to_do(
     with pytest.raises(LogError) as found:
         Sealer(setup, "flights").maintain()
     assert "gnomon log repair" in str(found.value)
+
+
+def test_files_of_another_table_are_not_taken_for_lost_rows(
+    setup: Settings, tmp_path: Path
+) -> None:
+    """They have rows of streams of the same names. Repair names how many are too many."""
+    seal(setup, 2)
+    other = settings(tmp_path / "other")
+    seal(other, 3)
+    shutil.rmtree(Path(setup.root, "log", "flights", "_delta_log"))
+    strange = [
+        Path(shutil.copy(path, Path(setup.root, "log", "flights", path.parent.name)))
+        for path in Path(other.root, "log").rglob("day=*/*.parquet")
+    ]
+    with pytest.raises(LogError, match="files of another table"):
+        repair(setup, "flights")
+    for path in strange:
+        path.unlink()
+    assert not repair(setup, "flights").lost_rows
+    assert rows(setup) == 6
+    assert repair(setup, "flights").is_whole
+
+
+def test_rows_that_were_sealed_from_an_earlier_folder_are_restored(setup: Settings) -> None:
+    """The new folder has a smaller number, and unsealed segments of numbers that were sealed."""
+    for _ in range(4):
+        write_segment(setup)
+    Sealer(setup, "flights").seal()
+    shutil.rmtree(setup.spool_path / "flights" / "a")
+    seal(setup, 1)
+    write_segment(setup)
+    shutil.rmtree(Path(setup.root, "log", "flights", "_delta_log"))
+    assert not repair(setup, "flights").lost_rows
+    assert rows(setup) == 18
+    Sealer(setup, "flights").seal()
+    assert rows(setup) == 18
+    assert repair(setup, "flights").is_whole
+
+
+def test_lost_rows_that_are_found_again_are_restored(setup: Settings) -> None:
+    """A data file was put back from a backup after repair had counted its rows as lost."""
+    seal(setup, 3)
+    file = next(Path(setup.root, "log").rglob("day=*/*.parquet"))
+    content = file.read_bytes()
+    file.unlink()
+    assert repair(setup, "flights").lost_rows
+    file.write_bytes(content)
+    done = repair(setup, "flights")
+    assert done.table is not None
+    assert done.table.restored == {"a/requests": 3}
+    assert rows(setup) == 9
+    assert balance(InferenceLog(setup, "flights")).balanced
+    assert repair(setup, "flights").is_whole

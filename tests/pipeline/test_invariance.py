@@ -253,7 +253,9 @@ def test_text_made_of_numbers_is_refused() -> None:
     pipeline = Pipeline(
         [("write", FunctionTransformer(write)), ("last", last), ("model", LinearRegression())]
     )
-    with pytest.raises(PackRefused, match=r"'\d+\.0' in the batch, '\d+' alone") as caught:
+    with pytest.raises(
+        PackRefused, match=r"'\d+\.0' in the batch, '\d+' in a batch of one"
+    ) as caught:
         check(pipeline, WHOLE)
     assert caught.value.where == "step `write`, column `distance`"
 
@@ -263,7 +265,10 @@ def test_text_made_of_numbers_is_refused() -> None:
     [
         (lambda rows: rows[["distance"]] * (1 if len(rows) in (1, 24) else 2), "in the batch"),
         (lambda rows: rows[["distance"]] * (1 + (len(rows) > 100)), "among more rows"),
-        (lambda rows: rows[["distance"]].mask(rows.duplicated(), 0), "duplicated in the batch"),
+        (
+            lambda rows: rows[["distance"]].mask(rows.duplicated(), 0),
+            "with each row twice in the batch",
+        ),
         (lambda rows: rows[["distance"]] * (1 + (len(rows) == 2)), "among fewer rows"),
     ],
 )
@@ -318,7 +323,7 @@ def test_unusual_rows_are_asked_like_the_others() -> None:
         return pa.record_batch({"prediction": np.asarray(pipeline.predict(rows), float)})
 
     check_rows_alone(pipeline, frame, predict)
-    with pytest.raises(PackRefused, match="alone") as caught:
+    with pytest.raises(PackRefused, match="in a batch of one") as caught:
         check_rows_alone(pipeline, frame, predict, unusual=odd)
     assert caught.value.where == "step `fill`, column `distance`"
 

@@ -11,7 +11,7 @@ import pytest
 from gnomon.contract import Contract, Feature, Output
 from gnomon.service.client.calls import Predictions
 from gnomon.service.lane.answer_encoding import many
-from gnomon.service.schemas import contract_schemas
+from gnomon.service.openapi.schemas import contract_schemas
 from gnomon.worker.messages import scored_schema
 
 X = Feature(name="x", type="float", dtype="float64")

@@ -104,7 +104,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="module", params=["linear", "boosting"])
 def pair(request: pytest.FixtureRequest, served: Served) -> Pair:
     """Both servers with the same artifact live."""
-    tag = served.tags[request.param]
+    return _live(served, request.param)
+
+
+def _live(served: Served, kind: str) -> Pair:
+    tag = served.tags[kind]
     for server in served.pair:
         with server.client() as client:
             live = client.status().live
@@ -138,7 +142,7 @@ def _bodies() -> Iterator[bytes]:
             yield json.dumps({**GOOD, name: value}).encode()
         yield json.dumps({key: value for key, value in GOOD.items() if key != name}).encode()
     for carrier, dest, distance, temp in itertools.product(
-        VALUES["carrier"][:4], VALUES["dest"][:3], VALUES["distance"][:8], VALUES["temp"][:3]
+        VALUES["carrier"][:4], VALUES["dest"][:2], VALUES["distance"][:6], VALUES["temp"][:2]
     ):
         yield json.dumps(
             {**GOOD, "carrier": carrier, "dest": dest, "distance": distance, "temp": temp}
@@ -219,8 +223,8 @@ def asked(server: Server, *requests: bytes) -> bytes:
 
 
 def test_the_table_is_long_enough() -> None:
-    """Several hundred requests, of which some are answered and some refused."""
-    assert len(BODIES) + len(HEADS) > 350
+    """Some hundred requests, of which some are answered and some refused."""
+    assert len(BODIES) + len(HEADS) > 200
 
 
 def test_bodies_get_the_same_bytes(pair: Pair) -> None:
@@ -235,17 +239,17 @@ def test_bodies_get_the_same_bytes(pair: Pair) -> None:
     assert {b"200", b"400", b"413", b"422"} <= statuses
 
 
-def test_each_body_alone_gets_the_same_bytes(pair: Pair) -> None:
+def test_each_body_alone_gets_the_same_bytes(served: Served) -> None:
     """On a connection of its own, with the answer to a good request after it."""
-    on, off = pair
+    on, off = _live(served, "linear")
     after = _plain(json.dumps(GOOD).encode())
-    for body in BODIES[:: len(BODIES) // 60]:
+    for body in BODIES[:: len(BODIES) // 50]:
         assert asked(on, _plain(body), after) == asked(off, _plain(body), after), body[:200]
 
 
-def test_every_shape_of_request_gets_the_same_bytes(pair: Pair) -> None:
+def test_every_shape_of_request_gets_the_same_bytes(served: Served) -> None:
     """And so does what follows it on the connection, or the connection ends for both."""
-    on, off = pair
+    on, off = _live(served, "linear")
     after = _plain(json.dumps(GOOD).encode())
     for request in HEADS:
         for requests in ((request,), (request, after)):

@@ -15,7 +15,7 @@ import pytest
 
 from gnomon.contract import Feature, Output
 from gnomon.service import pages
-from gnomon.service.examples import example_row
+from gnomon.service.openapi.examples import example_row
 from tests.service.browser import browse, needs_browser
 from tests.service.standin import CONTRACT, StandIn
 
@@ -120,6 +120,21 @@ def test_a_browser_shows_the_finding_and_keeps_it_fresh(
     assert re.search(rf"<h1[^>]*>{re.escape(finding)}</h1>", shown)
     assert "up to date" in shown
     assert f"curl {url}/predict" in shown
+
+
+@needs_browser
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("decisions", "finding"), [(0, "has no live artifact yet"), (5, "is not serving yet")]
+)
+def test_a_browser_tells_a_starting_server_from_an_empty_one(
+    url: str, standin: StandIn, tmp_path: Path, decisions: int, finding: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The live artifact may be decided and still be loading."""
+    status = msgspec.structs.replace(standin.status(), live=None, ready=False, epoch=decisions)
+    monkeypatch.setattr(standin, "status", lambda: status)
+    assert f"<title>flights: flights {finding}</title>" in browse(url, tmp_path)
 
 
 @needs_browser

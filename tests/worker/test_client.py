@@ -245,3 +245,8 @@ def test_a_stopped_scorer_ends_with_its_holder(toy: Toy, settings: Settings) -> 
         scorer.suspend()
         os.kill(worker.pid, signal.SIGKILL)
         scorer.wait(10)
+
+
+def test_a_worker_is_in_a_process_group_without_the_gateway(shared: Shared) -> None:
+    """User code that signals its group, as some time limits do, would stop the server."""
+    assert os.getpgid(shared.worker.pid) not in (os.getpgid(0), 0)

@@ -136,14 +136,15 @@ class Artifact:
         return read_table(self.read(name, MOST_DOCUMENT_BYTES), str(self.path / name))
 
 
-def inspect(which: str | Path) -> Artifact:
+def inspect(which: str | Path | Artifact) -> Artifact:
     """Check an artifact and describe it, without executing or importing any of its code.
 
     Checked are its manifest, its signature, the hash of every file, the types that its pipeline
     names, and whether this process has the Python and scikit-learn that it was packed with.
 
     Args:
-        which: ``name:version``, ``name:latest``, ``name``, or the path of its folder.
+        which: ``name:version``, ``name:latest`` or ``name`` (the newest version), the path of its
+            folder, or the artifact itself, whose folder is then checked again.
 
     Raises:
         UnknownArtifact: there is none.
@@ -155,7 +156,8 @@ def inspect(which: str | Path) -> Artifact:
             or has a newer format.
         NewerFormat: its contract has a newer format.
     """
-    return examine(store.resolve(which), trusted_keys())
+    path = which.path if isinstance(which, Artifact) else store.resolve(which)
+    return examine(path, trusted_keys())
 
 
 def examine(path: Path, keys: Sequence[PublicKey] | None, *, to_be_loaded: bool = True) -> Artifact:

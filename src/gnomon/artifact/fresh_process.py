@@ -15,7 +15,7 @@ import msgspec
 from gnomon.artifact.checks.allowances import Allowed
 from gnomon.artifact.checks.newly_accepted_values import NewValue, first_refused, in_words
 from gnomon.artifact.vendored_code.installed_packages import holds_packages
-from gnomon.errors import ContractError, GnomonError, PackRefused
+from gnomon.errors import ContractError, GnomonError, GoldenMismatch, PackRefused
 from gnomon.name_lists import listed
 from gnomon.settings import TRUSTED_KEYS
 
@@ -40,6 +40,12 @@ _EVERY_MACHINE_HAS = re.compile(
 """Variables that every machine sets, or that say how to compute, not what."""
 
 _SHOWN = 3
+
+_REMEMBER = (
+    "a step uses something that it does not keep, such as a variable of its module or of a class "
+    "that `fit` changes: keep that in an attribute of the step"
+)
+"""On the machine that packed it, nothing else is likely to differ."""
 
 
 class Seen(msgspec.Struct, kw_only=True):
@@ -114,7 +120,8 @@ def in_fresh_process(folder: Path) -> list[tuple[Allowed, PackRefused]]:
             return [*found, ("reads_files", _needs_files(beside, "the working directory"))]
     if not verdict.works:
         raise PackRefused(
-            f"the artifact does not work in a fresh process: {verdict.message}", hint=verdict.hint
+            f"the artifact does not work in a fresh process: {verdict.message}",
+            hint=_REMEMBER if verdict.code == GoldenMismatch.code else verdict.hint,
         )
     if verdict.seen.read:
         found.append(("reads_files", _needs_files(verdict.seen.read, "this machine")))

@@ -88,7 +88,9 @@ class LoadedArtifact:
             golden.verify(self.pipeline, artifact.golden(), artifact.contract, artifact.tag)
 
 
-def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -> LoadedArtifact:
+def load(
+    which: str | Path | Artifact, *, verify: bool = True, digest: str | None = None
+) -> LoadedArtifact:
     """Load an artifact and run its golden rows.
 
     It is inspected first, so nothing runs that is not what was packed. Its vendored modules are
@@ -97,7 +99,8 @@ def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -
     refused, because they would run instead.
 
     Args:
-        which: ``name:version``, ``name:latest``, ``name``, or the path of its folder.
+        which: ``name:version``, ``name:latest`` or ``name`` (the newest version), the path of its
+            folder, or what :func:`~gnomon.pack` or :func:`~gnomon.inspect` returned.
         verify: run the golden rows. A process that forks must leave this to its children:
             prediction may start threads, which do not survive a fork.
         digest: the digest that it must have, if another process has inspected it.

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from msgspec.structs import replace
-from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from gnomon.artifact import fresh_process, golden, store
@@ -332,11 +331,12 @@ def data_digest(X: pd.DataFrame, y: Any) -> str:  # noqa: N803
 def _is_fitted(pipeline: Any, row: Any) -> bool:
     """Return whether a pipeline is fitted by scikit-learn's rule, or else predicts a row.
 
-    A class whose learned attributes have no trailing underscore may be fitted too.
+    A class whose learned attributes have no trailing underscore may be fitted too, and so may one
+    that is not derived from ``BaseEstimator``, of which scikit-learn does not know.
     """
     try:
         check_is_fitted(pipeline)
-    except NotFittedError:
+    except AttributeError:  # also the base of NotFittedError
         answers = (method(pipeline, role) for role in ("prediction", "value", "score"))
         answer = next(filter(None, answers), None)
         try:
@@ -349,7 +349,8 @@ def _is_fitted(pipeline: Any, row: Any) -> bool:
 
 
 def _hashes(column: pd.Series[Any]) -> bytes:
-    if column.dtype == object and any(isinstance(v, list | np.ndarray) for v in column):
+    holds_any = column.dtype == object or isinstance(column.dtype, pd.ArrowDtype)
+    if holds_any and any(isinstance(value, list | np.ndarray) for value in column):
         column = pd.Series([repr(np.asarray(value).tolist()) for value in column])
     hashes = pd.util.hash_pandas_object(column, index=False, categorize=True)
     return hashes.to_numpy().tobytes()

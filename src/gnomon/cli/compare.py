@@ -42,14 +42,14 @@ def command(
 
     Exit code 0: they agree. 1: they diverge beyond the policy, or it is inconclusive.
     """
-    from gnomon import rollout
+    from gnomon.api import skew_checks
     from gnomon.cli.reporting import counting, show
     from gnomon.cli.rollout_target import settings_here
     from gnomon.policy import find_policy
 
     settings_here()
     with counting("rows compared") as advance:
-        check = rollout.compare_offline(
+        check = skew_checks.compare_offline(
             which,
             table,
             on=on or (),

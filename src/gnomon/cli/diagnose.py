@@ -32,8 +32,8 @@ def command(
         typer.Option(
             "--label",
             metavar="COLUMN",
-            help="The table's column with the true outcome. A feature that predicts it offline "
-            "but not online is leakage.",
+            help="The table's column with the label (ground truth). A feature that predicts it "
+            "offline but not online is leakage.",
         ),
     ] = None,
     known_at: KnownAt = None,
@@ -61,7 +61,7 @@ def command(
 
     Exit code 0: the sides agree. 1: they diverge beyond the policy, or it is inconclusive.
     """
-    from gnomon import rollout
+    from gnomon.api import skew_checks
     from gnomon.cli.reporting import counting, show
     from gnomon.cli.rollout_target import settings_here
     from gnomon.policy import find_policy
@@ -71,7 +71,7 @@ def command(
     if table is None and (on or label or known_at):
         raise typer.BadParameter("--on, --label and --known-at are columns of --table")
     with counting("rows read") as advance:
-        check = rollout.diagnose(
+        check = skew_checks.diagnose(
             which,
             table,
             on=on or (),

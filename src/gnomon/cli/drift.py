@@ -17,11 +17,14 @@ def command(
     which: Which,
     by: Annotated[
         str | None,
-        typer.Option("--by", metavar="FEATURE", help="Split the rows by this feature too."),
+        typer.Option(
+            "--split-by", "--by", metavar="FEATURE", help="Split the rows by this feature too."
+        ),
     ] = None,
     steps: Annotated[
         int,
         typer.Option(
+            "--step-rows",
             "--steps",
             metavar="ROWS",
             min=0,
@@ -42,12 +45,12 @@ def command(
 
     Exit code 0: as in training, within the policy's [drift]. 1: drifted, or inconclusive.
     """
+    from gnomon.api.queries import measure_drift
     from gnomon.cli.console import out
     from gnomon.cli.reporting import counting
     from gnomon.cli.rollout_target import settings_here
     from gnomon.drift import print_report
     from gnomon.policy import find_policy
-    from gnomon.rollout.queries import measure_drift
 
     with counting("rows counted") as advance:
         check = measure_drift(
@@ -62,10 +65,10 @@ def command(
             save_as=report,
             progress=advance,
         )
-    found = check.report
+    drift_report = check.report
     if as_json:
-        out.print(found.to_json().decode(), markup=False, soft_wrap=True, end="")
+        out.print(drift_report.to_json().decode(), markup=False, soft_wrap=True, end="")
     else:
-        print_report(found, out)
+        print_report(drift_report, out)
         out.print(f"\nReport: {check.page}", markup=False, soft_wrap=True)
-    raise typer.Exit(0 if found.verdict == "ok" else 1)
+    raise typer.Exit(0 if drift_report.verdict == "ok" else 1)

@@ -14,7 +14,10 @@ __all__ = ["command"]
 def command(
     which: Annotated[
         str,
-        typer.Argument(metavar="TAG", help="name:version, name:latest, a name, or a folder."),
+        typer.Argument(
+            metavar="TAG",
+            help="name:version, name:latest, a name (its newest version), or a folder.",
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:

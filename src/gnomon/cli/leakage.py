@@ -38,6 +38,7 @@ def command(
     key: Annotated[
         list[str] | None,
         typer.Option(
+            "--entity-key",
             "--key",
             metavar="COLUMN",
             help="The entity key; repeat it for several columns. Default: the artifact's "
@@ -61,16 +62,21 @@ def command(
             "Its scores and the rows it served are checked too.",
         ),
     ] = None,
-    outcomes: Annotated[
+    labels: Annotated[
         Path | None,
-        typer.Option("--outcomes", metavar="FILE", help="Keys of served rows and their outcomes."),
+        typer.Option(
+            "--labels",
+            "--outcomes",
+            metavar="FILE",
+            help="Keys of served rows and their labels.",
+        ),
     ] = None,
     on: Annotated[
         list[str] | None,
         typer.Option(
             "--on",
             metavar="COLUMN",
-            help="A key to join the outcomes on; repeat it for several. Default: the "
+            help="A key to join the labels on; repeat it for several. Default: the "
             "artifact's entity key.",
         ),
     ] = None,
@@ -86,11 +92,11 @@ def command(
 
     Exit code 0: nothing was found. 1: something was, or it is inconclusive.
     """
+    from gnomon.api.queries import check_leakage
     from gnomon.cli.console import print_json
     from gnomon.cli.reporting import counting
     from gnomon.cli.rollout_target import settings_here
     from gnomon.cli.show.leakage import show_leakage
-    from gnomon.rollout.queries import check_leakage
     from gnomon.settings import Settings
 
     with counting("logged rows read") as advance:
@@ -106,7 +112,7 @@ def command(
             role=role,
             start=start,
             end=end,
-            outcomes=outcomes,
+            labels=labels,
             on=on or (),
             settings=Settings.read() if artifact is None else settings_here(),
             progress=advance,
@@ -115,8 +121,7 @@ def command(
         print_json(report)
     else:
         show_leakage(report)
-    bad = [finding for finding in report.findings if finding.severity != "note"]
-    raise typer.Exit(1 if bad else 0)
+    raise typer.Exit(0 if report.verdict == "ok" else 1)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -42,7 +42,8 @@ Start: TypeAlias = Annotated[
         "--start",
         parser=parse_time,
         metavar="TIME",
-        help="Only rows that arrived at this time or later.",
+        help="Only rows that arrived at this time or later; in this machine's time zone, if it "
+        "has no offset.",
     ),
 ]
 End: TypeAlias = Annotated[

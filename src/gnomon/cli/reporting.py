@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
 import typer
 
 if TYPE_CHECKING:
-    from gnomon.rollout.skew_checks import SkewCheck
+    from gnomon.api.skew_checks import SkewCheck
 
 __all__ = ["ReportPath", "counting", "show"]
 

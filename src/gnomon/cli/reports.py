@@ -22,15 +22,15 @@ def command(
 
     They are those of replay, compare, diagnose and drift.
     """
+    from gnomon.api.queries import saved_reports
     from gnomon.cli.console import out, print_json
     from gnomon.cli.rollout_target import settings_here
     from gnomon.cli.show.reports import show_reports
-    from gnomon.rollout.queries import saved_reports
 
-    found = saved_reports(model, last=last, settings=settings_here())
+    reports = saved_reports(model, last=last, settings=settings_here())
     if as_json:
-        print_json(list(found))
-    elif found:
-        show_reports(found)
+        print_json(list(reports))
+    elif reports:
+        show_reports(reports)
     else:
         out.print("no reports are saved; replay, compare, diagnose and drift save theirs")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from gnomon.api import decisions
 from gnomon.cli.options import me
 from gnomon.errors import HistoryDamaged
-from gnomon.rollout import public_decisions
 from gnomon.rollout.history import Event, read_history
 from gnomon.service.status.deployment_overview import reported
 from gnomon.service.status.slice_status import Status
@@ -24,7 +24,7 @@ class RolloutAtRoot:
     def start_shadow(
         self, artifact: str, fraction: float | None, *, same: bool, force: bool, why: str | None
     ) -> Event:
-        return public_decisions.start_shadow(
+        return decisions.start_shadow(
             artifact,
             fraction,
             same=same,
@@ -35,15 +35,13 @@ class RolloutAtRoot:
         )
 
     def stop_shadow(self, artifact: str, *, why: str | None) -> Event:
-        return public_decisions.stop_shadow(artifact, by=me(), why=why, settings=self._settings)
+        return decisions.stop_shadow(artifact, by=me(), why=why, settings=self._settings)
 
     def promote(self, artifact: str, *, force: bool, why: str | None) -> Event:
-        return public_decisions.promote(
-            artifact, force=force, by=me(), why=why, settings=self._settings
-        )
+        return decisions.promote(artifact, force=force, by=me(), why=why, settings=self._settings)
 
     def rollback(self, *, why: str | None) -> Event:
-        return public_decisions.rollback(self._model, by=me(), why=why, settings=self._settings)
+        return decisions.rollback(self._model, by=me(), why=why, settings=self._settings)
 
     def pending(self, event: Event) -> str | None:
         return "It takes effect when a server with this storage root runs."

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 import sklearn
 from sklearn.utils import check_array
 
@@ -24,6 +25,7 @@ __all__ = [
     "has_category_for_missing",
     "is_check_of_numbers",
     "is_seen_release",
+    "names_of_columns",
     "output_container",
     "pca_solver",
     "places_of_columns",
@@ -63,6 +65,15 @@ def places_of_columns(step: Any, name: str) -> Sequence[int]:
     """
     places: Sequence[int] = step._transformer_to_input_indices[name]
     return places
+
+
+def names_of_columns(step: Any, name: str) -> list[str]:
+    """Return the names of a transformer's columns in a ``ColumnTransformer`` fitted on a frame.
+
+    It takes them from a frame by these names, however they were declared, so the frame may have
+    others too, and in another order.
+    """
+    return [str(step.feature_names_in_[place]) for place in places_of_columns(step, name)]
 
 
 def has_category_for_missing(step: Any) -> bool:
@@ -149,17 +160,29 @@ def boosting_with(model: Any, encode: Callable[[Any], Any], applies: Callable[[A
     return quick
 
 
-def take_columns(given: Any, columns: Any) -> Any:
-    """Return the columns a ``ColumnTransformer`` would take from a frame, array or sparse matrix.
+def take_columns(step: Any, name: str, given: Any, columns: Any) -> Any:
+    """Return the columns a ``ColumnTransformer`` takes from a frame, array or sparse matrix.
 
     Uses ``sklearn.utils._safe_indexing``: columns may be given by names, positions, a slice or a
-    mask, and only scikit-learn defines the rules. Seen in 1.7 to 1.9.
+    mask, and only scikit-learn defines the rules. Seen in 1.7 to 1.9. One fitted on a frame takes
+    them from a frame by name even if they were declared by position; a single name takes a Series.
+
+    Args:
+        step: the fitted ``ColumnTransformer``.
+        name: the transformer's name.
+        given: the input.
+        columns: the transformer's columns as ``transformers_`` has them.
 
     Raises:
         ImportError: the function is missing: steps cannot be traced, but predictions still work.
     """
     from sklearn.utils import _safe_indexing
 
+    by_name = isinstance(given, pd.DataFrame) and hasattr(step, "feature_names_in_")
+    if by_name and not np.isscalar(columns):
+        columns = names_of_columns(step, name)
+    elif by_name and not isinstance(columns, str):
+        (columns,) = names_of_columns(step, name)
     return _safe_indexing(given, columns, axis=1)
 
 

@@ -15,7 +15,13 @@ from types import TracebackType
 from typing import Any, cast
 from zipfile import ZipFile
 
-__all__ = ["import_without_estimators", "values_on_the_way", "write"]
+__all__ = [
+    "import_without_estimators",
+    "is_stored_by_state",
+    "stored_and_loaded",
+    "values_on_the_way",
+    "write",
+]
 
 
 def import_without_estimators() -> None:
@@ -65,6 +71,26 @@ def write(obj: Any, check: Callable[[Any], None]) -> bytes:
         state["_skops_version"] = skops.__version__
         archive.writestr("schema.json", json.dumps(state))
     return buffer.getvalue()
+
+
+def is_stored_by_state(value: Any) -> bool:
+    """Return whether skops stores an object by its state alone, as it does for any other class.
+
+    Uses ``_get_state``, a ``functools.singledispatch`` that ends at ``object_get_state``. Seen in
+    0.13 to 0.16.
+    """
+    from skops.io._general import object_get_state
+    from skops.io._utils import _get_state
+
+    return _get_state.dispatch(type(value)) is object_get_state
+
+
+def stored_and_loaded(value: Any) -> Any:
+    """Return what an object is after skops stored and loaded it."""
+    from skops.io import get_untrusted_types, loads
+
+    content = write(value, lambda inner: None)
+    return loads(content, trusted=get_untrusted_types(data=content))
 
 
 def values_on_the_way(traceback: TracebackType | None) -> list[Any]:

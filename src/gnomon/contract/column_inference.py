@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from gnomon.contract.contract import Feature, FeatureType
+from gnomon.contract.contract import FEATURE_NAME, Feature, FeatureType
 from gnomon.contract.dtypes import dtype_name, training_dtype
 from gnomon.contract.feature import ItemType, holds
 from gnomon.contract.interval_categories import interval_text
@@ -106,6 +106,13 @@ def infer_feature(
 
 def _integer_label(name: Any) -> int | None:
     if isinstance(name, str):
+        if not FEATURE_NAME.fullmatch(name):
+            raise ContractError(
+                f"a column cannot be called {name!r}: a name is not empty and has no quote, "
+                "backslash or control character",
+                hint="before the pipeline is fitted: "
+                f"X = X.rename(columns={{{name!r}: {_valid_name(name)!r}}})",
+            )
         return None
     if isinstance(name, int | np.integer) and not isinstance(name, bool):
         return int(name)
@@ -113,6 +120,10 @@ def _integer_label(name: Any) -> int | None:
         f"expected column names that are text or integers, got {name!r}",
         hint="X.columns = X.columns.map(str)",
     )
+
+
+def _valid_name(name: str) -> str:
+    return "".join(c if FEATURE_NAME.fullmatch(c) else "_" for c in name) or "column"
 
 
 def _seen(column: pd.Series[Any], timezone: str | None) -> tuple[FeatureType, dict[str, Any]]:

@@ -50,7 +50,7 @@ Task = Literal[
 _SINCE_3 = {"layout": "columns", "input": "frame"}
 """Keys that format 3 added, and their values in a contract without them."""
 
-_NAME = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
+FEATURE_NAME = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
 
 _KIND = Format("contract", FORMAT, hint="write the number of the format", damaged=ContractError)
 
@@ -238,7 +238,7 @@ class Contract(
         _check_unique(names, "$.features")
         _check_unique([output.name for output in self.outputs], "$.outputs")
         for name in names:
-            if not _NAME.fullmatch(name):
+            if not FEATURE_NAME.fullmatch(name):
                 raise ContractError(
                     f"a feature cannot be called {name!r}",
                     where="$.features",
@@ -305,11 +305,12 @@ class Contract(
         if not self.outputs:
             raise ContractError("expected at least one output", where="$.outputs")
         for i, output in enumerate(self.outputs):
-            if not _NAME.fullmatch(output.name):
+            if not FEATURE_NAME.fullmatch(output.name):
                 raise ContractError(
                     f"an output cannot be called {output.name!r}",
                     where=f"$.outputs[{i}].name",
-                    hint="a name is not empty and has no quote, backslash or control character",
+                    hint="a name is not empty and has no quote, backslash or control character; "
+                    "give the labels or the columns of y other names before the pipeline is fitted",
                 )
         kinds = [output.role for output in self.outputs]
         if [kind for kind, _ in groupby(kinds)] != list(dict.fromkeys(kinds)):

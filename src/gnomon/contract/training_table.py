@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from scipy import sparse
 
 from gnomon.contract.contract import Contract, InputKind
@@ -44,7 +45,7 @@ def training_table(
     names: Sequence[str] = (),
     carry: Carry = (),
 ) -> TrainingTable:
-    """Return the rows as a frame; frames and Series of polars are accepted too.
+    """Return the rows as a frame; frames and Series of polars and Arrow tables are accepted too.
 
     Args:
         X: a DataFrame, a Series or a list of texts, a list of dictionaries, or an array.
@@ -62,7 +63,7 @@ def training_table(
     """
     if isinstance(X, TrainingTable):
         return X
-    found = _table(_from_polars(X), list(names))
+    found = _table(_as_pandas(X), list(names))
     if names and found.input != "array":
         raise ContractError(
             f"names are for the columns of an array, but X is a {_called(X)}",
@@ -72,6 +73,12 @@ def training_table(
         raise ContractError(
             "the columns have names of several levels",
             hint='X.columns = ["_".join(map(str, name)) for name in X.columns]',
+        )
+    if (twice := found.frame.columns[found.frame.columns.duplicated()]).size:
+        raise ContractError(
+            f"`{twice[0]}` is named twice among the columns of X",
+            hint="give each its own name before the pipeline is fitted; if they are the same: "
+            "X = X.loc[:, ~X.columns.duplicated()]",
         )
     if isinstance(carry, pd.DataFrame | pd.Series):
         return _beside(found, pd.DataFrame(carry))
@@ -193,8 +200,10 @@ def _records(rows: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
     )
 
 
-def _from_polars(X: Any) -> Any:  # noqa: N803
-    """Convert a frame or Series of polars to pandas; return anything else unchanged."""
+def _as_pandas(X: Any) -> Any:  # noqa: N803
+    """Convert a frame or Series of polars or Arrow to pandas; return anything else unchanged."""
+    if isinstance(X, pa.Table | pa.RecordBatch):
+        return X.to_pandas()
     if type(X).__module__.partition(".")[0] != "polars":
         return X
     if type(X).__name__ == "LazyFrame":

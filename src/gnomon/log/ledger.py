@@ -24,6 +24,7 @@ from gnomon.storage import Storage
 
 __all__ = [
     "FORMAT",
+    "FOUND",
     "Ledger",
     "Removal",
     "SealedStream",
@@ -45,6 +46,8 @@ _FORMAT = formats.Format(
     newer=NewerLog,
 )
 _COPY = "sealed-"
+FOUND = "."
+"""Between the identity of a folder and the mark of a segment of it that was found elsewhere."""
 
 _logger = logging.getLogger("gnomon.seal")
 
@@ -58,12 +61,32 @@ class SealedStream(msgspec.Struct, frozen=True, kw_only=True):
         rows: all rows sealed so far, under any identity.
         begun: how many folders the stream had. Rows of an earlier folder that were not sealed are
             lost.
+        earlier: the last segment that was sealed of each other folder, by its identity: segments of
+            it may be found again.
     """
 
     identity: str
     sequence: int
     rows: int
     begun: int = 1
+    earlier: dict[str, int] = {}
+
+    def up_to(self, identity: str) -> int:
+        """Return the last segment that was sealed of the folder with an identity; -1 for none."""
+        return self.sequence if identity == self.identity else self.earlier.get(identity, -1)
+
+    def continued(self, identity: str) -> SealedStream:
+        """Return this for the next segments, which are of the folder with an identity."""
+        if identity == self.identity:
+            return self
+        known = {**self.earlier, self.identity: self.sequence}
+        return msgspec.structs.replace(
+            self,
+            identity=identity,
+            sequence=known.pop(identity, -1),
+            begun=self.begun + (identity not in self.earlier and FOUND not in identity),
+            earlier=known,
+        )
 
 
 class Removal(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,8 +190,8 @@ def sealed_in_copy(spool: Path, stream: str, identity: str) -> int:
         with contextlib.suppress(LogError):  # The sealer reports it.
             copy = _read_copy(path)
             sealed = None if copy is None else copy.streams.get(stream)
-            if sealed is not None and sealed.identity == identity:
-                reached = max(reached, sealed.sequence)
+            if sealed is not None:
+                reached = max(reached, sealed.up_to(identity))
     return reached
 
 

@@ -9,7 +9,14 @@ import msgspec
 from gnomon import files, formats
 from gnomon.errors import LogError, NewerLog
 
-__all__ = ["FORMAT", "LostRange", "lost_ranges", "record_lost"]
+__all__ = [
+    "FORMAT",
+    "LostRange",
+    "copied_segments",
+    "lost_ranges",
+    "record_copies",
+    "record_lost",
+]
 
 FORMAT = 1
 
@@ -36,10 +43,18 @@ class LostRange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Lost(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of ``lost.json``."""
+    """The content of ``lost.json``.
+
+    Attributes:
+        format: the version of this file's format.
+        ranges: what is lost.
+        copies: segments that the list of closed segments names, and that were never written here:
+            the folder, or its list, is a copy of another stream's.
+    """
 
     format: int = FORMAT
     ranges: tuple[LostRange, ...] = ()
+    copies: tuple[int, ...] = ()
 
 
 def lost_ranges(folder: Path) -> tuple[LostRange, ...]:
@@ -48,8 +63,16 @@ def lost_ranges(folder: Path) -> tuple[LostRange, ...]:
     Raises:
         LogError: the list is damaged, or of a newer format.
     """
-    found = formats.read(folder / _NAME, _Lost, _FORMAT)
-    return () if found is None else found.ranges
+    return _read(folder).ranges
+
+
+def copied_segments(folder: Path) -> frozenset[int]:
+    """Return the segments that a stream's list names because it is a copy of another stream's.
+
+    Raises:
+        LogError: the list is damaged, or of a newer format.
+    """
+    return frozenset(_read(folder).copies)
 
 
 def record_lost(folder: Path, ranges: tuple[LostRange, ...]) -> None:
@@ -61,5 +84,26 @@ def record_lost(folder: Path, ranges: tuple[LostRange, ...]) -> None:
         LogError: the list is damaged.
         OSError: the disk refuses.
     """
-    known = _Lost(ranges=tuple(dict.fromkeys((*lost_ranges(folder), *ranges))))
+    known = _read(folder)
+    ranges = tuple(dict.fromkeys((*known.ranges, *ranges)))
+    _write(folder, msgspec.structs.replace(known, ranges=ranges))
+
+
+def record_copies(folder: Path, segment: int) -> None:
+    """Record that a segment which a stream's list names belongs to another stream.
+
+    Raises:
+        LogError: the list is damaged.
+        OSError: the disk refuses.
+    """
+    known = _read(folder)
+    if segment not in known.copies:
+        _write(folder, msgspec.structs.replace(known, copies=(*known.copies, segment)))
+
+
+def _read(folder: Path) -> _Lost:
+    return formats.read(folder / _NAME, _Lost, _FORMAT) or _Lost()
+
+
+def _write(folder: Path, known: _Lost) -> None:
     files.replace(folder / _NAME, msgspec.json.encode(known))

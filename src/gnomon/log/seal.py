@@ -39,6 +39,7 @@ from gnomon.log.segments.layout import (
 from gnomon.log.segments.missing_segments import MissingSegment, missing_segments
 from gnomon.log.segments.recovery import recover
 from gnomon.log.segments.tail import SegmentReader, read_position
+from gnomon.log.segments.unlisted_segments import UnlistedSegment, unlisted_segments
 from gnomon.log.spool_owner import check_owner
 from gnomon.log.table.delta import stream_key
 from gnomon.log.table.log_table import LogTable
@@ -191,6 +192,7 @@ class Sealer:
 
     def _seal_stream(self, folder: Path) -> int:
         recover(folder)
+        unlisted = self._unlisted(folder)
         segments = stream_segments(folder)[:-1]
         there = {segment.sequence for segment in segments}
         if folder.name == REQUESTS:
@@ -211,7 +213,23 @@ class Sealer:
             raise damage
         if gone and not whole:
             raise MissingSegment.of(gone[0])
+        if unlisted is not None and not whole:
+            raise UnlistedSegment.of(unlisted)
         return len(whole)
+
+    def _unlisted(self, folder: Path) -> Segment | None:
+        """Remove unlisted segments that the table has, and return the first that it does not have.
+
+        Raises:
+            LogError: one is damaged or belongs elsewhere, or the table cannot be read.
+        """
+        for segment in unlisted_segments(stream_segments(folder)):
+            with SegmentReader(segment.path) as reader:
+                key = stream_key(reader.schema.metadata)
+            if segment.sequence > self._account.sealed_up_to(key):
+                return segment
+            segment.path.unlink()
+        return None
 
     def _missing(self, folder: Path) -> list[Segment]:
         """Return the first missing segment of a stream; the table is read only if necessary."""

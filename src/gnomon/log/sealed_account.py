@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from gnomon.errors import LogError
 from gnomon.log.ledger import Ledger, Removal, SealedStream, sealed_rows
-from gnomon.log.segments.layout import Position, stream_segments
+from gnomon.log.segments.layout import Position, Segment, stream_segments
 from gnomon.log.segments.tail import SegmentReader
 from gnomon.log.table.commits import (
     has_commits,
@@ -116,15 +116,16 @@ class SealedAccount:
         check_not_lost(table, [self._ledger], self._table.uri)
         name, identity = _names(stream)
         known = self._ledger.streams.get(name)
-        if known is not None and known.identity == identity:
-            ahead = range(known.sequence + 1, sealed_up_to(table, stream) + 1)
-            if not set(ahead) <= set(there):
-                raise _behind(name, self._table.uri)
+        if known is None:
+            rows = self._rows_of_earlier_releases(name)
+            reached = sealed_up_to(table, stream)
+            self._note(name, SealedStream(identity=identity, sequence=reached, rows=rows))
             return
-        rows = known.rows if known is not None else self._rows_of_earlier_releases(name)
-        sequence = -1 if known is not None else sealed_up_to(table, stream)
-        begun = 1 if known is None else known.begun + 1
-        self._note(name, SealedStream(identity=identity, sequence=sequence, rows=rows, begun=begun))
+        ahead = range(known.up_to(identity) + 1, sealed_up_to(table, stream) + 1)
+        is_known = identity == known.identity or identity in known.earlier
+        if is_known and not set(ahead) <= set(there):
+            raise _behind(name, self._table.uri)
+        self._note(name, known.continued(identity))
 
     def add(self, group: Sequence[Counted]) -> None:
         """Record segments of one stream that are now in the table, after forcing them to disk.
@@ -191,10 +192,12 @@ class SealedAccount:
         """Return the last segment in the ledger of the stream with a key; -1 for none."""
         name, _, identity = key.rpartition("/")
         known = self._ledger.streams.get(name)
-        return known.sequence if known is not None and known.identity == identity else -1
+        return -1 if known is None else known.up_to(identity)
 
     def missing(self) -> dict[str, int]:
         """Count the rows of each stream of this spool that the table should have but lacks.
+
+        If rows that are recorded as lost are there again, their number is negative.
 
         Raises:
             LogError: the table cannot be read.
@@ -202,12 +205,34 @@ class SealedAccount:
         found = self._table.rows()
         expected = sealed_rows(self._table.ledgers().values())
         counted = {
-            name: expected[name].missing(found.get(name, 0)) for name in self._ledger.streams
+            name: max(expected[name].missing(found.get(name, 0)), -self._ledger.lost.get(name, 0))
+            for name in self._ledger.streams
         }
-        return {name: rows for name, rows in counted.items() if rows > 0}
+        return {name: rows for name, rows in counted.items() if rows}
 
-    def sealed_rows_of(self, rows: pa.Table) -> pa.Table:
-        """Return the rows of a file that were sealed from this spool and that retention keeps."""
+    def restorable(self) -> dict[str, int]:
+        """Count the rows of each stream that may still be in files which no commit names.
+
+        These are those that the table lacks, including those that are recorded as lost.
+
+        Raises:
+            LogError: the table cannot be read.
+        """
+        missing = self.missing()
+        return {
+            name: missing.get(name, 0) + self._ledger.lost.get(name, 0)
+            for name in self._ledger.streams
+            if missing.get(name, 0) + self._ledger.lost.get(name, 0)
+        }
+
+    def sealed_rows_of(self, rows: pa.Table, spool: Path) -> pa.Table:
+        """Return the rows of a file that were sealed from this spool and that retention keeps.
+
+        Args:
+            rows: the rows of a data file that no commit names: of a commit that was lost, or of one
+                that was never made.
+            spool: the model's segments: those that were not sealed are there.
+        """
         removed = _times(ledger.removed_until for ledger in [*self._others(), self._ledger])
         if removed:
             rows = rows.filter(pc.field("arrived") > pa.scalar(max(removed)))
@@ -215,7 +240,7 @@ class SealedAccount:
             rows.filter(
                 (pc.field("slice") == name.partition("/")[0])
                 & (pc.field("stream") == name.partition("/")[2])
-                & (pc.field("segment") <= Position(sealed.sequence, 0).segment)
+                & _is_sealed(sealed, spool / name)
             )
             for name, sealed in self._ledger.streams.items()
         ]
@@ -259,7 +284,8 @@ class SealedAccount:
         """
         missing = self.missing()
         for name, sealed in self._ledger.streams.items():
-            TableMaintenance(self._table).mark_sealed(f"{name}/{sealed.identity}", sealed.sequence)
+            for identity, last in {**sealed.earlier, sealed.identity: sealed.sequence}.items():
+                TableMaintenance(self._table).mark_sealed(f"{name}/{identity}", last)
         if missing or is_new:
             begun = self._begun()
             self._ledger = replace(self._ledger, version=begun.version, checkpoint=begun.checkpoint)
@@ -267,8 +293,8 @@ class SealedAccount:
         lost = dict(self._ledger.lost)
         for name, rows in missing.items():
             lost[name] = lost.get(name, 0) + rows
-        self._write(replace(self._ledger, lost=lost))
-        return missing
+        self._write(replace(self._ledger, lost={name: rows for name, rows in lost.items() if rows}))
+        return {name: rows for name, rows in missing.items() if rows > 0}
 
     def _finish_removal(self, removing: Removal) -> None:
         """Finish a removal that a crash interrupted: rows still in the table were not removed."""
@@ -298,6 +324,27 @@ class SealedAccount:
             raise LogError(
                 f"cannot force the sealed log to disk: {error.strerror}", where=self._table.uri
             ) from None
+
+
+def _is_sealed(sealed: SealedStream, stream: Path) -> pc.Expression:
+    """Return the condition for rows that were sealed, from this folder or an earlier one."""
+    number = pc.field("segment")
+    last = max([sealed.sequence, *sealed.earlier.values()])
+    waiting = {
+        request_id
+        for segment in stream_segments(stream)
+        if sealed.sequence < segment.sequence <= last
+        for request_id in _request_ids(segment)
+    }
+    is_waiting = pc.field("request_id").isin(pa.array([*waiting], pa.string()))
+    is_earlier = (number <= Position(last, 0).segment) & ~is_waiting
+    return (number <= Position(sealed.sequence, 0).segment) | is_earlier
+
+
+def _request_ids(segment: Segment) -> Iterator[str]:
+    with SegmentReader(segment.path, segment.closed) as reader:
+        for _, batch in reader.batches():
+            yield from batch.column("request_id").to_pylist()
 
 
 def _names(stream: Mapping[bytes, bytes]) -> tuple[str, str]:

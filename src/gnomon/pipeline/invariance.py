@@ -43,10 +43,10 @@ class _Composition(NamedTuple):
 
 _AGAIN = _Composition("on a second call", 0.75, _STATE)
 _ORDER = _Composition("in another order", 0.5, _LEARN)
-_TWICE = _Composition("duplicated in the batch", 0.5, _LEARN)
+_TWICE = _Composition("with each row twice in the batch", 0.5, _LEARN)
 _FEW = _Composition("among fewer rows", 0.5, _LEARN)
 _MANY = _Composition("among more rows", 0.5, _LEARN)
-_ALONE = _Composition("alone", 0.5, _LEARN)
+_ALONE = _Composition("in a batch of one", 0.5, _LEARN)
 
 
 def check_rows_alone(

@@ -13,6 +13,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from gnomon.compat.sklearn import take_columns
 from gnomon.errors import PredictionFailed
+from gnomon.pipeline.error_text import error_kind, error_text
 
 __all__ = ["column_names", "leaves", "trace"]
 
@@ -105,7 +106,7 @@ def _inside(step: Any, given: Any, names: Names, path: str) -> Iterator[Step]:
     elif isinstance(step, ColumnTransformer):
         for name, member, columns in step.transformers_:
             if hasattr(member, "transform"):
-                part = take_columns(given, columns)
+                part = take_columns(step, name, given, columns)
                 if part.ndim == 1 or part.shape[1]:  # a member without columns was never fitted
                     yield from _inside(member, part, _names(part), f"{path}/{name}")
     elif isinstance(step, FeatureUnion):
@@ -120,7 +121,7 @@ def _run(step: Any, given: Any, names: Names, path: str) -> tuple[Any, Names]:
     try:
         output = step.transform(given)
     except Exception as error:
-        raise PredictionFailed(f"{type(error).__name__}: {error}", where=path) from error
+        raise PredictionFailed(f"{error_kind(error)}: {error_text(error)}", where=path) from error
     return output, _names(output) or _names_out(step, names)
 
 

@@ -12,7 +12,12 @@ from gnomon.rollout.history import Event, fold, open_history
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
-__all__ = ["find_artifact", "find_model", "find_role", "model_of"]
+__all__ = ["find_artifact", "find_model", "find_role", "model_of", "tag_of"]
+
+
+def tag_of(artifact: str | Artifact) -> str:
+    """Return the tag of an artifact that is given as itself or by its tag."""
+    return artifact.tag if isinstance(artifact, Artifact) else artifact
 
 
 def model_of(tag: str) -> str:
@@ -47,12 +52,14 @@ def find_model(settings: Settings) -> str:
     )
 
 
-def find_artifact(settings: Settings, which: str) -> Artifact:
-    """Return the artifact of a tag, or the live one of a model.
+def find_artifact(settings: Settings, which: str | Artifact) -> Artifact:
+    """Return the artifact of a tag, or the live one of a model; an artifact is inspected again.
 
     Raises:
         ArtifactError, UnknownArtifact: it does not pass inspection.
     """
+    if isinstance(which, Artifact):
+        return inspect(which)
     live = None if ":" in which else fold(_events(settings, which)).live
     return inspect(live or which)
 

@@ -33,7 +33,7 @@ def check_token(scope: Scope, token: str, *, hint: str) -> None:
     if given is None:
         raise Unauthorized("expected a bearer token, got none", where="Authorization", hint=hint)
     scheme, _, credentials = given.partition(b" ")
-    right = hmac.compare_digest(credentials.strip(), token.encode())
+    right = bool(token) and hmac.compare_digest(credentials.strip(), token.encode())
     if scheme.lower() != b"bearer" or not right:
         raise Unauthorized("invalid token", where="Authorization", hint=hint)
 

@@ -29,7 +29,7 @@ from gnomon.compat.uvicorn import (
 )
 from gnomon.errors import GnomonError, MalformedRequest, Unauthorized
 from gnomon.service.auth import PREDICT_HINT, check_token
-from gnomon.service.byte_stream import ClientStream
+from gnomon.service.client_connection import ClientConnection
 from gnomon.service.front_door import FrontDoor
 from gnomon.service.http.asgi import CLOSE, Scope, is_encoded, response, unexpected
 from gnomon.service.http.asgi_exchange import Exchange, Wire, scope_of
@@ -86,7 +86,7 @@ def _protocol(
     return HttpToolsProtocol(config, server_state, app_state, _loop)
 
 
-class Connection(ClientStream):
+class Connection(ClientConnection):
     """One client's connection to a :class:`~gnomon.service.front_door.FrontDoor`.
 
     One request is under way at a time, so answers are sent in order. Further bytes wait, and while

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -23,6 +24,7 @@ from gnomon.service.front_door import FrontDoor
 from gnomon.service.http.asgi import ASGI
 from gnomon.service.metric_files import reserve_files
 from gnomon.service.origins import origins_of
+from gnomon.service.route_metrics import count_by_route
 from gnomon.service.slice.runtime import Runtime, open_gateway
 from gnomon.service.slice.takeover import prepare_takeover
 from gnomon.service.stopping import (
@@ -31,7 +33,6 @@ from gnomon.service.stopping import (
     stop_without_server,
     when_told_to_stop,
 )
-from gnomon.service.traffic import count_by_route
 from gnomon.settings import Settings
 
 __all__ = ["GatewayService", "gateway"]
@@ -70,6 +71,20 @@ class GatewayService(Service[Any]):  # type: ignore[misc]
         return runtime
 
 
+def _keep_out_of(bento: Path, settings: Settings) -> None:
+    """Let relative folders of the settings be those of the folder where the server was started.
+
+    BentoML runs its processes in the bento's own folder. A log and a history there would be
+    deleted with that version of the bento, and the next version would begin without them.
+    """
+    if Path.cwd().is_relative_to(bento):  # as in a container
+        return
+    if settings.is_local:
+        os.environ["GNOMON_ROOT"] = str(Path(settings.root).absolute())
+    if settings.spool is not None:
+        os.environ["GNOMON_SPOOL"] = str(Path(settings.spool).absolute())
+
+
 def _install(bento: Path, model: str) -> None:
     """Install the bento's artifacts in the store.
 
@@ -82,7 +97,7 @@ def _install(bento: Path, model: str) -> None:
         logger.error("cannot install the bento's artifacts in the store: %s", error)
 
 
-def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> GatewayService:
+def gateway(model: str, *, policy: Path | str | None = None, **defaults: Any) -> GatewayService:
     """Make the service of a deployment; assign it to a module-level name and point BentoML at it.
 
     Args:
@@ -101,6 +116,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
 
             Gateway = gateway("flights", policy=Path("shadow/policy.toml"))
     """
+    policy_file = None if policy is None else Path(policy)
     settings = Settings.read(**defaults)
     apply_umask(settings.file_umask)  # Also in BentoML's processes, which import this module.
     origins_of(settings)
@@ -121,6 +137,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
 
             restart_promptly()
             if bento is not None:
+                _keep_out_of(bento, settings)
                 _install(bento, model)
             is_server()
             prepare_takeover(settings.slices)
@@ -129,7 +146,9 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
         async def start(self) -> None:
             stop_without_server()
             leave_pandas_out()
-            runtime = await self.opened.enter_async_context(open_gateway(model, settings, policy))
+            runtime = await self.opened.enter_async_context(
+                open_gateway(model, settings, policy_file)
+            )
             when_told_to_stop(runtime.give_up_loading)
             if settings.slices == 1:
                 when_told_to_stop(refuse_connections())

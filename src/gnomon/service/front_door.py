@@ -40,7 +40,7 @@ from gnomon.service.http.asgi import (
     unexpected,
 )
 from gnomon.service.http.request_head_cache import RequestHeadCache
-from gnomon.service.openapi import openapi
+from gnomon.service.openapi.document import openapi
 from gnomon.service.origins import (
     PAGE_HEADERS,
     PREDICT,

@@ -235,7 +235,7 @@ class Metrics:
             self._shadow.labels(self._model, shadow, state).set(rows)
         self._behind.labels(self._model, shadow).set(behind_seconds)
 
-    def books(self) -> dict[str, Any]:
+    def accounts(self) -> dict[str, Any]:
         """Return the accounts of this process: received = the sum of the outcomes + in flight."""
         by_outcome: Counter[str] = Counter()
         for (outcome, _), rows in self.outcomes.items():

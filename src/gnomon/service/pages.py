@@ -16,8 +16,8 @@ from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature
 from gnomon.contract.json_values import kind_text
 from gnomon.page_templates import page_environment, template_source
-from gnomon.service.examples import example_row
-from gnomon.service.schemas import seen_in_training
+from gnomon.service.openapi.examples import example_row
+from gnomon.service.openapi.schemas import seen_in_training
 from gnomon.service.status.slice_status import Status, public
 
 __all__ = ["content_policy", "index"]

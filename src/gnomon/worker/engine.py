@@ -15,6 +15,7 @@ from gnomon.artifact import LoadedArtifact, step_outputs
 from gnomon.contract.frames import to_input
 from gnomon.errors import ContractError
 from gnomon.pipeline import outputs
+from gnomon.pipeline.error_text import error_kind, error_text
 from gnomon.pipeline.failing_step import failing_step
 from gnomon.pipeline.intervening import fixed_draws, forced
 from gnomon.worker.failure_attribution import blamed
@@ -131,7 +132,7 @@ class Engine:
             if ran_out(error):
                 raise MemoryError from error
             if not search.failed() or batch.num_rows == 1:
-                why = f"{type(error).__name__}: {error}"
+                why = f"{error_kind(error)}: {error_text(error)}"
                 if batch.num_rows == 1:
                     why = self._why(batch, error)
                 yield failed(self._schema, batch.num_rows, why)
@@ -146,14 +147,14 @@ class Engine:
     def _why(self, row: pa.RecordBatch, error: Exception) -> str:
         """Return the error of a row on which the pipeline raised, naming the value or step."""
         if isinstance(error, ContractError):  # no frame holds the row, so the pipeline did not run
-            return str(error)
+            return error_text(error)
         step = failing_step(self._pipeline, to_input(row, self._contract))
         place = "the pipeline" if step is None else str(step)
         told = blamed(row, self._contract, self._scores, place)
         if told is not None:
             return told
-        kind = type(error).__name__
-        return f"{kind}: {error}" if step is None else f"{kind} in {step}: {error}"
+        kind, text = error_kind(error), error_text(error)
+        return f"{kind}: {text}" if step is None else f"{kind} in {step}: {text}"
 
     def _score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         frame = to_input(batch, self._contract)

@@ -40,6 +40,7 @@ from gnomon.compat.platform import die_with_parent
 from gnomon.compat.skops import import_without_estimators
 from gnomon.errors import GnomonError, GoldenMismatch, WorkerError
 from gnomon.files import apply_umask
+from gnomon.pipeline.error_text import error_kind, error_text
 from gnomon.printable import guard_process
 from gnomon.settings import Settings
 from gnomon.worker import messages
@@ -56,6 +57,7 @@ def main() -> None:
     control = socket.socket(fileno=inherited(sys.argv[3]))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
+    os.setpgid(0, 0)  # User code that signals its process group would reach the gateway.
     die_with_parent(os.getppid())
     guard_process()
     settings = Settings.read()
@@ -68,7 +70,8 @@ def main() -> None:
         return
     except Exception as error:
         refusal = WorkerError(
-            f"loading the artifact raised {type(error).__name__}: {error}", where=str(artifact)
+            f"loading the artifact raised {error_kind(error)}: {error_text(error)}",
+            where=str(artifact),
         )
         messages.send_event(control, messages.Refused.of(refusal))
         return
@@ -181,7 +184,8 @@ def serve(engine: Engine, schema: pa.Schema, data: socket.socket) -> None:
             try:
                 payload = messages.table_payload(_looked_into(engine, schema, frame))
             except Exception as error:
-                kind, payload = messages.FAILED, f"{type(error).__name__}: {error}".encode()
+                said = f"{error_kind(error)}: {error_text(error)}"
+                kind, payload = messages.FAILED, said.encode()
         micros = (time.perf_counter_ns() - started) // 1000
         waited = min(queue.micros() - waited, micros)
         try:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 import io
+import logging
+import random
+import re
 import zipfile
-from collections import defaultdict
+from collections import Counter, OrderedDict, defaultdict, deque
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -13,7 +18,9 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.neighbors import KDTree
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import Bunch
 
 from gnomon.artifact.serialization import pipeline_bytes
 from gnomon.artifact.serialization.trust import is_known_safe
@@ -141,3 +148,67 @@ def test_a_large_vocabulary_is_stored_in_time_that_grows_with_it(
     content = pipeline_bytes.dump(model, "skops")
     assert len(zipfile.ZipFile(io.BytesIO(content)).infolist()) > 4
     assert not calls
+
+
+class Named(dict[str, int]):
+    """A dictionary with an attribute."""
+
+
+def named() -> Named:
+    """One whose attribute says what it is of."""
+    of = Named(a=1)
+    of.of = "sizes"  # type: ignore[attr-defined]
+    return of
+
+
+@pytest.mark.parametrize(
+    ("learned", "message", "hint"),
+    [
+        (deque([1, 2], maxlen=5), "deque of collections, .* without its content", "list"),
+        (re.compile("a+"), "Pattern of re, .* cannot load", "re.compile"),
+        (pd.RangeIndex(3), "RangeIndex of pandas", "tolist"),
+        (np.rec.array([("x", 1.0)], names="k,v"), "recarray of numpy", r"plain array"),
+        (logging.getLogger("gnomon.kept"), "Logger of logging", r"logging.getLogger"),
+        (named(), "Named of tests with an attribute of its own, `of`", "attribute of the step"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_would_not_come_back_as_it_is_names_its_attribute(
+    learned: Any, message: str, hint: str
+) -> None:
+    """skops stored them, and they came back empty or not at all, in the worker."""
+    with pytest.raises(PackRefused, match=f"attribute `learned` of Keeps: .*{message}") as caught:
+        stored({"inside": [learned]})
+    assert re.search(hint, str(caught.value.hint))
+
+
+@pytest.mark.parametrize(
+    "learned",
+    [
+        np.ma.masked_array([1.0, 2.0], [False, True]),
+        np.random.RandomState(3),
+        random.Random(3),
+        KDTree(np.eye(3)),
+        Decimal("1.10"),
+        datetime.date(2024, 1, 2),
+        OrderedDict(b=1, a=2),
+        Counter("aab"),
+        pd.array([1, None], dtype="Int64"),
+        Bunch(a=1, b=[2]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_comes_back_as_it_is_is_stored(learned: Any) -> None:
+    """However it is made again."""
+    again = stored(learned)
+    assert type(again) is type(learned)
+    assert state(again) == state(learned)
+
+
+def state(value: Any) -> Any:
+    """What is in it, to be compared."""
+    if isinstance(value, np.random.RandomState | random.Random):
+        return (
+            value.random_sample(9).tolist() if hasattr(value, "random_sample") else value.random()
+        )
+    return value.query(np.eye(3)[:1])[1].tolist() if isinstance(value, KDTree) else repr(value)

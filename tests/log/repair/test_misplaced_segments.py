@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from gnomon.errors import LogError
 from gnomon.log import InferenceLog
 from gnomon.log.repair.repair import repair
 from gnomon.log.seal import Sealer
-from gnomon.log.segments.layout import stream_segments
+from gnomon.log.segments.layout import stream_folder, stream_segments
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
-from tests.log.log_files import exchange, write_lettered_segments
+from tests.log.log_files import exchange, logged, write_lettered_segments, write_segment
 from tests.log.rows import settings
 
 
@@ -67,3 +68,120 @@ def test_a_damaged_segment_is_not_put_back(setup: Settings) -> None:
     assert list(done.missing) == [str(first)]
     assert len(done.misplaced) == 1
     assert balance(InferenceLog(setup, "flights")).live.received == 3
+
+
+def write(setup: Settings) -> list[str]:
+    """Four closed segments of three rows, of which the first is sealed; all request ids."""
+    ids = write_segment(setup)
+    Sealer(setup, "flights").seal()
+    return sorted(ids + [one for _ in range(3) for one in write_segment(setup)])
+
+
+@pytest.mark.parametrize("copy", ["b", "a/requests-copy"])
+def test_a_copy_of_a_folder_is_no_loss(setup: Settings, copy: str) -> None:
+    """Its list of closed segments names segments that were never written there. Copies are moved
+    aside, also when the list is looked at again."""
+    ids = write(setup)
+    spool = setup.spool_path / "flights"
+    shutil.copytree(spool / "a" if "/" not in copy else spool / "a" / "requests", spool / copy)
+    done = repair(setup, "flights")
+    assert not done.lost_rows
+    assert done.misplaced
+    accounts = balance(InferenceLog(setup, "flights"))
+    assert accounts.balanced
+    assert not accounts.damaged
+    assert repair(setup, "flights").is_whole
+    Sealer(setup, "flights").seal()
+    assert logged(setup) == ids
+
+
+def test_a_renamed_folder_gets_its_name_back(setup: Settings) -> None:
+    """With everything in it: its segments say what it was called."""
+    ids = write(setup)
+    spool = setup.spool_path / "flights"
+    (spool / "a").rename(spool / "b")
+    done = repair(setup, "flights")
+    assert done.returned == (str(spool / "a" / "requests"),)
+    assert not (spool / "b").exists()
+    assert logged(setup) == ids
+    Sealer(setup, "flights").seal()
+    assert logged(setup) == ids
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_rows_of_an_earlier_folder_go_into_the_table(
+    setup: Settings, interrupted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A renamed folder whose name a new one has: the segments of both have the same numbers."""
+    ids = write(setup)
+    spool = setup.spool_path / "flights"
+    (spool / "a").rename(spool / "b")
+    ids = sorted(ids + write_segment(setup))
+    if interrupted:
+        with monkeypatch.context() as patched:
+            patched.setattr("gnomon.log.repair.repair.place", failing)
+            with pytest.raises(LogError):
+                repair(setup, "flights")
+    done = repair(setup, "flights")
+    assert not done.lost_rows
+    assert sum(done.sealed.values()) == 9
+    slices = set(InferenceLog(setup, "flights").table(columns=["slice"])["slice"].to_pylist())
+    assert len(slices) == 2  # No address is used twice, and no shadow of the new one saw them.
+    for _ in range(2):
+        assert logged(setup) == ids
+        assert balance(InferenceLog(setup, "flights")).balanced
+        assert repair(setup, "flights").is_whole
+        Sealer(setup, "flights").seal()
+
+
+def failing(*_: object) -> None:
+    raise LogError("the disk is full")
+
+
+def test_segments_of_an_earlier_folder_among_new_ones_are_no_loss(setup: Settings) -> None:
+    """They were put back into the folder that replaced theirs. Sealed under its name, they would be
+    called missing; the new ones would be counted from the beginning again."""
+    ids = write(setup)
+    folder = stream_folder(setup, "flights", "a", "requests")
+    kept = folder.with_name("kept")
+    folder.rename(kept)
+    new = write_segment(setup)
+    names = {path.name for path in folder.glob("*.arrows")}
+    for path in kept.glob("*.arrows"):
+        if path.name not in names:
+            path.replace(folder / path.name)
+    shutil.rmtree(kept)
+    with pytest.raises(LogError, match="an earlier folder of this stream"):
+        logged(setup)
+    done = repair(setup, "flights")
+    assert not done.lost_rows
+    assert logged(setup) == sorted(ids + new)
+    Sealer(setup, "flights").seal()
+    write_segment(setup)
+    Sealer(setup, "flights").seal()
+    assert balance(InferenceLog(setup, "flights")).balanced
+    assert repair(setup, "flights").is_whole
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_segment_whose_place_is_taken_loses_no_row(setup: Settings, sealed: bool) -> None:
+    """The stream was restored from a backup and went on: two segments have one number."""
+    ids = write_segment(setup)
+    folder = stream_folder(setup, "flights", "a", "requests")
+    shutil.copytree(folder, setup.spool_path / "backup")
+    ids += write_segment(setup)
+    shutil.copytree(folder.parent, folder.parent.with_name("copy"))
+    shutil.rmtree(folder)
+    (setup.spool_path / "backup").rename(folder)
+    ids += write_segment(setup)
+    if sealed:
+        with pytest.raises(LogError):  # The copy is in the way, but not of this stream.
+            Sealer(setup, "flights").seal()
+    done = repair(setup, "flights")
+    assert not done.lost_rows
+    assert sum(done.sealed.values()) == 3
+    assert logged(setup) == sorted(ids)
+    Sealer(setup, "flights").seal()
+    assert logged(setup) == sorted(ids)
+    assert balance(InferenceLog(setup, "flights")).balanced
+    assert repair(setup, "flights").is_whole

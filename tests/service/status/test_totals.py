@@ -18,7 +18,7 @@ def a_slice(number: int, **more: object) -> Status:
         "started": STARTED.replace(day=number),
         "epoch": 2 + number,
         "live": Live(artifact="flights:one", latency_ms=Latency(p50=number, p99=10 * number)),
-        "books": RowAccounts(
+        "accounts": RowAccounts(
             received=10 * number,
             answered=10 * number,
             reasons={"shed:overloaded": 1},
@@ -34,8 +34,8 @@ def test_counts_are_added_and_the_worst_is_told() -> None:
     found = total([a_slice(1), a_slice(2)])
     assert (found.slice, found.ready, found.error) == (None, True, None)
     assert (found.started, found.epoch) == (STARTED, 3)
-    assert (found.books.received, found.books.reasons) == (30, {"shed:overloaded": 2})
-    assert (found.books.outside, found.books.unknown) == ({"x": 3}, {"f1": 1, "f2": 1})
+    assert (found.accounts.received, found.accounts.reasons) == (30, {"shed:overloaded": 2})
+    assert (found.accounts.outside, found.accounts.unknown) == ({"x": 3}, {"f1": 1, "f2": 1})
     assert found.live is not None
     assert found.live.latency_ms == Latency(p50=2, p99=20)
 

@@ -139,35 +139,35 @@ def test_a_stream_of_nothing_but_bad_lines_is_answered(server: Server) -> None:
     assert len({one["request_id"] for one in found}) == 3_000
 
 
-@pytest.mark.parametrize(
-    ("body", "headers", "status", "code"),
-    [
-        (b"", {}, 422, "invalid_request"),
-        (b"\n \r\n", {}, 422, "invalid_request"),
-        (b"{}", {"Content-Encoding": "br"}, 415, "unknown_content_coding"),
-        (b"{}", {"Content-Encoding": "zstd"}, 400, "malformed_body"),
-        (b"", {"Content-Encoding": "zstd"}, 400, "malformed_body"),
-        (b"{}", {"Content-Encoding": "gzip"}, 400, "malformed_body"),
-        (b"", {"Content-Encoding": "gzip"}, 400, "malformed_body"),
-        (b"x" * 1_100_000, {}, 413, "body_too_large"),
-        (b"{}", {"Content-Type": ARROW}, 400, "malformed_body"),
-        (b"", {"Content-Type": ARROW}, 400, "malformed_body"),
-        (
-            b"\xff" * 4 + b"\x10\0\0\0" + b"\xff" * 64,
-            {"Content-Type": ARROW},
-            400,
-            "malformed_body",
-        ),
-    ],
-)
-def test_what_cannot_begin_is_an_ordinary_error(
-    server: Server, body: bytes, headers: dict[str, str], status: int, code: str
-) -> None:
+CANNOT_BEGIN: list[tuple[bytes, dict[str, str], int, str]] = [
+    (b"", {}, 422, "invalid_request"),
+    (b"\n \r\n", {}, 422, "invalid_request"),
+    (b"{}", {"Content-Encoding": "br"}, 415, "unknown_content_coding"),
+    (b"{}", {"Content-Encoding": "zstd"}, 400, "malformed_body"),
+    (b"", {"Content-Encoding": "zstd"}, 400, "malformed_body"),
+    (b"{}", {"Content-Encoding": "gzip"}, 400, "malformed_body"),
+    (b"", {"Content-Encoding": "gzip"}, 400, "malformed_body"),
+    (b"x" * 1_100_000, {}, 413, "body_too_large"),
+    (b"{}", {"Content-Type": ARROW}, 400, "malformed_body"),
+    (b"", {"Content-Type": ARROW}, 400, "malformed_body"),
+    (
+        b"\xff" * 4 + b"\x10\0\0\0" + b"\xff" * 64,
+        {"Content-Type": ARROW},
+        400,
+        "malformed_body",
+    ),
+]
+"""Bodies and headers, and the error for each."""
+
+
+def test_what_cannot_begin_is_an_ordinary_error(server: Server) -> None:
     """As long as nothing was answered."""
     accounts = Accounts(server)
-    response = post(server, body, **headers)
-    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
-    assert accounts.check(Load())["rejected"] == 1
+    for body, headers, status, code in CANNOT_BEGIN:
+        response = post(server, body, **headers)
+        found = (response.status_code, response.json()["error"]["code"])
+        assert found == (status, code), (body[:40], headers)
+    assert accounts.check(Load())["rejected"] == len(CANNOT_BEGIN)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
@@ -349,15 +349,16 @@ def test_many_streams_wait_for_each_other(server: Server) -> None:
 
     def ask(number: int) -> int:
         with gnomon.Client(server.url) as client:
-            rows = client.predict_stream(good(4_000))
+            rows = client.predict_stream(good(1_000))
             return sum(row.error is None for row in rows)
 
     with ThreadPoolExecutor(20) as pool:
-        assert [*pool.map(ask, range(20))] == [4_000] * 20
+        assert [*pool.map(ask, range(20))] == [1_000] * 20
 
 
 def test_others_are_answered_while_a_bomb_is_decompressed(server: Server) -> None:
-    """A body of some kilobytes that becomes a hundred megabytes holds the event loop for none."""
+    """A body of some kilobytes that becomes a hundred megabytes holds the event loop for none, and
+    is refused: a megabyte of it would occupy the gateway for many minutes."""
     body = gzip.compress(b"\n" * 60_000_000, 1)
     with ThreadPoolExecutor(1) as pool:
         bomb = pool.submit(post, server, body, Content_Encoding="gzip")
@@ -366,14 +367,15 @@ def test_others_are_answered_while_a_bomb_is_decompressed(server: Server) -> Non
             begun = time.perf_counter()
             assert post(server, lines(good(1))).status_code == 200
             waits.append(time.perf_counter() - begun)
-    assert bomb.result().status_code == 422
+    assert bomb.result().status_code == 413
+    assert "at most 200 times" in bomb.result().json()["error"]["message"]
     assert len(waits) > 2  # It takes seconds; of a held loop, one answer comes after all of them.
 
 
 def test_a_client_that_sends_all_before_it_reads_is_answered(server: Server) -> None:
     """More than the kernel keeps for it: what it does not take waits in a file."""
     note = "n" * 300
-    body = lines([{"x": float(n), "id": "a", "note": note} for n in range(60_000)])
+    body = lines([{"x": float(n), "id": "a", "note": note} for n in range(20_000)])
     host, port = server.url.removeprefix("http://").split(":")
     head = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: {LINES}\r\n"
     with socket.socket() as client:
@@ -386,7 +388,7 @@ def test_a_client_that_sends_all_before_it_reads_is_answered(server: Server) -> 
             received += data
             if received.endswith(b"\r\n0\r\n\r\n"):
                 break
-    assert received.count(b'"prediction"') == 60_000
+    assert received.count(b'"prediction"') == 20_000
 
 
 def test_a_client_that_leaves_is_forgotten(server: Server) -> None:
@@ -464,17 +466,17 @@ def test_a_promotion_during_a_stream_loses_no_row(server: Server, other: str) ->
         live = control.status().live
         assert live is not None
         factors[live.artifact] = 2.0
-        rows = control.predict_stream(itertools.chain(*[good(10_000)] * 6))
+        rows = control.predict_stream(itertools.chain(*[good(10_000)] * 3))
         for number, row in enumerate(rows):
             assert row.error is None
             assert row.line == number + 1
             assert row.prediction == factors[row.artifact] * (number % 10_000)
-            if number == 15_000:
+            if number == 7_000:
                 pool.submit(control.promote, other, force=True)
-            if number == 35_000:
+            if number == 17_000:
                 pool.submit(control.rollback)
-        assert number == 59_999
-    assert accounts.check(Load())["answered"] == 60_000
+        assert number == 29_999
+    assert accounts.check(Load())["answered"] == 30_000
 
 
 def test_a_shadow_scores_the_rows_of_a_stream(server: Server, other: str) -> None:

@@ -46,7 +46,9 @@ def raised(error: Exception, X: Any) -> PackRefused:  # noqa: N803
     """The refusal of a pipeline that raises on the rows it was fitted on."""
     return PackRefused(
         f"the pipeline raised {type(error).__name__} on rows of X: {error}",
-        hint=made_of(X) or "pass the frame it was fitted on, and a contract with the same columns",
+        hint=made_of(X)
+        or "pass the frame it was fitted on, and a contract with the same columns; if it takes "
+        "something else than X, wrap it in a class whose `predict` makes that of X",
     )
 
 
@@ -132,10 +134,10 @@ def _drawn(
 def _random(where: str, what: str) -> PackRefused:
     return PackRefused(
         f"{what} gives different values for the same rows when it is called again: it draws at "
-        "random when it predicts",
+        "random when it predicts, reads the time, or remembers earlier calls",
         where=where,
-        hint="turn that off, such as sample_posterior=False of IterativeImputer, or draw from a "
-        "generator that is created with a fixed seed in every call",
+        hint="let its values follow from the row and from what `fit` learned; of IterativeImputer, "
+        "sample_posterior=False",
     )
 
 

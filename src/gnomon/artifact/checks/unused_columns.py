@@ -1,8 +1,13 @@
-"""Columns of the training frame that the pipeline does not read.
+"""Columns of the training frame that requests need not bring.
 
 A pipeline that selects its columns first, as a ``ColumnTransformer`` with ``remainder="drop"``
-does, can be fitted on frames with additional columns. Requests need not bring these, so the
-contract does not have them.
+does, can be fitted on frames with additional columns. The contract leaves these out.
+
+A column is left out only if the structure of the pipeline says that it is not read. Answers for
+training rows cannot prove it: a step may read a column only in rows that training does not have,
+count its nulls, or compare it with a value that it never had in training. Served answers would then
+differ from offline ones. What a user's own step seems not to read stays in the contract, and a
+warning says how to leave it out.
 """
 
 from __future__ import annotations
@@ -14,12 +19,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.preprocessing import FunctionTransformer
 
 from gnomon.contract.column_inference import infer_feature
 from gnomon.contract.training_table import TrainingTable
 from gnomon.errors import ContractError
 from gnomon.name_lists import listed
 from gnomon.pipeline.methods import method
+from gnomon.pipeline.read_columns import first_steps, read_columns
 
 __all__ = ["ROWS_ASKED", "UnusedColumnWarning", "answers", "same_answers", "without_unused"]
 
@@ -27,22 +36,34 @@ ROWS_ASKED = 50
 """Rows that are tried to find the columns that seem unused."""
 
 _ROWS_CONFIRMED = 100_000
-"""Rows on which the columns that seem unused must change nothing: all of most training frames, as a
-step may read a column only in a row that lacks another."""
+"""Rows whose answers must be the same without a column that cannot be sent: all of most training
+frames, as a step may read a column only in a row that lacks another."""
+
+_ROWS_ADVISED = 1_000
+"""Rows whose answers must be the same without a column for the advice to leave it out."""
+
+_COLUMNS_ADVISED = 200
+"""Columns up to which they are tried for the advice: it takes a prediction for each."""
 
 _ONE_MORE = "a column that training did not have"
 
 _SHOWN = 5
 
+_WRITTEN = 50
+"""Names up to which a line to copy has all of them."""
+
 
 class UnusedColumnWarning(UserWarning):
-    """A column of the training frame is left out of the contract."""
+    """The pipeline does not read a column of the training frame, or does not seem to."""
 
 
 def without_unused(
     pipeline: Any, table: TrainingTable, kept: Collection[str], stacklevel: int
 ) -> TrainingTable:
-    """Return the table without the columns that make no difference to the answers.
+    """Return the table without the columns that the pipeline is known not to read.
+
+    A column that cannot be sent is also left out if the answers for the training rows are the same
+    without it, as it cannot be served otherwise.
 
     Args:
         pipeline: a fitted pipeline.
@@ -51,37 +72,44 @@ def without_unused(
         stacklevel: the warning's, as for ``warnings.warn``.
 
     Warns:
-        UnusedColumnWarning: a column is left out.
+        UnusedColumnWarning: a column is left out, or makes no difference to the answers.
     """
     named = {*kept, *table.carried}
-    columns = [name for name in table.frame.columns if str(name) not in named]
-    unsent = _unsendable(table, columns)
     frame = table.frame.drop(columns=list(table.carried))
-    unused = _unused(pipeline, frame, columns)
-    if not unused and unsent:  # with which no row can be asked; see whether it answers without
-        some = frame.iloc[:ROWS_ASKED]
-        if same_answers(answers(pipeline, some), answers(pipeline, some.drop(columns=[*unsent]))):
-            unused = [*unsent]
-    for name in unused:
-        if name in unsent:
-            warnings.warn(
-                f"column `{name}` is not in the contract: {unsent[name].message}, and the pipeline "
-                "gives the same answers without it. To do: nothing, or carry it in another form: "
-                f"{unsent[name].hint}",
-                UnusedColumnWarning,
-                stacklevel + 1,
-            )
-    if extra := [name for name in unused if name not in unsent]:
-        named_ones = listed(extra, _SHOWN, "`{}`")
-        warnings.warn(
-            f"not in the contract: {named_ones}. The pipeline does not read "
-            f"{'it' if len(extra) == 1 else 'them'}, and gives the same answers without. To do: "
-            f"nothing; or, for requests to bring {'it' if len(extra) == 1 else 'them'} to be "
-            f"logged and joined on, carry={tuple(extra)!r}",
-            UnusedColumnWarning,
-            stacklevel + 1,
+    columns = [name for name in frame.columns if str(name) not in named]
+    unread = _unread(pipeline, frame, columns)
+    rest = [name for name in columns if name not in unread]
+    unsent = _unsendable(frame, columns)
+    needless = _needless(pipeline, frame.drop(columns=unread), [n for n in rest if n in unsent])
+
+    def warn(message: str) -> None:
+        warnings.warn(message, UnusedColumnWarning, stacklevel + 2)
+
+    for name in needless:
+        warn(
+            f"column `{name}` is not in the contract: {unsent[name].message}, and the pipeline "
+            "gives the same answers without it for the rows of X. To do: nothing if no step reads "
+            f"it, else convert it before the pipeline is fitted: {unsent[name].hint}"
         )
-    return table._replace(frame=table.frame.drop(columns=unused)) if unused else table
+    if unread:
+        them = "it" if len(unread) == 1 else "them"
+        carried = [name for name in unread if name not in unsent]
+        names = repr(tuple(carried)) if len(carried) <= _WRITTEN else "their names"
+        to_do = f"; or, for requests to bring {them} to be logged and joined on, carry={names}"
+        warn(
+            f"not in the contract: {listed(unread, _SHOWN, '`{}`')}. The pipeline does not read "
+            f"{them}. To do: nothing{to_do if carried else ''}"
+        )
+    left = table._replace(frame=table.frame.drop(columns=[*unread, *needless]))
+    if seeming := _seemingly_unread(pipeline, left, [name for name in rest if name not in unsent]):
+        them = "it" if len(seeming) == 1 else "them"
+        warn(
+            f"the first step gives the same output without {listed(seeming, _SHOWN, '`{}`')} for "
+            f"{min(_ROWS_ADVISED, len(frame)):,} rows of X. The contract has {them}, and requests "
+            f"must bring {them}, as a step may read {them} in other rows. To do: if no step reads "
+            f"{them}, pack X without: X.drop(columns={seeming!r})"
+        )
+    return left
 
 
 def answers(pipeline: Any, rows: Any) -> Any:
@@ -115,57 +143,84 @@ def same_answers(one: Any, other: Any) -> bool:
     )
 
 
-def _unsendable(table: TrainingTable, columns: Iterable[Any]) -> dict[Any, ContractError]:
+def _unsendable(frame: pd.DataFrame, columns: Iterable[Any]) -> dict[Any, ContractError]:
     """Return the columns that requests cannot bring, each with the reason."""
     found = dict[Any, ContractError]()
     for name in columns:
         try:
-            infer_feature(table.frame[name], timezone="UTC")
+            infer_feature(frame[name], timezone="UTC")
         except ContractError as error:
             found[name] = error
     return found
 
 
-def _unused(pipeline: Any, frame: pd.DataFrame, columns: list[Any]) -> list[Any]:
-    """Return the columns whose absence and values change nothing in the first step's output."""
-    step = _first_step(pipeline)
-    some = frame.iloc[:ROWS_ASKED]
-    given = _tried(step, some)
-    one_more = some.assign(**{_ONE_MORE: 0.0})
-    if given is None or not same_answers(given, _tried(step, one_more)):
-        return []  # like most of scikit-learn's, it accepts only the columns it was fitted on
+def _unread(pipeline: Any, frame: pd.DataFrame, columns: list[Any]) -> list[Any]:
+    """Return the columns that the pipeline's first steps are known not to read."""
+    read = read_columns(pipeline)
+    if read is None:
+        return []
+    unread = [name for name in columns if name not in read]
+    # A model of no column at all, as a constant one, has a contract of all columns.
+    if not unread or len(unread) == frame.shape[1]:
+        return []
+    return unread if _same_without(pipeline, _spaced(frame, ROWS_ASKED), unread) else []
+
+
+def _needless(pipeline: Any, frame: pd.DataFrame, columns: list[Any]) -> list[Any]:
+    """Return the columns, all or none, without which the answers are the same."""
+    if not columns or len(columns) == frame.shape[1]:
+        return []
+    few, many = (_spaced(frame, count) for count in (ROWS_ASKED, _ROWS_CONFIRMED))
+    same = _same_without(pipeline, few, columns) and _same_without(pipeline, many, columns)
+    return columns if same else []
+
+
+def _seemingly_unread(pipeline: Any, table: TrainingTable, columns: list[Any]) -> list[Any]:
+    """Return the columns that a user's own first step seems not to read."""
+    if not 0 < len(columns) <= _COLUMNS_ADVISED or read_columns(pipeline) is not None:
+        return []
+    steps = first_steps(pipeline)
+    if not all(_takes_any_columns(step) for step in steps):
+        return []
+
+    def given(rows: pd.DataFrame) -> list[Any]:
+        return [answers(step, rows) for step in steps]
+
+    frame = table.frame.drop(columns=list(table.carried))
+    some, many = (_spaced(frame, count) for count in (ROWS_ASKED, _ROWS_ADVISED))
+    expected = given(some)
+    if not same_answers(expected, given(some.assign(**{_ONE_MORE: 0.0}))):
+        return []  # it reads all columns, or accepts only those it was fitted on
 
     def search(names: list[Any]) -> list[Any]:
-        if not names or same_answers(given, _tried(step, some.drop(columns=names))):
+        if not names or same_answers(expected, given(some.drop(columns=names))):
             return names
         middle = len(names) // 2
         return [*search(names[:middle]), *search(names[middle:])] if middle else []
 
-    unused = search(columns)
-    if not unused:
+    found = search(columns)
+    if not found or len(found) == frame.shape[1]:
         return []
-    spaced = np.linspace(0, len(frame) - 1, num=min(_ROWS_CONFIRMED, len(frame)), dtype=int)
-    many = frame.iloc[spaced]
-    expected = _tried(step, many)
-
-    def change_nothing(names: list[Any]) -> bool:
-        others = (many.drop(columns=names), _other_values(many, names))
-        return all(same_answers(expected, _tried(step, other)) for other in others)
-
-    if not change_nothing(unused):
-        unused = [name for name in unused if change_nothing([name])]
-    # A model of nothing but the index, or of nothing at all, has a contract of all columns.
-    return unused if change_nothing(unused) and len(unused) < frame.shape[1] else []
+    return found if same_answers(given(many), given(many.drop(columns=found))) else []
 
 
-def _first_step(pipeline: Any) -> Callable[[Any], Any]:
-    """Return the first step that does something, or the complete pipeline if it has one step."""
-    steps = [
-        step for _, step in getattr(pipeline, "steps", ()) if step not in (None, "passthrough")
-    ]
-    if len(steps) > 1 and (transform := method(steps[0], "value")):
-        return transform
-    return lambda rows: answers(pipeline, rows)
+def _takes_any_columns(step: Any) -> bool:
+    """Return whether a step may be given other columns than those it was fitted on.
+
+    Others raise, and LightGBM also prints an error.
+    """
+    return isinstance(step, FunctionTransformer | ColumnTransformer) or (
+        isinstance(step, BaseEstimator) and not hasattr(step, "n_features_in_")
+    )
+
+
+def _same_without(pipeline: Any, rows: pd.DataFrame, names: list[Any]) -> bool:
+    return same_answers(answers(pipeline, rows), answers(pipeline, rows.drop(columns=names)))
+
+
+def _spaced(frame: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Return at most ``count`` rows, from the whole frame."""
+    return frame.iloc[np.linspace(0, len(frame) - 1, num=min(count, len(frame)), dtype=int)]
 
 
 def _tried(call: Callable[[Any], Any], rows: Any) -> Any:
@@ -175,17 +230,3 @@ def _tried(call: Callable[[Any], Any], rows: Any) -> Any:
             return call(rows)
     except Exception:  # the user's code
         return None
-
-
-def _other_values(frame: pd.DataFrame, names: list[Any]) -> pd.DataFrame:
-    """Return the frame with other values of the same dtypes in some columns."""
-    other = frame.copy()
-    for name in names:
-        column = frame[name]
-        if pd.api.types.is_bool_dtype(column.dtype) and not column.hasnans:
-            other[name] = ~column
-        elif pd.api.types.is_numeric_dtype(column.dtype):
-            other[name] = (column.iloc[::-1].to_numpy() - 1).astype(column.dtype)
-        else:
-            other[name] = column.iloc[::-1].array
-    return other

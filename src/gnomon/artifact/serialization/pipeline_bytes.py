@@ -19,10 +19,10 @@ from importlib import import_module
 from inspect import isabstract
 from typing import Any, BinaryIO
 
-from gnomon.artifact.checks.metadata_routing import without_routing
 from gnomon.artifact.folder import parsing
 from gnomon.artifact.manifest import Serializer
 from gnomon.artifact.serialization.experimental import enable_experimental
+from gnomon.artifact.serialization.metadata_routing import without_routing
 from gnomon.artifact.serialization.skops_arrays import check_arrays
 from gnomon.artifact.serialization.skops_file import SCHEMA, names, open_archive, read_schema, types
 from gnomon.artifact.serialization.trust import Named, check_resolved, is_plain_in_pickle, judge

@@ -9,6 +9,8 @@ need more memory than it has bytes.
 from __future__ import annotations
 
 import json
+import re
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
@@ -77,6 +79,7 @@ trusts by itself, and loading checks with skops again. ``CachedNode`` is never w
 LOADERS = frozenset({"CachedNode", "JsonNode", *_KINDS})
 """Every known skops loader; ``tests/compat/test_skops.py`` compares it with skops's own list."""
 
+_TEXT = ("builtins", "str")
 _GETTERS = frozenset({"attrgetter", "itemgetter", "methodcaller"})
 _NAMING_GETTERS = frozenset({"attrgetter", "methodcaller"})
 """Those that reach by a name, on whatever they are called with."""
@@ -90,10 +93,24 @@ _REACHING_METHODS = frozenset(
     {
         *("agg", "aggregate", "apply", "dump", "dumps", "eval", "pipe", "query", "save"),
         *("set_output", "tofile", "transform"),
+        *("chmod", "hardlink_to", "lchmod", "link_to", "mkdir", "open", "read_bytes", "read_text"),
+        *("rmdir", "symlink_to", "touch", "unlink", "write_bytes", "write_text"),
     }
 )
-"""Methods of pandas and numpy that write files, evaluate text, or call others by their names; so do
-all that begin with ``to_`` but for the ones above."""
+"""Methods of pandas, numpy and paths that use files, evaluate text, or call others by their names;
+so do all that begin with ``to_`` but for the ones above."""
+
+_STATE_THAT_RUNS = "_parse_arg_template"
+"""An attribute of scipy's distributions that they execute when they get their state."""
+_GENERATED = re.compile(
+    r"\s*def _parse_args\(self, (?P<names>(?:[A-Za-z_]\w*, )*) ?(?P<given>loc=0(?:, scale=1)?)\):"
+    r"\s+return \((?P=names)\), (?P<taken>loc(?:, (?:scale|1))?)"
+    r"\s+def _parse_args_rvs\(self, (?P=names) ?(?P=given), size=None\):"
+    r"\s+return self\._argcheck_rvs\((?P=names) ?(?P=taken), size=size\)"
+    r"\s+def _parse_args_stats\(self, (?P=names) ?(?P=given), moments='mv'\):"
+    r"\s+return \((?P=names)\), (?P=taken), moments\s*"
+)
+"""The only text that scipy puts there; see ``parse_arg_template`` in ``_distn_infrastructure``."""
 
 
 def open_archive(file: BinaryIO) -> zipfile.ZipFile:
@@ -204,6 +221,8 @@ def _check_node(node: dict[str, Any]) -> None:
     check = _CHECKS.get(loader)
     if check is not None and not check(node):
         raise _corrupt(f"a {loader} of a form that skops does not write")
+    if loader not in ("JsonNode", "OperatorFuncNode") and not _check_state(node):
+        raise _corrupt(f"a {loader} of {module}.{name} with a state that it does not write")
 
 
 def _check_json(node: dict[str, Any]) -> bool:
@@ -220,8 +239,39 @@ def _check_method(node: dict[str, Any]) -> bool:
     content = node.get("content")
     if not isinstance(content, dict) or not isinstance(content.get("func"), str):
         return False
-    name = content["func"]
-    return name.isidentifier() and not name.startswith("__")
+    name, of = content["func"], content.get("obj")
+    if not name.isidentifier() or name.startswith("__"):
+        return False
+    if isinstance(of, dict) and of.get("__loader__") == "ObjectNode":
+        top = str(of.get("__module__")).partition(".")[0]
+        if top not in ("numpy", "pandas", *sys.stdlib_module_names):
+            return True  # An estimator: its class is trusted.
+    return _is_harmless_method(name.lstrip("_")) and name not in ("rename", "replace")
+
+
+def _check_state(node: dict[str, Any]) -> bool:
+    """Check the parts of an object's state that its class executes or opens."""
+    content = node.get("content")
+    state = content.get("content") if isinstance(content, dict) else None
+    top, *rest = node["__module__"].split(".")
+    if top == "scipy" and rest[:1] == ["stats"] and node["__loader__"] == "ObjectNode":
+        if not isinstance(state, dict) or not _has_text_keys(node["content"]):
+            return False
+        given = state.get(_STATE_THAT_RUNS)
+        return given is None or bool(_GENERATED.fullmatch(_text(given) or ""))
+    if node["__module__"] == "sklearn.feature_extraction.text" and isinstance(state, dict):
+        return "input" not in state or _text(state["input"]) == "content"
+    return True
+
+
+def _has_text_keys(node: dict[str, Any]) -> bool:
+    """Whether the keys of a dict are text as it is in the file."""
+    types = node.get("key_types")
+    kinds = types.get("content") if isinstance(types, dict) else None
+    return isinstance(kinds, list) and all(
+        isinstance(kind, dict) and (kind.get("__module__"), kind.get("__class__")) == _TEXT
+        for kind in kinds
+    )
 
 
 def _check_getter(node: dict[str, Any]) -> bool:
@@ -263,7 +313,8 @@ def _is_harmless(name: str) -> bool:
 
 def _is_harmless_method(name: str) -> bool:
     writes = name.startswith("to_") and name not in _CONVERTING
-    return _is_harmless(name) and not writes and name not in _REACHING_METHODS
+    reaches = writes or name in _REACHING_METHODS
+    return _is_harmless(name) and not reaches
 
 
 def _check_dict(node: dict[str, Any]) -> bool:

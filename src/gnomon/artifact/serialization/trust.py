@@ -68,11 +68,25 @@ _UNSAFE_PARTS = frozenset(
         *("ctypeslib", "npyio", "externals", "_testing", "_testutils", "_show_versions", "fixes"),
         *("load", "loads", "loadtxt", "genfromtxt", "fromregex", "fromfile", "memmap"),
         *("save", "savez", "savez_compressed", "savetxt", "tofile", "dump", "dumps"),
-        *("open_memmap", "DataSource", "LowLevelCallable", "load_npz", "save_npz"),
+        *("open_memmap", "DataSource", "LowLevelCallable", "load_npz", "save_npz", "mrecords"),
+        *("format", "_format_impl", "export_graphviz", "check_memory", "_build_utils", "odr"),
+        *("test", "_pytesttester", "conftest", "estimator_checks", "_examples", "_precompute"),
+        *("_uarray", "_array_api_docs_tables", "_tmpdirs", "_ccallback", "pyprima", "deprecation"),
+        *("_utils_impl", "_repr_html", "discovery", "add_newdoc", "delegate_xp", "clone_module"),
+        *("check_library_installed", "show_options", "as_strided"),
     }
 )
-"""Parts of numpy, scipy and scikit-learn that read or write files, run programs, or call addresses.
-``numpy.load`` unpickles."""
+"""Parts of numpy, scipy and scikit-learn that read or write files, run programs, import what they
+are told to, or use addresses. ``numpy.load`` unpickles."""
+
+_REBUILDING = frozenset(
+    {
+        *("_reconstruct", "_frombuffer", "_mareconstruct", "__randomstate_ctor"),
+        *("__bit_generator_ctor", "__generator_ctor"),
+    }
+)
+"""Private functions of numpy that its own objects name in order to be loaded. No others are run:
+``numpy.core._ufunc_reconstruct`` returns any function of any module."""
 
 _VALUES = frozenset(
     {
@@ -83,7 +97,12 @@ _VALUES = frozenset(
     }
 )
 """Modules of the standard library with value types and functions on them. All others are forbidden:
-too many of them can run a command."""
+too many of them can run a command. So can private functions of these, such as
+``uuid._get_command_stdout``."""
+
+_NO_VALUES = frozenset(
+    {"operator.call", "_operator.call", "calendar.main", "uuid.main", "uuid.getnode"}
+)
 
 _STANDARD_NAMES = frozenset(
     {
@@ -131,8 +150,13 @@ _NO_MODEL = frozenset(
         *("gnomon", "skops", "bentoml", "_bentoml_sdk", "_bentoml_impl", "joblib", "yaml"),
         *("cloudpickle", "dill", "ruamel", "click", "typer", "sh", "pexpect", "jinja2", "mako"),
         *("requests", "httpx", "urllib3", "aiohttp", "boto3", "s3fs", "paramiko", "sqlalchemy"),
-        *("numpy.lib._utils_impl", "pandas.HDFStore", "pandas.ExcelWriter", "pandas.ExcelFile"),
-        *("fsspec", "obstore", "duckdb", "deltalake"),
+        *("pandas.HDFStore", "pandas.ExcelWriter", "pandas.ExcelFile", "pandas.show_versions"),
+        *("pandas.test", "pandas.tests", "pandas.testing", "pandas._testing", "pandas.conftest"),
+        *("pandas.compat", "pandas._config", "pandas.plotting", "pandas._libs.parsers"),
+        *("pandas.util._print_versions", "pandas.util._tester", "pandas.core.interchange"),
+        *("pandas.api.interchange", "pandas._version"),
+        *("fsspec", "obstore", "duckdb", "deltalake", "msgspec", "prometheus_client", "uvicorn"),
+        *("uvloop", "starlette", "anyio", "tornado", "rich", "matplotlib", "watchfiles", "fs"),
         *("pip", "setuptools", "pkg_resources", "_distutils_hack", "IPython", "pytest", "_pytest"),
         *(
             "pandas.io",
@@ -147,6 +171,20 @@ _NO_MODEL = frozenset(
     }
 )
 """Installed packages that load, run or download things; no fitted step is one of their objects."""
+
+_ARROW_FILES = re.compile(
+    r"pyarrow(\.lib)?\.(OSFile|MemoryMappedFile|memory_map|create_memory_map|foreign_buffer"
+    r"|(input|output)_stream)|pyarrow\._?(fs|csv|json|parquet|dataset|feather|orc|ipc|flight"
+    r"|hdfs|cffi|jvm|cuda|acero|compute|substrait|gandiva|azurefs|gcsfs|s3fs|pyarrow_cpp_tests)\b.*"
+)
+"""Parts of pyarrow that open files or use addresses; categories may have its types."""
+
+_GETTERS = frozenset(
+    f"{module}.{name}"
+    for module in ("operator", "_operator")
+    for name in ("attrgetter", "methodcaller")
+)
+"""Only :mod:`gnomon.artifact.serialization.skops_file` knows which names they may reach."""
 
 _DANGEROUS_MODULES = frozenset(
     {
@@ -168,10 +206,9 @@ def is_known_safe(name: str) -> bool:
     Parts of those packages that read files or run programs are excluded. Packing trusts these
     types by default.
     """
-    package, *parts = name.split(".")
     if name in _SAFE_NAMES:
         return True
-    return package in _NUMERIC and not _UNSAFE_PARTS.intersection(parts)
+    return name.partition(".")[0] in _NUMERIC and not _is_unsafe_part(name)
 
 
 def is_plain_in_pickle(name: str) -> bool:
@@ -232,7 +269,8 @@ def check_allowed(one: Named, is_own: bool, where: str) -> None:
         )
     dangerous = _DANGEROUS_MODULES if is_own else _DANGEROUS
     hidden = any(part.lstrip("_") in dangerous for part in one.name.split("."))
-    if hidden or (not is_own and _is_forbidden(one.module, one.full)):
+    private = not is_own and one.use != "made" and _is_private_function(one.full)
+    if hidden or private or (not is_own and _is_forbidden(one.module, one.full)):
         raise UntrustedTypes(
             f"the pipeline names {one.full}, which no pipeline may run: it can run commands, read "
             "files or reach into the interpreter",
@@ -259,6 +297,7 @@ def check_resolved(name: str, value: object, modules: Collection[str], where: st
             return
         real = f"{module}.{qualname}"
         bad = module.partition(".")[0] not in own and _is_forbidden(module, real)
+        bad = bad or (real in _GETTERS and name not in _GETTERS)
     if bad:
         raise UntrustedTypes(
             f"the pipeline names {name}, which is {real}: no pipeline may run that",
@@ -268,9 +307,30 @@ def check_resolved(name: str, value: object, modules: Collection[str], where: st
 
 
 def _is_forbidden(module: str, full: str) -> bool:
-    top, *parts = full.split(".")
+    top = full.partition(".")[0]
     if top in sys.builtin_module_names or top in sys.stdlib_module_names or top == "__main__":
-        return not (full in _STANDARD_NAMES or (module in _VALUES and parts[-1] != "call"))
+        return not (full in _STANDARD_NAMES or _is_value(module, full))
     if top in _NUMERIC:
-        return bool(_UNSAFE_PARTS.intersection(parts))
+        return _is_unsafe_part(full)
+    if full.startswith("pandas.read_") or _ARROW_FILES.fullmatch(full):
+        return True
     return any(full == name or full.startswith(f"{name}.") for name in _NO_MODEL)
+
+
+def _is_value(module: str, full: str) -> bool:
+    is_private = full.rpartition(".")[2].startswith("_")
+    return module in _VALUES and not is_private and full not in _NO_VALUES
+
+
+def _is_unsafe_part(full: str) -> bool:
+    return bool(_UNSAFE_PARTS.intersection(full.split(".")[1:]))
+
+
+def _is_private_function(full: str) -> bool:
+    """Whether a name of numpy or scipy is private, and none that their objects need.
+
+    Compiled classes of scipy are made by ``__pyx_unpickle_...``.
+    """
+    top, last = full.partition(".")[0], full.rpartition(".")[2]
+    is_needed = last in _REBUILDING or last.startswith("__pyx_unpickle_")
+    return top in ("numpy", "scipy") and last.startswith("_") and not is_needed

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections import defaultdict
 from enum import Enum
+from logging import Logger
 from typing import Any
 
 import numpy as np
 
-from gnomon.compat.skops import values_on_the_way
+from gnomon.compat.skops import is_stored_by_state, stored_and_loaded, values_on_the_way
 from gnomon.errors import GnomonError, PackRefused
 
 __all__ = ["cannot_store", "check_storable", "key_as_text"]
@@ -26,6 +28,9 @@ _TIMES = {
     "NAType": "keep None instead",
 }
 """Of pandas: what to keep of them instead."""
+
+
+_PLAIN: Any = object
 
 
 class _NotStored(Exception):
@@ -49,7 +54,75 @@ def check_storable(value: Any) -> None:
             f"a member of the enumeration {type(value).__name__}",
             "keep its `.value`, and make the member of it where it is used",
         )
+    if isinstance(value, Logger):
+        raise _NotStored(f"{_a(value)}", "get it where it is used: logging.getLogger(__name__)")
+    if isinstance(value, dict | list | set | tuple) and (lost := _lost_attribute(value)):
+        raise _NotStored(
+            f"{_a(value)} with an attribute of its own, `{lost}`, which skops loses",
+            "keep that in an attribute of the step",
+        )
     _check_keys(value)
+    if _says_how_it_is_made(value):
+        _check_comes_back(value)
+
+
+def _lost_attribute(value: Any) -> str | None:
+    """Return an attribute of a collection that an empty one of its class does not have like it.
+
+    skops makes an empty one and fills it: a ``Bunch`` has its attributes again.
+    """
+    attributes: dict[str, Any] = getattr(value, "__dict__", {})
+    if not attributes:
+        return None
+    try:
+        made = vars(type(value)())
+        return next((n for n, own in attributes.items() if n not in made or made[n] != own), None)
+    except Exception:  # the user's code, or values that are compared one by one
+        return next(iter(attributes))
+
+
+def _says_how_it_is_made(value: Any) -> bool:
+    """Return whether an object is made again by a call, with items, or as another kind of array.
+
+    skops stores the attributes of an object, and only some of these calls.
+    """
+    kind: Any = type(value)
+    if isinstance(value, np.ndarray):
+        return kind not in (np.ndarray, np.ma.MaskedArray)
+    plain = kind.__reduce__ is _PLAIN.__reduce__ and kind.__reduce_ex__ is _PLAIN.__reduce_ex__
+    simple = isinstance(value, str | int | float | None)
+    plain = plain and kind not in copyreg.dispatch_table
+    return not (plain or simple or isinstance(value, type)) and is_stored_by_state(value)
+
+
+def _check_comes_back(value: Any) -> None:
+    """See that an object is the same after skops stored and loaded it: a deque would be empty."""
+    try:
+        stored_and_loaded(value)
+    except Exception as error:
+        raise _NotStored(
+            f"{_a(value)}, which skops stores and cannot load ({error})", _instead(value)
+        ) from error
+    if not isinstance(value, np.ndarray) and _is_in_the_call(value):
+        raise _NotStored(f"{_a(value)}, which skops stores without its content", _instead(value))
+
+
+def _is_in_the_call(value: Any) -> bool:
+    """Return whether the content of an object is in the call that makes it, or in items.
+
+    See ``object.__reduce__``: it names a function, its arguments, a state, and items to add. skops
+    stores the state, and the arguments only if the function is the object's class.
+    """
+    kind: Any = type(value)
+    reduced = copyreg.dispatch_table.get(kind, kind.__reduce__)(value)
+    if not isinstance(reduced, tuple):
+        return False
+    made_by, arguments, *rest = reduced
+    state, *items = rest or [None]
+    if made_by is kind and all(part is None for part in rest):
+        return False
+    added = any(part is not None for part in items)
+    return added or (state is None and len(arguments) > 1)
 
 
 def _check_keys(value: Any) -> None:
@@ -108,8 +181,10 @@ def cannot_store(pipeline: Any, error: Exception) -> PackRefused:
     name = next(key for key, value in attributes.items() if value is way[owner + 2])
     inside = way[owner + 2 :]
     culprit = next((it for it in inside if not isinstance(it, dict | list | tuple)), inside[-1])
-    what = str(error) if isinstance(error, _NotStored) else f"{_a(culprit)} ({error})"
-    hint = error.hint if isinstance(error, _NotStored) else _instead(culprit)
+    what, hint = f"{_a(culprit)} ({error})", _instead(culprit)
+    # A frame is what the user knows of; its index and blocks are inside it.
+    if isinstance(error, _NotStored) and (culprit is inside[-1] or _top(culprit) != "pandas"):
+        what, hint = str(error), error.hint
     return PackRefused(
         f"skops cannot store the attribute `{name}` of {type(way[owner]).__name__}: {what}",
         where=_step(pipeline, way[owner]),
@@ -128,6 +203,12 @@ def _a(value: Any) -> str:
 
 def _instead(value: Any) -> str:
     kind = type(value)
+    if isinstance(value, np.ndarray):
+        return "keep it as a plain array, `np.array(...)`"
+    if hasattr(value, "maxlen"):
+        return "keep a list, `list(...)`"
+    if hasattr(value, "pattern"):
+        return "keep its `.pattern`, and compile it where it is used: re.compile(text)"
     if _top(value) == "pandas":
         other = "as a list, `.tolist()`" if hasattr(kind, "tolist") else "as text or numbers"
         return f"keep it {_KEEP.get(kind.__name__, other)}"

@@ -114,7 +114,7 @@ class Check:
     def add_unknown(self, names: Sequence[str], label: str, arrived: Times) -> None:
         """Add fields of a body next to its ``rows``; they add no row."""
         for name in names:
-            hit = rows_hit("unknown", "no such field", "allowed", [0], ["beside rows"])
+            hit = rows_hit("unknown", "no such field", "allowed", [0], ["a field next to `rows`"])
             self._tallies.count(name, hit, BatchRows(lambda place: label, arrived))
 
     def merge(self, other: Check) -> None:

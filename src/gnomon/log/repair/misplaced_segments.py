@@ -1,7 +1,8 @@
 """Segments that are in another stream, or have another number, than when they were written.
 
-Restoring a backup file by file, or a script that renames files, can exchange segments. Nothing is
-lost then, as the header of each says where it belongs; repair moves it there if that place is free.
+Restoring a backup file by file, renaming a slice's folder or keeping a copy of it beside it can do
+that. Nothing is lost then, as the header of each segment says where it belongs. Repair puts it
+there if that place is free; if its stream has a new folder since, its rows go into the table.
 """
 
 from __future__ import annotations
@@ -12,25 +13,85 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from gnomon import files
-from gnomon.errors import LogError
-from gnomon.log.segments import closed_segments
-from gnomon.log.segments.layout import Segment, stream_identity, stream_segments
-from gnomon.log.segments.tail import MisplacedSegment, SegmentReader
+import pyarrow as pa
+import pyarrow.compute as pc
 
-__all__ = ["Misplaced", "put_back", "set_aside_misplaced"]
+from gnomon import files
+from gnomon.errors import LogError, LogUnavailable
+from gnomon.log.lost_ranges import record_copies
+from gnomon.log.sealed_account import Counted, SealedAccount
+from gnomon.log.segments import closed_segments
+from gnomon.log.segments.layout import (
+    Segment,
+    StreamLock,
+    folders,
+    segment_path,
+    stream_identity,
+    stream_segments,
+)
+from gnomon.log.segments.schema import MARK_KEY
+from gnomon.log.segments.segment_header import Home, home
+from gnomon.log.segments.tail import MisplacedSegment, SegmentReader
+from gnomon.log.table.log_table import LogTable
+
+__all__ = ["Misplaced", "Placed", "place", "put_back_folders", "set_aside_misplaced"]
 
 
 class Misplaced(NamedTuple):
     """A segment that was in the wrong place.
 
     Attributes:
-        path: its current path.
-        home: the slice, stream, identity of the folder and segment that its header names.
+        path: its current path, in ``damaged/`` of the stream where it was.
+        home: where its header says it belongs.
     """
 
     path: Path
-    home: tuple[str, str, str, str]
+    home: Home
+
+    @property
+    def stream(self) -> Path:
+        """The folder of the stream where it was."""
+        return self.path.parent.parent
+
+
+class Placed(NamedTuple):
+    """What was done with the rows of misplaced segments.
+
+    Attributes:
+        returned: paths of segments that are in their place again.
+        sealed: rows that were added to the table, by the path of the segment.
+        unread: damaged segments, whose rows may be nowhere else, with the reason.
+    """
+
+    returned: tuple[str, ...]
+    sealed: dict[str, int]
+    unread: dict[str, str]
+
+
+def put_back_folders(spool: Path) -> Iterator[tuple[Path, Path]]:
+    """Rename the folders of streams that were renamed, if nothing has their old name; yield both.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    for stream in _streams(spool):
+        homes = {_home(path) for path in stream.glob("*.arrows")}  # Its lists may be damaged.
+        keys = {one.key for one in homes if one is not None}
+        first = next((one for one in homes if one is not None), None)
+        if first is None or None in homes or len(keys) > 1:
+            continue
+        target = first.folder(spool)
+        is_whole = first.identity == stream_identity(stream)
+        if target is None or target.exists() or not is_whole:
+            continue
+        with contextlib.suppress(LogUnavailable), contextlib.closing(StreamLock(stream)):
+            files.make_folder(target.parent)
+            stream.rename(target)
+            files.sync_folder(target.parent)
+            files.sync_folder(stream.parent)
+            with contextlib.suppress(OSError):  # It is not empty.
+                stream.parent.rmdir()
+            yield stream, target
 
 
 def set_aside_misplaced(streams: list[Path]) -> Iterator[Misplaced]:
@@ -50,36 +111,153 @@ def set_aside_misplaced(streams: list[Path]) -> Iterator[Misplaced]:
                 continue
 
 
-def put_back(segment: Segment, found: list[Misplaced]) -> bool:
-    """Restore a missing segment from those that were set aside; return whether it was among them.
+def place(spool: Path, table: LogTable, account: SealedAccount) -> Placed:
+    """Put segments that were set aside, now or by a repair that ended early, where they belong.
 
     Args:
-        segment: a closed segment, or the last one that a dead writer had synced.
-        found: the segments that were set aside; a restored one is removed from the list.
+        spool: the model's segments.
+        table: the model's.
+        account: of this spool's sealer, open.
 
     Raises:
         OSError: the disk refuses.
+        LogError: the table cannot be read or written.
     """
-    folder = segment.path.parent
-    home = (folder.parent.name, folder.name, stream_identity(folder), segment.name)
-    for one in found:
-        if one.home == home and _takes_place(one.path, segment):
-            found.remove(one)
-            return True
-    return False
-
-
-def _takes_place(path: Path, segment: Segment) -> bool:
-    """Move a file to a segment's path, unless it is damaged or the path exists."""
-    with contextlib.suppress(FileExistsError, LogError):
-        os.link(path, segment.path)
+    returned: list[str] = []
+    sealed: dict[str, int] = {}
+    unread: dict[str, str] = {}
+    for one in sorted(_set_aside(spool), key=lambda one: (one.home, one.path)):
+        folder = one.home.folder(spool)
+        if folder is None:
+            continue
+        number = int(one.home.segment)
+        there = segment_path(folder, number)
+        is_sealed = number <= account.sealed_up_to(one.home.key)
+        is_free = stream_identity(folder) == one.home.identity and not there.exists()
         try:
-            with SegmentReader(segment.path, segment.closed) as reader:
-                reader.verify()
-        except LogError:
-            segment.path.unlink()
-            raise
-        files.sync_folder(segment.path.parent)
-        files.remove(path)
-        return True
-    return False
+            with SegmentReader(one.path, anywhere=True) as reader:
+                rows = reader.verify()
+                if not rows or _is_copy(reader, there, table, is_sealed=is_sealed):
+                    pass
+                elif is_free and not is_sealed:
+                    _move(one.path, Segment(number, there, _closed(folder, reader)))
+                    returned.append(str(there))
+                elif _seal(Counted(reader, rows), table, account):
+                    sealed[str(one.path)] = rows
+        except LogError as error:
+            if not (is_sealed or there.exists() or _is_awaited(one.home, folder)):
+                unread[str(one.path)] = error.message
+        _note_copy(one)
+    return Placed(tuple(returned), sealed, unread)
+
+
+def _set_aside(spool: Path) -> Iterator[Misplaced]:
+    """Yield segments in ``damaged/`` of a stream that were written for another place."""
+    for stream in _streams(spool):
+        for path in sorted((stream / "damaged").glob("*.arrows*")):
+            found = _home(path)
+            at = (stream.parent.name, stream.name, stream_identity(stream), path.name[:8])
+            if found is not None and found.segment.isdecimal() and tuple(found) != at:
+                yield Misplaced(path, found)
+
+
+def _home(path: Path) -> Home | None:
+    """Return where the header of a segment says that it belongs; None if that is unknown."""
+    try:
+        with SegmentReader(path, anywhere=True) as reader:
+            return home(reader.schema.metadata)
+    except (LogError, OSError, ValueError):
+        return None
+
+
+def _seal(counted: Counted, table: LogTable, account: SealedAccount) -> bool:
+    """Add a segment that has no place any more to the table; return false if it was there."""
+    reader = counted.reader
+    metadata = reader.schema.metadata
+    place = home(metadata).found(metadata.get(MARK_KEY, b"").decode())
+    if reader.sequence <= account.sealed_up_to(place.key):
+        return False
+    reader.schema = reader.schema.with_metadata({**metadata, **place.metadata})
+    account.begin(reader.schema.metadata, {reader.sequence})
+    table.add([reader])
+    account.add([counted])
+    return True
+
+
+def _is_copy(reader: SegmentReader, there: Path, table: LogTable, *, is_sealed: bool) -> bool:
+    """Return whether the rows of a segment are in its place, or were sealed from there.
+
+    A stream that was restored from a backup has other segments of the same numbers. Rows that were
+    sealed and are not in the table any more were removed, and must not come back.
+    """
+    if not is_sealed:
+        return _is_same(reader, there)
+    known = _sealed_ids(home(reader.schema.metadata), table)
+    ours = {one for _, batch in reader.batches() for one in batch["request_id"].to_pylist()}
+    return not known or not known.isdisjoint(ours)
+
+
+def _sealed_ids(at: Home, table: LogTable) -> set[str]:
+    """Return the request ids of a segment's rows in the table."""
+    opened = table.load()
+    if opened is None:
+        return set()
+    rows = (
+        (pc.field("slice") == at.slice)
+        & (pc.field("stream") == at.stream)
+        & (pc.field("segment") == at.segment)
+    )
+    try:
+        found = opened.to_pyarrow_dataset().to_table(columns=["request_id"], filter=rows)
+    except (OSError, pa.ArrowException) as error:
+        raise LogError(f"cannot read the sealed log: {error}", where=table.uri) from None
+    return set(found["request_id"].to_pylist())
+
+
+def _is_awaited(home: Home, folder: Path) -> bool:
+    """Return whether a stream has a segment listed, so that repair counts it as missing."""
+    is_its_own = stream_identity(folder) == home.identity
+    return is_its_own and int(home.segment) in closed_segments.filled_segments(folder)
+
+
+def _closed(folder: Path, reader: SegmentReader) -> int | None:
+    return closed_segments.closed_segments(folder).get(reader.sequence)
+
+
+def _move(path: Path, segment: Segment) -> None:
+    """Move a file to a segment's path.
+
+    Raises:
+        LogError: it is damaged; then it stays where it was.
+    """
+    os.link(path, segment.path)
+    try:
+        with SegmentReader(segment.path, segment.closed) as reader:
+            reader.verify()
+    except LogError:
+        segment.path.unlink()
+        raise
+    files.sync_folder(segment.path.parent)
+    files.remove(path)
+
+
+def _is_same(reader: SegmentReader, there: Path) -> bool:
+    """Return whether the segment at a path is the same, perhaps with more rows since."""
+    try:
+        with SegmentReader(there, anywhere=True) as other:
+            return other.schema.metadata == reader.schema.metadata and other.size >= reader.size
+    except (LogError, OSError):
+        return False
+
+
+def _note_copy(one: Misplaced) -> None:
+    """Record that a segment which a copied list of closed segments names was never here."""
+    at = (one.stream.parent.name, one.stream.name)
+    is_copied = one.home.identity == stream_identity(one.stream)
+    if is_copied and at != (one.home.slice, one.home.stream):
+        record_copies(one.stream, int(one.home.segment))
+
+
+def _streams(spool: Path) -> Iterator[Path]:
+    for slice_folder in folders(spool):
+        yield from folders(slice_folder)

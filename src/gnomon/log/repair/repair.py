@@ -14,7 +14,12 @@ from pathlib import Path
 
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log.ledger import set_aside_damaged
-from gnomon.log.repair.misplaced_segments import put_back, set_aside_misplaced
+from gnomon.log.repair.misplaced_segments import (
+    Placed,
+    place,
+    put_back_folders,
+    set_aside_misplaced,
+)
 from gnomon.log.repair.salvage import SalvagedSegment, salvage
 from gnomon.log.repair.table_repair import RepairedTable, repair_table
 from gnomon.log.repair.unreadable_segment import record_all_lost
@@ -26,12 +31,14 @@ from gnomon.log.segments.layout import (
     StreamBusy,
     StreamLock,
     folders,
+    stream_identity,
     stream_segments,
     synced_position,
 )
 from gnomon.log.segments.missing_segments import missing_segments
 from gnomon.log.segments.recovery import close_segments, recover
 from gnomon.log.segments.tail import EmptySegment, SegmentReader
+from gnomon.log.segments.unlisted_segments import UnlistedSegment, unlisted_segments
 from gnomon.log.spool_owner import (
     check_repairable,
     restore_identity,
@@ -53,8 +60,14 @@ class Repair:
     Attributes:
         segments: damaged segments that were set aside and replaced.
         missing: segments whose files are gone, with their bytes.
-        returned: segments that were found in another place, and are in their own again.
+        returned: segments, and folders of streams, that were found in another place and are in
+            their own again.
         misplaced: where other segments are now that were not in the place they were written for.
+            Their rows are in the log: they are copies.
+        sealed: rows of an earlier folder of a stream that were found and are in the table now, by
+            the path of the segment.
+        unread: found segments whose rows are nowhere else and could not be added to the log, with
+            the reason.
         lists: damaged lists of closed segments, ledgers and identities of the storage root, which
             were set aside and rebuilt.
         table: what was wrong with the sealed table; None if nothing was.
@@ -64,6 +77,8 @@ class Repair:
     missing: Mapping[str, int] = dataclasses.field(default_factory=dict)
     returned: tuple[str, ...] = ()
     misplaced: tuple[str, ...] = ()
+    sealed: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    unread: Mapping[str, str] = dataclasses.field(default_factory=dict)
     lists: tuple[str, ...] = ()
     table: RepairedTable | None = None
 
@@ -71,13 +86,13 @@ class Repair:
     def lost_rows(self) -> bool:
         """Whether there are rows that can no longer be read."""
         damaged = any(one.lost for one in self.segments)
-        return bool(damaged or self.missing or (self.table and self.table.lost))
+        return bool(damaged or self.missing or self.unread or (self.table and self.table.lost))
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing was damaged."""
         found = (self.segments, self.missing, self.returned, self.misplaced, self.lists, self.table)
-        return not any(found)
+        return not any((*found, self.sealed, self.unread))
 
 
 def repair(settings: Settings, model: str) -> Repair:
@@ -102,26 +117,27 @@ def _repaired(settings: Settings, model: str, spool: Path) -> Repair:
     with _alone(spool) as identity:
         lists = set_aside_damaged_identity(settings, model)
         check_repairable(settings, model)
+        moved = [*put_back_folders(spool)]
         lists += [*set_aside_damaged(table.storage, model, spool), *_rebuild_lists(spool)]
         _close_abandoned(spool)
-        misplaced = [*set_aside_misplaced([*_streams(spool)])]
+        misplaced = [str(one.path) for one in set_aside_misplaced([*_streams(spool)])]
         segments = tuple(_salvaged(spool, table))
         account = SealedAccount(table)
         repaired = repair_table(table, account, identity, spool)
-        returned: list[str] = []
+        placed = place(spool, table, account)
+        _check_listed(spool, account)
         missing: dict[str, int] = {}
         for segment in _missing(spool, account):
-            if put_back(segment, misplaced):
-                returned.append(str(segment.path))
-            else:
-                missing[str(segment.path)] = size = segment.closed or 0
-                record_all_lost(segment, size, table)
+            missing[str(segment.path)] = size = segment.closed or 0
+            record_all_lost(segment, size, table)
         restore_identity(settings, model)
     return Repair(
         segments=segments,
         missing=missing,
-        returned=tuple(returned),
-        misplaced=tuple(str(one.path) for one in misplaced),
+        returned=(*(str(there) for _, there in moved), *placed.returned),
+        misplaced=tuple(path for path in misplaced if _is_copy(path, placed)),
+        sealed=placed.sealed,
+        unread=placed.unread,
         lists=tuple(lists),
         table=repaired,
     )
@@ -193,6 +209,24 @@ def _salvaged(spool: Path, table: LogTable) -> Iterator[SalvagedSegment]:
                     reader.verify()
             except LogError:
                 yield salvage(segment, table)
+
+
+def _is_copy(path: str, placed: Placed) -> bool:
+    """Whether a segment is still where it was moved to, and all its rows are in the log."""
+    return Path(path).exists() and path not in placed.sealed and path not in placed.unread
+
+
+def _check_listed(spool: Path, account: SealedAccount) -> None:
+    """Check that running writers know all their segments.
+
+    Raises:
+        UnlistedSegment: one was put there while its writer ran, and is in no list and no table.
+    """
+    for stream in _streams(spool):
+        for segment in unlisted_segments(stream_segments(stream)):
+            key = f"{stream.parent.name}/{stream.name}/{stream_identity(stream)}"
+            if segment.sequence > account.sealed_up_to(key):
+                raise UnlistedSegment.of(segment)
 
 
 def _missing(spool: Path, account: SealedAccount) -> Iterator[Segment]:

@@ -67,18 +67,19 @@ def repair_table(
     if table.folder is not None:
         version = max((ledger.version for ledger in table.ledgers().values()), default=-1)
         commits = set_aside_broken_log(table.folder)
-        is_new = bool(commits) and not has_commits(table.folder)
+        is_new = not has_commits(table.folder)
         commits += replace_damaged_commits(table.folder, version)
         if table.load() is not None:
             commits += set_aside_damaged_files(table.folder, table.data_files())
             TableMaintenance(table).forget_missing_files()
     account.open(identity)
     recounted = account.recount(spool)
-    missing = account.missing()
+    missing = account.restorable()
     restored: dict[str, int] = {}
-    if any(rows > 0 for rows in missing.values()) and table.folder is not None:
+    if missing and table.folder is not None:
         before = table.rows()
-        for rows in _left_behind(table, account):
+        _check_ours(table, account, spool, missing)
+        for rows in _left_behind(table, account, spool):
             TableMaintenance(table).restore(rows)
         account.settle()
         after = table.rows()
@@ -95,7 +96,31 @@ def repair_table(
     )
 
 
-def _left_behind(table: LogTable, account: SealedAccount) -> Iterator[pa.Table]:
+def _check_ours(
+    table: LogTable, account: SealedAccount, spool: Path, missing: Mapping[str, int]
+) -> None:
+    """Check that the files have no more rows than are missing: those are of another table.
+
+    Raises:
+        LogError: they have more.
+    """
+    addresses = [rows.select(list(_ADDRESS)) for rows in _left_behind(table, account, spool)]
+    if not addresses:
+        return
+    found = pa.concat_tables(addresses).group_by(list(_ADDRESS)).aggregate([])
+    for counts in found.group_by(["slice", "stream"]).aggregate([([], "count_all")]).to_pylist():
+        name, rows = f"{counts['slice']}/{counts['stream']}", counts["count_all"]
+        if rows > missing.get(name, 0):
+            raise LogError(
+                f"expected at most {missing.get(name, 0):,} lost rows of {name} in data files "
+                f"that no commit names, found {rows:,}: files of another table are among them",
+                where=table.uri,
+                hint="move them out of this folder; those of this table are named in its commits, "
+                "in a backup or in _damaged",
+            )
+
+
+def _left_behind(table: LogTable, account: SealedAccount, spool: Path) -> Iterator[pa.Table]:
     """Yield sealed rows that are not in the table, from Parquet files that no commit names."""
     import pyarrow.parquet
 
@@ -111,7 +136,7 @@ def _left_behind(table: LogTable, account: SealedAccount) -> Iterator[pa.Table]:
             _logger.warning("%s cannot be read: %s", file, error)
             continue
         if set(_ADDRESS) <= set(rows.column_names):
-            fresh = _not_in(table.load(), account.sealed_rows_of(rows))
+            fresh = _not_in(table.load(), account.sealed_rows_of(rows, spool))
             if fresh.num_rows:
                 yield fresh
 

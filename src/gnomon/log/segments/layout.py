@@ -21,6 +21,7 @@ from gnomon import files
 from gnomon.compat.platform import sync_descriptor
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log.segments.closed_segments import closed_segments
+from gnomon.log.segments.segment_header import identity_of_segments
 from gnomon.settings import Settings
 
 __all__ = [
@@ -44,6 +45,7 @@ STOPPED = "stopped"
 
 _LOCK = "lock"
 _IDENTITY_LENGTH = 16
+_IDENTITY = re.compile(f"[0-9a-f]{{{_IDENTITY_LENGTH}}}")
 _SYNCED_LENGTH = 32
 _SUFFIX = ".arrows"
 _SEGMENT = re.compile(r"(\d{8}|[1-9]\d{8,11})\.arrows", re.ASCII)
@@ -246,9 +248,11 @@ class StreamLock:
 
     def _identify(self, folder: Path) -> str:
         identity = os.pread(self._descriptor, _IDENTITY_LENGTH, 0).decode(errors="replace")
-        if re.fullmatch(f"[0-9a-f]{{{_IDENTITY_LENGTH}}}", identity):
+        if _IDENTITY.fullmatch(identity):
             return identity
-        identity = secrets.token_hex(_IDENTITY_LENGTH // 2)
+        found = identity_of_segments(folder) or ""  # A lock that was deleted is made again.
+        is_one = _IDENTITY.fullmatch(found)
+        identity = found if is_one else secrets.token_hex(_IDENTITY_LENGTH // 2)
         os.pwrite(self._descriptor, identity.encode(), 0)
         self.note_synced(START)
         sync_descriptor(self._descriptor)

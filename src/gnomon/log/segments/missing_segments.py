@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gnomon.errors import LogError
-from gnomon.log.lost_ranges import lost_ranges
+from gnomon.log.lost_ranges import copied_segments, lost_ranges
 from gnomon.log.segments.closed_segments import closed_segments, filled_segments
 from gnomon.log.segments.layout import (
     Segment,
@@ -51,7 +51,8 @@ def missing_segments(folder: Path, sealed: Callable[[str], int]) -> list[Segment
     synced = synced_position(folder)
     filled = filled_segments(folder) | ({synced.sequence} if synced.offset else set())
     gone = filled - {segment.sequence for segment in stream_segments(folder)}
-    gone -= {one.segment for one in lost_ranges(folder)} if gone else frozenset()
+    if gone:
+        gone -= {one.segment for one in lost_ranges(folder)} | copied_segments(folder)
     if not gone:
         return []
     reached = sealed(f"{folder.parent.name}/{folder.name}/{stream_identity(folder)}")

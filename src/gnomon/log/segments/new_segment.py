@@ -1,4 +1,8 @@
-"""New segments: the file gets its name when its schema is written."""
+"""New segments: the file gets its name when its schema is written.
+
+A file that is already there is never replaced: somebody may have put segments of a backup into the
+folder while its writer runs. Then the new segment gets the next free number.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +33,13 @@ class NewSegment(NamedTuple):
     """A segment that was just made.
 
     Attributes:
+        sequence: its number.
         descriptor: of its file, open for appending.
         size: the size of its schema in bytes.
         mark: the mark for its batches.
     """
 
+    sequence: int
     descriptor: int
     size: int
     mark: bytes
@@ -44,27 +50,51 @@ def create_segment(
 ) -> NewSegment:
     """Create a segment with its schema and a new mark.
 
+    Args:
+        folder: the stream's.
+        sequence: its number; if that is taken, it gets the next free one.
+        schema: its columns.
+        metadata: what to add to the metadata of the schema.
+
     Raises:
         LogUnavailable: the disk refuses; then the segment does not exist.
     """
-    path = segment_path(folder, sequence)
-    temporary = folder / f".{path.name}{_TEMPORARY}"
+    temporary = folder / f".{sequence:08d}{_TEMPORARY}"
     mark = new_mark()
-    header = _header(sequence, schema, metadata, mark)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC
     try:
         descriptor = os.open(temporary, flags, files.file_mode())
         try:
-            if os.write(descriptor, header) != len(header):
-                raise no_space()
-            os.rename(temporary, path)
+            for number in itertools.count(sequence):
+                header = _header(number, schema, metadata, mark)
+                os.ftruncate(descriptor, 0)
+                if os.write(descriptor, header) != len(header):
+                    raise no_space()
+                if _give_name(temporary, segment_path(folder, number)):
+                    return NewSegment(number, descriptor, len(header), mark)
         except BaseException:
             os.close(descriptor)
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise LogUnavailable.of("begin a log segment", error, where=str(path)) from None
-    return NewSegment(descriptor, len(header), mark)
+        where = str(segment_path(folder, sequence))
+        raise LogUnavailable.of("begin a log segment", error, where=where) from None
+    raise AssertionError
+
+
+def _give_name(temporary: Path, path: Path) -> bool:
+    """Rename a file, unless another has that name.
+
+    A link would exclude even a file that comes in the microseconds between, but then the system
+    would know the open file by its first name only.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    if os.path.lexists(path):
+        return False
+    os.rename(temporary, path)
+    return True
 
 
 class UnnamedSegment:
@@ -105,24 +135,28 @@ class UnnamedSegment:
             raise LogUnavailable.of("append to the log", error, where=str(folder)) from None
 
     def name(self, sequence: int) -> NewSegment:
-        """Give it a number; ``size`` in the result is the offset of its batch.
+        """Give it this number, or the next free one; ``size`` in the result is the offset of its
+        batch.
 
         Raises:
             LogUnavailable: the disk refuses; then the segment does not exist.
         """
-        path = segment_path(self._folder, sequence)
-        header = self._header(sequence)
-        assert len(header) == self._first  # Numbers are written with leading zeros.
         try:
-            if os.pwrite(self._descriptor, header, 0) != len(header):
-                raise no_space()
-            flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL)
-            fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags | os.O_APPEND)
-            os.rename(self._temporary, path)
+            for number in itertools.count(sequence):
+                header = self._header(number)
+                assert len(header) == self._first  # Numbers are written with leading zeros.
+                if os.pwrite(self._descriptor, header, 0) != len(header):
+                    raise no_space()
+                flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL)
+                fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags | os.O_APPEND)
+                if _give_name(self._temporary, segment_path(self._folder, number)):
+                    return NewSegment(number, self._descriptor, self._first, self._mark)
+                fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags)
         except OSError as error:
             self.discard()
-            raise LogUnavailable.of("begin a log segment", error, where=str(path)) from None
-        return NewSegment(self._descriptor, self._first, self._mark)
+            where = str(segment_path(self._folder, sequence))
+            raise LogUnavailable.of("begin a log segment", error, where=where) from None
+        raise AssertionError
 
     def discard(self) -> None:
         """Remove the file: it will not become a segment."""

@@ -47,7 +47,8 @@ def recover(folder: Path) -> bool:
         return False
     with contextlib.closing(lock):
         segments = stream_segments(folder)
-        if segments and not _is_empty(segments[-1]):
+        is_listed = all(segment.closed is not None for segment in segments[:-1])
+        if segments and not (is_listed and _is_empty(segments[-1])):
             _begin_next(folder, close_segments(folder, lock))
     return True
 

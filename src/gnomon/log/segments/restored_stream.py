@@ -38,8 +38,8 @@ def sealed_number(settings: Settings, folder: Path) -> int:
         return -1
     name, identity = f"{folder.parent.name}/{folder.name}", stream_identity(folder)
     found = (ledger.streams.get(name) for ledger in ledgers.values())
-    ours = (sealed for sealed in found if sealed is not None and sealed.identity == identity)
-    return max((sealed.sequence for sealed in ours), default=-1)
+    ours = (sealed.up_to(identity) for sealed in found if sealed is not None)
+    return max(ours, default=-1)
 
 
 def is_restored(settings: Settings, folder: Path) -> bool:

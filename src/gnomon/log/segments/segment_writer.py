@@ -29,7 +29,8 @@ from gnomon.log.segments.new_segment import UnnamedSegment, create_segment, no_s
 from gnomon.log.segments.recovery import close_segments
 from gnomon.log.segments.restored_stream import sealed_number
 from gnomon.log.segments.schema import check_format
-from gnomon.log.segments.tail import IDENTITY_KEY, POSITION_KEY, read_position, source_position
+from gnomon.log.segments.segment_header import IDENTITY_KEY
+from gnomon.log.segments.tail import POSITION_KEY, read_position, source_position
 from gnomon.settings import Settings
 
 __all__ = ["SegmentWriter"]
@@ -190,9 +191,9 @@ class SegmentWriter:
             except LogUnavailable:
                 written.discard()
                 raise
-        new, sequence = written.name(finished.sequence + 1), finished.sequence + 1
+        new = written.name(finished.sequence + 1)
         begun = _Open(
-            new.descriptor, sequence, new.mark, first=new.size, offset=written.size,
+            new.descriptor, new.sequence, new.mark, first=new.size, offset=written.size,
             begun=time.monotonic(), last=batch,
         )  # fmt: skip
         self._schema = batch.schema
@@ -298,7 +299,7 @@ class SegmentWriter:
         if self._read_to is not None:
             metadata[POSITION_KEY] = str(self._read_to).encode()
         new = create_segment(self._folder, sequence, self._schema, metadata)
-        return _Open(new.descriptor, sequence, new.mark, first=new.size, offset=new.size)
+        return _Open(new.descriptor, new.sequence, new.mark, first=new.size, offset=new.size)
 
     def _cut(self, segment: _Open) -> None:
         """Remove torn bytes after the last batch.

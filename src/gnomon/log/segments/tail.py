@@ -12,12 +12,19 @@ import pyarrow as pa
 
 from gnomon.errors import LogError
 from gnomon.log.segments.ipc_messages import messages
-from gnomon.log.segments.layout import REQUESTS, START, Position, Segment, stream_segments
+from gnomon.log.segments.layout import (
+    REQUESTS,
+    START,
+    Position,
+    Segment,
+    stream_identity,
+    stream_segments,
+)
 from gnomon.log.segments.schema import SEGMENT_KEY, message_mark
+from gnomon.log.segments.segment_header import Home, home
 
 __all__ = ["MisplacedSegment", "SegmentReader", "Tail", "read_position"]
 
-IDENTITY_KEY = b"gnomon.identity"
 POSITION_KEY = b"gnomon.position"
 
 
@@ -26,13 +33,13 @@ class EmptySegment(LogError):
 
 
 class MisplacedSegment(LogError):
-    """A segment that is in the wrong stream or has the wrong number.
+    """A segment that is in the wrong stream, in a new folder of its stream, or has another number.
 
     Attributes:
-        home: the slice, the stream, its folder's identity and the segment that its header names.
+        home: where its header says it belongs.
     """
 
-    home: tuple[str, str, str, str] = ("", "", "", "")
+    home = Home("", "", "", "")
 
 
 class SegmentReader:
@@ -45,21 +52,26 @@ class SegmentReader:
         closed: the size with which it was closed, if it was. Then it must have that size and be
             complete; otherwise its end may be torn.
         synced: up to which byte it is known to have been on disk; nothing before may be torn.
+        anywhere: whether the file may have another name or folder than it was written with.
 
     Raises:
         LogError: not a segment, damaged, or of a newer format.
         FileNotFoundError: it does not exist (any more).
     """
 
-    def __init__(self, path: Path, closed: int | None = None, synced: int = 0) -> None:
+    def __init__(
+        self, path: Path, closed: int | None = None, synced: int = 0, *, anywhere: bool = False
+    ) -> None:
         self.path = path
         self._synced = synced
-        self.sequence = int(path.stem)
+        self._anywhere = anywhere
         self._closed = closed
         self._mark: bytes | None = None
         self._descriptor = os.open(path, os.O_RDONLY)
         try:
             self.schema, self.first = self._read_schema()
+            name = self.schema.metadata.get(SEGMENT_KEY) if anywhere else path.stem
+            self.sequence = int(name or path.stem)
         except BaseException:
             self.close()
             raise
@@ -189,7 +201,7 @@ class SegmentReader:
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(str(error)) from None
         self._mark = message_mark(schema.metadata, str(self.path))
-        if self._mark is not None:
+        if self._mark is not None and not self._anywhere:
             self._check_place(schema.metadata)
         return schema, first
 
@@ -201,18 +213,16 @@ class SegmentReader:
         Raises:
             MisplacedSegment: the header says otherwise.
         """
-        keys = (b"gnomon.slice", b"gnomon.stream", IDENTITY_KEY, SEGMENT_KEY)
-        slice_name, stream, identity, segment = (
-            metadata.get(key, b"?").decode(errors="replace") for key in keys
-        )
-        says, place = f"{slice_name}/{stream}/{segment}", self.path.parent
-        if says != f"{place.parent.name}/{place.name}/{self.path.stem}":
+        says, place = home(metadata), self.path.parent
+        is_of_another = says.name != f"{place.parent.name}/{place.name}/{self.path.stem}"
+        if is_of_another or stream_identity(place) not in (says.identity, ""):
+            whose = "another stream" if is_of_another else "an earlier folder of this stream"
             error = MisplacedSegment(
-                f"this segment belongs to another stream: its header says {says}",
+                f"this segment belongs to {whose}: its header says {says.name}",
                 where=str(self.path),
                 hint="gnomon log repair puts it into its place, or moves it aside",
             )
-            error.home = (slice_name, stream, identity, segment)
+            error.home = says
             raise error
 
     def _damaged(self, reason: str) -> LogError:

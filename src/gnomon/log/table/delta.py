@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from gnomon.log.segments.tail import IDENTITY_KEY
+from gnomon.log.segments.segment_header import IDENTITY_KEY
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable, PostCommitHookProperties, WriterProperties

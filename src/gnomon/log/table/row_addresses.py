@@ -47,7 +47,7 @@ def _combine(
     together = pa.concat_batches(batches)
     rows = np.array([batch.num_rows for batch in batches])
     metadata = reader.schema.metadata
-    names = [metadata[b"gnomon.slice"], metadata[b"gnomon.stream"], reader.path.stem.encode()]
+    names = [metadata[b"gnomon.slice"], metadata[b"gnomon.stream"], b"%08d" % reader.sequence]
     columns = [
         *(pa.repeat(pa.scalar(name.decode()), together.num_rows) for name in names),
         pa.array(np.repeat(np.array(offsets, dtype=np.int64), rows)),

@@ -13,7 +13,7 @@ from gnomon.log import REQUESTS, stream_folder
 from gnomon.log.segments.layout import StreamBusy
 from gnomon.log.spool_owner import claim_spool
 from gnomon.service.lane.recording import Recorder
-from gnomon.service.slice_tasks import in_thread
+from gnomon.service.tasks import in_thread
 from gnomon.settings import Settings
 
 __all__ = ["SliceClaim"]

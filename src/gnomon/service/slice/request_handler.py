@@ -18,7 +18,7 @@ from gnomon.service.lane.recording import Recorder
 from gnomon.service.metrics import Metrics
 from gnomon.service.slice.rollout_follower import RolloutFollower
 from gnomon.service.slice.stream_scoring import StreamScorer
-from gnomon.service.slice_tasks import Tasks
+from gnomon.service.tasks import Tasks
 from gnomon.settings import Settings
 
 __all__ = ["RequestHandler"]

@@ -31,9 +31,9 @@ from gnomon.service.slice.shadow_supervisor import ShadowSupervisor
 from gnomon.service.slice.standby import Standby
 from gnomon.service.slice.status_view import StatusView
 from gnomon.service.slice.takeover import Takeover
-from gnomon.service.slice_tasks import Tasks, close_all, closing
 from gnomon.service.status.gate_outlook import GateOutlook
 from gnomon.service.status.slice_status import Status
+from gnomon.service.tasks import Tasks, close_all, closing
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 

@@ -13,12 +13,12 @@ from gnomon.service.lane.recording import Recorder
 from gnomon.service.metrics import Metrics
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.shadow_feed import ShadowFeed
-from gnomon.service.slice_tasks import Tasks, close_all
 from gnomon.service.status.gate_outlook import GateOutlook
 from gnomon.service.status.slice_status import ShadowStatus
+from gnomon.service.tasks import Tasks, close_all
 from gnomon.settings import Settings
 from gnomon.shadow.feed.run import mark_stopped
-from gnomon.shadow.slices import ShadowBeat
+from gnomon.shadow.heartbeats import ShadowBeat
 
 __all__ = ["ShadowSupervisor"]
 

@@ -40,7 +40,7 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
         artifact: its tag.
         fraction: the share of entities (or requests) that it scores.
         since: when it was put in shadow.
-        state: ``starting``, ``running`` or ``failing``.
+        state: ``starting``, ``running``, ``failing``, or ``not running`` when no server is.
         eligible: rows it has to score.
     """
 
@@ -117,14 +117,14 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     live: Live | None = None
     previous: str | None = None
     shadows: tuple[ShadowStatus, ...] = ()
-    books: RowAccounts = RowAccounts()
+    accounts: RowAccounts = msgspec.field(default=RowAccounts(), name="books")
     error: str | None = None
 
     def overview(self) -> NotebookTable:
         """See :class:`gnomon.notebook.Tabular`."""
         live = [] if self.live is None else [("live", self.live.artifact, *[None] * 5)]
         return NotebookTable(
-            title=f"{self.model}, {self.books.received:,} rows received",
+            title=f"{self.model}, {self.accounts.received:,} rows received",
             verdict="ready" if self.ready else "not ready",
             columns=("role", "artifact", "eligible", "scored", "failed", "lagging", "disagreement"),
             rows=[*live, *map(_described, self.shadows)],

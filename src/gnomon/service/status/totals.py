@@ -12,7 +12,7 @@ from gnomon.shadow.shadow_counts import Latency, added
 
 __all__ = ["total"]
 
-WORST_FIRST = ("failing", "starting", "at rest", "running")
+WORST_FIRST = ("failing", "starting", "not running", "running")
 
 
 def total(slices: Sequence[Status]) -> Status:
@@ -28,7 +28,7 @@ def total(slices: Sequence[Status]) -> Status:
         if lives
         else None,
         shadows=_shadows(slices),
-        books=_accounts([one.books for one in slices]),
+        accounts=_accounts([one.accounts for one in slices]),
         error="; ".join(_errors(slices)) or None,
     )
 

@@ -13,7 +13,7 @@ import tempfile
 from collections import deque
 from pathlib import Path
 
-from gnomon.service.slice_tasks import in_thread
+from gnomon.service.tasks import in_thread
 
 __all__ = ["AnswerBacklog"]
 

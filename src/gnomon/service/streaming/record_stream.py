@@ -20,6 +20,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 
 from gnomon.errors import (
+    BodyTooLarge,
     GnomonError,
     InvalidRequest,
     Overloaded,
@@ -57,6 +58,12 @@ logger = logging.getLogger("gnomon")
 
 AHEAD_BYTES = 2 * PART_BYTES
 """The most bytes that are read before they are needed."""
+MOST_GROWTH = 200
+"""How many times its size a compressed stream may become, once it is longer than a body may be.
+
+Records compress to a twentieth, the same record again and again to a ten-thousandth: a megabyte
+would occupy the gateway for hours and fill the disk of the log.
+"""
 PIECE_BYTES = 65_536
 """The most bytes to decompress at a time."""
 UNDER_WAY = 2
@@ -96,6 +103,7 @@ class RecordStream:
             raise UnknownVersion("expected HTTP/1.1, as answers leave in chunks")
         coding = content_coding(scope["headers"])
         self._coded = None if coding is None else decompressor(coding)
+        self._received = self._grown = 0
         self._source = source(settings.body_bytes)
         self._answers = answers()
         self._receive, self._send = receive, send
@@ -189,7 +197,11 @@ class RecordStream:
             yield data
             return
         self._coded.feed(data)
+        self._received += len(data)
         while piece := self._coded.read(PIECE_BYTES):
+            self._grown += len(piece)
+            if self._grown > max(self._settings.body_bytes, MOST_GROWTH * self._received):
+                raise _grows_too_much(self._received)
             yield piece
 
     async def _hold(self, grow: Callable[[int], None]) -> None:
@@ -263,6 +275,15 @@ class RecordStream:
                 hint="send one record per line, or an Arrow stream of batches with rows",
             )
         await self._put(self._answers.end())
+
+
+def _grows_too_much(received: int) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"expected a stream that becomes at most {MOST_GROWTH} times as long when it is "
+        f"decompressed, got more from {received:,} bytes",
+        where="the body",
+        hint="send it uncompressed, or in several requests",
+    )
 
 
 def _unread(scope: Scope) -> Callable[[], int]:

@@ -31,8 +31,8 @@ function setState(element, kind, text) {
 }
 
 function finding(status) {
-  const { live, shadows } = status;
-  if (!live) return `${model} has no live artifact yet`;
+  const { live, shadows, epoch } = status;
+  if (!live) return epoch ? `${model} is not serving yet` : `${model} has no live artifact yet`;
   const compared = shadows.filter((shadow) => shadow.compared);
   if (shadows.length === 1 && compared.length === 1) {
     const { disagreed, compared: of } = shadows[0];
@@ -52,6 +52,7 @@ function lede(status) {
     parts.push(previous ? `a rollback returns to ${version(previous)}` : "nothing to roll back to");
   }
   if (error) parts.push(error);
+  else if (!live && epoch) parts.push("its live artifact is being loaded");
   else if (!live) parts.push(`the newest artifact named ${model} in the store becomes live automatically`);
   return parts.join(" · ");
 }

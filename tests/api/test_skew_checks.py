@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.rollout.skew_checks`` and ``gnomon.rollout.defaults``, on a real log."""
+"""Mirrors ``gnomon.api.skew_checks`` and ``gnomon.rollout.defaults``, on a real log."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from gnomon.artifact import Artifact
 from gnomon.audit.contract_check import check_file, check_log
 from gnomon.audit.leakage import Online
 from gnomon.audit.leakage import check_leakage as check_files
@@ -24,7 +25,7 @@ from gnomon.offline.logged import Role
 from gnomon.policy import Policy, find_policy
 from gnomon.report.saved import SavedReports, list_reports, save
 from gnomon.rollout.decisions import check
-from gnomon.rollout.defaults import find_artifact, find_model, find_role, model_of
+from gnomon.rollout.defaults import find_artifact, find_model, find_role, model_of, tag_of
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.history import Event, RolloutState, open_history
 from gnomon.settings import Settings
@@ -84,6 +85,11 @@ class DriftCheck(Tabular):
 
     report: DriftReport
     page: str
+
+    @property
+    def verdict(self) -> str:
+        """The report's verdict."""
+        return self.report.verdict
 
     def overview(self) -> NotebookTable:
         """See :class:`gnomon.notebook.Tabular`."""
@@ -176,12 +182,13 @@ def saved_reports(
 
 
 def check_gates(
-    artifact: str, *, policy: Policy | None = None, settings: Settings | None = None
+    artifact: str | Artifact, *, policy: Policy | None = None, settings: Settings | None = None
 ) -> Gates:
     """Evaluate the gates for a promotion of this artifact, without recording anything.
 
     Args:
-        artifact: a tag, such as ``flights:latest``.
+        artifact: a tag, such as ``flights:latest``, or what :func:`~gnomon.pack` returned; a
+            model's name alone means its newest version.
         policy: the limits; when not given, the policy of the deployment in this folder.
         settings: settings with the storage root; read from the environment when not given.
 
@@ -189,12 +196,12 @@ def check_gates(
         PolicyError: the policy names an output that it does not have.
         RolloutError: nothing is live.
     """
-    model = model_of(artifact)
-    return check(settings or Settings.read(), model, artifact, policy or find_policy())
+    tag = tag_of(artifact)
+    return check(settings or Settings.read(), model_of(tag), tag, policy or find_policy())
 
 
 def measure_drift(
-    which: str,
+    which: str | Artifact,
     *,
     split_by: str | None = None,
     step_rows: int = STEP_ROWS,
@@ -209,7 +216,8 @@ def measure_drift(
     """Measure how far the log has drifted from training, and save the report.
 
     Args:
-        which: the artifact whose answers are used: a tag, or a model's name for its live artifact.
+        which: the artifact whose answers are used: an artifact or its tag, or a model's name for
+            its live artifact.
         split_by: a feature to split the rows by.
         step_rows: how many rows to run again, step by step, for the transformed columns; 0 for
             none.
@@ -245,7 +253,7 @@ def measure_drift(
 
 
 def check_contract(
-    which: str,
+    which: str | Artifact,
     table: Path | str | None = None,
     *,
     role: Role | None = None,
@@ -256,7 +264,8 @@ def check_contract(
     """Check a file, or the logged requests, against an artifact's contract.
 
     Args:
-        which: the artifact with the contract: a tag, or a model's name for its live artifact.
+        which: the artifact with the contract: an artifact or its tag, or a model's name for
+            its live artifact.
         table: a CSV or Parquet file; the log when not given.
         role: only requests that arrived while the artifact was ``live``, or that it scored as a
             ``shadow``; all requests of the model when not given.
@@ -293,11 +302,11 @@ def check_leakage(
     event_time: str | None = None,
     entity_key: str | Sequence[str] = (),
     known_at: Mapping[str, str] | None = None,
-    artifact: str | None = None,
+    artifact: str | Artifact | None = None,
     role: Role | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
-    outcomes: Path | str | None = None,
+    labels: Path | str | None = None,
     on: str | Sequence[str] = (),
     settings: Settings | None = None,
     progress: Callable[[int], None] | None = None,
@@ -312,12 +321,13 @@ def check_leakage(
         event_time: when the prediction was requested; the artifact's event time when not given.
         entity_key: the columns that identify the entity of a row; the artifact's when not given.
         known_at: by feature, the column with the time its value was known.
-        artifact: the artifact trained on these rows: a tag, or a model's name for its live one.
+        artifact: the artifact trained on these rows: itself or its tag, or a
+            model's name for its live one.
         role: its served rows as ``live`` or as ``shadow``. When not given: live if it ever was.
         start: served rows from this time on; UTC when it has no zone.
         end: served rows before this time.
-        outcomes: a file with the keys of served rows and their labels.
-        on: the keys to join the outcomes on; the artifact's entity key when not given.
+        labels: a file with the keys of served rows and their labels (ground truth).
+        on: the keys to join the labels on; the artifact's entity key when not given.
         settings: settings with the storage root; read from the environment when not given.
         progress: called with the number of logged rows read since the last call.
 
@@ -328,9 +338,11 @@ def check_leakage(
     settings = settings or Settings.read()
     online = None
     if artifact is not None:
-        chosen = find_artifact(settings, artifact)
-        joined = None if outcomes is None else Path(outcomes)
-        online = Online(chosen, role or find_role(settings, chosen), start, end, joined, on)
+        inspected = find_artifact(settings, artifact)
+        labels_file = None if labels is None else Path(labels)
+        online = Online(
+            inspected, role or find_role(settings, inspected), start, end, labels_file, on
+        )
     meaning = Meaning(
         label=label,
         contract=None if online is None else online.artifact.contract,

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.openapi`` and ``gnomon.service.schemas``."""
+"""Mirrors ``gnomon.service.openapi.document`` and ``gnomon.service.openapi.schemas``."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from gnomon.contract import Feature
 from gnomon.errors import InvalidRequest
 from gnomon.service.control import ROUTES
 from gnomon.service.http.asgi import error_response
-from gnomon.service.openapi import openapi
-from gnomon.service.schemas import seen_in_training
+from gnomon.service.openapi.document import openapi
+from gnomon.service.openapi.schemas import seen_in_training
 from tests.service.standin import CONTRACT
 
 

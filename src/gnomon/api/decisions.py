@@ -7,9 +7,10 @@ deployment in this folder: the gates that decide are those that :func:`gnomon.ch
 
 from __future__ import annotations
 
+from gnomon.artifact import Artifact
 from gnomon.policy import Policy, find_policy
 from gnomon.rollout import decisions
-from gnomon.rollout.defaults import find_model, model_of
+from gnomon.rollout.defaults import find_model, model_of, tag_of
 from gnomon.rollout.history import Event
 from gnomon.settings import Settings
 
@@ -17,7 +18,7 @@ __all__ = ["promote", "rollback", "start_shadow", "stop_shadow"]
 
 
 def start_shadow(
-    artifact: str,
+    artifact: str | Artifact,
     fraction: float | None = None,
     *,
     same: bool = False,
@@ -30,7 +31,8 @@ def start_shadow(
     """Start a shadow: it scores a sample of the requests, and its answers go only to the log.
 
     Args:
-        artifact: a tag, such as ``flights:latest``.
+        artifact: a tag, such as ``flights:latest``, or what :func:`~gnomon.pack` returned; a
+            model's name alone means its newest version.
         fraction: the share of entities (requests, without an entity key) that it scores, above 0
             and at most 1; the policy's when not given.
         same: allow the live artifact itself, which measures the noise floor.
@@ -48,11 +50,11 @@ def start_shadow(
         RolloutError: nothing is live, it is live, or it is already a running shadow.
         RolloutConflict: another decision was recorded meanwhile.
     """
-    rules = policy or find_policy()
+    rules, tag = policy or find_policy(), tag_of(artifact)
     return decisions.start_shadow(
         settings or Settings.read(),
-        model_of(artifact),
-        artifact,
+        model_of(tag),
+        tag,
         fraction=rules.sampling.fraction if fraction is None else fraction,
         same=same,
         policy=rules,
@@ -63,7 +65,7 @@ def start_shadow(
 
 
 def stop_shadow(
-    artifact: str,
+    artifact: str | Artifact,
     *,
     by: str | None = None,
     why: str | None = None,
@@ -72,7 +74,8 @@ def stop_shadow(
     """Stop a shadow. Its artifact need not be in the store any more.
 
     Args:
-        artifact: a tag, such as ``flights:latest``.
+        artifact: a tag, such as ``flights:latest``, or what :func:`~gnomon.pack` returned; a
+            model's name alone means its newest version.
         by: who decides.
         why: the reason, for the history.
         settings: settings with the storage root; read from the environment when not given.
@@ -81,12 +84,12 @@ def stop_shadow(
         RolloutError: it is not a running shadow.
         RolloutConflict: another decision was recorded meanwhile.
     """
-    model = model_of(artifact)
-    return decisions.stop_shadow(settings or Settings.read(), model, artifact, by=by, why=why)
+    tag = tag_of(artifact)
+    return decisions.stop_shadow(settings or Settings.read(), model_of(tag), tag, by=by, why=why)
 
 
 def promote(
-    artifact: str,
+    artifact: str | Artifact,
     *,
     policy: Policy | None = None,
     force: bool = False,
@@ -97,7 +100,8 @@ def promote(
     """Make an artifact live, if its gates pass. A model's first artifact has no gates to pass.
 
     Args:
-        artifact: a tag, such as ``flights:latest``.
+        artifact: a tag, such as ``flights:latest``, or what :func:`~gnomon.pack` returned; a
+            model's name alone means its newest version.
         policy: the limits; when not given, the policy of the deployment in this folder.
         force: promote even if gates do not pass; the history records that.
         by: who decides.
@@ -117,10 +121,11 @@ def promote(
         if gnomon.check_gates("flights:latest").verdict == "pass":
             gnomon.promote("flights:latest", by="ann", why="fewer late flights missed")
     """
+    tag = tag_of(artifact)
     return decisions.promote(
         settings or Settings.read(),
-        model_of(artifact),
-        artifact,
+        model_of(tag),
+        tag,
         policy=policy or find_policy(),
         force=force,
         by=by,

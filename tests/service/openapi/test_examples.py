@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.examples``."""
+"""Mirrors ``gnomon.service.openapi.examples``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from gnomon.contract import Contract, Decoder, Feature
-from gnomon.service.examples import example_row
+from gnomon.service.openapi.examples import example_row
 from tests.service.standin import CONTRACT
 
 

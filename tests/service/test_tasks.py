@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.slice_tasks``."""
+"""Mirrors ``gnomon.service.tasks``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from gnomon.service.slice_tasks import Tasks, close_all, closing, in_thread
+from gnomon.service.tasks import Tasks, close_all, closing, in_thread
 
 
 async def fails() -> None:

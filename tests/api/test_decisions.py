@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.rollout.public_decisions``: what a notebook shows is what it then decides."""
+"""Mirrors ``gnomon.api.decisions``: what a notebook shows is what it then decides."""
 
 from __future__ import annotations
 
@@ -92,3 +92,19 @@ def test_the_settings_may_be_given(settings: Settings, pack: Pack, tmp_path: Pat
     tag = pack(times(1.0))
     gnomon.promote(tag, policy=gnomon.Policy(), settings=settings)
     assert gnomon.answering("toy", settings=settings) == [(tag, "live")]
+
+
+def test_an_artifact_is_taken_where_its_tag_is(
+    settings: Settings, folder: Path, pack: Pack
+) -> None:
+    """What packing or inspection returned goes on to every function that takes a tag."""
+    live, shadow = gnomon.inspect(pack(times(1.0))), gnomon.inspect(pack(HALF_MORE))
+    gnomon.promote(live)
+    gnomon.start_shadow(shadow, 1.0)
+    assert gnomon.answering() == [(live.tag, "live"), (shadow.tag, "shadow")]
+    log_live(settings, 50, artifact=live.tag)
+    log_shadow(settings, agreed=50, artifact=shadow.tag, against=live.tag)
+    assert gnomon.inspect(shadow).digest == shadow.digest
+    assert gnomon.replay(live, through=shadow).report.kind == "replay"
+    assert gnomon.check_gates(shadow).gates
+    assert gnomon.stop_shadow(shadow).artifact == shadow.tag

@@ -20,7 +20,7 @@ from gnomon.service.http.connection_limits import (
 )
 from gnomon.service.http.framing import Framing
 
-__all__ = ["ClientStream"]
+__all__ = ["ClientConnection"]
 
 _LATE_SECONDS = 0.05
 """A limit whose timer fires later than this is extended by this much: the process was stopped or
@@ -28,7 +28,7 @@ busy, and the event loop calls timers before it reads bytes that the client may 
 time."""
 
 
-class ClientStream(asyncio.Protocol):
+class ClientConnection(asyncio.Protocol):
     """The transport of one client's connection to a front door, and its limits.
 
     The setting ``client_seconds`` limits the time before a first request, for the head of a

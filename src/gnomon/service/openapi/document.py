@@ -9,7 +9,7 @@ import msgspec
 from gnomon.contract.contract import Contract
 from gnomon.service.control import ROUTES, Route
 from gnomon.service.http.media_types import ARROW, LINES
-from gnomon.service.schemas import contract_schemas
+from gnomon.service.openapi.schemas import contract_schemas
 from gnomon.service.status.slice_status import Status
 from gnomon.version import __version__
 

@@ -81,7 +81,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         previous: the artifact it keeps warm for a rollback.
         latency_ms: the live worker's time per batch; None before the first.
         shadows: the shadows it runs.
-        books: rows by outcome since it started.
+        accounts: rows by outcome since it started.
         error: why it is not ready, or cannot follow the rollout.
         ended: whether it shut down properly, while rows still waited for a shadow.
     """
@@ -101,7 +101,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     previous: str | None = None
     latency_ms: Latency | None = None
     shadows: tuple[ShadowBeat, ...] = ()
-    books: dict[str, Any] = {}
+    accounts: dict[str, Any] = msgspec.field(default_factory=dict, name="books")
     error: str | None = None
     ended: bool = False
 
@@ -144,16 +144,16 @@ class Heartbeats(NamedTuple):
 
 def find(storage: Storage, model: str) -> Heartbeats:
     """Return the last report of every slice of a model. Unreadable files do not hide the others."""
-    found = Heartbeats([], {})
+    heartbeats = Heartbeats([], {})
     for name in storage.names(f"slices/{model}"):
         content = storage.read(name)
         if content is None:
             continue  # The slice ended in the meantime.
         try:
-            found.beats.append(decode(content, Heartbeat, _KIND, name))
+            heartbeats.beats.append(decode(content, Heartbeat, _KIND, name))
         except UnreadableFile as error:
-            found.unreadable[name.rpartition("/")[2].removesuffix(".json")] = error
-    return found
+            heartbeats.unreadable[name.rpartition("/")[2].removesuffix(".json")] = error
+    return heartbeats
 
 
 def read(storage: Storage, model: str) -> list[Heartbeat]:

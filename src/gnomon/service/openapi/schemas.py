@@ -7,7 +7,7 @@ from typing import Any
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature, Output
 from gnomon.service.answer_shape import Shape, answer_shape
-from gnomon.service.examples import example_row
+from gnomon.service.openapi.examples import example_row
 
 __all__ = ["contract_schemas"]
 

@@ -1,0 +1,44 @@
+"""Mirrors ``gnomon.service.lane.codec``: what the process that decodes bodies keeps."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from gnomon.contract import Decoder
+from gnomon.errors import GnomonError
+from gnomon.service.lane.codec import Codec
+from gnomon.settings import Settings
+from tests.log.rows import CONTRACT
+
+PART = b"\n".join([b'{"hour": "late"}'] * 4_000)
+BODY = b'{"rows": [%s]}' % b",".join([b'{"hour": 1, "hours": 1}'] * 4_000 + [b"{}"])
+ROUNDS = 5
+
+
+@pytest.mark.parametrize("kind", ["stream", "body"])
+def test_what_is_refused_leaves_no_memory_behind(tmp_path: Path, kind: str) -> None:
+    """Anybody may send any number of bad lines: each left two kilobytes, until the process was
+    killed for want of memory."""
+
+    async def grown() -> int:
+        codec = Codec(Settings(root=str(tmp_path)))
+        contract, schema = msgspec.json.encode(CONTRACT), Decoder(CONTRACT).schema
+        sizes = []
+        for _ in range(ROUNDS):
+            if kind == "stream":
+                records, *_ = await codec.read_records(contract, schema, PART, "lines")
+                assert len(records.refused) == 4_000
+            else:
+                with pytest.raises(GnomonError):
+                    await codec.read(contract, schema, BODY, 10_000)
+            await codec.read_records(contract, schema, b'{"hour": 1}', "lines")
+            sizes.append(psutil.Process(codec.pid).memory_info().rss)
+        await codec.close()
+        return max(sizes[2:]) - sizes[1]
+
+    assert asyncio.run(grown()) < 10_000_000
