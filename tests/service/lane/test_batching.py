@@ -50,7 +50,7 @@ class Watched(Recorder):
         super().__init__(settings, self.metrics)
         self.sizes: list[int] = []
 
-    def asked(
+    def prepare_records(
         self,
         lane: LaneIdentity,
         requests: Sequence[PendingRequest],
@@ -59,7 +59,7 @@ class Watched(Recorder):
         outside: dict[str, int],
     ) -> PendingRecords:
         self.sizes.append(inputs.num_rows)
-        return super().asked(lane, requests, inputs, sent, outside)
+        return super().prepare_records(lane, requests, inputs, sent, outside)
 
 
 @asynccontextmanager
