@@ -26,7 +26,7 @@ def test_a_shadow_is_compared_with_its_offline_table(running: Running, tmp_path:
     assert (known.rows, known.disagreed) == (done.json["divergence"]["of"], 0)
 
 
-def test_a_table_that_says_otherwise_diverges(running: Running, tmp_path: Path) -> None:
+def test_a_table_with_other_predictions_diverges(running: Running, tmp_path: Path) -> None:
     """Exit code 1, and the summary says so first."""
     table = offline(tmp_path / "offline.csv", running.rows, 7.0)
     done = running.shell("compare", "toy", "--table", str(table), "--on", "id", expect=1)

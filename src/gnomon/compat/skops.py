@@ -97,13 +97,13 @@ def values_on_the_way(traceback: TracebackType | None) -> list[Any]:
     """Return the objects that skops was writing when it raised, each inside the one before it."""
     from skops.io import _utils
 
-    found = []
+    values = []
     while traceback is not None:
         frame = traceback.tb_frame
         if frame.f_code is _utils.get_state.__code__:
-            found.append(frame.f_locals["value"])
+            values.append(frame.f_locals["value"])
         traceback = traceback.tb_next
-    return found
+    return values
 
 
 class _Archive(ZipFile):

@@ -68,9 +68,12 @@ def test_both_clients_have_the_same_methods() -> None:
             twin = getattr(gnomon.AsyncClient, name)
             streams = inspect.isasyncgenfunction(twin)
             assert streams or inspect.iscoroutinefunction(twin)
-            told, same = inspect.signature(twin), inspect.signature(method)
-            assert told.parameters == same.parameters
-            assert told.return_annotation.removeprefix("Async" * streams) == same.return_annotation
+            documented, same = inspect.signature(twin), inspect.signature(method)
+            assert documented.parameters == same.parameters
+            assert (
+                documented.return_annotation.removeprefix("Async" * streams)
+                == same.return_annotation
+            )
 
 
 def test_one_record_gives_one_prediction(call: Calling, standin: StandIn) -> None:

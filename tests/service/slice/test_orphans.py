@@ -45,9 +45,9 @@ def leave_behind(settings: Settings, shadow: Artifact, storage: Storage) -> Requ
     with FeedProcess(settings, shadow) as feed:
         feed.caught_up(1)
     requests.answer(row(2.0), row(3.0))
-    said = ShadowBeat(artifact=shadow.tag, epoch=2, scored=1, lagging=2)
+    shadow_beat = ShadowBeat(artifact=shadow.tag, epoch=2, scored=1, lagging=2)
     heartbeats.write(storage, Heartbeat(
-        model="toy", slice=SLICE, host="h", pid=1, started=AGO, updated=AGO, shadows=(said,),
+        model="toy", slice=SLICE, host="h", pid=1, started=AGO, updated=AGO, shadows=(shadow_beat,),
     ))  # fmt: skip
     return requests
 

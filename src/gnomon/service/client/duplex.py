@@ -44,7 +44,7 @@ class Duplex:
         self._url = url
         self._headers = headers
         self._timeout = timeout
-        self._came: deque[bytes] = deque()
+        self._received_parts: deque[bytes] = deque()
         self._news = asyncio.Event()
         self._complete = False
         self._ended: Exception | None = None
@@ -112,7 +112,7 @@ class Duplex:
             ServerError: the connection ended before the answer did.
             DeadlineExceeded: nothing arrived in time.
         """
-        while not self._complete and (self._is_refused or not self._came):
+        while not self._complete and (self._is_refused or not self._received_parts):
             self._check()
             self._news.clear()
             try:
@@ -149,7 +149,7 @@ class Duplex:
 
     def on_body(self, data: bytes) -> None:
         """Handle a part of the answer's body."""
-        self._came.append(data)
+        self._received_parts.append(data)
 
     def on_message_complete(self) -> None:
         """Handle the end of the answer, unless it was informational (1xx) and another follows."""
@@ -185,9 +185,9 @@ class Duplex:
             self._news.set()
 
     def _take(self) -> bytes:
-        came = b"".join(self._came)
-        self._came.clear()
-        return came
+        data = b"".join(self._received_parts)
+        self._received_parts.clear()
+        return data
 
     def _check(self) -> None:
         if self._ended is not None and not self._complete:

@@ -68,11 +68,13 @@ class Maintenance:
     def begin(self, tasks: Tasks) -> None:
         """Start all periodic tasks."""
         self._begun = True
-        often = self._settings.follow_seconds
-        tasks.repeat("following the rollout", often, self._tick)
-        tasks.repeat("syncing the log", self._settings.fsync_seconds or often, self._recorder.fsync)
+        interval = self._settings.follow_seconds
+        tasks.repeat("following the rollout", interval, self._tick)
+        tasks.repeat(
+            "syncing the log", self._settings.fsync_seconds or interval, self._recorder.fsync
+        )
         tasks.repeat("looking at open gates", REFRESH_SECONDS, self._look_at_gates)
-        tasks.repeat("taking over slices left behind", often, self._check_orphans)
+        tasks.repeat("taking over slices left behind", interval, self._check_orphans)
 
     async def end(self) -> None:
         """Report that the slice shuts down properly; do nothing if it had not begun."""

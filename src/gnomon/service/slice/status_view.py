@@ -72,7 +72,7 @@ class StatusView:
     def heartbeat(self) -> heartbeats.Heartbeat:
         """Return the status for other processes, which read it under the storage root."""
         history, live = self._follower.history, self._follower.live
-        took = self._metrics.worker_latency()
+        latency = self._metrics.worker_latency()
         return heartbeats.Heartbeat(
             model=history.model,
             slice=self._claim.name,
@@ -85,7 +85,7 @@ class StatusView:
             recorded=heartbeats.Recorded(epoch=history.known.epoch, sha256=history.known.sha256),
             live=None if live is None else live.artifact.tag,
             previous=history.state.previous,
-            latency_ms=took,
+            latency_ms=latency,
             shadows=self._shadows.beats(),
             accounts=self._metrics.accounts(),
             error=self.trouble(),

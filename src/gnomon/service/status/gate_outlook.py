@@ -80,14 +80,14 @@ class GateOutlook:
         limits = (Policy.read(self._policy) if self._policy else Policy()).gates
         beats = heartbeats.read(self._storage, self._model)
         keys = {(shadow.artifact, shadow.since) for shadow in shadows}
-        self._samples = {key: kept for key, kept in self._samples.items() if key in keys}
+        self._samples = {key: samples for key, samples in self._samples.items() if key in keys}
         self._open = {s.artifact: tuple(self._open_gates(limits, s, beats)) for s in shadows}
 
     def _open_gates(
         self, limits: GateLimits, shadow: Shadow, beats: Sequence[Heartbeat]
     ) -> Iterator[OpenGate]:
-        said = [*_said(shadow, beats)]
-        counts = added([_counts(one) for one in said]) if said else ShadowCounts()
+        reports = [*_shadow_reports(shadow, beats)]
+        counts = added([_counts(report) for report in reports]) if reports else ShadowCounts()
         answered = sum(int(beat.accounts.get("answered", 0)) for beat in beats)
         evidence = Evidence(
             ShadowRows(**structs.asdict(counts)),
@@ -131,12 +131,12 @@ class GateOutlook:
         )
 
 
-def _said(shadow: Shadow, beats: Sequence[Heartbeat]) -> Iterator[ShadowBeat]:
+def _shadow_reports(shadow: Shadow, beats: Sequence[Heartbeat]) -> Iterator[ShadowBeat]:
     for beat in beats:
-        said = beat.shadow(shadow.artifact)
-        if said is not None and said.epoch == shadow.since:
-            yield said
+        report = beat.shadow(shadow.artifact)
+        if report is not None and report.epoch == shadow.since:
+            yield report
 
 
-def _counts(said: ShadowBeat) -> ShadowCounts:
-    return ShadowCounts(**{name: getattr(said, name) for name in ShadowCounts.__struct_fields__})
+def _counts(report: ShadowBeat) -> ShadowCounts:
+    return ShadowCounts(**{name: getattr(report, name) for name in ShadowCounts.__struct_fields__})

@@ -17,11 +17,11 @@ __all__ = ["shadow_status"]
 
 def shadow_status(shadow: Shadow, beat: ShadowBeat | None) -> ShadowStatus:
     """Return the status of a shadow from its slice's report, or from the rollout without one."""
-    known = ShadowStatus(
+    status = ShadowStatus(
         artifact=shadow.artifact, fraction=shadow.fraction, since=shadow.at, state="starting"
     )
     if beat is None:
-        return known
+        return status
     return structs.replace(
-        known, state=beat.state, eligible=beat.count_eligible(), **beat.reported()
+        status, state=beat.state, eligible=beat.count_eligible(), **beat.reported()
     )
