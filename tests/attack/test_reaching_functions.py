@@ -110,6 +110,9 @@ STATES = {
     ),
     "a frame's method that writes": method(FRAME, "to_pickle"),
     "a frame's method under a false name": method(call("pandas", "DataFrame"), "to_csv"),
+    "a method that is got to be called later": named(
+        "OperatorFuncNode", "operator", "attrgetter", attrs=sequence(text("to_csv"))
+    ),
     "a path's method": method(call("pathlib", "Path", "/tmp/x"), "unlink"),
     "a path's other method": method(call("pathlib", "Path", "/tmp/x"), "rename"),
 }
