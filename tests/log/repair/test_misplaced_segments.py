@@ -95,6 +95,19 @@ def test_a_copied_folder_is_not_a_loss(setup: Settings, copy: str) -> None:
     assert logged(setup) == ids
 
 
+def test_a_copy_of_a_folder_whose_segments_were_sealed_is_no_loss(setup: Settings) -> None:
+    """Its list still names those that were sealed and removed before it was copied."""
+    ids = write_segment(setup)
+    folder = stream_folder(setup, "flights", "a", "requests")
+    listed = (folder / "closed.json").read_bytes()
+    Sealer(setup, "flights").seal()
+    (folder / "closed.json").write_bytes(listed)  # As until the writer closes another segment.
+    shutil.copytree(folder.parent, folder.parent.with_name("b"))
+    assert not repair(setup, "flights").lost_rows
+    assert logged(setup) == sorted(ids)
+    assert repair(setup, "flights").is_whole
+
+
 def test_a_renamed_folder_gets_its_name_back(setup: Settings) -> None:
     """With everything in it: its segments say what it was called."""
     ids = write(setup)

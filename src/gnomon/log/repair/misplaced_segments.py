@@ -251,11 +251,16 @@ def _is_same(reader: SegmentReader, there: Path) -> bool:
 
 
 def _note_copy(one: Misplaced) -> None:
-    """Record that a segment which a copied list of closed segments names was never here."""
+    """Record that segments which a copied list of closed segments names were never here.
+
+    Those before the copied segment were sealed and removed before the folder was copied.
+    """
     at = (one.stream.parent.name, one.stream.name)
     is_copied = one.home.identity == stream_identity(one.stream)
     if is_copied and at != (one.home.slice, one.home.stream):
-        record_copies(one.stream, int(one.home.segment))
+        number = int(one.home.segment)
+        listed = closed_segments.filled_segments(one.stream) | {number}
+        record_copies(one.stream, {earlier for earlier in listed if earlier <= number})
 
 
 def _streams(spool: Path) -> Iterator[Path]:
