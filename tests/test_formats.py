@@ -28,7 +28,7 @@ from gnomon.policy import Policy
 from gnomon.report import Report
 from gnomon.rollout.history import History
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.shadow.feed.attempt import Attempts
 from gnomon.shadow.feed.run import Run
 from gnomon.skew import last_replay
@@ -106,7 +106,7 @@ def test_checks_of_format_1_are_read() -> None:
 def test_a_heartbeat_of_format_1_is_read(tmp_path: Path) -> None:
     """Without the hash of the last decision, which is a later addition."""
     storage = stored(tmp_path, "slices/flights/host-1.json", "heartbeat-1.json")
-    (beat,) = slices.read(storage, "flights")
+    (beat,) = heartbeats.read(storage, "flights")
     assert (beat.epoch, beat.live, beat.recorded) == (3, "flights:boosting-1", None)
     assert beat.shadows[0].lagging == 2
 
@@ -164,7 +164,7 @@ def read_head(path: Path) -> object:
 
 
 def read_heartbeat(path: Path) -> object:
-    found = slices.find(Storage(Settings(root=str(path.parents[2]))), path.parent.name)
+    found = heartbeats.find(Storage(Settings(root=str(path.parents[2]))), path.parent.name)
     raise found.unreadable[path.stem]
 
 

@@ -176,9 +176,9 @@ class InvalidRequest(GnomonError):
     @classmethod
     def of(cls, breach: Breach, hint: str | None = None) -> InvalidRequest:
         """Return the error for a value that is refused."""
-        made = cls(f"expected {breach.expected}, got {breach.got}", hint=hint)
-        made.breach = breach
-        return made
+        error = cls(f"expected {breach.expected}, got {breach.got}", hint=hint)
+        error.breach = breach
+        return error
 
 
 class MalformedBody(InvalidRequest):
@@ -308,13 +308,13 @@ class LogUnavailable(GnomonError):
     @classmethod
     def of(cls, doing: str, error: OSError, *, where: str) -> LogUnavailable:
         """Return the error for a log operation that the operating system refused."""
-        made = cls(
+        unavailable = cls(
             f"cannot {doing}: {error.strerror}",
             where=where,
             hint="check the disk of GNOMON_SPOOL: its free space, its state, its permissions",
         )
-        made.reason = errno.errorcode.get(error.errno or 0, cls.reason)
-        return made
+        unavailable.reason = errno.errorcode.get(error.errno or 0, cls.reason)
+        return unavailable
 
 
 class DeadlineExceeded(GnomonError):

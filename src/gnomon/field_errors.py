@@ -58,24 +58,26 @@ def struct_error(error: msgspec.ValidationError, kind: type[Any], content: Any) 
     expected one of "large", "small", got "lage"; $.size; did you mean "large"?
     """
     message, _, path = str(error).partition(" - at ")
-    place, at, value = _find(path.strip("`") or "$", types.type_info(kind), content)
-    if (unknown := _UNKNOWN.fullmatch(message)) is not None:
-        keys = [field.encode_name for field in _fields(at)]
+    place, type_at_place, value = _find(path.strip("`") or "$", types.type_info(kind), content)
+    if (unknown_field := _UNKNOWN.fullmatch(message)) is not None:
+        keys = [field.encode_name for field in _fields(type_at_place)]
         known = f"the keys here are {listed(keys)}"
-        near = did_you_mean(unknown[1], keys, "`{}`")
+        suggestion = did_you_mean(unknown_field[1], keys, "`{}`")
         return StructError(
-            f"unknown field `{unknown[1]}`", place, f"{near} {known}" if near else known
+            f"unknown field `{unknown_field[1]}`",
+            place,
+            f"{suggestion} {known}" if suggestion else known,
         )
-    if (missing := _MISSING.fullmatch(message)) is not None:
-        return StructError(f"expected the key `{missing[1]}`, which is missing", place, None)
-    choices = [*_choices(at)]
+    if (missing_field := _MISSING.fullmatch(message)) is not None:
+        return StructError(f"expected the key `{missing_field[1]}`, which is missing", place, None)
+    choices = [*_choices(type_at_place)]
     if choices and (message.startswith("Invalid enum value") or _WRONG.fullmatch(message)):
-        named = ", ".join(_json(choice) for choice in choices)
-        near = did_you_mean(value, choices, '"{}"') if isinstance(value, str) else None
-        return StructError(f"expected one of {named}, got {_json(value)}", place, near)
-    if (wrong := _WRONG.fullmatch(message)) is not None:
-        got = _json(value) if type(value) in _PLAIN else f"`{wrong[2]}`"
-        return StructError(f"expected `{wrong[1]}`, got {got}", place, None)
+        values = ", ".join(_json(choice) for choice in choices)
+        suggestion = did_you_mean(value, choices, '"{}"') if isinstance(value, str) else None
+        return StructError(f"expected one of {values}, got {_json(value)}", place, suggestion)
+    if (wrong_type := _WRONG.fullmatch(message)) is not None:
+        actual = _json(value) if type(value) in _PLAIN else f"`{wrong_type[2]}`"
+        return StructError(f"expected `{wrong_type[1]}`, got {actual}", place, None)
     hint = _DURATION if message == "Invalid ISO8601 duration" else None
     return StructError(message, place, hint)
 
@@ -86,7 +88,11 @@ def _find(path: str, kind: types.Type, content: Any) -> tuple[str, types.Type, A
     for step in _STEP.finditer(path.removeprefix("$")):
         if step["some"]:
             kind = next(
-                (one.value_type for one in _plain(kind) if isinstance(one, types.DictType)),
+                (
+                    member.value_type
+                    for member in _union_members(kind)
+                    if isinstance(member, types.DictType)
+                ),
                 types.AnyType(),
             )
             key = _refused_key(value, kind)
@@ -105,34 +111,35 @@ def _find(path: str, kind: types.Type, content: Any) -> tuple[str, types.Type, A
 
 def _refused_key(value: Any, kind: types.Type) -> str | None:
     """Return the first key of an object whose value is refused; msgspec does not name it."""
-    for key, one in value.items() if isinstance(value, dict) else ():
-        for struct in _plain(kind):
+    for key, item in value.items() if isinstance(value, dict) else ():
+        for struct in _union_members(kind):
             try:
-                msgspec.convert(one, struct.cls) if isinstance(struct, types.StructType) else None
+                if isinstance(struct, types.StructType):
+                    msgspec.convert(item, struct.cls)
             except msgspec.ValidationError:
                 return str(key)
     return None
 
 
-def _plain(kind: types.Type) -> Iterator[Any]:
+def _union_members(kind: types.Type) -> Iterator[Any]:
     """Yield a type, or the types of a union."""
-    for one in kind.types if isinstance(kind, types.UnionType) else (kind,):
-        yield one.type if isinstance(one, types.Metadata) else one
+    for member in kind.types if isinstance(kind, types.UnionType) else (kind,):
+        yield member.type if isinstance(member, types.Metadata) else member
 
 
 def _item(kind: types.Type) -> types.Type:
-    found = (getattr(one, "item_type", None) for one in _plain(kind))
-    return next((one for one in found if one is not None), types.AnyType())
+    item_types = (getattr(member, "item_type", None) for member in _union_members(kind))
+    return next((item_type for item_type in item_types if item_type is not None), types.AnyType())
 
 
 def _fields(kind: types.Type) -> tuple[types.Field, ...]:
-    return next((k.fields for k in _plain(kind) if isinstance(k, types.StructType)), ())
+    return next((k.fields for k in _union_members(kind) if isinstance(k, types.StructType)), ())
 
 
 def _choices(kind: types.Type) -> Iterator[Any]:
-    for one in _plain(kind):
-        if isinstance(one, types.LiteralType):
-            yield from one.values
+    for member in _union_members(kind):
+        if isinstance(member, types.LiteralType):
+            yield from member.values
 
 
 def _json(value: Any) -> str:

@@ -180,7 +180,7 @@ def remove(path: Path) -> None:
 
 
 def free_place(path: Path) -> Path:
-    """The path, or one with a number in its name, where nothing is yet."""
+    """Return the path, or one with a number in its name, where nothing exists yet."""
     others = (path.with_name(f"{path.stem}.{number}{path.suffix}") for number in count(1))
     return next(place for place in chain([path], others) if not place.exists())
 

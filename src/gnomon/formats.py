@@ -77,21 +77,21 @@ def read(path: Path, kind: type[T], format_: Format) -> T | None:
     return decode(content, kind, format_, str(path))
 
 
-def check_version(found: int, format_: Format, where: str) -> None:
+def check_version(version: int, format_: Format, where: str) -> None:
     """Refuse a version that this version of Gnomon does not read.
 
     Raises:
         GnomonError: ``format_.newer`` or ``format_.damaged``.
     """
-    if found > format_.newest:
+    if version > format_.newest:
         raise format_.newer(
-            f"this {format_.what} has format {found}; this version of gnomon "
+            f"this {format_.what} has format {version}; this version of gnomon "
             f"({__version__}) reads up to {format_.newest}",
             where=where,
             hint="upgrade gnomon here to the version that wrote it",
         )
-    if found < 1:
-        raise _damaged(format_, f"expected a format of 1 to {format_.newest}, got {found}", where)
+    if version < 1:
+        raise _damaged(format_, f"expected a format of 1 to {format_.newest}, got {version}", where)
 
 
 class _Head(msgspec.Struct):
@@ -103,8 +103,8 @@ def _version(content: bytes, format_: Format, where: str) -> int:
         size = f"{len(content)} bytes" if not content else f"{len(content)} blank bytes"
         raise _damaged(format_, f"the file is empty ({size})", where)
     try:
-        said = msgspec.json.decode(content, type=_Head).format
-        return format_.absent if said is None else said
+        version = msgspec.json.decode(content, type=_Head).format
+        return format_.absent if version is None else version
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _damaged(format_, str(error), where) from None
 

@@ -17,7 +17,7 @@ MOST_COMPARED = 500
 LONGEST_COMPARED = 60
 
 
-def as_names(given: str | Iterable[str]) -> tuple[str, ...]:
+def as_names(names: str | Iterable[str]) -> tuple[str, ...]:
     """Return the names as a tuple; a single string is one name.
 
     To Python a string is a sequence of strings: without this function ``entity_key="trip"`` would
@@ -26,7 +26,7 @@ def as_names(given: str | Iterable[str]) -> tuple[str, ...]:
     >>> as_names("trip"), as_names(["carrier", "flight"])
     (('trip',), ('carrier', 'flight'))
     """
-    return (given,) if isinstance(given, str) else tuple(given)
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:
@@ -45,8 +45,8 @@ def _closest(name: str, names: tuple[str, ...]) -> str | None:
     by_text = {
         _bare(known): known for known in names if abs(len(known) - len(name)) <= 2 + len(name) // 3
     }
-    near = get_close_matches(_bare(name), by_text, n=1, cutoff=0.7)
-    return by_text[near[0]] if near else None
+    matches = get_close_matches(_bare(name), by_text, n=1, cutoff=0.7)
+    return by_text[matches[0]] if matches else None
 
 
 def did_you_mean(name: str, names: Iterable[str], form: str) -> str | None:
@@ -55,8 +55,8 @@ def did_you_mean(name: str, names: Iterable[str], form: str) -> str | None:
     >>> did_you_mean("nullabel", ["name", "nullable"], "`{}`")
     'did you mean `nullable`?'
     """
-    near = closest(name, names)
-    return None if near is None else f"did you mean {form.format(near)}?"
+    suggestion = closest(name, names)
+    return None if suggestion is None else f"did you mean {form.format(suggestion)}?"
 
 
 def listed(names: Sequence[str], most: int = MOST_LISTED, form: str = "{}") -> str:
@@ -66,8 +66,8 @@ def listed(names: Sequence[str], most: int = MOST_LISTED, form: str = "{}") -> s
     '`a`, `b` and 1 more'
     """
     more = len(names) - most
-    shown = ", ".join(map(form.format, names[:most]))
-    return shown + (f" and {more:,} more" if more > 0 else "")
+    text = ", ".join(map(form.format, names[:most]))
+    return text + (f" and {more:,} more" if more > 0 else "")
 
 
 def _bare(name: str) -> str:

@@ -56,19 +56,19 @@ class Tabular:
         """Return the result as a frame: a row for each thing that was judged or counted."""
         import pandas as pd
 
-        found = self.overview()
-        rows = [tuple(row) for row in found.rows]
-        return pd.DataFrame.from_records(rows, columns=list(found.columns))
+        table = self.overview()
+        rows = [tuple(row) for row in table.rows]
+        return pd.DataFrame.from_records(rows, columns=list(table.columns))
 
     def _repr_html_(self) -> str:
-        found = self.overview()
-        head = "".join(f'<th style="{_LEFT}">{_text(name)}</th>' for name in found.columns)
-        body = "".join(_row(row) for row in found.rows[:MOST_ROWS])
-        left = len(found.rows) - MOST_ROWS
-        more = f"<p>and {left:,} more rows: see <code>to_frame()</code></p>" if left > 0 else ""
-        verdict = f"<strong>{_text(found.verdict)}</strong>: " if found.verdict else ""
+        table = self.overview()
+        head = "".join(f'<th style="{_LEFT}">{_text(name)}</th>' for name in table.columns)
+        body = "".join(_row(row) for row in table.rows[:MOST_ROWS])
+        hidden = len(table.rows) - MOST_ROWS
+        more = f"<p>and {hidden:,} more rows: see <code>to_frame()</code></p>" if hidden > 0 else ""
+        verdict = f"<strong>{_text(table.verdict)}</strong>: " if table.verdict else ""
         return (
-            f"<div><p>{verdict}{_text(found.title)}</p>"
+            f"<div><p>{verdict}{_text(table.title)}</p>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}</div>"
         )
 
@@ -100,5 +100,5 @@ def _value(value: object) -> str:
 
 def _text(text: str) -> str:
     """Shorten a text, make hidden characters visible and escape it."""
-    cut = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"
-    return escape(printable(cut))
+    shortened = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"
+    return escape(printable(shortened))

@@ -277,10 +277,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise PolicyError(f"the policy is not TOML: {error}", where=str(path)) from None
-        found = raw.pop("format", 1)
-        if type(found) is not int:
-            raise PolicyError(f"expected a whole number, got {found!r}", where=f"{path}: format")
-        check_version(found, _KIND, str(path))
+        version = raw.pop("format", 1)
+        if type(version) is not int:
+            raise PolicyError(f"expected a whole number, got {version!r}", where=f"{path}: format")
+        check_version(version, _KIND, str(path))
         _unset_gates(raw)
         try:
             return msgspec.convert(raw, cls)
@@ -325,15 +325,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 name and type decide: a ``prediction`` is a number if it is a float, else a label.
             same: compare one artifact with itself (``[skew]``) instead of two (``[compare]``).
         """
-        known = outputs or {}
-        chosen = {
-            field.name: self._comparator(field, known.get(field.name), same) for field in schema
+        output_kinds = outputs or {}
+        rule_by_column = {
+            field.name: self._comparator(field, output_kinds.get(field.name), same)
+            for field in schema
         }
-        comparators = {name: rule for name, rule in chosen.items() if rule is not None}
+        comparators = {name: rule for name, rule in rule_by_column.items() if rule is not None}
         decides: dict[str, float | None] = {}
         if self.decision is None:
-            named = ["prediction"] if outputs is None else outputs
-            labels = [name for name in named if name in comparators]
+            names = ["prediction"] if outputs is None else outputs
+            labels = [name for name in names if name in comparators]
             decides = {name: None for name in labels if comparators[name].kind == "label"}
         elif self.decision.output in comparators:
             decides = {self.decision.output: self.decision.threshold}
@@ -342,17 +343,17 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def _comparator(
         self, field: pa.Field, known: NumberOrLabel | None, same: bool
     ) -> Comparator | None:
-        given = _lookup(self.skew if same else self.compare, field.name)
-        kind = given.kind or known or _kind(field)
+        tolerance = _lookup(self.skew if same else self.compare, field.name)
+        kind = tolerance.kind or known or _kind(field)
         if kind == "ignore":
             return None
-        if (given.absolute, given.relative, given.ulps) == (None, None, None):
-            given = _default(kind, field.type, same)
+        if (tolerance.absolute, tolerance.relative, tolerance.ulps) == (None, None, None):
+            tolerance = _default(kind, field.type, same)
         return Comparator(
             kind=kind,
-            absolute=given.absolute or 0.0,
-            relative=given.relative or 0.0,
-            ulps=given.ulps or 0,
+            absolute=tolerance.absolute or 0.0,
+            relative=tolerance.relative or 0.0,
+            ulps=tolerance.ulps or 0,
         )
 
 
@@ -404,10 +405,10 @@ def _check_columns(
 
 
 def _columns_hint(key: str, columns: Sequence[str]) -> str:
-    near = did_you_mean(key, columns, "`{}`")
+    suggestion = did_you_mean(key, columns, "`{}`")
     return (
-        f"{near} its columns are {listed(columns)}"
-        if near
+        f"{suggestion} its columns are {listed(columns)}"
+        if suggestion
         else f"its columns are {listed(columns)}"
     )
 
@@ -421,9 +422,9 @@ def _lookup(table: dict[str, Tolerance], name: str) -> Tolerance:
 def _kind(field: pa.Field) -> NumberOrLabel:
     if pa.types.is_floating(field.type):
         return "probability" if field.name.startswith("probability_") else "number"
-    whole = pa.types.is_integer(field.type) and field.name != "prediction"
-    whole = whole or pa.types.is_decimal(field.type)
-    return "number" if whole or pa.types.is_timestamp(field.type) else "label"
+    is_whole = pa.types.is_integer(field.type) and field.name != "prediction"
+    is_whole = is_whole or pa.types.is_decimal(field.type)
+    return "number" if is_whole or pa.types.is_timestamp(field.type) else "label"
 
 
 def _default(kind: str, type_: pa.DataType, same: bool) -> Tolerance:

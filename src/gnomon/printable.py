@@ -52,7 +52,7 @@ def printable(text: str, *, keep: str = "") -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return _HIDDEN.sub(lambda found: found[0] if found[0] in keep else _escape(found[0]), text)
+    return _HIDDEN.sub(lambda match: match[0] if match[0] in keep else _escape(match[0]), text)
 
 
 def printable_value(value: object) -> object:
@@ -102,8 +102,9 @@ class PrintableFormatter(logging.Formatter):
 
 def make_logs_printable() -> None:
     """Make every handler of every logger format with :class:`PrintableFormatter`."""
-    named = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict)]
-    for handler in {one for logger in (logging.root, *named) for one in logger.handlers}:
+    loggers = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict)]
+    handlers = {handler for logger in (logging.root, *loggers) for handler in logger.handlers}
+    for handler in handlers:
         if not isinstance(handler.formatter, PrintableFormatter):
             handler.setFormatter(PrintableFormatter(handler.formatter))
 
@@ -169,9 +170,9 @@ def print_traceback(error: BaseException) -> None:
 
 
 def _print_exception(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    type_: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    text = "".join(traceback.format_exception(kind, error, trace)).rstrip("\n")
+    text = "".join(traceback.format_exception(type_, error, trace)).rstrip("\n")
     print(_indented(text), file=sys.stderr)
 
 

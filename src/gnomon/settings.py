@@ -172,15 +172,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             SettingsError: a value of the wrong kind, or a ``GNOMON_*`` name that is not a setting.
         """
         environ = os.environ if environ is None else environ
-        for name, why in _ENVIRONMENT_ONLY.items():
+        for name, reason in _ENVIRONMENT_ONLY.items():
             if name in defaults:
                 raise SettingsError(
                     f"{name} is set in the environment, not in code",
                     where=f"GNOMON_{name.upper()}",
-                    hint=why,
+                    hint=reason,
                 )
         known = set(cls.__struct_fields__)
-        given: dict[str, Any] = dict(defaults)
+        values: dict[str, Any] = dict(defaults)
         for variable, value in environ.items():
             if not variable.startswith("GNOMON_"):
                 continue
@@ -190,14 +190,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                     f"no such setting: {variable}",
                     hint=_settings_hint(name, known),
                 )
-            given[name] = value
+            values[name] = value
         try:
-            return msgspec.convert(given, cls, strict=False)
+            return msgspec.convert(values, cls, strict=False)
         except msgspec.ValidationError as error:
             message, _, path = str(error).partition(" - at ")
             name = path.strip("`$.")
             raise SettingsError(
-                _wrong_value(message, given.get(name), cls.__annotations__.get(name, "")),
+                _wrong_value(message, values.get(name), cls.__annotations__.get(name, "")),
                 where=f"GNOMON_{name.upper()}" if name else None,
             ) from None
 
@@ -283,10 +283,10 @@ def _check_text(name: str, value: str) -> None:
 
 
 def _settings_hint(name: str, known: Collection[str]) -> str:
-    near = did_you_mean(name, known, "{}")
-    all_ = ", ".join(f"GNOMON_{one.upper()}" for one in sorted(known))
-    named = f"the settings are {all_}"
-    return named if near is None else f"did you mean GNOMON_{near.upper()}? {named}"
+    suggestion = did_you_mean(name, known, "{}")
+    names = ", ".join(f"GNOMON_{setting.upper()}" for setting in sorted(known))
+    text = f"the settings are {names}"
+    return text if suggestion is None else f"did you mean GNOMON_{suggestion.upper()}? {text}"
 
 
 def _for_child(name: str, value: Any) -> str:

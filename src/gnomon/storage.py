@@ -112,8 +112,8 @@ class _Folder:
     """A folder of this machine, or one that several machines share."""
 
     def __init__(self, root: Path) -> None:
-        there = next(path for path in (root, *root.parents) if path.exists())
-        if not there.is_dir():
+        existing = next(path for path in (root, *root.parents) if path.exists())
+        if not existing.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         self._root = root  # The first write makes the folder: reading alone leaves nothing behind.
 
@@ -202,5 +202,5 @@ def _raise_unless_missing(error: OSError) -> None:
 
 
 def _reason(error: Exception) -> str:
-    said = error.strerror if isinstance(error, OSError) else None
-    return said or str(error).partition("\n")[0]
+    reason = error.strerror if isinstance(error, OSError) else None
+    return reason or str(error).partition("\n")[0]

@@ -49,11 +49,11 @@ def _safe(segment: Segment) -> Segment:
 def _escaped(text: Text) -> Text:
     """Escape a text before it is wrapped, so that lines are measured as they are shown."""
     pieces = [printable(character, keep="\n") for character in text.plain]
-    shown = "".join(pieces)
-    if shown == text.plain:
+    plain = "".join(pieces)
+    if plain == text.plain:
         return text
     places = [0, *accumulate(map(len, pieces))]
     spans = [Span(places[span.start], places[span.end], span.style) for span in text.spans]
-    made = text.copy()
-    made.plain, made.spans = shown, spans
-    return made
+    copy = text.copy()
+    copy.plain, copy.spans = plain, spans
+    return copy

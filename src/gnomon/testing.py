@@ -112,22 +112,22 @@ def serving(
 
 
 def _wait_ready(server: Server, seconds: float) -> None:
-    limit = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     with Client(server.url) as client:
         while True:
             try:
                 client.wait_ready(1.0)
                 return
             except (NotReady, ServerError):
-                ended = server.process.poll()
-                if ended is None and time.monotonic() < limit:
+                exit_code = server.process.poll()
+                if exit_code is None and time.monotonic() < deadline:
                     continue
-                state = _trouble(server) if ended is None else f"ended with {ended}"
+                state = _reason(server) if exit_code is None else f"ended with {exit_code}"
                 tail = server.log.read_text(errors="replace")[-2000:]
                 raise NotReady(f"the server {state}; its output ends:\n{tail}") from None
 
 
-def _trouble(server: Server) -> str:
+def _reason(server: Server) -> str:
     try:
         with server.client() as client:
             return f"is not ready: {client.status().error}"

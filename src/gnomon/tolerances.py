@@ -63,17 +63,19 @@ TICK = 1e-9
 """Relative: so that rounding in a division does not lose the last tick of an axis."""
 
 
-def close(one: Floats, other: Floats, *, relative: float = ROUNDING, absolute: float = 0.0) -> Mask:
+def close(
+    left: Floats, right: Floats, *, relative: float = ROUNDING, absolute: float = 0.0
+) -> Mask:
     """Return which values are close: NaN is close to nothing, infinity only to itself.
 
     Args:
-        one: one side.
-        other: the other; the two are treated alike.
+        left: one side.
+        right: the other; the two are treated alike.
         relative: they may differ by this share of the larger value.
         absolute: they may always differ by this much.
     """
     with np.errstate(all="ignore"):
-        apart, size = np.abs(one - other), np.fmax(np.abs(one), np.abs(other))
-        within = np.isfinite(apart) & (apart <= np.fmax(relative * size, absolute))
-        near: Mask = (one == other) | within
-    return near
+        distance, size = np.abs(left - right), np.fmax(np.abs(left), np.abs(right))
+        within = np.isfinite(distance) & (distance <= np.fmax(relative * size, absolute))
+        is_close: Mask = (left == right) | within
+    return is_close

@@ -37,9 +37,9 @@ class SentError(msgspec.Struct, frozen=True):
         return error
 
 
-def _by_code(kind: type[GnomonError]) -> dict[str, type[GnomonError]]:
+def _by_code(class_: type[GnomonError]) -> dict[str, type[GnomonError]]:
     """Map codes to the subclasses of one class; for a shared code, to the one nearest the root."""
-    found: dict[str, type[GnomonError]] = {}
-    for child in kind.__subclasses__():
-        found |= _by_code(child)
-    return found | {kind.code: kind}
+    classes: dict[str, type[GnomonError]] = {}
+    for child in class_.__subclasses__():
+        classes |= _by_code(child)
+    return classes | {class_.code: class_}

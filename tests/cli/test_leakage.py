@@ -34,7 +34,7 @@ def test_findings_are_told_with_what_to_do(shell: Shell, train: Path) -> None:
         "leakage", str(train), *WORDS, "--known-at", "fee=charged", expect=1, COLUMNS="100"
     ).out
     for words in (
-        "Leakage: 2 sure",
+        "Leakage: 2 proven",
         "✗ leak",
         "`fee` is known only after the prediction (`charged`, against `at`) in 400 of 400 rows",
         "`fee` is the label under other names",
@@ -109,7 +109,7 @@ def test_inspect_shows_what_packing_found(shell: Shell, pack: Pack) -> None:
         "Leakage",
         "`x` is the label in another unit: in all 64 rows each determines the other",
         "`id` identifies its rows, and its order predicts the label",
-        "leakage 2 sure; looked for",
+        "leakage 2 proven; looked for",
         "forest__random_state=none, although it uses random numbers",
     ):
         assert words in told, words

@@ -159,6 +159,7 @@ def test_slow_and_half_sent_bodies_hold_up_nobody(shared: Server) -> None:
         for connection in slow:
             connection.sendall(b" ")
         quickest.append(ask(shared))
+        time.sleep(0.02)
     answers = [read_to_end(connection) for connection in (*slow, *silent)]
     waited = time.monotonic() - started
     since = accounts.check(Load())

@@ -16,7 +16,7 @@ from gnomon.rollout.gates import evaluate, judge
 from gnomon.rollout.history import Event, RolloutState, Shadow, fold
 from gnomon.rollout.outlook import Traffic
 from gnomon.settings import Settings
-from gnomon.shadow.slices import Heartbeat, ShadowBeat
+from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
 from gnomon.skew.last_replay import Skew
 from tests.shadow.evidence import LIVE, SHADOW, log_live, log_shadow
 
@@ -106,7 +106,7 @@ def test_the_noise_floor_is_forgiven_and_no_more() -> None:
     gate = judged(measured)["disagreement"]
     assert gate.verdict == "pass"
     assert gate.value == pytest.approx(0.02)
-    assert "noise floor of 10.00%" in gate.says
+    assert "noise floor of 10%" in gate.says
     hardly = replace(noisy, noise=rows(30, disagreed=3))
     assert judged(hardly)["disagreement"].verdict == "unknown"
 

@@ -86,6 +86,11 @@ class DriftCheck(Tabular):
     report: DriftReport
     page: str
 
+    @property
+    def verdict(self) -> str:
+        """The report's verdict."""
+        return self.report.verdict
+
     def overview(self) -> NotebookTable:
         """See :class:`gnomon.notebook.Tabular`."""
         return self.report.overview()
@@ -301,7 +306,7 @@ def check_leakage(
     role: Role | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
-    outcomes: Path | str | None = None,
+    labels: Path | str | None = None,
     on: str | Sequence[str] = (),
     settings: Settings | None = None,
     progress: Callable[[int], None] | None = None,
@@ -321,8 +326,8 @@ def check_leakage(
         role: its served rows as ``live`` or as ``shadow``. When not given: live if it ever was.
         start: served rows from this time on; UTC when it has no zone.
         end: served rows before this time.
-        outcomes: a file with the keys of served rows and their labels.
-        on: the keys to join the outcomes on; the artifact's entity key when not given.
+        labels: a file with the keys of served rows and their labels (ground truth).
+        on: the keys to join the labels on; the artifact's entity key when not given.
         settings: settings with the storage root; read from the environment when not given.
         progress: called with the number of logged rows read since the last call.
 
@@ -333,9 +338,11 @@ def check_leakage(
     settings = settings or Settings.read()
     online = None
     if artifact is not None:
-        chosen = find_artifact(settings, artifact)
-        joined = None if outcomes is None else Path(outcomes)
-        online = Online(chosen, role or find_role(settings, chosen), start, end, joined, on)
+        inspected = find_artifact(settings, artifact)
+        labels_file = None if labels is None else Path(labels)
+        online = Online(
+            inspected, role or find_role(settings, inspected), start, end, labels_file, on
+        )
     meaning = Meaning(
         label=label,
         contract=None if online is None else online.artifact.contract,

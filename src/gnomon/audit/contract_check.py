@@ -85,13 +85,13 @@ def check_log(
     reading = _Reading(Check(contract, profile), progress)
     only = artifact if role == "live" else None
     with log.snapshot() as snapshot:
-        seen = _seen(snapshot, artifact, start, end) if role == "shadow" else None
+        requests = _shadowed_requests(snapshot, artifact, start, end) if role == "shadow" else None
         for batch in snapshot.scan(
             columns=_COLUMNS, role="live", artifact=only, start=start, end=end
         ):
             first = batch.filter(pc.equal(batch.column("row"), 0))
-            if seen is not None:
-                first = first.filter(pc.is_in(first.column("request_id"), seen))
+            if requests is not None:
+                first = first.filter(pc.is_in(first.column("request_id"), requests))
             reading.add(first)
     return reading.result()
 
@@ -123,35 +123,35 @@ class _Reading:
         self._refusals(batch.filter(pc.equal(batch.column("outcome"), "rejected")))
         micros = batch.column("arrived").cast(pa.int64()).to_pylist()
         ids, bodies = (batch.column(name).to_pylist() for name in ("request_id", "raw"))
-        for request, at, body in zip(ids, micros, bodies, strict=True):
+        for request, arrival, body in zip(ids, micros, bodies, strict=True):
             if body:
-                self._body(request, at, body)
+                self._body(request, arrival, body)
             else:
                 self.bodiless += 1
 
     def result(self) -> Checked:
         """Return the result of the check."""
         self._flush()
-        found = self.check.result()
-        unchecked = found.unchecked
+        checked = self.check.result()
+        unchecked = checked.unchecked
         if self.bodiless:
-            why = f"{self.bodiless:,} requests: the log does not hold their bodies"
-            unchecked = (why, *unchecked)
+            reason = f"{self.bodiless:,} requests: the log does not hold their bodies"
+            unchecked = (reason, *unchecked)
         return msgspec.structs.replace(
-            found, refusals=tuple(self._most_refused()), unchecked=unchecked
+            checked, refusals=tuple(self._most_refused()), unchecked=unchecked
         )
 
-    def _body(self, request: str, at: int, body: bytes) -> None:
+    def _body(self, request: str, arrival: int, body: bytes) -> None:
         try:
-            found = read_body(body, [f.name for f in self.check.contract.features])
+            parsed = read_body(body, [f.name for f in self.check.contract.features])
         except InvalidRequest as error:
-            self.check.add_unreadable(error, request, _moments([at]))
+            self.check.add_unreadable(error, request, _moments([arrival]))
             return
-        if found.unknown:
-            self.check.add_unknown(found.unknown, request, _moments([at]))
-        self.records += found.rows
-        self.labels += [f"{request} {row}" for row in range(len(found.rows))]
-        self.arrived += [at] * len(found.rows)
+        if parsed.unknown:
+            self.check.add_unknown(parsed.unknown, request, _moments([arrival]))
+        self.records += parsed.rows
+        self.labels += [f"{request} {row}" for row in range(len(parsed.rows))]
+        self.arrived += [arrival] * len(parsed.rows)
         if len(self.records) >= CHUNK_ROWS:
             self._flush()
 
@@ -165,44 +165,46 @@ class _Reading:
 
     def _refusals(self, rejected: pa.RecordBatch) -> None:
         names = ("error_code", "error", "arrived")
-        for code, error, at in zip(
+        for code, error, arrival in zip(
             *(rejected.column(name).to_pylist() for name in names), strict=True
         ):
-            found = self.refused.setdefault((code, _feature(error)), _Refused(error, at, at))
-            found.requests += 1
-            found.first, found.last = min(found.first, at), max(found.last, at)
+            refused = self.refused.setdefault(
+                (code, _feature(error)), _Refused(error, arrival, arrival)
+            )
+            refused.requests += 1
+            refused.first, refused.last = min(refused.first, arrival), max(refused.last, arrival)
 
     def _most_refused(self) -> Iterator[Refusal]:
         frequent = sorted(self.refused.items(), key=lambda pair: -pair[1].requests)
-        for (code, feature), found in frequent:
+        for (code, feature), refused in frequent:
             yield Refusal(
                 code=code,
                 feature=feature,
-                requests=found.requests,
-                example=found.example,
-                first=found.first,
-                last=found.last,
+                requests=refused.requests,
+                example=refused.example,
+                first=refused.first,
+                last=refused.last,
             )
 
 
 def _feature(error: str) -> str | None:
     """Find the feature of an error: the last path in it, because the message may quote others."""
-    found = _FIELD.findall(error)
-    name = (found[-1][0] or found[-1][1]) if found else None
+    paths = _FIELD.findall(error)
+    name = (paths[-1][0] or paths[-1][1]) if paths else None
     return None if name == "rows" else name
 
 
-def _seen(
+def _shadowed_requests(
     snapshot: Snapshot, artifact: str | None, start: datetime | None, end: datetime | None
 ) -> pa.Array:
     """Return the requests of which a shadow has scored a row; each takes about 40 bytes."""
-    found = [
+    ids = [
         batch.column("request_id").unique()
         for batch in snapshot.scan(
             columns=["request_id"], role="shadow", artifact=artifact, start=start, end=end
         )
     ]
-    return pa.chunked_array(found, pa.string()).unique()
+    return pa.chunked_array(ids, pa.string()).unique()
 
 
 def _moments(micros: list[int]) -> Times:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from gnomon.artifact import Artifact
 from gnomon.audit.leakage_files import Meaning
-from gnomon.audit.served_rows import Outcomes, Served, draw
+from gnomon.audit.served_rows import Served, ServedLabels, draw
 from gnomon.contract import from_frame
 from gnomon.errors import LogError, TableError
 from gnomon.leakage import (
@@ -52,7 +52,7 @@ class Online:
         role: whether it answered as ``live`` or as ``shadow``.
         start: answers from this time on.
         end: answers before this time.
-        outcomes: a file with the labels of served rows, by key.
+        labels: a file with the labels of served rows, by key.
         on: the key columns; the contract's entity key when not given.
     """
 
@@ -60,7 +60,7 @@ class Online:
     role: Role = "live"
     start: datetime | None = None
     end: datetime | None = None
-    outcomes: Path | None = None
+    labels: Path | None = None
     on: str | Sequence[str] = ()
 
 
@@ -101,14 +101,14 @@ def check_leakage(
     if "holdout" in tables:
         report = report.and_then(check_split(tables["train"], tables["holdout"]))
     else:
-        report = report.and_then(_skipped(dict.fromkeys(_SPLIT, "there is no holdout")))
+        report = report.and_then(_skipped_report(dict.fromkeys(_SPLIT, "there is no holdout")))
     if online is None:
-        why = dict.fromkeys(("score gap", "domain"), "no artifact was given")
-        return report.and_then(_skipped(why))
-    return report.and_then(_against(online, tables, meaning, settings, progress))
+        reasons = dict.fromkeys(("score gap", "domain"), "no artifact was given")
+        return report.and_then(_skipped_report(reasons))
+    return report.and_then(_checks_with_artifact(online, tables, meaning, settings, progress))
 
 
-def _against(
+def _checks_with_artifact(
     online: Online,
     tables: dict[Stage, LabelledTable],
     meaning: Meaning,
@@ -118,20 +118,20 @@ def _against(
     """Run the checks that need the artifact or its log."""
     served = _served(online, meaning, settings, progress)
     if isinstance(served, str):
-        report = _skipped({"domain": served})
+        report = _skipped_report({"domain": served})
     else:
-        found = check_domain(tables["train"], served.frame)
-        report = LeakageReport.of(served.rows, {"domain": found}, {})
+        findings = check_domain(tables["train"], served.frame)
+        report = LeakageReport.of(served.rows, {"domain": findings}, {})
     if meaning.label is None:
-        return report.and_then(_skipped({"score gap": "there are no labels"}))
+        return report.and_then(_skipped_report({"score gap": "there are no labels"}))
     if online.artifact.contract.learned is None:
-        why = "scores are compared only for classifiers and regressors with one target"
-        return report.and_then(_skipped({"score gap": why}))
-    scored = _scored(online.artifact, tables, settings)
+        reason = "scores are compared only for classifiers and regressors with one target"
+        return report.and_then(_skipped_report({"score gap": reason}))
+    scored = _score_stages(online.artifact, tables, settings)
     if isinstance(served, Served) and served.live is not None:
         scored.append(served.live)
     if len(scored) < 2:
-        return report.and_then(_skipped({"score gap": "there are only training rows"}))
+        return report.and_then(_skipped_report({"score gap": "there are only training rows"}))
     is_forecast = "holdout" in tables and is_later(tables["train"], tables["holdout"])
     return report.and_then(check_scores(scored, is_forecast=is_forecast))
 
@@ -144,48 +144,52 @@ def _served(
 ) -> Served | str:
     """Read rows of the log, or return the reason why there are none."""
     contract = joint_contract(online.artifact.contract)
-    outcomes = None
-    if online.outcomes is not None:
+    served_labels = None
+    if online.labels is not None:
         if meaning.label is None:
-            raise TableError("outcomes need the name of the label column")
+            raise TableError("labels of served rows need the name of the label column")
         if contract.learned is None:
             raise TableError(
-                "outcomes are compared with the predictions of one target, and "
+                "labels of served rows are compared with the predictions of one target, and "
                 f"{online.artifact.tag} answers {', '.join(contract.output_schema.names)}",
-                hint="leave the outcomes out; the other checks do not need them",
+                hint="leave the labels out; the other checks do not need them",
             )
-        outcomes = Outcomes(online.outcomes, online.on, meaning.label, contract)
+        served_labels = ServedLabels(online.labels, online.on, meaning.label, contract)
     try:
         snapshot = InferenceLog(settings, online.artifact.name).snapshot()
     except LogError as error:
-        if outcomes is not None:
+        if served_labels is not None:
             raise
         return error.message
     with snapshot:
         source = Range(
             snapshot, online.artifact, online.role, online.start, online.end, joint=contract
         )
-        served = draw(source, outcomes, progress)
+        served = draw(source, served_labels, progress)
     return served if served.rows else "none of its answers was logged"
 
 
-def _scored(
+def _score_stages(
     artifact: Artifact, tables: dict[Stage, LabelledTable], settings: Settings
 ) -> list[ScoredStage]:
     """Score the rows of each file with the artifact's code, in a worker."""
     with WorkerClient(artifact, settings) as client:
         rerun = Rerun(client, artifact, settings)
-        return [_predicted(stage, table, rerun, artifact) for stage, table in tables.items()]
+        return [_score_stage(stage, table, rerun, artifact) for stage, table in tables.items()]
 
 
-def _predicted(stage: Stage, table: LabelledTable, rerun: Rerun, artifact: Artifact) -> ScoredStage:
-    some = table.labelled().sample(SCORED_ROWS)
-    assert some.labels is not None
-    batch = rerun.score(from_frame(some.frame, artifact.contract))
-    good = np.flatnonzero(batch.column(ERROR).is_null())
-    given = class_scores(batch.take(pa.array(good)), artifact.contract)
-    return ScoredStage(stage, some.labels.to_numpy()[good], given, artifact.contract.classes)
+def _score_stage(
+    stage: Stage, table: LabelledTable, rerun: Rerun, artifact: Artifact
+) -> ScoredStage:
+    sample = table.labelled().sample(SCORED_ROWS)
+    assert sample.labels is not None
+    batch = rerun.score(from_frame(sample.frame, artifact.contract))
+    scorable = np.flatnonzero(batch.column(ERROR).is_null())
+    answers = class_scores(batch.take(pa.array(scorable)), artifact.contract)
+    return ScoredStage(
+        stage, sample.labels.to_numpy()[scorable], answers, artifact.contract.classes
+    )
 
 
-def _skipped(why: dict[str, str]) -> LeakageReport:
-    return LeakageReport.of(0, {}, why)
+def _skipped_report(reasons: dict[str, str]) -> LeakageReport:
+    return LeakageReport.of(0, {}, reasons)

@@ -63,22 +63,22 @@ class Meaning:
             TableError: it cannot be read, or lacks a column.
             ContractError: a column has values that its feature cannot have.
         """
-        found = _with_timestamps(read_table(path, self.contract or _NO_CONTRACT, option=option))
+        table = _with_timestamps(read_table(path, self.contract or _NO_CONTRACT, option=option))
         known_at = self.known_at if times else {}
-        self._refuse_missing(found, path, known_at, features or ())
-        frame = _frame(found)
+        self._refuse_missing(table, path, known_at, features or ())
+        frame = _frame(table)
         features = features or self._features(list(frame.columns))
         if self.contract is not None:
-            exact = as_trained(frame, self.contract)
-            frame = frame.assign(**{str(name): exact[name] for name in exact.columns})
-        promised = self.contract or _NO_CONTRACT
+            trained = as_trained(frame, self.contract)
+            frame = frame.assign(**{str(name): trained[name] for name in trained.columns})
+        contract = self.contract or _NO_CONTRACT
         return LabelledTable.of(
             frame,
             None if self.label is None else frame[self.label],
             features=features,
             task=self.contract.learned if self.contract else None,
-            event_time=self.event_time or promised.event_time,
-            entity_key=self.entity_key or promised.entity_key,
+            event_time=self.event_time or contract.event_time,
+            entity_key=self.entity_key or contract.entity_key,
             known_at=known_at,
         )
 
@@ -89,24 +89,24 @@ class Meaning:
         return [name for name in columns if name not in others]
 
     def _refuse_missing(
-        self, found: pa.Table, path: Path, known_at: Mapping[str, str], features: Sequence[str]
+        self, table: pa.Table, path: Path, known_at: Mapping[str, str], features: Sequence[str]
     ) -> None:
-        named = [
+        names = [
             self.label,
             self.event_time,
             *as_names(self.entity_key),
             *known_at,
             *known_at.values(),
         ]
-        asked = [name for name in (*named, *features) if name is not None]
+        required = [name for name in (*names, *features) if name is not None]
         if self.contract is not None:
-            asked += self._features([])
-        missing = [name for name in dict.fromkeys(asked) if name not in found.column_names]
+            required += self._features([])
+        missing = [name for name in dict.fromkeys(required) if name not in table.column_names]
         if missing:
             raise TableError(
                 f"the file has no column {', '.join(f'`{name}`' for name in missing)}",
                 where=str(path),
-                hint=f"its columns are {', '.join(found.column_names)}",
+                hint=f"its columns are {', '.join(table.column_names)}",
             )
 
 
@@ -118,8 +118,8 @@ def _frame(table: pa.Table) -> pd.DataFrame:
 
 def _with_timestamps(table: pa.Table) -> pa.Table:
     """Convert dates to timestamps at midnight."""
-    for at, column in enumerate(table.schema):
+    for position, column in enumerate(table.schema):
         if pa.types.is_date(column.type):
-            moments = table.column(at).cast(pa.timestamp("us"))
-            table = table.set_column(at, column.name, moments)
+            moments = table.column(position).cast(pa.timestamp("us"))
+            table = table.set_column(position, column.name, moments)
     return table

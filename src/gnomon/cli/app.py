@@ -47,8 +47,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(is_requested: bool) -> None:
+    if is_requested:
         from gnomon.version import __version__
 
         typer.echo(f"gnomon {__version__}")

@@ -22,10 +22,10 @@ def command(
     from gnomon.cli.console import out, print_json
     from gnomon.cli.show.artifacts import plain, show_artifacts
 
-    found = {tag: resolve(tag) for tag in tags(name)}
+    paths = {tag: resolve(tag) for tag in tags(name)}
     if as_json:
-        print_json([plain(tag, path) for tag, path in found.items()])
-    elif found:
-        out.print(show_artifacts(found))
+        print_json([plain(tag, path) for tag, path in paths.items()])
+    elif paths:
+        out.print(show_artifacts(paths))
     else:
         out.print("the store has no such artifact; gnomon.pack makes one")

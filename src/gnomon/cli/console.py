@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.errors import GnomonError
+from gnomon.quantities import percent
 from gnomon.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -82,10 +83,10 @@ def print_event(event: Event, place: str, pending: str | None, as_json: bool) ->
     from gnomon.contract.difference import Change
 
     done = _DONE[event.kind][pending is not None]
-    what = "its contract is incompatible" if event.changes else "its gates did not pass"
-    forced = f", though {what}" if event.forced else ""
-    later = "" if pending is None else f" {pending}"
-    out.print(f"{event.artifact} {done} at {place}{forced}.{later}", markup=False)
+    reason = "its contract is incompatible" if event.changes else "its gates did not pass"
+    forced = f", though {reason}" if event.forced else ""
+    when = "" if pending is None else f" {pending}"
+    out.print(f"{event.artifact} {done} at {place}{forced}.{when}", markup=False)
     for change in msgspec.convert(event.changes, list[Change]):
         if change.level != "compatible":
             out.print(Text.assemble((f"{change.level}: ", "yellow"), str(change)), soft_wrap=True)
@@ -148,4 +149,4 @@ def local(time: datetime) -> str:
 
 def share(part: float | None) -> str:
     """Write a share as a percentage; a dash if there is none."""
-    return "-" if part is None else f"{part:.2%}"
+    return "-" if part is None else percent(part, 2)

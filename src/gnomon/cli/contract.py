@@ -76,14 +76,14 @@ def edit(which: Tag, version: Version = None, as_json: AsJson = False) -> None:
     inspect(which).contract.write(file)
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     try:
-        done = subprocess.run([*shlex.split(editor), str(file)], check=False)
+        process = subprocess.run([*shlex.split(editor), str(file)], check=False)
     except OSError as error:
         raise typer.BadParameter(
             f"cannot run {editor!r}: {error.strerror}; set EDITOR, or use contract show and apply"
         ) from None
-    if done.returncode:
+    if process.returncode:
         raise ContractError(
-            f"the editor ended with exit code {done.returncode}; nothing was changed",
+            f"the editor ended with exit code {process.returncode}; nothing was changed",
             where=str(file),
         )
     _apply(which, Contract.read(file), version, as_json)
@@ -99,17 +99,17 @@ def _apply(which: str, contract: Contract, version: str | None, as_json: bool) -
 
     old = inspect(which)
     if contract == old.contract:
-        made, changes = None, []
+        new, changes = None, []
     else:
         with wait("verifying"):
-            made = with_contract(old.path, contract, version=version)
+            new = with_contract(old.path, contract, version=version)
         changes = difference(old.contract, contract)
     if as_json:
-        print_json({"artifact": made and made.tag, "from": old.tag, "changes": changes})
-    elif made is None:
+        print_json({"artifact": new and new.tag, "from": old.tag, "changes": changes})
+    elif new is None:
         out.print(f"Nothing to do: this is the contract of {old.tag}.", markup=False)
     else:
-        out.print(f"{made.tag} is {old.tag} with this contract.", markup=False)
+        out.print(f"{new.tag} is {old.tag} with this contract.", markup=False)
         for change in changes:
             out.print(f"  {change.level}: {change}", markup=False, soft_wrap=True)
-        out.print(f"Next: gnomon shadow start {made.tag}", markup=False)
+        out.print(f"Next: gnomon shadow start {new.tag}", markup=False)

@@ -65,10 +65,10 @@ def command(
             save_as=report,
             progress=advance,
         )
-    found = check.report
+    drift_report = check.report
     if as_json:
-        out.print(found.to_json().decode(), markup=False, soft_wrap=True, end="")
+        out.print(drift_report.to_json().decode(), markup=False, soft_wrap=True, end="")
     else:
-        print_report(found, out)
+        print_report(drift_report, out)
         out.print(f"\nReport: {check.page}", markup=False, soft_wrap=True)
-    raise typer.Exit(0 if found.verdict == "ok" else 1)
+    raise typer.Exit(0 if drift_report.verdict == "ok" else 1)

@@ -11,22 +11,22 @@ CRASHED = 3
 """An unexpected error."""
 
 
-def code_of(ended: SystemExit) -> int:
+def code_of(exit_: SystemExit) -> int:
     """Return a process's exit code; for a message it is :data:`FAILED`, where Python uses 1."""
-    if isinstance(ended.code, int):
-        return ended.code
-    return 0 if ended.code is None else FAILED
+    if isinstance(exit_.code, int):
+        return exit_.code
+    return 0 if exit_.code is None else FAILED
 
 
-def of_command(ended: SystemExit) -> int:
+def of_command(exit_: SystemExit) -> int:
     """Return the exit code of a command: 1 only if the command itself exits with 1.
 
     Typer also exits with 1, if the output is closed or a prompt is aborted.
     """
     import typer
 
-    code = code_of(ended)
-    return code if isinstance(ended.__context__, typer.Exit) else _without_verdict(code)
+    code = code_of(exit_)
+    return code if isinstance(exit_.__context__, typer.Exit) else _without_verdict(code)
 
 
 def of_process(code: int) -> int:

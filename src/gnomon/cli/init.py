@@ -45,10 +45,10 @@ def command(
     # Of a link that leads in a circle, ``Path.resolve`` raises what is no OSError.
     model = _name(name or os.path.basename(os.path.realpath(folder)))
     skeleton = dict(_skeleton(files("gnomon.cli") / "skeleton"))
-    taken = [path for path in skeleton if (folder / path).exists()]
-    if taken:
+    existing = [path for path in skeleton if (folder / path).exists()]
+    if existing:
         raise GnomonError(
-            f"the folder already has {', '.join(sorted(taken))}",
+            f"the folder already has {', '.join(sorted(existing))}",
             where=str(folder),
             hint="choose another folder; nothing was written",
         )

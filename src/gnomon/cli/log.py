@@ -61,16 +61,16 @@ def sql(
         raise typer.BadParameter("give one of --csv, --json and --parquet")
     settings = settings_here()
     with wait("querying the log"):
-        found = InferenceLog(settings, model or find_model(settings)).sql(query, unsafe=unsafe)
+        rows = InferenceLog(settings, model or find_model(settings)).sql(query, unsafe=unsafe)
     if parquet is not None:
-        write_table(found, parquet)
-        out.print(f"{found.num_rows:,} rows: {parquet}", markup=False, soft_wrap=True)
+        write_table(rows, parquet)
+        out.print(f"{rows.num_rows:,} rows: {parquet}", markup=False, soft_wrap=True)
     elif csv:
-        print_csv(found)
+        print_csv(rows)
     elif as_json:
-        print_json(found.to_pylist())
+        print_json(rows.to_pylist())
     else:
-        show_rows(found)
+        show_rows(rows)
 
 
 @app.command("accounts")
@@ -88,20 +88,20 @@ def accounts(model: Model = None, as_json: AsJson = False) -> None:
 
     settings = settings_here()
     with wait("counting"):
-        found = balance(InferenceLog(settings, model or find_model(settings)))
+        log_accounts = balance(InferenceLog(settings, model or find_model(settings)))
     if as_json:
         print_json(
             {
-                "balanced": found.balanced,
-                "live": found.live,
-                "shadows": found.shadows,
-                "sealed": found.sealed,
-                "damaged": found.damaged,
+                "balanced": log_accounts.balanced,
+                "live": log_accounts.live,
+                "shadows": log_accounts.shadows,
+                "sealed": log_accounts.sealed,
+                "damaged": log_accounts.damaged,
             }
         )
     else:
-        out.print(found.explain(), markup=False, soft_wrap=True)
-    raise typer.Exit(0 if found.balanced else 1)
+        out.print(log_accounts.explain(), markup=False, soft_wrap=True)
+    raise typer.Exit(0 if log_accounts.balanced else 1)
 
 
 @app.command("repair")
@@ -118,12 +118,12 @@ def repair_log(model: Model = None, as_json: AsJson = False) -> None:
 
     settings = settings_here()
     with wait("looking for damage"):
-        done = repair(settings, model or find_model(settings))
+        outcome = repair(settings, model or find_model(settings))
     if as_json:
-        print_json(done)
+        print_json(outcome)
     else:
-        out.print("\n".join(explain(done)), markup=False, soft_wrap=True)
-    raise typer.Exit(1 if done.lost_rows else 0)
+        out.print("\n".join(explain(outcome)), markup=False, soft_wrap=True)
+    raise typer.Exit(1 if outcome.lost_rows else 0)
 
 
 @app.command("seal")
@@ -150,7 +150,9 @@ def seal(
     sealer = Sealer(settings, name, wait=_SEALER_SECONDS)
     with wait("sealing"):
         closed = close_now(settings, name) if now else None
-        moved = sealer.seal()
+        sealed = sealer.seal()
         sealer.maintain()
-        left = open_segments(settings, name)
-    out.print(explain(moved, left, settings.segment_seconds, closed), markup=False, soft_wrap=True)
+        open_now = open_segments(settings, name)
+    out.print(
+        explain(sealed, open_now, settings.segment_seconds, closed), markup=False, soft_wrap=True
+    )

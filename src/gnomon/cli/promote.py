@@ -79,10 +79,10 @@ def _promote(
         try:
             return target.promote(artifact, force=force, why=why)
         except GateUndecided:
-            left = deadline - time.monotonic()
-            if left <= 0:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
                 raise
-        time.sleep(min(ASK_AGAIN_SECONDS, left))
+        time.sleep(min(ASK_AGAIN_SECONDS, remaining))
 
 
 def _check(artifact: str, policy: Path | None, as_json: bool) -> None:
@@ -95,9 +95,9 @@ def _check(artifact: str, policy: Path | None, as_json: bool) -> None:
     from gnomon.policy import find_policy
 
     with wait("evaluating the gates"):
-        found = check_gates(artifact, policy=find_policy(policy), settings=settings_here())
+        gates = check_gates(artifact, policy=find_policy(policy), settings=settings_here())
     if as_json:
-        print_json({"verdict": found.verdict, **msgspec.structs.asdict(found)})
+        print_json({"verdict": gates.verdict, **msgspec.structs.asdict(gates)})
     else:
-        show_gates(found)
-    raise typer.Exit(0 if found.verdict == "pass" else 1)
+        show_gates(gates)
+    raise typer.Exit(0 if gates.verdict == "pass" else 1)

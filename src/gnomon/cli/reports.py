@@ -27,10 +27,10 @@ def command(
     from gnomon.cli.rollout_target import settings_here
     from gnomon.cli.show.reports import show_reports
 
-    found = saved_reports(model, last=last, settings=settings_here())
+    reports = saved_reports(model, last=last, settings=settings_here())
     if as_json:
-        print_json(list(found))
-    elif found:
-        show_reports(found)
+        print_json(list(reports))
+    elif reports:
+        show_reports(reports)
     else:
         out.print("no reports are saved; replay, compare, diagnose and drift save theirs")

@@ -67,35 +67,40 @@ def command(
     from gnomon.offline.offline_table import write_table
     from gnomon.offline.scoring import FAILED
 
+    _check_arguments(file, url)
     with counting("rows scored") as advance:
-        if url is None:
-            if file is None:
-                raise typer.BadParameter(
-                    "name the artifact that scores the file, or give the --url of a server",
-                    param_hint="ARTIFACT",
-                )
+        if file is not None:
             answers, artifacts = _score_here(which, file, keep, advance)
         else:
-            if file is not None:
-                raise typer.BadParameter(
-                    "with --url the server's live artifact scores the file: do not name one",
-                    param_hint="ARTIFACT",
-                )
-            answers, artifacts = _score_there(url, token, Path(which), keep, advance)
+            answers, artifacts = _score_there(str(url), token, Path(which), keep, advance)
     write_table(answers, out_file)
     failed = answers.num_rows - answers.column(FAILED).null_count
     by = ", ".join(artifacts)
     if as_json:
-        said = {"artifact": by, "rows": answers.num_rows, "failed": failed}
-        print_json({**said, "file": str(out_file)})
+        document = {"artifact": by, "rows": answers.num_rows, "failed": failed}
+        print_json({**document, "file": str(out_file)})
     else:
-        what = f", {failed:,} of them failed" if failed else ""
+        failures = f", {failed:,} of them failed" if failed else ""
         out.print(
-            f"{answers.num_rows:,} rows scored by {by or 'nothing'}{what}: {out_file}",
+            f"{answers.num_rows:,} rows scored by {by or 'nothing'}{failures}: {out_file}",
             markup=False,
             soft_wrap=True,
         )
     raise typer.Exit(1 if failed else 0)
+
+
+def _check_arguments(file: Path | None, url: str | None) -> None:
+    """Refuse a file without an artifact, and an artifact for a server to score with."""
+    if url is None and file is None:
+        raise typer.BadParameter(
+            "name the artifact that scores the file, or give the --url of a server",
+            param_hint="ARTIFACT",
+        )
+    if url is not None and file is not None:
+        raise typer.BadParameter(
+            "with --url the server's live artifact scores the file: do not name one",
+            param_hint="ARTIFACT",
+        )
 
 
 def _score_here(

@@ -43,7 +43,6 @@ def command(
     from gnomon.cli.console import out
     from gnomon.service.http.connection_limits import raise_descriptor_limit
     from gnomon.service.origins import origins_of
-    from gnomon.service.stopping import COMMAND
     from gnomon.settings import Settings
 
     settings = Settings.read()
@@ -53,18 +52,21 @@ def command(
     url = f"http://{_callable(host)}:{port}"
     name = os.path.basename(os.path.realpath(folder))
     out.print(f"Starting [bold]{name}[/]; storage root {settings.root}")
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "bentoml",
-            "serve",
-            str(folder),
-            "--host",
-            host,
-            "--port",
-            str(port),
-        ],
+    process = _start(folder, host, port, url)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: process.terminate())
+    if _wait_ready(process, url):
+        _print_ready(url, takes_host_names=host not in ANY_ADDRESS or settings.hosts is not None)
+    code = process.wait()
+    raise typer.Exit(0 if code in STOPPED else of_process(code))
+
+
+def _start(folder: Path, host: str, port: int, url: str) -> subprocess.Popen[bytes]:
+    from gnomon.service.stopping import COMMAND
+
+    address = ["--host", host, "--port", str(port)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "bentoml", "serve", str(folder), *address],
         env={
             "BENTOML_DO_NOT_TRACK": "True",
             "GNOMON_URL": url,
@@ -72,22 +74,22 @@ def command(
             COMMAND: str(os.getpid()),
         },
     )
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: process.terminate())
-    if _wait_ready(process, url):
-        out.print(f"\n[bold green]Ready.[/] Look at it: [bold]{url}[/]")
+
+
+def _print_ready(url: str, *, takes_host_names: bool) -> None:
+    from gnomon.cli.console import out
+
+    out.print(f"\n[bold green]Ready.[/] Look at it: [bold]{url}[/]")
+    out.print(
+        f"  API     {url}/docs.json\n  status  gnomon status --watch\n  stop    Ctrl-C\n",
+        highlight=False,
+    )
+    if not takes_host_names:
         out.print(
-            f"  API     {url}/docs.json\n  status  gnomon status --watch\n  stop    Ctrl-C\n",
-            highlight=False,
+            "It accepts requests for IP addresses and localhost. To accept a host name: "
+            "GNOMON_HOSTS=NAME",
+            soft_wrap=True,
         )
-        if host in ANY_ADDRESS and settings.hosts is None:
-            out.print(
-                "It accepts requests for IP addresses and localhost. To accept a host name: "
-                "GNOMON_HOSTS=NAME",
-                soft_wrap=True,
-            )
-    code = process.wait()
-    raise typer.Exit(0 if code in STOPPED else of_process(code))
 
 
 def _callable(host: str) -> str:
@@ -127,15 +129,15 @@ def _wait_ready(process: subprocess.Popen[bytes], url: str) -> bool:
     from gnomon.cli.console import err
     from gnomon.service.client.clients import Client
 
-    patience, said = time.monotonic() + PATIENCE_SECONDS, ""
+    deadline, reason = time.monotonic() + PATIENCE_SECONDS, ""
     with Client(url, timeout=5.0) as client:
         while process.poll() is None:
             try:
                 client.wait_ready(POLL_SECONDS)
                 return True
             except GnomonError:
-                if not said and time.monotonic() > patience and (said := _reason(url)):
-                    err.print(f"Not ready yet: {said}", markup=False, soft_wrap=True)
+                if not reason and time.monotonic() > deadline and (reason := _reason(url)):
+                    err.print(f"Not ready yet: {reason}", markup=False, soft_wrap=True)
     return False
 
 

@@ -46,21 +46,21 @@ def command(
     from gnomon.cli.console import out, print_json
 
     if new_key is not None and which is None and key is None:
-        made = make(new_key, comment or platform.node())
-        said = {"key": str(new_key), **_plain(made), "comment": made.comment}
+        public_key = make(new_key, comment or platform.node())
+        document = {"key": str(new_key), **_key_fields(public_key), "comment": public_key.comment}
         text = (
             f"{new_key} is the private key: keep it where artifacts are packed, and nowhere else.\n"
             f"{new_key}.pub is the public key, for GNOMON_TRUSTED_KEYS:\n"
-            f"{made.line} {made.comment}\n{made.fingerprint}"
+            f"{public_key.line} {public_key.comment}\n{public_key.fingerprint}"
         )
     elif which is not None and key is not None and new_key is None:
         tag, public = _sign(which, key)
-        said = {"artifact": tag, **_plain(public)}
+        document = {"artifact": tag, **_key_fields(public)}
         text = f"{tag} is signed by {public.fingerprint}."
     else:
         raise typer.BadParameter("expected TAG and --key FILE, or --new-key FILE alone")
     if as_json:
-        print_json(said)
+        print_json(document)
     else:
         out.print(text, markup=False, soft_wrap=True)
 
@@ -77,5 +77,5 @@ def _sign(which: str, key: Path) -> tuple[str, PublicKey]:
     return artifact.tag, sign(ArtifactFolder(artifact.path), artifact.tag, artifact.digest, private)
 
 
-def _plain(key: PublicKey) -> dict[str, str]:
+def _key_fields(key: PublicKey) -> dict[str, str]:
     return {"public": key.line, "fingerprint": key.fingerprint}

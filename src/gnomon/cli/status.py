@@ -40,8 +40,8 @@ def command(
     if watch:
         _watch(look)
     elif as_json:
-        found = look()
-        print_json({**msgspec.structs.asdict(found), "total": total(found.slices)})
+        current = look()
+        print_json({**msgspec.structs.asdict(current), "total": total(current.slices)})
     else:
         out.print(show_status(look()), soft_wrap=True)
 
@@ -74,8 +74,8 @@ def _watch(look: Callable[[], Overview]) -> None:
     with Live(console=out, auto_refresh=False) as live, contextlib.suppress(KeyboardInterrupt):
         while True:
             try:
-                shown = show_status(look())
+                content = show_status(look())
             except GnomonError as error:
-                shown = f"[yellow]{escape(str(error))}[/]"
-            live.update(shown, refresh=True)
+                content = f"[yellow]{escape(str(error))}[/]"
+            live.update(content, refresh=True)
             time.sleep(REFRESH_SECONDS)

@@ -126,7 +126,7 @@ def _column(
 
 def _labels(left: pa.Array, right: pa.Array, *, decides: bool) -> ComparedColumn:
     if pa.types.is_null(left.type) != pa.types.is_null(right.type):
-        left, right = _typed(left, right.type), _typed(right, left.type)
+        left, right = _cast_null(left, right.type), _cast_null(right, left.type)
     left_null, right_null, both_null = _nulls(
         *(
             pc.is_null(side, nan_is_null=True).to_numpy(zero_copy_only=False)
@@ -143,7 +143,7 @@ def _equal(left: pa.Array, right: pa.Array) -> Mask:
     """Return which values are equal; lists are equal if all their items are."""
     if pa.types.is_nested(left.type) and pa.types.is_nested(right.type):
         pairs = zip(left.to_pylist(), right.to_pylist(), strict=True)
-        return np.array([one is not None and one == other for one, other in pairs], dtype=bool)
+        return np.array([a is not None and a == b for a, b in pairs], dtype=bool)
     if pa.types.is_integer(left.type) and pa.types.is_integer(right.type):
         # Arrow would compare a signed with an unsigned type as int64, and refuse large values.
         left, right = left.cast(_ANY_INTEGER), right.cast(_ANY_INTEGER)
@@ -158,31 +158,24 @@ def _numbers(
     left_floats, right_floats = _floats(left), _floats(right)
     left_null, right_null, both_null = _nulls(np.isnan(left_floats), np.isnan(right_floats))
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        difference = np.where(left_floats == right_floats, 0.0, left_floats - right_floats)
-        # Above 2**53, floats lose differences that whole numbers and decimals still have.
-        if _is_whole(left) and _is_whole(right):
-            exact_difference = (_integers(left) - _integers(right)).astype(np.float64)
-            difference = np.where(np.abs(difference) < 2**53, exact_difference, difference)
-            difference[np.isnan(left_floats) | np.isnan(right_floats)] = np.nan
-        elif (kind := _common_decimal(left.type, right.type)) is not None:
-            difference = _floats(pc.subtract(left.cast(kind), right.cast(kind)))
-        apart = np.abs(difference)
+        difference = _difference(left, right, left_floats, right_floats)
+        distance = np.abs(difference)
         largest = np.fmax(np.abs(left_floats), np.abs(right_floats))
-        near = apart * seconds <= rule.absolute
+        within = distance * seconds <= rule.absolute
         if rule.relative:
-            near |= apart <= rule.relative * largest
+            within |= distance <= rule.relative * largest
         if rule.ulps:
-            near |= ulps(left_floats, right_floats) <= np.uint64(rule.ulps)
-        near &= np.isfinite(apart)
+            within |= ulps(left_floats, right_floats) <= np.uint64(rule.ulps)
+        within &= np.isfinite(distance)
         smape = np.where(
-            apart == 0, 0.0, apart / (np.abs(left_floats) / 2 + np.abs(right_floats) / 2)
+            distance == 0, 0.0, distance / (np.abs(left_floats) / 2 + np.abs(right_floats) / 2)
         )
-    exact = (apart == 0) | both_null
+    exact = (distance == 0) | both_null
     flip = None
     if threshold is not None:
         flip = ((left_floats >= threshold) != (right_floats >= threshold)) | left_null | right_null
     return ComparedColumn(
-        agree=exact | near,
+        agree=exact | within,
         exact=exact,
         left_null=left_null,
         right_null=right_null,
@@ -193,11 +186,28 @@ def _numbers(
     )
 
 
+def _difference(
+    left: pa.Array, right: pa.Array, left_floats: Floats, right_floats: Floats
+) -> Floats:
+    """Return left minus right; NaN where either is null.
+
+    Above 2**53, floats lose differences that whole numbers and decimals still have.
+    """
+    difference = np.where(left_floats == right_floats, 0.0, left_floats - right_floats)
+    if _is_whole(left) and _is_whole(right):
+        exact_difference = (_integers(left) - _integers(right)).astype(np.float64)
+        difference = np.where(np.abs(difference) < 2**53, exact_difference, difference)
+        difference[np.isnan(left_floats) | np.isnan(right_floats)] = np.nan
+    elif (decimal_type := _common_decimal(left.type, right.type)) is not None:
+        difference = _floats(pc.subtract(left.cast(decimal_type), right.cast(decimal_type)))
+    return difference
+
+
 def _nulls(left: Mask, right: Mask) -> tuple[Mask, Mask, Mask]:
     return left & ~right, right & ~left, left & right
 
 
-def _typed(side: pa.Array, other: pa.DataType) -> pa.Array:
+def _cast_null(side: pa.Array, other: pa.DataType) -> pa.Array:
     return side.cast(other) if pa.types.is_null(side.type) else side
 
 
@@ -255,8 +265,10 @@ def _integers(side: pa.Array) -> npt.NDArray[np.int64]:
         side = side.cast(pa.timestamp("us", side.type.tz), safe=False)
     if pa.types.is_uint64(side.type):
         return np.asarray(side.fill_null(0).to_numpy(zero_copy_only=False)).view(np.int64)
-    whole: npt.NDArray[np.int64] = side.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-    return whole
+    integers: npt.NDArray[np.int64] = (
+        side.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    )
+    return integers
 
 
 def _floats(side: pa.Array) -> Floats:
@@ -279,8 +291,10 @@ def ulps(left: Floats, right: Floats) -> npt.NDArray[np.uint64]:
 
     Source: Bruce Dawson, "Comparing floating point numbers, 2012 edition".
     """
-    one, other = (_ordered(np.ascontiguousarray(side).view(np.int64)) for side in (left, right))
-    high, low = np.maximum(one, other), np.minimum(one, other)
+    left_bits, right_bits = (
+        _ordered(np.ascontiguousarray(side).view(np.int64)) for side in (left, right)
+    )
+    high, low = np.maximum(left_bits, right_bits), np.minimum(left_bits, right_bits)
     return high.astype(np.uint64) - low.astype(np.uint64)
 
 

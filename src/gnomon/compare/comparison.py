@@ -68,8 +68,8 @@ class ComparisonColumn:
         """``min``, ``p01`` … ``max`` of ``left - right``, each within 1% of its value."""
         if self.differences is None or not self.differences.count:
             return {}
-        found = self.differences.quantiles(list(_SHARES.values()))
-        return dict(zip(_SHARES, found, strict=True))
+        values = self.differences.quantiles(list(_SHARES.values()))
+        return dict(zip(_SHARES, values, strict=True))
 
     def add(self, column: ComparedColumn) -> None:
         """Count one more batch."""
@@ -182,10 +182,10 @@ class Comparison:
         self.differences.merge(other.differences)
 
     def _worst_of(self, compared: Compared, ids: Sequence[str] | None) -> list[DisagreeingRow]:
-        bad = np.flatnonzero(~compared.agreed | compared.flipped)
+        disagreeing = np.flatnonzero(~compared.agreed | compared.flipped)
         difference = np.where(np.isnan(compared.difference), -1.0, compared.difference)
-        order = np.lexsort((-difference[bad], ~compared.flipped[bad]))
-        worst = bad[order[: self.keep]]
+        order = np.lexsort((-difference[disagreeing], ~compared.flipped[disagreeing]))
+        worst = disagreeing[order[: self.keep]]
         if not len(worst):
             return []
         left = compared.left.take(pa.array(worst)).to_pylist()
@@ -196,8 +196,8 @@ class Comparison:
                 difference=float(difference[row]),
                 row=str(self.rows + row) if ids is None else ids[row],
                 columns=tuple(n for n, c in compared.columns.items() if not c.agree[row]),
-                left=left[at],
-                right=right[at],
+                left=left[index],
+                right=right[index],
             )
-            for at, row in enumerate(worst.tolist())
+            for index, row in enumerate(worst.tolist())
         ]

@@ -84,8 +84,8 @@ class Sketch:
         keys = np.array(sorted(self._bins), dtype=np.int64)
         reached = np.cumsum([self._bins[key] for key in keys.tolist()])
         ranks = np.ceil(np.asarray(shares, dtype=np.float64) * self.count).clip(1)
-        found = keys[np.searchsorted(reached, ranks, side="left").clip(max=len(keys) - 1)]
-        values = _values(found).clip(self.minimum, self.maximum)
+        keys_at_ranks = keys[np.searchsorted(reached, ranks, side="left").clip(max=len(keys) - 1)]
+        values = _values(keys_at_ranks).clip(self.minimum, self.maximum)
         values = np.where(ranks <= 1, self.minimum, values)
         values = np.where(ranks >= self.count, self.maximum, values)
         return [float(value) for value in values]

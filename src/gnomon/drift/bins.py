@@ -105,8 +105,8 @@ class Bins:
         training, edges = np.array(counts, dtype=np.int64), row["edges"]
         if edges is None:
             values = tuple(row["values"] or ())
-            whole = not row["counts"][-1]
-            known = frozenset(domain or values) if whole or domain else None
+            is_complete = not row["counts"][-1]
+            known = frozenset(domain or values) if is_complete or domain else None
             return cls(row["kind"], row["name"], training, row["rows"], None, values, known=known)
         low, high = (np.nan if row[key] is None else row[key] for key in ("minimum", "maximum"))
         return cls(
@@ -153,8 +153,8 @@ class Bins:
         bins = np.where(null, self.size, np.searchsorted(self.edges, numbers, side="right"))
         beyond = np.minimum(numbers - self.low, 0.0) + np.maximum(numbers - self.high, 0.0)
         with np.errstate(over="ignore"):
-            far = np.clip(np.nan_to_num(beyond) / (self.std or 1.0), -_FARTHEST, _FARTHEST)
-        excess = np.copysign(np.ceil(np.abs(far) * GRAIN), far).astype(np.int64)
+            distances = np.clip(np.nan_to_num(beyond) / (self.std or 1.0), -_FARTHEST, _FARTHEST)
+        excess = np.copysign(np.ceil(np.abs(distances) * GRAIN), distances).astype(np.int64)
         return BinAssignment(bins.astype(np.int64), np.zeros(len(bins), dtype=bool), excess)
 
     def _by_value(self, column: pa.Array) -> BinAssignment:
@@ -166,8 +166,8 @@ class Bins:
         zero = np.zeros(len(bins), dtype=np.int64)
         if self.known is None:
             return BinAssignment(bins, np.zeros(len(bins), dtype=bool), zero)
-        seen = np.array(pc.is_in(text, pa.array(sorted(self.known), pa.string())))
-        return BinAssignment(bins, ~seen & ~null, zero, text)
+        is_known = np.array(pc.is_in(text, pa.array(sorted(self.known), pa.string())))
+        return BinAssignment(bins, ~is_known & ~null, zero, text)
 
 
 def _cast(column: pa.Array, type_: pa.DataType) -> pa.Array:

@@ -67,21 +67,21 @@ def floors(sides: BinnedSides) -> dict[str, float]:
     """
     pooled = (sides.before + sides.now).astype(float)
     nulls = max(pooled[sides.bins.size + Extra.NULL], 1.0) / sum(sides.all_rows)
-    found = {
+    bounds = {
         "nulls": float(_deviation(np.array([nulls]), sides.all_rows)[0]),
         "new": _unseen(sides),
         "outside": _beyond_ends(2, sides.all_rows),
     }
     if not all(sides.valued):
-        return found
-    every = pooled[: sides.bins.size] / sum(sides.valued)
-    shares = every[every > 0]
+        return bounds
+    pooled_shares = pooled[: sides.bins.size] / sum(sides.valued)
+    shares = pooled_shares[pooled_shares > 0]
     effective = 1 / (1 / sides.valued[0] + 1 / sides.valued[1])
-    return found | {
+    return bounds | {
         "psi": _divergence(_psi, shares, effective),
         "js": math.sqrt(_divergence(_js, shares, effective)),
         "ks": math.sqrt(math.log(2 / _LEVEL) / 2 / effective),
-        "wasserstein": _area(sides, np.cumsum(every)) + _far_out(sides),
+        "wasserstein": _area(sides, np.cumsum(pooled_shares)) + _far_out(sides),
         "linf": float(_deviation(shares, sides.valued, _LEVEL / len(shares)).max()),
     }
 
@@ -99,8 +99,8 @@ def _deviation(shares: Floats, sizes: tuple[int, int], level: float = _LEVEL) ->
     u = np.sqrt(2 * height) + height  # above the root, from where Newton's method converges
     for _ in range(_NEWTON):
         u -= ((1 + u) * np.log1p(u) - u - height) / np.log1p(u)
-    found: Floats = u * variance / step
-    return found
+    bound: Floats = u * variance / step
+    return bound
 
 
 def _divergence(term: _Term, shares: Floats, effective: float) -> float:
@@ -112,25 +112,27 @@ def _divergence(term: _Term, shares: Floats, effective: float) -> float:
     if len(shares) < 2:
         return 0.0
     moments = _moments(term)
-    mean, variance, slope = (np.interp(shares * effective, _EXPECTED, each) for each in moments)
+    mean, variance, slope = (np.interp(shares * effective, _EXPECTED, moment) for moment in moments)
     rest = 1 - shares  # the fixed sum of the counts reduces each bin's part by its share
     total = (mean * rest).sum()
     spread = (variance * rest).sum() - (slope * rest).sum() ** 2 / effective
-    few = spread / (2 * total) * chdtri(2 * total**2 / spread, _LEVEL) if spread > 0 else 0.0
-    many = moments[0][-1] * chdtri(len(shares) - 1, _LEVEL)
-    return float(max(few, many) / effective)
+    sparse_floor = (
+        spread / (2 * total) * chdtri(2 * total**2 / spread, _LEVEL) if spread > 0 else 0.0
+    )
+    dense_floor = moments[0][-1] * chdtri(len(shares) - 1, _LEVEL)
+    return float(max(sparse_floor, dense_floor) / effective)
 
 
 def _psi(count: Floats, expected: Floats) -> Floats:
     smoothed = count + 0.5  # as in PSI; the effect on training's many rows is negligible
-    found: Floats = (smoothed - expected) * np.log(smoothed / expected)
-    return found
+    terms: Floats = (smoothed - expected) * np.log(smoothed / expected)
+    return terms
 
 
 def _js(count: Floats, expected: Floats) -> Floats:
     middle = (count + expected) / 2
-    both: Floats = xlogy(count, count / middle) + xlogy(expected, expected / middle)
-    return both / math.log(4)
+    terms: Floats = xlogy(count, count / middle) + xlogy(expected, expected / middle)
+    return terms / math.log(4)
 
 
 @cache
@@ -154,18 +156,18 @@ def _area(sides: BinnedSides, up_to: Floats) -> float:
     """
     if sides.bins.edges is None:
         return 0.0
-    at = _deviation(np.concatenate([[0.0], up_to]).clip(0, 1), sides.valued)
-    at = at[1:] if sides.bins.is_discrete else (at[:-1] + at[1:]) / 2
-    return float((at * widths(sides.bins)).sum() / (sides.bins.std or 1.0))
+    bounds = _deviation(np.concatenate([[0.0], up_to]).clip(0, 1), sides.valued)
+    bounds = bounds[1:] if sides.bins.is_discrete else (bounds[:-1] + bounds[1:]) / 2
+    return float((bounds * widths(sides.bins)).sum() / (sides.bins.std or 1.0))
 
 
 def _far_out(sides: BinnedSides) -> float:
     """Return the distance of rows beyond training's range, if so many can be there by chance."""
-    found, bound = 0.0, _beyond_ends(1, sides.valued)
+    distance, largest_share = 0.0, _beyond_ends(1, sides.valued)
     for outside, how_far in ((Extra.BELOW, Extra.EXCESS_BELOW), (Extra.ABOVE, Extra.EXCESS_ABOVE)):
         share = int(sides.now[sides.bins.size + outside]) / sides.valued[1]
-        found += excess(sides, how_far) if share <= bound else 0.0
-    return found
+        distance += excess(sides, how_far) if share <= largest_share else 0.0
+    return distance
 
 
 def _beyond_ends(ends: int, sizes: tuple[int, int]) -> float:

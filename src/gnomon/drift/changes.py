@@ -66,61 +66,65 @@ def changes(
         buckets: counts by bucket, in order of time.
         seconds: the width of a bucket.
     """
-    found = list(_sudden(bins, list(buckets), list(buckets.values()), policy))
-    return found or list(_slow(bins, list(buckets), list(buckets.values()), policy, seconds))
+    sudden = list(_sudden(bins, list(buckets), list(buckets.values()), policy))
+    return sudden or list(_slow(bins, list(buckets), list(buckets.values()), policy, seconds))
 
 
 def _sudden(
-    bins: Bins, at: Sequence[int], counts: Sequence[Integers], policy: DriftLimits
+    bins: Bins, numbers: Sequence[int], counts: Sequence[Integers], policy: DriftLimits
 ) -> Iterator[DriftChange]:
     """Compare each bucket with all since the last change, and with their usual differences."""
     sizes = [rows(bins, count) for count in counts]
-    whole = [i for i, size in enumerate(sizes) if size >= _WHOLE * float(np.median(sizes))]
-    at, counts = [at[i] for i in whole], [counts[i] for i in whole]
+    complete = [i for i, size in enumerate(sizes) if size >= _WHOLE * float(np.median(sizes))]
+    numbers, counts = [numbers[i] for i in complete], [counts[i] for i in complete]
     begin, usual = 0, _usual(bins, counts[:_FEWEST_BEFORE])
     i = _FEWEST_BEFORE
-    while i < len(at):
+    while i < len(numbers):
         sides = BinnedSides(bins, _sum(counts[begin:i]), counts[i])
-        found = effects(sides, policy)
-        unusual = {n: e for n, e in found.items() if e.value > _UNUSUAL * usual.get(n, 0.0)}
+        by_metric = effects(sides, policy)
+        unusual = {n: e for n, e in by_metric.items() if e.value > _UNUSUAL * usual.get(n, 0.0)}
         if overall(unusual) == "drifted":
             metric = worst(unusual)
             since = BinnedSides(bins, sides.before, _sum(counts[i:]))
-            yield DriftChange(False, at[i], since, metric, found[metric])
+            yield DriftChange(False, numbers[i], since, metric, by_metric[metric])
             begin, usual = i, _usual(bins, counts[i : i + _FEWEST_BEFORE])
             i += _FEWEST_BEFORE
         else:
-            usual = _larger(usual, {name: effect.value for name, effect in found.items()})
+            usual = _larger(usual, {name: effect.value for name, effect in by_metric.items()})
             i += 1
 
 
 def _slow(
-    bins: Bins, at: Sequence[int], counts: Sequence[Integers], policy: DriftLimits, seconds: int
+    bins: Bins,
+    numbers: Sequence[int],
+    counts: Sequence[Integers],
+    policy: DriftLimits,
+    seconds: int,
 ) -> Iterator[DriftChange]:
     """Compare the end of the range with its beginning.
 
     A change began where the distance from the beginning goes from below its mean to above it: at
     the minimum of the cumulative sum (Page, Biometrika 41, 1954).
     """
-    if len(at) < _FEWEST_IN_ALL:
+    if len(numbers) < _FEWEST_IN_ALL:
         return
-    length = _compared(at[-1] - at[0] + 1, seconds)
-    early = sum(number < at[0] + length for number in at)
-    late = sum(number > at[-1] - length for number in at)
+    length = _buckets_at_each_end(numbers[-1] - numbers[0] + 1, seconds)
+    early = sum(number < numbers[0] + length for number in numbers)
+    late = sum(number > numbers[-1] - length for number in numbers)
     if not early:
         return
     first = _sum(counts[:early])
     sides = BinnedSides(bins, first, _sum(counts[-late:]))
-    found = effects(sides, policy)
-    if overall(found) != "drifted":
+    by_metric = effects(sides, policy)
+    if overall(by_metric) != "drifted":
         return
-    metric = worst(found)
-    far = np.array([measures(BinnedSides(bins, first, c)).get(metric, 0.0) for c in counts])
-    turn = min(int(np.cumsum(far - far.mean()).argmin()) + 1, len(at) - late)
-    yield DriftChange(True, at[turn], sides, metric, found[metric])
+    metric = worst(by_metric)
+    distances = np.array([measures(BinnedSides(bins, first, c)).get(metric, 0.0) for c in counts])
+    turn = min(int(np.cumsum(distances - distances.mean()).argmin()) + 1, len(numbers) - late)
+    yield DriftChange(True, numbers[turn], sides, metric, by_metric[metric])
 
 
-def _compared(buckets: int, seconds: int) -> int:
+def _buckets_at_each_end(buckets: int, seconds: int) -> int:
     """Return how many buckets at each end to compare: a third, but full weeks or days.
 
     Then both ends have the same hours and weekdays, and their effect is not taken for a change. In

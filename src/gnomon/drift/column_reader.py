@@ -43,14 +43,14 @@ class ColumnReader:
         """Describe a column over the entire range, over time, and by segment."""
         bins, total = counts.bins, counts.total()
         sides = BinnedSides(bins, bins.training, total)
-        found = effects(sides, self.policy)
-        metric, verdict = worst(found), overall(found)
+        by_metric = effects(sides, self.policy)
+        metric, verdict = worst(by_metric), overall(by_metric)
         why = self._not_judged(bins.kind, bins.name)
         since, buckets = None, counts.by_bucket()
-        shown = None
+        increase = None
         if verdict == "drifted":
             since = self._since(counts, buckets, metric)
-            shown = largest_increase(
+            increase = largest_increase(
                 counts, sides, metric, min(buckets, default=0) if since is None else since
             )
         return DriftColumn(
@@ -61,7 +61,7 @@ class ColumnReader:
             verdict=verdict,
             judged=why is None,
             why=why,
-            effects=found,
+            effects=by_metric,
             worst=metric,
             nulls=sides.rates(Extra.NULL),
             tails=None if bins.edges is None else _tails(counts, total),
@@ -71,8 +71,8 @@ class ColumnReader:
             unit=self._unit(bins.kind, bins.name),
             is_time=bins.is_time,
             since=None if since is None else self.iso(since),
-            grown=shown.words if shown else None,
-            rows_that_show=shown.rows if shown else (),
+            grown=increase.words if increase else None,
+            rows_that_show=increase.rows if increase else (),
             timeline=tuple(self._timeline(counts, buckets)),
             segments=tuple(self._segments(counts, total, metric)),
         )
@@ -82,12 +82,12 @@ class ColumnReader:
         bins = counts.bins
         if self._not_judged(bins.kind, bins.name):
             return
-        found = [
+        overall_alerts = [
             self._alert(counts, change, None)
             for change in changes(bins, counts.by_bucket(), self.policy, self.seconds)
         ]
-        yield from found
-        if found or not self.segments:
+        yield from overall_alerts
+        if overall_alerts or not self.segments:
             return
         for segment in counts.segments:
             for change in changes(bins, counts.by_bucket(segment), self.policy, self.seconds):
@@ -98,7 +98,7 @@ class ColumnReader:
         return datetime.fromtimestamp(bucket * self.seconds, UTC).isoformat()
 
     def _alert(self, counts: ColumnCounts, change: DriftChange, segment: str | None) -> Alert:
-        shown = largest_increase(counts, change.sides, change.metric, change.at, segment)
+        increase = largest_increase(counts, change.sides, change.metric, change.at, segment)
         before, after = change.sizes
         return Alert(
             kind=counts.bins.kind,  # type: ignore[arg-type]
@@ -109,9 +109,9 @@ class ColumnReader:
             since=self.iso(change.at),
             before=before,
             after=after,
-            grown=shown.words,
+            grown=increase.words,
             segment=segment,
-            rows_that_show=shown.rows,
+            rows_that_show=increase.rows,
         )
 
     def _not_judged(self, kind: str, name: str) -> str | None:
@@ -120,7 +120,9 @@ class ColumnReader:
         if kind == "input" and name in self.contract.entity_key:
             return "it is the entity key"
         if kind == "input":
-            places = {feature.name: at for at, feature in enumerate(self.contract.features)}
+            places = {
+                feature.name: position for position, feature in enumerate(self.contract.features)
+            }
             name = joint_contract(self.contract).features[places[name]].name
         return "the policy ignores it" if self.policy.ignores(name) else None
 
@@ -147,13 +149,13 @@ class ColumnReader:
         self, counts: ColumnCounts, buckets: dict[int, Integers]
     ) -> Iterator[DriftBucket]:
         for bucket, vector in buckets.items():
-            found = effects(BinnedSides(counts.bins, counts.bins.training, vector), self.policy)
+            by_metric = effects(BinnedSides(counts.bins, counts.bins.training, vector), self.policy)
             yield DriftBucket(
                 start=self.iso(bucket),
                 end=self.iso(bucket + 1),
                 rows=rows(counts.bins, vector),
-                values=_values(found),
-                verdict=overall(found),
+                values=_values(by_metric),
+                verdict=overall(by_metric),
             )
 
     def _segments(
@@ -161,12 +163,12 @@ class ColumnReader:
     ) -> Iterator[DriftSegment]:
         bins = counts.bins
         for name in counts.segments if self.segments else ():
-            mine = counts.total(name)
-            rest = measures(BinnedSides(bins, bins.training, total - mine))
+            own = counts.total(name)
+            rest = measures(BinnedSides(bins, bins.training, total - own))
             yield DriftSegment(
                 name=name,
-                rows=rows(bins, mine),
-                values=measures(BinnedSides(bins, bins.training, mine)),
+                rows=rows(bins, own),
+                values=measures(BinnedSides(bins, bins.training, own)),
                 without=rest.get(metric),
             )
 
@@ -175,8 +177,8 @@ class ColumnReader:
         return units.get(name) if kind == "input" else None
 
 
-def _values(found: dict[str, Effect]) -> dict[str, float]:
-    return {name: effect.value for name, effect in found.items()}
+def _values(by_metric: dict[str, Effect]) -> dict[str, float]:
+    return {name: effect.value for name, effect in by_metric.items()}
 
 
 def _tails(counts: ColumnCounts, total: Integers) -> tuple[float, float]:
@@ -191,8 +193,8 @@ def _quantiles(sides: BinnedSides) -> dict[str, tuple[float, float]]:
 
 
 def _new(counts: ColumnCounts) -> tuple[Count, ...]:
-    named = sorted(counts.names.items(), key=lambda pair: (-pair[1], pair[0]))
-    return tuple(Count(reason=name, rows=n) for name, n in named[:_MOST_NAMES])
+    by_frequency = sorted(counts.names.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(Count(reason=name, rows=n) for name, n in by_frequency[:_MOST_NAMES])
 
 
 def _shape(counts: ColumnCounts, total: Integers) -> Shape:

@@ -68,32 +68,40 @@ class ColumnCounts:
     witnesses: dict[tuple[SegmentBucket, int], ExampleRow] = field(default_factory=dict)
 
     def add(
-        self, fallen: BinAssignment, cells: Sequence[SegmentBucket], at: Integers, rows: Ranked
+        self,
+        assignment: BinAssignment,
+        cells: Sequence[SegmentBucket],
+        cell_of_row: Integers,
+        rows: Ranked,
     ) -> None:
         """Count rows: the values of row ``i`` belong to the cell ``cells[at[i]]``."""
-        for cell, vector in zip(cells, self._vectors(fallen, at, len(cells)), strict=True):
-            self._put(cell, vector)
-        if fallen.names is not None and fallen.new.any():
-            found = fallen.names.filter(pa.array(fallen.new)).value_counts().to_pylist()
-            self._name({entry["values"]: entry["counts"] for entry in found})
-        self._witness(fallen, cells, at, rows)
+        for cell, vector in zip(
+            cells, self._vectors(assignment, cell_of_row, len(cells)), strict=True
+        ):
+            self._add_vector(cell, vector)
+        if assignment.names is not None and assignment.new.any():
+            new_values = (
+                assignment.names.filter(pa.array(assignment.new)).value_counts().to_pylist()
+            )
+            self._add_names({entry["values"]: entry["counts"] for entry in new_values})
+        self._witness(assignment, cells, cell_of_row, rows)
 
     def merge(self, other: ColumnCounts) -> None:
         """Add other counts, whose buckets have the same width."""
         for cell, vector in other.cells.items():
-            self._put(cell, vector)
-        self._name(other.names)
+            self._add_vector(cell, vector)
+        self._add_names(other.names)
         for key, witness in other.witnesses.items():
-            self._see(key, witness)
+            self._offer_witness(key, witness)
 
     def widen(self, seconds: int, to: int) -> None:
         """Merge the buckets into wider ones."""
         cells, witnesses = self.cells, self.witnesses
         self.cells, self.witnesses = {}, {}
         for cell, vector in cells.items():
-            self._put(_moved(cell, seconds, to), vector)
+            self._add_vector(_widened(cell, seconds, to), vector)
         for (cell, place), witness in witnesses.items():
-            self._see((_moved(cell, seconds, to), place), witness)
+            self._offer_witness((_widened(cell, seconds, to), place), witness)
 
     def total(self, segment: str | None = None) -> Integers:
         """Return the sum over all cells, or over those of a segment."""
@@ -105,39 +113,39 @@ class ColumnCounts:
 
     def by_bucket(self, segment: str | None = None) -> dict[int, Integers]:
         """Return each bucket's sum over the segments, or over one, in order of time."""
-        found: dict[int, Integers] = {}
+        sums: dict[int, Integers] = {}
         for cell, vector in self.cells.items():
             if cell.bucket != NO_TIME and segment in (None, cell.segment):
-                found[cell.bucket] = found.get(cell.bucket, 0) + vector
-        return dict(sorted(found.items()))
+                sums[cell.bucket] = sums.get(cell.bucket, 0) + vector
+        return dict(sorted(sums.items()))
 
     @property
     def segments(self) -> list[str]:
         """Every segment that has rows, in order."""
         return sorted({cell.segment for cell in self.cells})
 
-    def _vectors(self, fallen: BinAssignment, at: Integers, cells: int) -> Integers:
+    def _vectors(self, assignment: BinAssignment, cell_of_row: Integers, cells: int) -> Integers:
         """Return one vector for each cell."""
         bins, width = self.bins.size, self.bins.size + 1
-        flat = np.bincount(at * width + fallen.bins, minlength=cells * width)
+        flat = np.bincount(cell_of_row * width + assignment.bins, minlength=cells * width)
         extra = {
-            Extra.NEW: fallen.new,
-            Extra.BELOW: fallen.excess < 0,
-            Extra.ABOVE: fallen.excess > 0,
-            Extra.EXCESS_BELOW: -np.minimum(fallen.excess, 0),
-            Extra.EXCESS_ABOVE: np.maximum(fallen.excess, 0),
+            Extra.NEW: assignment.new,
+            Extra.BELOW: assignment.excess < 0,
+            Extra.ABOVE: assignment.excess > 0,
+            Extra.EXCESS_BELOW: -np.minimum(assignment.excess, 0),
+            Extra.EXCESS_ABOVE: np.maximum(assignment.excess, 0),
         }
         vectors = np.zeros((cells, len(self.bins.training)), dtype=np.int64)
         vectors[:, :width] = flat.reshape(cells, width)  # the last column is the nulls
         for what, amounts in extra.items():
             if amounts.any():
-                np.add.at(vectors[:, bins + what], at, amounts)
+                np.add.at(vectors[:, bins + what], cell_of_row, amounts)
         return vectors
 
-    def _put(self, cell: SegmentBucket, vector: Integers) -> None:
+    def _add_vector(self, cell: SegmentBucket, vector: Integers) -> None:
         self.cells[cell] = self.cells[cell] + vector if cell in self.cells else vector.copy()
 
-    def _name(self, more: Mapping[str, int]) -> None:
+    def _add_names(self, more: Mapping[str, int]) -> None:
         for name, rows in more.items():
             self.names[name] = self.names.get(name, 0) + rows
         if len(self.names) > _HELD_NAMES:
@@ -146,20 +154,24 @@ class ColumnCounts:
             self.names = {names[i]: self.names[names[i]] for i in order.tolist()}
 
     def _witness(
-        self, fallen: BinAssignment, cells: Sequence[SegmentBucket], at: Integers, rows: Ranked
+        self,
+        assignment: BinAssignment,
+        cells: Sequence[SegmentBucket],
+        cell_of_row: Integers,
+        rows: Ranked,
     ) -> None:
         """Keep, for each cell and place, its row with the lowest rank as example."""
-        place = fallen.bins.copy()
+        place = assignment.bins.copy()
         size, places = self.bins.size, len(self.bins.training)
-        place[fallen.new] = size + Extra.NEW
-        place[fallen.excess < 0] = size + Extra.BELOW
-        place[fallen.excess > 0] = size + Extra.ABOVE
-        keys, first = np.unique((at * places + place)[rows.order], return_index=True)
+        place[assignment.new] = size + Extra.NEW
+        place[assignment.excess < 0] = size + Extra.BELOW
+        place[assignment.excess > 0] = size + Extra.ABOVE
+        keys, first = np.unique((cell_of_row * places + place)[rows.order], return_index=True)
         for key, row in zip(keys.tolist(), rows.order[first].tolist(), strict=True):
             witness = ExampleRow(float(rows.places[row]), rows.ids[row])
-            self._see((cells[key // places], key % places), witness)
+            self._offer_witness((cells[key // places], key % places), witness)
 
-    def _see(self, key: tuple[SegmentBucket, int], witness: ExampleRow) -> None:
+    def _offer_witness(self, key: tuple[SegmentBucket, int], witness: ExampleRow) -> None:
         self.witnesses[key] = min(self.witnesses.get(key, witness), witness)
 
 
@@ -197,11 +209,11 @@ class DriftCounts:
         if not len(batch.rows):
             return
         self._make_room(set(np.unique(numbered(batch.moments, self.seconds)).tolist()))
-        cells, at = _cells(batch, numbered(batch.moments, self.seconds))
+        cells, cell_of_row = _cells(batch, numbered(batch.moments, self.seconds))
         ranked = Ranked.of(batch.rows)
         for key, column in batch.columns.items():
             counts = self.columns[key]
-            counts.add(counts.bins.assign(column), cells, at, ranked)
+            counts.add(counts.bins.assign(column), cells, cell_of_row, ranked)
         self.rows += len(batch.rows)
 
     def merge(self, other: DriftCounts) -> None:
@@ -241,14 +253,16 @@ class DriftCounts:
             pass
 
 
-def _moved(cell: SegmentBucket, seconds: int, to: int) -> SegmentBucket:
+def _widened(cell: SegmentBucket, seconds: int, to: int) -> SegmentBucket:
     return SegmentBucket(cell.segment, moved(cell.bucket, seconds, to))
 
 
 def _cells(batch: DriftBatch, buckets: Integers) -> tuple[list[SegmentBucket], Integers]:
     """Return the cells of a batch, and the cell of each row."""
-    given = batch.segments if batch.segments is not None else [""] * len(batch.rows)
-    names, segment = np.unique(np.array(given), return_inverse=True)
-    pairs, at = np.unique(np.stack([segment, buckets], axis=1), axis=0, return_inverse=True)
+    segments = batch.segments if batch.segments is not None else [""] * len(batch.rows)
+    names, segment = np.unique(np.array(segments), return_inverse=True)
+    pairs, cell_of_row = np.unique(
+        np.stack([segment, buckets], axis=1), axis=0, return_inverse=True
+    )
     cells = [SegmentBucket(str(names[s]), int(bucket)) for s, bucket in pairs.tolist()]
-    return cells, at.reshape(-1).astype(np.int64)
+    return cells, cell_of_row.reshape(-1).astype(np.int64)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
+from gnomon import quantities
 from gnomon.drift import plots
 from gnomon.drift.drift_summary import METRICS, SIGNS, amount, ranked
 from gnomon.drift.model import Alert, DriftColumn, DriftReport, DriftSegment
@@ -68,13 +69,13 @@ def drift_document(report: DriftReport) -> Document:
 
 
 def _sections(report: DriftReport) -> Iterator[Section]:
-    shown = _shown(report)
-    if shown:
+    plotted = _plotted_columns(report)
+    if plotted:
         yield Section(
             title="Training and served",
             lead="Share of rows in each training bin. Bins are drawn equally wide; without drift, "
             "the dashed line follows the bars.",
-            blocks=tuple(_shape(column, report) for column in shown),
+            blocks=tuple(_shape(column, report) for column in plotted),
             beside=True,
             where="page",
         )
@@ -87,7 +88,7 @@ def _sections(report: DriftReport) -> Iterator[Section]:
             "the range against the first.",
             blocks=(_changes(report),),
         )
-    for column in [c for c in shown if len(c.segments) > 1][:_MOST_SPLIT]:
+    for column in [c for c in plotted if len(c.segments) > 1][:_MOST_SPLIT]:
         yield Section(
             title=f"{column.name} by {report.by}",
             lead="Each segment, and all rows without it, compared with all of training.",
@@ -99,17 +100,17 @@ def _sections(report: DriftReport) -> Iterator[Section]:
             title="Every column",
             lead="Over the entire range, against training. In brackets: the value that chance "
             "alone may produce. Wasserstein is in standard deviations of training.",
-            blocks=(_measured(report),),
+            blocks=(_metrics_table(report),),
             where="page",
         )
 
 
-def _shown(report: DriftReport) -> list[DriftColumn]:
+def _plotted_columns(report: DriftReport) -> list[DriftColumn]:
     """Return the columns to plot: drifted, changed, or an output."""
     changed = {(alert.kind, alert.name) for alert in report.alerts}
     others = [c for c in report.columns if (c.kind, c.name) in changed or c.kind == "output"]
-    found = {(c.kind, c.name): c for c in [*ranked(report.columns), *others]}
-    return list(found.values())[:_MOST_SHAPES]
+    columns = {(c.kind, c.name): c for c in [*ranked(report.columns), *others]}
+    return list(columns.values())[:_MOST_SHAPES]
 
 
 def _shape(column: DriftColumn, report: DriftReport) -> Figure:
@@ -127,10 +128,10 @@ def _shape(column: DriftColumn, report: DriftReport) -> Figure:
 
 
 def _charts(column: DriftColumn, report: DriftReport) -> Iterator[Chart]:
-    over = plots.laid_over(column)
-    if over is not None:
+    overlay = plots.laid_over(column)
+    if overlay is not None:
         yield Chart(
-            plot=over,
+            plot=overlay,
             title=f"{column.name}, training and served",
             y_label=_NOT_NULL,
             x_label=f"{column.name} ({column.unit})" if column.unit else column.name,
@@ -152,11 +153,13 @@ def _charts(column: DriftColumn, report: DriftReport) -> Iterator[Chart]:
 def _captions(column: DriftColumn) -> Iterator[CodeList]:
     if column.grown:
         rows = tuple((row, "") for row in column.rows_that_show)
-        shown = " Example rows:" if rows else ""
-        yield CodeList(title=f"Largest increase: {column.grown}.{shown}", entries=rows)
+        heading = " Example rows:" if rows else ""
+        yield CodeList(title=f"Largest increase: {column.grown}.{heading}", entries=rows)
     if column.new:
-        met = tuple((each.reason, numbers.rows(each.rows)) for each in column.new)
-        yield CodeList(title="New:", entries=met)
+        entries = tuple(
+            (new_value.reason, quantities.rows(new_value.rows)) for new_value in column.new
+        )
+        yield CodeList(title="New:", entries=entries)
 
 
 def _changes(report: DriftReport) -> Table:
@@ -173,13 +176,13 @@ def _changes(report: DriftReport) -> Table:
         rows=rows[:_MOST_ALERTS],
         more=rows[_MOST_ALERTS:],
         more_title=f"{rest} more",
-        rest=f"and {numbers.plural(rest, 'more change')}" if rest > 0 else "",
+        rest=f"and {quantities.plural(rest, 'more change')}" if rest > 0 else "",
     )
 
 
 def _change(alert: Alert, report: DriftReport) -> TableRow:
     where = f", {report.by} {alert.segment}" if alert.segment else ""
-    before, after = numbers.rows(alert.before), numbers.rows(alert.after)
+    before, after = quantities.rows(alert.before), quantities.rows(alert.after)
     return TableRow(
         sign=Sign("↯" if alert.change == "sudden" else "↗", "bad"),
         cells=(
@@ -211,20 +214,20 @@ def _split(column: DriftColumn, report: DriftReport) -> Table:
 
 def _segment(segment: DriftSegment, column: DriftColumn) -> TableRow:
     limit, without = column.effects[column.worst].limit, segment.without
-    alone = without is not None and without <= limit and column.verdict == "drifted"
+    is_cause = without is not None and without <= limit and column.verdict == "drifted"
     return TableRow(
-        sign=Sign("◀", "bad") if alone else None,
+        sign=Sign("◀", "bad") if is_cause else None,
         cells=(
-            TableCell(text=segment.name, tag="without it, within the limit" if alone else ""),
-            TableCell(text=numbers.count(segment.rows)),
+            TableCell(text=segment.name, tag="without it, within the limit" if is_cause else ""),
+            TableCell(text=quantities.count(segment.rows)),
             TableCell(text=f"{segment.values.get(column.worst, 0.0):.3f}"),
             TableCell(text="" if without is None else f"{without:.3f}"),
-            TableCell(text=numbers.percent(segment.values.get("nulls", 0.0))),
+            TableCell(text=quantities.percent(segment.values.get("nulls", 0.0))),
         ),
     )
 
 
-def _measured(report: DriftReport) -> Table:
+def _metrics_table(report: DriftReport) -> Table:
     steps = [column for column in report.columns if column.kind == "step"]
     metrics = (TableColumn(title=name, kind="number", label=name) for name in METRICS.values())
     return Table(
@@ -237,7 +240,7 @@ def _measured(report: DriftReport) -> Table:
         ),
         rows=tuple(_column(column) for column in report.columns if column.kind != "step"),
         more=tuple(map(_column, steps)),
-        more_title=f"{len(steps)} columns of steps, over {numbers.rows(report.traced)}",
+        more_title=f"{len(steps)} columns of steps, over {quantities.rows(report.traced)}",
     )
 
 
@@ -247,7 +250,7 @@ def _column(column: DriftColumn) -> TableRow:
         sign=SIGNS[column.verdict] if column.judged else Sign("·"),
         cells=(
             TableCell(text=column.name, code=True, note=note),
-            TableCell(text=numbers.count(column.rows)),
+            TableCell(text=quantities.count(column.rows)),
             *(_effect(column, metric) for metric in METRICS),
             _medians(column),
         ),
@@ -279,17 +282,17 @@ def _figures(report: DriftReport) -> Lines:
     judged = sum(column.judged for column in report.columns)
     drifted = len(ranked(report.columns))
     return (
-        (numbers.count(report.rows), "rows counted"),
+        (quantities.count(report.rows), "rows counted"),
         (f"{drifted} of {judged}", "judged columns drifted from training"),
         (str(len(report.alerts)), "changes within the range"),
-        (numbers.duration(report.seconds), "per time bucket"),
+        (quantities.duration(report.seconds), "per time bucket"),
     )
 
 
 def _identity(report: DriftReport) -> Lines:
     subject, span = report.subject, []
     if report.start and report.end:
-        ends = (numbers.utc_time(at, report.seconds) for at in (report.start, report.end))
+        ends = (numbers.utc_time(time, report.seconds) for time in (report.start, report.end))
         span.append(("Range", f"{' to '.join(ends)}, {numbers.axis(report.axis)}"))
     return (
         ("Model", subject.model),
@@ -297,6 +300,6 @@ def _identity(report: DriftReport) -> Lines:
         ("Digest", subject.digest[:12]),
         *span,
         ("Policy", report.policy),
-        ("Run again for steps", numbers.rows(report.traced)),
+        ("Run again for steps", quantities.rows(report.traced)),
         ("Made", f"{numbers.utc_time(report.created)} UTC"),
     )

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from gnomon.drift.model import Alert, DriftColumn, Effect, Verdict
 from gnomon.drift.verdicts import NEVER
 from gnomon.name_lists import listed
+from gnomon.quantities import number, percent, plural, rows
 from gnomon.report import Summary
 from gnomon.report.document import Sign
-from gnomon.report.numbers import number, percent, plural, rows, utc_time
+from gnomon.report.numbers import utc_time
 
 __all__ = ["METRICS", "SIGNS", "DriftFinding", "amount", "ranked"]
 
@@ -37,16 +38,16 @@ _NAMED = 3
 
 def amount(metric: str, effect: Effect) -> str:
     """Write a metric with its limit, such as ``PSI 0.61 (limit 0.25)``."""
-    shown = percent if metric in _SHARES else (lambda x: number(x, 2))
-    limit = f"limit {shown(effect.limit)}" if effect.limit < NEVER else "no limit"
-    return f"{METRICS[metric]} {shown(effect.value)} ({limit})"
+    formatted = percent if metric in _SHARES else (lambda x: number(x, 2))
+    limit = f"limit {formatted(effect.limit)}" if effect.limit < NEVER else "no limit"
+    return f"{METRICS[metric]} {formatted(effect.value)} ({limit})"
 
 
 def ranked(columns: Sequence[DriftColumn]) -> list[DriftColumn]:
     """Order the judged columns that have drifted: by kind, inputs first, then by excess over the
     limit."""
     drifted = [c for c in columns if c.judged and c.verdict == "drifted"]
-    return sorted(drifted, key=lambda c: (_KINDS.index(c.kind), -_beyond(c)))
+    return sorted(drifted, key=lambda c: (_KINDS.index(c.kind), -_excess(c)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class DriftFinding:
             changed = ", ".join(names[:3])
             return f"Within this range {changed} changed; the range as a whole matches training"
         if self.verdict == "unknown":
-            return f"Inconclusive: too few rows {self._lacking()}"
+            return f"Inconclusive: too few rows {self._missing_rows()}"
         return f"No drift from training: {rows(self.rows)}, {of}"
 
     def summary(self) -> Summary:
@@ -122,41 +123,49 @@ class DriftFinding:
 
     def _where(self, drifted: list[DriftColumn]) -> str:
         if not drifted:
-            places = list(dict.fromkeys(f"`{a.name}`{_in(a)}" for a in self.alerts))
-            return f"In {listed(places, _NAMED)}." if places else "Nowhere."
-        said = []
+            places = list(dict.fromkeys(f"`{a.name}`{_segment_text(a)}" for a in self.alerts))
+            return f"In {listed(places, _NAMED)}." if places else "No column has drifted."
+        parts = []
         for kind, word in (("input", "inputs"), ("step", "step columns"), ("output", "outputs")):
             names = [f"`{c.name}`" for c in drifted if c.kind == kind]
             if names:
-                said.append(f"{word} {listed(names, _NAMED)}")
-        here = _segments(drifted[0])
-        return f"In {'; '.join(said)}.{here}"
+                parts.append(f"{word} {listed(names, _NAMED)}")
+        segments = _segments(drifted[0])
+        return f"In {'; '.join(parts)}.{segments}"
 
     def _since(self, drifted: list[DriftColumn]) -> str:
         if not drifted:
-            return self._changed(self._largest()) if self.alerts else "Never in this range."
+            return (
+                self._changed(self._largest())
+                if self.alerts
+                else "Nothing changed within this range."
+            )
         first = drifted[0]
         if first.since is None:
             return "Unknown: the rows have no timestamp."
         begins = ", where the range begins" if first.since == self.start else ""
-        said = f"{utc_time(first.since, self.seconds)} UTC for `{first.name}`{begins}"
-        shown = f", such as {first.rows_that_show[0]}" if first.rows_that_show else ""
-        mine = [a for a in self.alerts if (a.kind, a.name) == (first.kind, first.name)]
-        return f"{said}{shown}. {self._changed(mine[0])}" if mine else f"{said}{shown}."
+        text = f"{utc_time(first.since, self.seconds)} UTC for `{first.name}`{begins}"
+        example = f", such as {first.rows_that_show[0]}" if first.rows_that_show else ""
+        own_alerts = [a for a in self.alerts if (a.kind, a.name) == (first.kind, first.name)]
+        return (
+            f"{text}{example}. {self._changed(own_alerts[0])}"
+            if own_alerts
+            else f"{text}{example}."
+        )
 
     def _changed(self, alert: Alert) -> str:
         how = "suddenly" if alert.change == "sudden" else "gradually"
-        shown = f", such as {alert.rows_that_show[0]}" if alert.rows_that_show else ""
-        at = utc_time(alert.since, self.seconds)
-        return f"`{alert.name}`{_in(alert)} changed {how} from {at} UTC{shown}."
+        example = f", such as {alert.rows_that_show[0]}" if alert.rows_that_show else ""
+        time = utc_time(alert.since, self.seconds)
+        return f"`{alert.name}`{_segment_text(alert)} changed {how} from {time} UTC{example}."
 
     def _how_many(self, drifted: list[DriftColumn]) -> str:
         judged = [c for c in self.columns if c.judged]
-        unsure = sum(c.verdict == "unknown" for c in judged)
-        said = f"{len(drifted)} of {plural(len(judged), 'column')} over {rows(self.rows)}"
+        inconclusive = sum(c.verdict == "unknown" for c in judged)
+        text = f"{len(drifted)} of {plural(len(judged), 'column')} over {rows(self.rows)}"
         if self.alerts:
-            said += f"; within the range {len({(a.kind, a.name) for a in self.alerts})} changed"
-        return f"{said}; {unsure} inconclusive." if unsure else f"{said}."
+            text += f"; within the range {len({(a.kind, a.name) for a in self.alerts})} changed"
+        return f"{text}; {inconclusive} inconclusive." if inconclusive else f"{text}."
 
     def _how_sure(self) -> str:
         judged = [c for c in self.columns if c.judged and "psi" in c.effects]
@@ -188,15 +197,15 @@ class DriftFinding:
     @property
     def _is_training_short(self) -> bool:
         """Whether the training profile has too few rows: chance depends on the smaller sample."""
-        return any(c.training_rows < c.rows for c in self._unsure)
+        return any(c.training_rows < c.rows for c in self._inconclusive)
 
     @property
-    def _unsure(self) -> list[DriftColumn]:
+    def _inconclusive(self) -> list[DriftColumn]:
         return [c for c in self.columns if c.judged and c.verdict == "unknown"]
 
-    def _lacking(self) -> str:
+    def _missing_rows(self) -> str:
         column = next(
-            c for c in self._unsure if (c.training_rows < c.rows) == self._is_training_short
+            c for c in self._inconclusive if (c.training_rows < c.rows) == self._is_training_short
         )
         if self._is_training_short:
             return (
@@ -208,19 +217,19 @@ class DriftFinding:
         return max(self.alerts, key=lambda a: (a.segment is None, a.effect.value / a.effect.limit))
 
 
-def _beyond(column: DriftColumn) -> float:
+def _excess(column: DriftColumn) -> float:
     effect = column.effects[column.worst]
     return effect.value / effect.limit
 
 
-def _in(alert: Alert) -> str:
+def _segment_text(alert: Alert) -> str:
     return f" of {alert.segment}" if alert.segment else ""
 
 
 def _segments(column: DriftColumn) -> str:
     """Name the segments without which the column would not have drifted."""
     limit = column.effects[column.worst].limit
-    alone = [s.name for s in column.segments if s.without is not None and s.without <= limit]
-    if not alone or len(column.segments) < 2:
+    causes = [s.name for s in column.segments if s.without is not None and s.without <= limit]
+    if not causes or len(column.segments) < 2:
         return ""
-    return f" Without {' or '.join(alone[:3])} `{column.name}` would be within its limit."
+    return f" Without {' or '.join(causes[:3])} `{column.name}` would be within its limit."

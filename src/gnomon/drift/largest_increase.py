@@ -8,7 +8,7 @@ from gnomon.drift.bins import Extra
 from gnomon.drift.drift_counts import ColumnCounts
 from gnomon.drift.metrics import BinnedSides, rows
 from gnomon.drift.segments import place_names
-from gnomon.report.numbers import percent
+from gnomon.quantities import percent
 
 __all__ = ["LargestIncrease", "largest_increase"]
 
@@ -50,10 +50,10 @@ def largest_increase(
         side / total for side, total in zip((sides.before, sides.now), totals, strict=True)
     )
     growth = now - before
-    looked_at = [bins.size + extra for extra in _EXTRAS_BY_METRIC.get(metric, ())]
-    if not looked_at or growth[looked_at].max() <= 0:
-        looked_at = list(range(bins.size))
-    place = max(looked_at, key=lambda at: growth[at])
+    places = [bins.size + extra for extra in _EXTRAS_BY_METRIC.get(metric, ())]
+    if not places or growth[places].max() <= 0:
+        places = list(range(bins.size))
+    place = max(places, key=lambda index: growth[index])
     words = (
         f"{_name(counts, place)}: {percent(now[place])} of rows, {percent(before[place])} before"
     )
@@ -75,9 +75,9 @@ def _rows(counts: ColumnCounts, place: int, since: int, segment: str | None) -> 
         places.add(size + Extra.BELOW)
     if place == size - 1:
         places |= {size + Extra.NEW, size + Extra.ABOVE}
-    found = sorted(
+    witnesses = sorted(
         witness
         for (cell, where), witness in counts.witnesses.items()
         if where in places and cell.bucket >= since and segment in (None, cell.segment)
     )
-    return tuple(witness.row for witness in found[:_MOST_ROWS])
+    return tuple(witness.row for witness in witnesses[:_MOST_ROWS])

@@ -90,12 +90,12 @@ def frozen(artifact: Artifact) -> list[Bins]:
     texts = [f for f in artifact.contract.features if f.type in ("string", "category")]
     domains = {f.name: [*map(str, f.domain)] for f in texts if f.domain}
     times = _times(artifact)
-    found = []
+    bins = []
     for row in artifact.profile().to_pylist():
         domain = domains.get(row["name"]) if row["kind"] == "input" else None
         is_time = (row["kind"], row["name"]) in times
-        found.append(Bins.read(row, domain, is_time=is_time))
-    return found
+        bins.append(Bins.read(row, domain, is_time=is_time))
+    return bins
 
 
 def _times(artifact: Artifact) -> set[tuple[str, str]]:
@@ -119,7 +119,9 @@ class Measurement:
         self.counts = DriftCounts([b for b in bins if b.kind != "step"])
         self.steps = DriftCounts([b for b in bins if b.kind == "step"])
         self._by = by
-        self._segments = None if by is None else Segments(_chosen(by, bins, artifact.contract))
+        self._segments = (
+            None if by is None else Segments(_bins_of_feature(by, bins, artifact.contract))
+        )
         self._sample = RowSample(steps) if steps else None
 
     def add(self, rows: Rows) -> None:
@@ -140,9 +142,9 @@ class Measurement:
         batch = pairs.left.cast(schema).combine_chunks().to_batches()[0]
         with WorkerClient(self._artifact, settings) as client:
             rerun = Rerun(client, self._artifact, settings)
-            good = rerun.good(batch)
-            traced = rerun.trace(batch.take(pa.array(good)), names)
-        pairs = pairs.take(good)
+            scorable = rerun.good(batch)
+            traced = rerun.trace(batch.take(pa.array(scorable)), names)
+        pairs = pairs.take(scorable)
         self.steps.add(self._batch(_columns("step", traced), pairs.about, pairs.left))
 
     def report(self, policy: Policy, role: Role, command: str) -> DriftReport:
@@ -154,7 +156,7 @@ class Measurement:
         )
         counted = [c for part in (self.counts, self.steps) if part.rows for c in part]
         columns = tuple(reader.column(c) for c in counted)
-        alerts = _begun(alert for c in counted for alert in reader.alerts(c))
+        alerts = _without_consequences(alert for c in counted for alert in reader.alerts(c))
         buckets = self.counts.buckets
         start, end = (
             (reader.iso(buckets[0]), reader.iso(buckets[-1] + 1)) if buckets else (None,) * 2
@@ -194,44 +196,44 @@ class Measurement:
     ) -> DriftBatch:
         segments = None
         if self._segments is not None:
-            segments = self._segments.of(_whole(inputs.column(self._segments.bins.name)))
+            segments = self._segments.of(_combined(inputs.column(self._segments.bins.name)))
         return DriftBatch(columns, seconds(facts.column("moment")), row_ids(facts), segments)
 
 
-def _begun(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
+def _without_consequences(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
     """Keep changes where they begin.
 
     A step column is left out if an input, or an earlier step, changes in the same bucket.
     """
-    kept: list[Alert] = []
-    began: set[tuple[str, str | None]] = set()
+    first_alerts: list[Alert] = []
+    moments: set[tuple[str, str | None]] = set()
     for alert in sorted(alerts, key=lambda a: ("input", "step", "output").index(a.kind)):
         moment = (alert.since, alert.segment)
-        if alert.kind == "step" and moment in began:
+        if alert.kind == "step" and moment in moments:
             continue
-        began.add(moment)
-        kept.append(alert)
-    return tuple(kept)
+        moments.add(moment)
+        first_alerts.append(alert)
+    return tuple(first_alerts)
 
 
-def _chosen(by: str, bins: list[Bins], contract: Contract) -> Bins:
-    found = [b for b in bins if b.kind == "input" and b.name == by]
-    if not found:
+def _bins_of_feature(by: str, bins: list[Bins], contract: Contract) -> Bins:
+    matches = [b for b in bins if b.kind == "input" and b.name == by]
+    if not matches:
         names = ", ".join(feature.name for feature in contract.features)
         raise PolicyError(
             f"there is no feature `{by}` to split rows by", hint=f"the features are {names}"
         )
-    return found[0]
+    return matches[0]
 
 
 def _columns(kind: str, table: pa.Table) -> dict[tuple[str, str], pa.Array]:
     pairs = zip(table.column_names, table.columns, strict=True)
-    return {(kind, name): _whole(column) for name, column in pairs}
+    return {(kind, name): _combined(column) for name, column in pairs}
 
 
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    found = column.combine_chunks()
-    return found.chunk(0) if isinstance(found, pa.ChunkedArray) else found
+def _combined(column: pa.ChunkedArray) -> pa.Array:
+    array = column.combine_chunks()
+    return array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
 
 
 def _settle(counts: DriftCounts, steps: DriftCounts) -> None:

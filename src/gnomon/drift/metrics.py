@@ -50,8 +50,8 @@ class BinnedSides:
         """Return the share of each non-empty bin on either side, with ``smoothed`` rows added."""
         counts = [side[: self.bins.size].astype(float) for side in (self.before, self.now)]
         used = (counts[0] + counts[1]) > 0
-        both = [side[used] + smoothed for side in counts]
-        return both[0] / max(both[0].sum(), 1.0), both[1] / max(both[1].sum(), 1.0)
+        before, now = (side[used] + smoothed for side in counts)
+        return before / max(before.sum(), 1.0), now / max(now.sum(), 1.0)
 
     def rates(self, *which: Extra) -> tuple[float, float]:
         """Return the share of all rows on either side that are of these kinds."""
@@ -72,19 +72,19 @@ def measures(sides: BinnedSides) -> dict[str, float]:
     ``ks``, ``wasserstein`` and ``outside`` apply only to numbers; ``new`` applies only where all of
     training's values are known.
     """
-    found = {"nulls": abs(np.subtract(*sides.rates(Extra.NULL)))}
+    values = {"nulls": abs(np.subtract(*sides.rates(Extra.NULL)))}
     if all(sides.valued):
-        found |= {name: metric(sides) for name, metric in _SHAPE.items()}
+        values |= {name: metric(sides) for name, metric in _SHAPE.items()}
     if sides.bins.edges is None:
         if sides.bins.known is not None:
             before, now = sides.rates(Extra.NEW)
-            found["new"] = max(now - before, 0.0)
-        return {name: float(value) for name, value in found.items()}
+            values["new"] = max(now - before, 0.0)
+        return {name: float(value) for name, value in values.items()}
     before, now = sides.rates(Extra.BELOW, Extra.ABOVE)
-    found["outside"] = max(now - before, 0.0)
+    values["outside"] = max(now - before, 0.0)
     if all(sides.valued):
-        found |= {"ks": ks(sides), "wasserstein": wasserstein(sides)}
-    return {name: float(value) for name, value in found.items()}
+        values |= {"ks": ks(sides), "wasserstein": wasserstein(sides)}
+    return {name: float(value) for name, value in values.items()}
 
 
 def psi(sides: BinnedSides) -> float:
@@ -154,10 +154,10 @@ def quantiles(bins: Bins, count: Integers) -> dict[str, float]:
     knots = np.concatenate([[bins.low], bins.edges, [bins.high]])
     up_to = np.concatenate([[0.0], np.cumsum(count[: bins.size]) / total])
     if bins.is_discrete:
-        place = [int(np.searchsorted(up_to[1:], at - 1e-12)) for at in _QUANTILES.values()]
+        place = [int(np.searchsorted(up_to[1:], share - 1e-12)) for share in _QUANTILES.values()]
         return dict(zip(_QUANTILES, (float(knots[i]) for i in place), strict=True))
-    found = np.interp(list(_QUANTILES.values()), up_to, knots)
-    return dict(zip(_QUANTILES, found.tolist(), strict=True))
+    values = np.interp(list(_QUANTILES.values()), up_to, knots)
+    return dict(zip(_QUANTILES, values.tolist(), strict=True))
 
 
 _SHAPE: Mapping[str, Callable[[BinnedSides], float]] = {"psi": psi, "js": js, "linf": linf}
@@ -185,16 +185,16 @@ def widths(bins: Bins) -> Floats:
 
 def _area(sides: BinnedSides) -> float:
     """Return the area between the distribution functions within training's range."""
-    gaps, wide = _gaps(sides), widths(sides.bins)
+    gaps, bin_widths = _gaps(sides), widths(sides.bins)
     if sides.bins.is_discrete:
-        return float((np.abs(gaps[1:]) * wide).sum())
+        return float((np.abs(gaps[1:]) * bin_widths).sum())
     left, right = gaps[:-1], gaps[1:]
-    whole = np.abs(left) + np.abs(right)
-    crossing = (left * right < 0) & (whole > 0)
+    heights = np.abs(left) + np.abs(right)
+    crossing = (left * right < 0) & (heights > 0)
     # Where the functions cross, two triangles; elsewhere a trapezoid.
-    triangles = (left**2 + right**2) / np.where(whole > 0, whole, 1.0) / 2
-    areas = np.where(crossing, triangles, whole / 2)
+    triangles = (left**2 + right**2) / np.where(heights > 0, heights, 1.0) / 2
+    areas = np.where(crossing, triangles, heights / 2)
     if len(areas) > 1:  # In the outermost bins the density falls linearly to 0.
         areas[0] = (2 * abs(left[0]) + abs(right[0])) / 3
         areas[-1] = (abs(left[-1]) + 2 * abs(right[-1])) / 3
-    return float((areas * wide).sum())
+    return float((areas * bin_widths).sum())

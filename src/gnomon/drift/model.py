@@ -193,7 +193,7 @@ class DriftReport(BaseReport, frozen=True, kw_only=True):
             title=f"{self.subject.artifact}, {self.subject.role}: {self.title}",
             verdict=self.verdict,
             columns=_COLUMNS,
-            rows=[_measured(column) for column in self.columns],
+            rows=[_overview_row(column) for column in self.columns],
         )
 
     @classmethod
@@ -207,7 +207,7 @@ class DriftReport(BaseReport, frozen=True, kw_only=True):
         return decode(data, cls, _KIND, where)
 
 
-def _measured(column: DriftColumn) -> tuple[object, ...]:
+def _overview_row(column: DriftColumn) -> tuple[object, ...]:
     """Return a column's row of the overview, by its worst metric."""
     effect = column.effects[column.worst]
     return (

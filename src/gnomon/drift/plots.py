@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from gnomon import quantities
 from gnomon.drift.drift_summary import METRICS
 from gnomon.drift.model import DriftColumn, DriftReport
 from gnomon.report import numbers
@@ -42,22 +43,22 @@ def labelled(column: DriftColumn) -> tuple[LabelShares, ...]:
     """Return the values with the largest shares on either side; nothing for a number."""
     shape = column.shape
     sums = max(sum(shape.training), 1), max(sum(shape.serving), 1)
-    found = [
+    entries = [
         (label, left / sums[0], right / sums[1])
         for label, left, right in zip(shape.labels, shape.training, shape.serving, strict=False)
         if left or right
     ]
-    found = sorted(found, key=lambda entry: -max(entry[1:]))[:_MOST_LABELS]
-    longest = max((max(entry[1:]) for entry in found), default=1.0)
+    entries = sorted(entries, key=lambda entry: -max(entry[1:]))[:_MOST_LABELS]
+    longest = max((max(entry[1:]) for entry in entries), default=1.0)
     return tuple(
         LabelShares(
             label,
             100 * left / longest,
             100 * right / longest,
-            numbers.percent(left),
-            numbers.percent(right),
+            quantities.percent(left),
+            quantities.percent(right),
         )
-        for label, left, right in found
+        for label, left, right in entries
     )
 
 
@@ -66,12 +67,12 @@ def effects(column: DriftColumn, report: DriftReport) -> Plot | None:
 
     The limit is left out if it is above the plot. None if there are fewer than two buckets.
     """
-    line, metric = column.timeline, column.worst
-    if len(line) < 2:
+    timeline, metric = column.timeline, column.worst
+    if len(timeline) < 2:
         return None
-    low, high = numbers.seconds(line[0].start), numbers.seconds(line[-1].end)
+    low, high = numbers.seconds(timeline[0].start), numbers.seconds(timeline[-1].end)
     limit = column.effects[metric].limit
-    values = [moment.values.get(metric, 0.0) for moment in line]
+    values = [moment.values.get(metric, 0.0) for moment in timeline]
     top = _ceiling(max(*values, min(limit, 1.0), 1e-9))
     bars = tuple(
         Bar(
@@ -79,12 +80,14 @@ def effects(column: DriftColumn, report: DriftReport) -> Plot | None:
             100 * report.seconds / (high - low),
             100 * value / top,
             f"{numbers.utc_time(moment.start, report.seconds)}: {METRICS[metric]} "
-            f"{numbers.number(value, 3)} of {numbers.rows(moment.rows)}, {moment.verdict}",
+            f"{quantities.number(value, 3)} of {quantities.rows(moment.rows)}, {moment.verdict}",
         )
-        for moment, value in zip(line, values, strict=True)
+        for moment, value in zip(timeline, values, strict=True)
     )
-    marks = (line[0].start, line[len(line) // 2].start, line[-1].end)
-    y = tuple(Tick(100 * at, numbers.number(at * top, 3)) for at in (0.0, 0.5, 1.0))
+    marks = (timeline[0].start, timeline[len(timeline) // 2].start, timeline[-1].end)
+    y = tuple(
+        Tick(100 * fraction, quantities.number(fraction * top, 3)) for fraction in (0.0, 0.5, 1.0)
+    )
     height = 100 - 100 * limit / top
     outline = f"M0 {height:.2f}L100 {height:.2f}" if limit <= top else ""
     return Plot(bars, outline, time_ticks(marks, report.seconds), y)
@@ -99,13 +102,13 @@ def _ceiling(value: float) -> float:
 def _edges(column: DriftColumn) -> list[Tick]:
     """Return ticks for a few of the edges."""
     edges = column.shape.edges
-    every = max(math.ceil(len(edges) / _TICKS), 1)
-    places = range(every // 2, len(edges), every)
+    stride = max(math.ceil(len(edges) / _TICKS), 1)
+    places = range(stride // 2, len(edges), stride)
     return [Tick(100 * (i + 1) / (len(edges) + 1), _text(column, edges[i])) for i in places]
 
 
 def _text(column: DriftColumn, value: float) -> str:
-    return numbers.timestamp(value) if column.is_time else numbers.number(value, 4)
+    return numbers.timestamp(value) if column.is_time else quantities.number(value, 4)
 
 
 def _title(column: DriftColumn, i: int, training: float, serving: float) -> str:
@@ -114,4 +117,5 @@ def _title(column: DriftColumn, i: int, training: float, serving: float) -> str:
     high = _text(column, edges[i]) if i < len(edges) else "and above"
     to = " to " if i and i < len(edges) else " "
     place = f"{low}{to}{high}" if edges else "all values"
-    return f"{place}: {numbers.percent(training)} in training, {numbers.percent(serving)} as served"
+    before, since = quantities.percent(training), quantities.percent(serving)
+    return f"{place}: {before} in training, {since} as served"

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from gnomon.drift.bins import Bins
-from gnomon.report.numbers import number, timestamp
+from gnomon.quantities import number
+from gnomon.report.numbers import timestamp
 
 __all__ = ["Segments", "place_names"]
 
@@ -37,18 +38,18 @@ def place_names(bins: Bins) -> tuple[str, ...]:
         return ("all values",)
     if bins.is_discrete:
         return tuple(_text(bins, value) for value in [bins.low, *bins.edges])
-    return _stretches([_text(bins, edge) for edge in bins.edges])
+    return _range_names([_text(bins, edge) for edge in bins.edges])
 
 
 def _names(bins: Bins) -> list[str]:
     """Return the name of each bin's segment."""
     if bins.edges is None or bins.is_discrete:
         names = place_names(bins)
-        kept = set(names[: _MOST - 1])
-        return [name if name in kept else "all others" for name in names]
+        frequent = set(names[: _MOST - 1])
+        return [name if name in frequent else "all others" for name in names]
     part = [bin_ * _PARTS // bins.size for bin_ in range(bins.size)]
     starts = [part.index(p) for p in sorted(set(part))]
-    names = _stretches([_text(bins, bins.edges[start - 1]) for start in starts[1:]])
+    names = _range_names([_text(bins, bins.edges[start - 1]) for start in starts[1:]])
     return [names[p] for p in np.unique(part, return_inverse=True)[1].tolist()]
 
 
@@ -56,7 +57,7 @@ def _text(bins: Bins, value: float) -> str:
     return timestamp(value) if bins.is_time else number(value)
 
 
-def _stretches(edges: list[str]) -> tuple[str, ...]:
+def _range_names(edges: list[str]) -> tuple[str, ...]:
     if not edges:
         return ("all values",)
     between = [f"{low} to {high}" for low, high in pairwise(edges)]

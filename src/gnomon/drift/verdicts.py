@@ -34,18 +34,18 @@ def effects(sides: BinnedSides, policy: DriftLimits) -> dict[str, Effect]:
     }
 
 
-def overall(found: dict[str, Effect]) -> Verdict:
+def overall(by_metric: dict[str, Effect]) -> Verdict:
     """Return the verdict of a column from the verdicts of its effects."""
-    verdicts = {effect.verdict for effect in found.values()}
+    verdicts = {effect.verdict for effect in by_metric.values()}
     if "drifted" in verdicts:
         return "drifted"
-    return "unknown" if "unknown" in verdicts or "psi" not in found else "ok"
+    return "unknown" if "unknown" in verdicts or "psi" not in by_metric else "ok"
 
 
-def worst(found: dict[str, Effect]) -> str:
+def worst(by_metric: dict[str, Effect]) -> str:
     """Return the metric that exceeds its limit the most, among the drifted ones if any."""
-    drifted = {name: effect for name, effect in found.items() if effect.verdict == "drifted"}
-    among = drifted or found
+    drifted = {name: effect for name, effect in by_metric.items() if effect.verdict == "drifted"}
+    among = drifted or by_metric
     return max(among, key=lambda name: among[name].value / among[name].limit)
 
 

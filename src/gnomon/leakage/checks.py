@@ -31,21 +31,21 @@ def check_training(table: LabelledTable) -> LeakageReport:
     Timestamps are compared in every row; the other checks use a sample of 10,000 rows.
     """
     skipped = {} if table.event_time else {late_features.CHECK: NO_TIME}
-    found = (
+    findings = (
         {late_features.CHECK: late_features.check_late_features(table)} if table.event_time else {}
     )
     if table.labels is None:
         names = (label.CHECK, identifiers.CHECK, row_order.CHECK)
         skipped |= dict.fromkeys(names, NO_LABELS)
-        return LeakageReport.of(len(table), found, skipped)
+        return LeakageReport.of(len(table), findings, skipped)
     rows = MOST_VALUES // max(len(table.features), 1)
-    some = table.labelled().stratified_sample(min(max(rows, FEWEST_ROWS), MOST_ROWS))
-    found[identifiers.CHECK] = identifiers.check_identifiers(some)
-    named = {name for finding in found[identifiers.CHECK] for name in finding.features}
-    exempt = late_features.known_in_time(table) | named
-    found[label.CHECK] = label.check_label(some, exempt)
-    found[row_order.CHECK] = row_order.check_order(some)
-    return LeakageReport.of(len(table), found, skipped)
+    sample = table.labelled().stratified_sample(min(max(rows, FEWEST_ROWS), MOST_ROWS))
+    findings[identifiers.CHECK] = identifiers.check_identifiers(sample)
+    identifying = {name for finding in findings[identifiers.CHECK] for name in finding.features}
+    exempt = late_features.known_in_time(table) | identifying
+    findings[label.CHECK] = label.check_label(sample, exempt)
+    findings[row_order.CHECK] = row_order.check_order(sample)
+    return LeakageReport.of(len(table), findings, skipped)
 
 
 def check_split(train: LabelledTable, holdout: LabelledTable) -> LeakageReport:
@@ -64,20 +64,20 @@ def check_split(train: LabelledTable, holdout: LabelledTable) -> LeakageReport:
             f"the holdout has no column `{missing[0]}`",
             hint=f"its columns are {', '.join(map(str, holdout.frame.columns))}",
         )
-    found = {
+    findings = {
         duplicates.ROWS: duplicates.check_duplicates(train, holdout),
         duplicates.NEAR: duplicates.check_near(train, holdout),
     }
     skipped = {}
     if train.entity_key:
-        found[duplicates.ENTITIES] = duplicates.check_entities(train, holdout)
+        findings[duplicates.ENTITIES] = duplicates.check_entities(train, holdout)
     else:
         skipped[duplicates.ENTITIES] = NO_KEY
     if train.event_time:
-        found[overlap.CHECK] = overlap.check_overlap(train, holdout)
+        findings[overlap.CHECK] = overlap.check_overlap(train, holdout)
     else:
         skipped[overlap.CHECK] = NO_TIME
-    return LeakageReport.of(len(train), found, skipped)
+    return LeakageReport.of(len(train), findings, skipped)
 
 
 def check_scores(scored: Sequence[ScoredStage], *, is_forecast: bool = False) -> LeakageReport:
@@ -87,5 +87,5 @@ def check_scores(scored: Sequence[ScoredStage], *, is_forecast: bool = False) ->
         scored: the available stages.
         is_forecast: whether the holdout is from days after the training data.
     """
-    found = gap.check_gaps(scored, is_forecast=is_forecast)
-    return LeakageReport.of(sum(len(one.labels) for one in scored), {gap.CHECK: found}, {})
+    findings = gap.check_gaps(scored, is_forecast=is_forecast)
+    return LeakageReport.of(sum(len(stage.labels) for stage in scored), {gap.CHECK: findings}, {})

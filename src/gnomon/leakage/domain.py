@@ -90,7 +90,7 @@ def _served(train: LabelledTable, serving: pd.DataFrame) -> LabelledTable:
 
 def _classifier(train: LabelledTable, served: LabelledTable) -> TwoSampleClassifier | None:
     """Train a classifier that separates the two, unless no column is left to separate them by."""
-    sides = [side.sample(MOST_ROWS) for side in (_plain(train), served)]
+    sides = [side.sample(MOST_ROWS) for side in (_without_labels(train), served)]
     first, second = (_parts(side.frame, train) for side in sides)
     if not first.shape[1]:
         return None
@@ -106,18 +106,23 @@ def _control(train: LabelledTable, served: LabelledTable) -> _Control | None:
     """
     if train.event_time is None:
         return _Control(0.5, frozenset())
-    found = []
+    controls = []
     order = _order(train)
     span = min(np.ptp(_order(served)), np.ptp(order) / 3)
     for part in (order >= order.max() - span, order <= order.min() + span):
-        inside, outside = (_plain(train).take(np.flatnonzero(side)) for side in (part, ~part))
+        inside, outside = (
+            _without_labels(train).take(np.flatnonzero(side)) for side in (part, ~part)
+        )
         if min(len(inside), len(outside)) >= FEWEST_ROWS and (
             classifier := _classifier(outside, inside)
         ):
-            found.append(_Control(classifier.area.value, _broken(classifier)))
-    if not found:
+            controls.append(_Control(classifier.area.value, _broken(classifier)))
+    if not controls:
         return None
-    return _Control(max(one.area for one in found), frozenset.union(*(one.broken for one in found)))
+    return _Control(
+        max(control.area for control in controls),
+        frozenset.union(*(control.broken for control in controls)),
+    )
 
 
 def _broken(classifier: TwoSampleClassifier) -> frozenset[str]:
@@ -131,10 +136,10 @@ def _broken(classifier: TwoSampleClassifier) -> frozenset[str]:
 
 def _differs(train: pd.Series[Any], serving: pd.Series[Any]) -> bool:
     nulls = abs(train.isna().mean() - serving.isna().mean())
-    return bool(nulls >= BROKEN or _fresh(train, serving) >= BROKEN)
+    return bool(nulls >= BROKEN or _share_of_new_values(train, serving) >= BROKEN)
 
 
-def _fresh(train: pd.Series[Any], serving: pd.Series[Any]) -> float:
+def _share_of_new_values(train: pd.Series[Any], serving: pd.Series[Any]) -> float:
     """Return the share of serving values that training does not have; 0 for numbers."""
     if encodings.numbers(train) is not None or not serving.notna().any():
         return 0.0
@@ -142,7 +147,7 @@ def _fresh(train: pd.Series[Any], serving: pd.Series[Any]) -> float:
     return float((~encodings.text(serving).dropna().isin(known)).mean())
 
 
-def _plain(table: LabelledTable) -> LabelledTable:
+def _without_labels(table: LabelledTable) -> LabelledTable:
     return LabelledTable.of(
         table.frame,
         features=table.features,
@@ -186,9 +191,9 @@ def _clock(name: str, column: pd.Series[Any], model: pd.Series[Any]) -> dict[str
 
 
 def _finding(classifier: TwoSampleClassifier, control: _Control | None) -> LeakageFinding:
-    found, losses = classifier.area.estimate(), classifier.losses()
+    auc, losses = classifier.area.estimate(), classifier.losses()
     broken = _broken(classifier) - control.broken if control else frozenset()
-    other = control is not None and (bool(broken) or _is_beyond(found.value, control.area))
+    is_other_kind = control is not None and (bool(broken) or _is_beyond(auc.value, control.area))
     ordered = sorted(losses, key=lambda name: (name not in broken, -losses[name]))
     named = [name for name in ordered if name in broken or losses[name] >= COUNTS][:NAMED]
     by = ", ".join(f"`{name}`" for name in named) or "no single feature"
@@ -196,16 +201,19 @@ def _finding(classifier: TwoSampleClassifier, control: _Control | None) -> Leaka
     return LeakageFinding(
         check=CHECK,
         features=tuple(named),
-        severity="suspect" if other else "note",
-        sentence=f"a classifier separates serving rows from training rows (AUC {found.value:.3f}, "
-        f"{found.low:.3f} to {found.high:.3f}), by {by}",
+        severity="suspect" if is_other_kind else "note",
+        sentence=f"a classifier separates serving rows from training rows (AUC {auc.value:.3f}, "
+        f"{auc.low:.3f} to {auc.high:.3f}), by {by}",
         evidence=LeakageEvidence.of(
-            found,
+            auc,
             numbers=numbers | ({"AUC of the control": control.area} if control else {}),
-            examples=[_how(name, classifier.both[name], classifier.is_second) for name in named],
+            examples=[
+                _difference_text(name, classifier.both[name], classifier.is_second)
+                for name in named
+            ],
         ),
         action="find out whether these features are computed online as they were for training"
-        if other
+        if is_other_kind
         else "monitor these features: training had fewer rows like those that are served",
     )
 
@@ -214,7 +222,7 @@ def _is_beyond(area: float, control: float) -> bool:
     return BEYOND * max(1 - area, LEAST) <= 1 - control
 
 
-def _how(name: str, column: pd.Series[Any], is_serving: npt.NDArray[np.bool_]) -> str:
+def _difference_text(name: str, column: pd.Series[Any], is_serving: npt.NDArray[np.bool_]) -> str:
     """Describe in a line how a feature differs: its nulls, its quartiles or its new values."""
     sides = column[~is_serving], column[is_serving]
     nulls = [side.isna().mean() for side in sides]
@@ -224,8 +232,8 @@ def _how(name: str, column: pd.Series[Any], is_serving: npt.NDArray[np.bool_]) -
     if values is not None:
         train, serving = _middle(values[~is_serving]), _middle(values[is_serving])
         return f"{name}: {train} in training, {serving} in serving"
-    fresh = _fresh(*sides)
-    return f"{name}: {fresh:.0%} of serving rows have a value that training rows do not"
+    new_share = _share_of_new_values(*sides)
+    return f"{name}: {new_share:.0%} of serving rows have a value that training rows do not"
 
 
 def _middle(values: Floats) -> str:

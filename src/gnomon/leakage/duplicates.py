@@ -58,29 +58,29 @@ def check_near(train: LabelledTable, holdout: LabelledTable) -> list[LeakageFind
 
     Columns that identify rows are left out, because a copied row often gets a new id.
     """
-    named = [name for name in train.features if encodings.is_unique(train.column(name))]
-    kept = [name for name in train.features if name not in named]
-    if not kept:
+    identifying = [name for name in train.features if encodings.is_unique(train.column(name))]
+    compared = [name for name in train.features if name not in identifying]
+    if not compared:
         return []
-    left, right = train.frame[kept], holdout.frame[kept]
+    left, right = train.frame[compared], holdout.frame[compared]
 
     def near(rows: pd.DataFrame) -> row_hashes.Hashes:
         return row_hashes.rounded(rows, left)
 
-    every = list(train.features)
+    features = list(train.features)
     same = row_hashes.found_in(
-        row_hashes.exact(holdout.frame[every]), row_hashes.exact(train.frame[every])
+        row_hashes.exact(holdout.frame[features]), row_hashes.exact(train.frame[features])
     )
     hits = row_hashes.found_in(near(right), near(left)) & ~same
     if not _too_many(hits, left, right, near):
         return []
-    but = ", ".join(["rounding, case or spaces", *(f"`{name}`" for name in named)])
+    exceptions = ", ".join(["rounding, case or spaces", *(f"`{name}`" for name in identifying)])
     return [
         _finding(
             NEAR,
             "suspect",
             hits,
-            f"are also in the training data, except for {but}",
+            f"are also in the training data, except for {exceptions}",
             "find out why there are two of them, and keep both on one side of the split",
         )
     ]
@@ -117,15 +117,15 @@ def _too_many(hits: Mask, left: pd.DataFrame, right: pd.DataFrame, hash_of: Hash
 
     Chance is measured with a training table in which each column was shuffled separately.
     """
-    surely = share_within(int(hits.sum()), len(hits))[0]
-    if surely <= FEW:
+    lowest_share = share_within(int(hits.sum()), len(hits))[0]
+    if lowest_share <= FEW:
         return False
     random = np.random.default_rng(_SEED)
     shuffled = pd.DataFrame(
         {name: column.array.take(random.permutation(len(left))) for name, column in left.items()}
     )
     chance = row_hashes.found_in(hash_of(right), hash_of(shuffled)).mean()
-    return bool(surely > BEYOND_CHANCE * chance)
+    return bool(lowest_share > BEYOND_CHANCE * chance)
 
 
 def _finding(

@@ -46,10 +46,10 @@ def numbers(column: pd.Series[Any]) -> Floats | None:
 def codes(column: pd.Series[Any]) -> tuple[Codes, int]:
     """Return a code for each value, null included, and the number of distinct values."""
     try:
-        found, values = pd.factorize(column, use_na_sentinel=False)
+        codes_of_rows, values = pd.factorize(column, use_na_sentinel=False)
     except TypeError:  # unhashable values such as lists
-        found, values = pd.factorize(column.astype(str), use_na_sentinel=False)
-    return found.astype(np.int64), len(values)
+        codes_of_rows, values = pd.factorize(column.astype(str), use_na_sentinel=False)
+    return codes_of_rows.astype(np.int64), len(values)
 
 
 def bins(values: Floats, most: int) -> tuple[Codes, int]:
@@ -75,14 +75,14 @@ def text(column: pd.Series[Any]) -> pd.Series[Any]:
 
 def short(value: Any) -> str:
     """Write a value for readers, in at most 40 characters."""
-    written = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return written if len(written) <= 40 else written[:39] + "…"
+    shortened = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return shortened if len(shortened) <= 40 else shortened[:39] + "…"
 
 
 def is_unique(column: pd.Series[Any]) -> bool:
     """Whether a column of whole numbers or text has a different value in almost every row."""
-    whole = pd.api.types.is_integer_dtype(column.dtype)
-    if not whole and numbers(column) is not None:
+    is_integer = pd.api.types.is_integer_dtype(column.dtype)
+    if not is_integer and numbers(column) is not None:
         return False
     known = column.dropna()
     return len(known) > 1 and codes(known)[1] >= UNIQUE * len(known)
@@ -96,10 +96,10 @@ def timestamps(column: pd.Series[Any]) -> pd.Series[Any] | None:
     if numbers(column) is not None or not all(_ISO.match(str(value)) for value in known[:20]):
         return None
     try:
-        read = pd.to_datetime(text(column), format="ISO8601")
+        parsed = pd.to_datetime(text(column), format="ISO8601")
     except ValueError:
         return None
-    return read if len(known) and pd.api.types.is_datetime64_any_dtype(read.dtype) else None
+    return parsed if len(known) and pd.api.types.is_datetime64_any_dtype(parsed.dtype) else None
 
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$")

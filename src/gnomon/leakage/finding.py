@@ -10,6 +10,7 @@ import msgspec
 from gnomon.formats import Format, decode
 from gnomon.leakage.measures import Estimate
 from gnomon.notebook import NotebookTable, Tabular
+from gnomon.quantities import plural
 
 __all__ = [
     "LeakageEvidence",
@@ -134,11 +135,11 @@ class LeakageReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         cls, rows: int, found: Mapping[str, list[LeakageFinding]], skipped: Mapping[str, str]
     ) -> LeakageReport:
         """Build a report from the findings of each check."""
-        findings = [finding for some in found.values() for finding in some]
+        findings = [finding for of_check in found.values() for finding in of_check]
         return cls(
             rows=rows,
             findings=tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity])),
-            passed=tuple(check for check, some in found.items() if not some),
+            passed=tuple(check for check, of_check in found.items() if not of_check),
             skipped=dict(skipped),
         )
 
@@ -157,6 +158,12 @@ class LeakageReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         return decode(content, cls, _KIND, where)
 
     @property
+    def verdict(self) -> Literal["leak", "suspect", "unknown", "ok"]:
+        """The severity of the worst finding; ``ok`` if there is none but notes."""
+        severity = self.findings[0].severity if self.findings else "note"
+        return "ok" if severity == "note" else severity
+
+    @property
     def alarms(self) -> tuple[LeakageFinding, ...]:
         """The findings for which a warning is given."""
         return tuple(finding for finding in self.findings if finding.alarming)
@@ -164,31 +171,32 @@ class LeakageReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     def overview(self) -> NotebookTable:
         """See :class:`gnomon.notebook.Tabular`."""
         return NotebookTable(
-            title=f"{len(self.findings)} findings in {self.rows:,} training rows; "
+            title=f"{plural(len(self.findings), 'finding')} "
+            f"in {plural(self.rows, 'training row')}; "
             f"nothing found by: {', '.join(self.passed) or 'no check'}",
-            verdict=self.findings[0].severity if self.findings else "none found",
+            verdict=self.verdict,
             columns=_COLUMNS,
-            rows=[_described(finding) for finding in self.findings],
+            rows=[_overview_row(finding) for finding in self.findings],
         )
 
     def and_then(self, other: LeakageReport) -> LeakageReport:
         """Merge two reports; a check that only one of them skipped is not skipped."""
         findings = sorted((*self.findings, *other.findings), key=lambda f: _ORDER[f.severity])
-        done = {*self.passed, *other.passed, *(finding.check for finding in findings)}
+        completed = {*self.passed, *other.passed, *(finding.check for finding in findings)}
         skipped = {**other.skipped, **self.skipped}
         return LeakageReport(
             rows=self.rows,
             findings=tuple(findings),
             passed=(*self.passed, *other.passed),
-            skipped={check: why for check, why in skipped.items() if check not in done},
+            skipped={check: why for check, why in skipped.items() if check not in completed},
         )
 
 
-def _described(finding: LeakageFinding) -> tuple[object, ...]:
-    seen = finding.evidence
+def _overview_row(finding: LeakageFinding) -> tuple[object, ...]:
+    evidence = finding.evidence
     return (
         *(finding.severity, finding.check, ", ".join(finding.features), finding.sentence),
-        *(seen.rows, seen.hits, seen.measure, seen.value, finding.action),
+        *(evidence.rows, evidence.hits, evidence.measure, evidence.value, finding.action),
     )
 
 

@@ -64,21 +64,21 @@ def check_gaps(scored: Sequence[ScoredStage], *, is_forecast: bool = False) -> l
         is_forecast: whether the holdout is from days after the training data. If so, later rows
             score lower because the model ages, not because the holdout was too easy.
     """
-    ordered = sorted(map(_labelled, scored), key=lambda one: _ORDER.index(one.stage))
-    asked = _asked(ordered)
-    found, measured = [], []
-    for one in ordered:
-        result = _score(one, asked)
+    ordered = sorted(map(_labelled, scored), key=lambda stage: _ORDER.index(stage.stage))
+    classes = _comparable_classes(ordered)
+    findings, measured = [], []
+    for stage in ordered:
+        result = _score(stage, classes)
         if isinstance(result, str):
-            found.append(_too_few(one, result))
+            findings.append(_too_few(stage, result))
         else:
-            measured.append((one.stage, result))
+            measured.append((stage.stage, result))
     gaps = list(pairwise(measured))
     reach = deviations(1 - (1 - SURE) / max(len(gaps), 1))
     for before, after in gaps:
         if finding := _gap(before, after, reach, is_forecast):
-            found.append(finding)
-    return found
+            findings.append(finding)
+    return findings
 
 
 def _labelled(scored: ScoredStage) -> ScoredStage:
@@ -86,11 +86,11 @@ def _labelled(scored: ScoredStage) -> ScoredStage:
     return replace(scored, labels=scored.labels[known], answers=scored.answers[known])
 
 
-def _asked(scored: Sequence[ScoredStage]) -> list[int]:
+def _comparable_classes(scored: Sequence[ScoredStage]) -> list[int]:
     """Return the positions of classes with enough rows in every stage that is large enough."""
-    large = [one for one in scored if len(one.labels) >= FEWEST_ROWS]
+    large = [stage for stage in scored if len(stage.labels) >= FEWEST_ROWS]
     classes = range(len(scored[0].classes)) if scored else ()
-    return [place for place in classes if all(_enough(one, place) for one in large)]
+    return [place for place in classes if all(_enough(stage, place) for stage in large)]
 
 
 def _enough(scored: ScoredStage, place: int) -> bool:
@@ -98,27 +98,27 @@ def _enough(scored: ScoredStage, place: int) -> bool:
     return min(hits, len(scored.labels) - hits) >= FEWEST_OF_A_CLASS
 
 
-def _score(scored: ScoredStage, asked: Sequence[int]) -> Measured | str:
+def _score(scored: ScoredStage, classes: Sequence[int]) -> Measured | str:
     """Measure how well the answers fit, or return the reason why this cannot be measured."""
     labels = scored.labels
     if len(labels) < FEWEST_ROWS:
         return f"it has {len(labels):,} rows; it needs {FEWEST_ROWS}"
     if scored.classes:
-        return _area(scored, asked)
+        return _area(scored, classes)
     truth = labels.astype(np.float64)
     return (
         explained(truth, scored.answers[:, 0]) if np.ptp(truth) else "all its labels are the same"
     )
 
 
-def _area(scored: ScoredStage, asked: Sequence[int]) -> Measured | str:
-    if not asked:
+def _area(scored: ScoredStage, classes: Sequence[int]) -> Measured | str:
+    if not classes:
         return f"no class has {FEWEST_OF_A_CLASS} rows in every stage"
-    found = [
-        area(scored.labels == scored.classes[place], scored.answers[:, place]) for place in asked
+    areas = [
+        area(scored.labels == scored.classes[place], scored.answers[:, place]) for place in classes
     ]
-    influence = np.mean([one.influence for one in found], axis=0)
-    return Measured("AUC", float(np.mean([one.value for one in found])), influence)
+    influence = np.mean([measured.influence for measured in areas], axis=0)
+    return Measured("AUC", float(np.mean([measured.value for measured in areas])), influence)
 
 
 def _gap(
@@ -129,8 +129,8 @@ def _gap(
 ) -> LeakageFinding | None:
     (first, left), (second, right) = before, after
     gap = left.value - right.value
-    far = reach * math.hypot(left.error, right.error)
-    if gap - far <= MATTERS and gap + far >= -MATTERS:
+    margin = reach * math.hypot(left.error, right.error)
+    if gap - margin <= MATTERS and gap + margin >= -MATTERS:
         return None
     severity, meaning, action = _meaning(first, second, gap, right)
     if is_forecast and (first, second) == ("holdout", "later") and gap > 0:
@@ -144,7 +144,7 @@ def _gap(
         sentence=f"{measure} {left.value:.3f} on {_NAMES[first]}, {right.value:.3f} on "
         f"{_NAMES[second]}: {meaning}",
         evidence=LeakageEvidence.of(
-            Estimate(f"gap in {measure}", gap, gap - far, gap + far, rows, SURE),
+            Estimate(f"gap in {measure}", gap, gap - margin, gap + margin, rows, SURE),
             numbers={
                 f"{measure} {first}": left.value,
                 f"{measure} {second}": right.value,
@@ -167,9 +167,9 @@ _NAMES: dict[Stage, str] = {
 def _meaning(first: Stage, second: Stage, gap: float, after: Measured) -> tuple[Severity, str, str]:
     """Return a gap's severity, what it suggests, and what to do."""
     if gap < 0:
-        return _better(first, second)
+        return _negative_gap(first, second)
     if first == "train":
-        return _overfit(second, after)
+        return _gap_from_training(second, after)
     if second == "live":
         return (
             "suspect",
@@ -191,22 +191,22 @@ _AGED: tuple[Severity, str, str] = (
 )
 
 
-def _overfit(second: Stage, after: Measured) -> tuple[Severity, str, str]:
+def _gap_from_training(second: Stage, after: Measured) -> tuple[Severity, str, str]:
     """Describe a gap from training rows; every model has one, so by itself it is only a note."""
-    nothing = 0.5 if after.measure == "AUC" else 0.0
-    learned = after.estimate().low > nothing
+    chance = 0.5 if after.measure == "AUC" else 0.0
+    is_better_than_chance = after.estimate().low > chance
     others = "others" if second == "holdout" else "others, or there is concept drift since training"
     return (
-        "note" if learned else "suspect",
+        "note" if is_better_than_chance else "suspect",
         f"the model fits rows it was trained on better than {others}"
-        + ("" if learned else "; on these it is no better than chance"),
+        + ("" if is_better_than_chance else "; on these it is no better than chance"),
         "judge it by the holdout alone; a simpler model may do as well"
         if second == "holdout"
         else "give a holdout from the training days, to compare later scores with",
     )
 
 
-def _better(first: Stage, second: Stage) -> tuple[Severity, str, str]:
+def _negative_gap(first: Stage, second: Stage) -> tuple[Severity, str, str]:
     return (
         "suspect" if first == "train" else "note",
         f"{_NAMES[second]} must be easier than {_NAMES[first]}",
@@ -214,10 +214,10 @@ def _better(first: Stage, second: Stage) -> tuple[Severity, str, str]:
     )
 
 
-def _too_few(one: ScoredStage, why: str) -> LeakageFinding:
+def _too_few(scored: ScoredStage, why: str) -> LeakageFinding:
     return unknown(
         CHECK,
-        f"the score on {_NAMES[one.stage]} is inconclusive: {why}",
-        len(one.labels),
+        f"the score on {_NAMES[scored.stage]} is inconclusive: {why}",
+        len(scored.labels),
         "give more rows with labels",
     )

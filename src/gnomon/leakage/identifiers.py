@@ -41,12 +41,12 @@ def check_identifiers(table: LabelledTable) -> list[LeakageFinding]:
     label = target(table)
     if label is None:
         return []
-    found = []
+    findings = []
     for name in table.features:
         column = table.column(name)
         if encodings.is_unique(column) and (finding := _find_identifier(name, column, label)):
-            found.append(finding)
-    return found
+            findings.append(finding)
+    return findings
 
 
 def _find_identifier(
@@ -59,13 +59,13 @@ def _find_identifier(
     power = label.power_of_numbers(order)
     if power.value < TELLS or power.low < SURELY:
         return None
-    why = "it follows the row number" if in_order else "its ranges belong to classes"
+    explanation = "it follows the row number" if in_order else "its ranges belong to classes"
     return LeakageFinding(
         check=CHECK,
         features=(name,),
         severity="leak",
         sentence=f"`{name}` identifies its rows, and its order predicts the label "
-        f"({power.measure} {power.value:.3f}): {why}",
+        f"({power.measure} {power.value:.3f}): {explanation}",
         evidence=LeakageEvidence.of(power, numbers={"distinct": encodings.codes(column)[1]}),
         action=f"leave `{name}` out of the features; keep it as the entity key",
     )
@@ -86,13 +86,13 @@ def _follows_rows(order: encodings.Floats) -> bool:
     known = np.flatnonzero(~np.isnan(order))
     if not np.ptp(order[known]):
         return False
-    together = np.corrcoef(known, encodings.ranks(order[known]))[0, 1]
-    return bool(abs(together) >= IN_ORDER)
+    correlation = np.corrcoef(known, encodings.ranks(order[known]))[0, 1]
+    return bool(abs(correlation) >= IN_ORDER)
 
 
 def _is_serial(column: pd.Series[Any]) -> bool:
     """Whether whole numbers are dense enough to be serial, given the share of rows sampled."""
     known = column.dropna()
-    drawn = len(column) / (int(column.index[-1]) + 1)
+    sampled_share = len(column) / (int(column.index[-1]) + 1)
     reach = int(known.max()) - int(known.min()) + 1
-    return bool(known.nunique() >= DENSE * drawn * reach)
+    return bool(known.nunique() >= DENSE * sampled_share * reach)

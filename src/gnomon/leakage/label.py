@@ -39,14 +39,14 @@ def check_label(table: LabelledTable, exempt: Collection[str] = ()) -> list[Leak
     label = target(table)
     if label is None:
         return [_too_few(table)]
-    found = []
+    findings = []
     for name in table.features:
-        if name not in exempt and (finding := _looked_at(name, table, label)):
-            found.append(finding)
-    return found
+        if name not in exempt and (finding := _find_label(name, table, label)):
+            findings.append(finding)
+    return findings
 
 
-def _looked_at(name: str, table: LabelledTable, label: LabelTarget) -> LeakageFinding | None:
+def _find_label(name: str, table: LabelledTable, label: LabelTarget) -> LeakageFinding | None:
     column = table.column(name)
     if label.is_copy(column):
         return _copy(name, table)
@@ -54,7 +54,7 @@ def _looked_at(name: str, table: LabelledTable, label: LabelTarget) -> LeakageFi
     if power.value < NEARLY:
         return None
     if power.low < STRONG:
-        return _perhaps(name, power)
+        return _inconclusive(name, power)
     return LeakageFinding(
         check=CHECK,
         features=(name,),
@@ -81,7 +81,7 @@ def _copy(name: str, table: LabelledTable) -> LeakageFinding:
     )
 
 
-def _perhaps(name: str, power: Estimate) -> LeakageFinding:
+def _inconclusive(name: str, power: Estimate) -> LeakageFinding:
     return LeakageFinding(
         check=CHECK,
         features=(name,),

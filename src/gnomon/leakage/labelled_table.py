@@ -77,8 +77,8 @@ class LabelledTable:
         entity_key = as_names(entity_key)
         frame = frame.reset_index(drop=True).set_axis([str(name) for name in frame], axis=1)
         frame, times = _with_times(frame, known_at or {})
-        named = [*features, *entity_key, *times, *times.values()]
-        for name in [*named, *([] if event_time is None else [event_time])]:
+        names = [*features, *entity_key, *times, *times.values()]
+        for name in [*names, *([] if event_time is None else [event_time])]:
             if name not in frame:
                 raise ContractError(
                     f"the frame has no column `{name}`",
@@ -143,7 +143,7 @@ def _stratified_places(
 
 def _with_times(frame: pd.DataFrame, known_at: KnownAt) -> tuple[pd.DataFrame, dict[str, str]]:
     """Add a column to the frame for each feature whose times were given as values."""
-    given: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     times: dict[str, str] = {}
     for feature, when in known_at.items():
         if isinstance(when, str):
@@ -154,8 +154,8 @@ def _with_times(frame: pd.DataFrame, known_at: KnownAt) -> tuple[pd.DataFrame, d
                 f"`known_at` of `{feature}` has {len(when)} times for {len(frame)} rows"
             )
         times[feature] = _free(f"when {feature} was known", frame)
-        given[times[feature]] = pd.Series(when).array
-    return frame.assign(**given) if given else frame, times
+        columns[times[feature]] = pd.Series(when).array
+    return frame.assign(**columns) if columns else frame, times
 
 
 def _free(name: str, frame: pd.DataFrame) -> str:
@@ -179,5 +179,7 @@ def _labels(labels: Any, rows: int) -> pd.Series[Any]:
 def _task(labels: pd.Series[Any] | None) -> Task:
     if labels is None or not pd.api.types.is_numeric_dtype(labels.dtype):
         return "classification"
-    whole = pd.api.types.is_integer_dtype(labels.dtype) or pd.api.types.is_bool_dtype(labels.dtype)
-    return "classification" if whole and labels.nunique() <= MOST_CLASSES else "regression"
+    is_whole = pd.api.types.is_integer_dtype(labels.dtype) or pd.api.types.is_bool_dtype(
+        labels.dtype
+    )
+    return "classification" if is_whole and labels.nunique() <= MOST_CLASSES else "regression"

@@ -42,13 +42,13 @@ def check_late_features(table: LabelledTable) -> list[LeakageFinding]:
     if table.event_time is None:
         return []
     event = _read(table.column(table.event_time))
-    looked = {name: name for name in _timestamps(table, event)} | dict(table.known_at)
-    found = (
-        _looked_at(name, _read(table.column(source)), event)
-        for name, source in looked.items()
+    sources = {name: name for name in _timestamps(table, event)} | dict(table.known_at)
+    findings = (
+        _find_late(name, _read(table.column(source)), event)
+        for name, source in sources.items()
         if source != table.event_time
     )
-    return [finding for finding in found if finding]
+    return [finding for finding in findings if finding]
 
 
 def known_in_time(table: LabelledTable) -> set[str]:
@@ -71,18 +71,18 @@ def _timestamps(table: LabelledTable, event: Column[Any]) -> list[str]:
 
 
 def _read(column: Column[Any]) -> Column[Any]:
-    read = timestamps(column)
-    return column if read is None else read
+    parsed = timestamps(column)
+    return column if parsed is None else parsed
 
 
-def _looked_at(name: str, times: Column[Any], event: Column[Any]) -> LeakageFinding | None:
+def _find_late(name: str, times: Column[Any], event: Column[Any]) -> LeakageFinding | None:
     if not _comparable(times, event):
         return _unknown(
             name,
             f"`{times.name}` is {times.dtype} and `{event.name}` is {event.dtype}",
             "make both timestamps, both with a time zone or both without",
         )
-    late = _later(times, event)
+    late = _late_rows(times, event)
     if not late.compared:
         return _unknown(
             name,
@@ -94,16 +94,16 @@ def _looked_at(name: str, times: Column[Any], event: Column[Any]) -> LeakageFind
     return _finding(name, times, event, late)
 
 
-def _later(times: Column[Any], event: Column[Any]) -> _Late:
-    both = np.flatnonzero((times.notna() & event.notna()).to_numpy())
-    times, event = times.iloc[both], event.iloc[both]
+def _late_rows(times: Column[Any], event: Column[Any]) -> _Late:
+    comparable = np.flatnonzero((times.notna() & event.notna()).to_numpy())
+    times, event = times.iloc[comparable], event.iloc[comparable]
     seconds = _micros(moments(times) - moments(event)) / _MICRO
     zone = event.dt.tz
-    asked = _micros(moments(event, wall=True))
-    known = _micros(moments(times.dt.tz_convert(zone) if zone else times, wall=True))
-    unit = _unit(asked)
-    after = np.flatnonzero((seconds > 0) & (known // unit * unit > asked))
-    return _Late(len(both), both[after], seconds[after])
+    event_micros = _micros(moments(event, wall=True))
+    known_micros = _micros(moments(times.dt.tz_convert(zone) if zone else times, wall=True))
+    unit = _unit(event_micros)
+    after = np.flatnonzero((seconds > 0) & (known_micros // unit * unit > event_micros))
+    return _Late(len(comparable), comparable[after], seconds[after])
 
 
 def _finding(name: str, times: Column[Any], event: Column[Any], late: _Late) -> LeakageFinding:
@@ -144,8 +144,8 @@ def _unknown(name: str, why: str, action: str) -> LeakageFinding:
 
 
 def _example(times: Column[Any], event: Column[Any], row: int) -> str:
-    known, asked = short(times.iloc[row]), short(event.iloc[row])
-    return f"row {times.index[row]}: {times.name} {known}, {event.name} {asked}"
+    known_text, event_text = short(times.iloc[row]), short(event.iloc[row])
+    return f"row {times.index[row]}: {times.name} {known_text}, {event.name} {event_text}"
 
 
 def _comparable(times: Column[Any], event: Column[Any]) -> bool:
@@ -161,10 +161,10 @@ def _micros(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return values.astype(np.int64)
 
 
-def _unit(asked: npt.NDArray[np.int64]) -> int:
+def _unit(event_micros: npt.NDArray[np.int64]) -> int:
     """Return the largest unit, in microseconds, of which all event times are multiples."""
     sizes = (seconds * _MICRO for _, seconds in _UNITS)
-    return next((size for size in sizes if not (asked % size).any()), 1)
+    return next((size for size in sizes if not (event_micros % size).any()), 1)
 
 
 def _span(seconds: float) -> str:

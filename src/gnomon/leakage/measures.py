@@ -118,9 +118,15 @@ def area_of_cells(scores: Floats, positives: Floats, negatives: Floats) -> float
     It is the probability that a positive scores higher than a negative; ties count half.
     """
     _, places = np.unique(scores, return_inverse=True)
-    up, down = np.bincount(places, positives), np.bincount(places, negatives)
-    below = np.cumsum(down) - down
-    return float((up * (below + down / 2)).sum() / (up.sum() * down.sum()))
+    positives_by_score, negatives_by_score = (
+        np.bincount(places, positives),
+        np.bincount(places, negatives),
+    )
+    below = np.cumsum(negatives_by_score) - negatives_by_score
+    return float(
+        (positives_by_score * (below + negatives_by_score / 2)).sum()
+        / (positives_by_score.sum() * negatives_by_score.sum())
+    )
 
 
 def area(positive: npt.NDArray[np.bool_], scores: Floats) -> Measured:
@@ -129,12 +135,12 @@ def area(positive: npt.NDArray[np.bool_], scores: Floats) -> Measured:
     Source: E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson, "Comparing the areas under two or
     more correlated receiver operating characteristic curves", Biometrics 44 (1988).
     """
-    up, down = scores[positive], scores[~positive]
-    above = _placed(up, np.sort(down))
-    below = 1 - _placed(down, np.sort(up))
+    positive_scores, negative_scores = scores[positive], scores[~positive]
+    above = _placements(positive_scores, np.sort(negative_scores))
+    below = 1 - _placements(negative_scores, np.sort(positive_scores))
     value = float(above.mean())
     influence = np.empty(len(scores))
-    share = len(up) / len(scores)
+    share = len(positive_scores) / len(scores)
     influence[positive] = (above - value) / share
     influence[~positive] = (below - value) / (1 - share)
     return Measured("AUC", value, influence)
@@ -148,8 +154,8 @@ def explained(truth: Floats, predicted: Floats) -> Measured:
     return Measured("R2", float(1 - ratio), influence)
 
 
-def _placed(values: Floats, among: npt.NDArray[Any]) -> Floats:
+def _placements(values: Floats, among: npt.NDArray[Any]) -> Floats:
     """Return, for each value, the share of ``among`` below it; ties count half."""
     low, high = (np.searchsorted(among, values, side) for side in ("left", "right"))
-    placed: Floats = (low + high) / (2 * len(among))
-    return placed
+    placements: Floats = (low + high) / (2 * len(among))
+    return placements

@@ -40,10 +40,10 @@ def check_overlap(train: LabelledTable, holdout: LabelledTable) -> list[LeakageF
             )
         ]
     hits = int((right < left.max()).sum())
-    surely, most = share_within(hits, len(right))
-    if surely <= FEW:
+    least, most = share_within(hits, len(right))
+    if least <= FEW:
         return []
-    return [_finding(left, right, hits, (surely, most))]
+    return [_finding(left, right, hits, (least, most))]
 
 
 def is_later(train: LabelledTable, holdout: LabelledTable) -> bool:
@@ -87,8 +87,8 @@ def _times(table: LabelledTable) -> Times:
     column: pd.Series[Any] = table.column(str(table.event_time))
     if not pd.api.types.is_datetime64_any_dtype(column.dtype):
         return np.array([], "datetime64[us]")
-    found = moments(column)
-    return found[~np.isnat(found)]
+    times = moments(column)
+    return times[~np.isnat(times)]
 
 
 def _date(time: np.datetime64) -> str:

@@ -42,8 +42,8 @@ def target(table: LabelledTable) -> LabelTarget | None:
     """Return the label of a table as a target to predict; None if there are too few rows."""
     assert table.labels is not None
     kind = Classes if table.task == "classification" else Quantity
-    found = kind(table.labels)
-    return found if found.enough else None
+    label_target = kind(table.labels)
+    return label_target if label_target.enough else None
 
 
 ClassScorer = Callable[[int], float]
@@ -56,13 +56,13 @@ class LabelTarget(ABC):
     Attributes:
         rows: how many labels there are.
         folds: the fold of each row.
-        asked: the classes to predict; a quantity has a single one.
+        class_codes: the classes to predict; a quantity has a single one.
         enough: whether there are enough rows for a result.
     """
 
     rows: int
     folds: Codes
-    asked: list[int]
+    class_codes: list[int]
     enough: bool
 
     def power(self, column: pd.Series[Any], *, floor: float = 0.0) -> Estimate:
@@ -73,11 +73,11 @@ class LabelTarget(ABC):
         """
         codes, count = encodings.codes(column)
         repeats = 2 * count <= self.rows
-        ways = [self.by_code(codes, count)] if repeats else []
+        scorers = [self.by_code(codes, count)] if repeats else []
         values = encodings.numbers(column)
         if values is not None:
-            ways += self.numeric_scorers(values)
-        return self._power(ways, column.notna().to_numpy(), floor)
+            scorers += self.numeric_scorers(values)
+        return self._power(scorers, column.notna().to_numpy(), floor)
 
     def power_of_numbers(self, values: Floats) -> Estimate:
         """Measure how well numbers predict by their order and their bins, not by equal values."""
@@ -86,21 +86,21 @@ class LabelTarget(ABC):
     def numeric_scorers(self, values: Floats) -> list[ClassScorer]:
         """Return scorers by the bins of numbers and, if at least half are known, by their order."""
         most = min(MOST_BINS, max(2, self.rows // ROWS_A_BIN))
-        ways = [self.by_code(*encodings.bins(values, most))]
+        scorers = [self.by_code(*encodings.bins(values, most))]
         known = ~np.isnan(values)
-        return [*ways, self.by_order(values, known)] if 2 * known.sum() >= self.rows else ways
+        return [*scorers, self.by_order(values, known)] if 2 * known.sum() >= self.rows else scorers
 
     def _power(
-        self, ways: Sequence[ClassScorer], known: npt.NDArray[np.bool_], floor: float
+        self, scorers: Sequence[ClassScorer], known: npt.NDArray[np.bool_], floor: float
     ) -> Estimate:
-        worst, of = np.inf, self.asked[0]
-        for asked in self.asked:
-            best = max((way(asked) for way in ways), default=0.0)
+        worst, worst_class = np.inf, self.class_codes[0]
+        for class_code in self.class_codes:
+            best = max((scorer(class_code) for scorer in scorers), default=0.0)
             if best < worst:
-                worst, of = best, asked
+                worst, worst_class = best, class_code
             if worst < floor:
                 break
-        return self.estimate(worst, of, known)
+        return self.estimate(worst, worst_class, known)
 
     @abstractmethod
     def by_code(self, codes: Codes, count: int) -> ClassScorer:
@@ -111,7 +111,7 @@ class LabelTarget(ABC):
         """Return a scorer that predicts by the order of the values."""
 
     @abstractmethod
-    def estimate(self, value: float, asked: int, known: npt.NDArray[np.bool_]) -> Estimate:
+    def estimate(self, value: float, class_code: int, known: npt.NDArray[np.bool_]) -> Estimate:
         """Return a score with its interval."""
 
     @abstractmethod
@@ -127,9 +127,9 @@ class Classes(LabelTarget):
         self.classes = pd.factorize(labels)[0]
         counts = np.bincount(self.classes)
         frequent = np.argsort(-counts, kind="stable")[:MOST_CLASSES]
-        self.asked = [int(c) for c in frequent if counts[c] >= FEWEST_OF_A_CLASS]
-        self.enough = len(self.asked) >= 2
-        self.whole = len(self.asked) == len(counts)
+        self.class_codes = [int(c) for c in frequent if counts[c] >= FEWEST_OF_A_CLASS]
+        self.enough = len(self.class_codes) >= 2
+        self.whole = len(self.class_codes) == len(counts)
         self.folds = self._folds()
 
     def _folds(self) -> Codes:
@@ -144,27 +144,27 @@ class Classes(LabelTarget):
         cells, sizes = codes * FOLDS + self.folds, count * FOLDS
         rows = np.bincount(cells, minlength=sizes)
 
-        def way(asked: int) -> float:
-            hits = np.bincount(cells, self.classes == asked, minlength=sizes).astype(float)
+        def score(class_code: int) -> float:
+            hits = np.bincount(cells, self.classes == class_code, minlength=sizes).astype(float)
             rates = _out_of_fold_means(hits, rows, hits.sum() / self.rows)
             return area_of_cells(rates, hits, rows - hits)
 
-        return way
+        return score
 
     def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> ClassScorer:
         values, classes = values[known], self.classes[known]
 
-        def way(asked: int) -> float:
-            hits = classes == asked
+        def score(class_code: int) -> float:
+            hits = classes == class_code
             if hits.all() or not hits.any():
                 return 0.0
             area = area_of_cells(values, hits.astype(float), (~hits).astype(float))
             return max(area, 1 - area)
 
-        return way
+        return score
 
-    def estimate(self, value: float, asked: int, known: npt.NDArray[np.bool_]) -> Estimate:
-        hits = self.classes[known] == asked
+    def estimate(self, value: float, class_code: int, known: npt.NDArray[np.bool_]) -> Estimate:
+        hits = self.classes[known] == class_code
         positives = int(hits.sum())
         low, high = area_within(value, positives, len(hits) - positives)
         return Estimate("AUC", value, low, high, len(hits))
@@ -172,7 +172,7 @@ class Classes(LabelTarget):
     def is_copy(self, column: pd.Series[Any]) -> bool:
         codes, count = encodings.codes(column)
         pairs = len(np.unique(codes * (int(self.classes.max()) + 1) + self.classes))
-        return self.whole and count == len(self.asked) == pairs
+        return self.whole and count == len(self.class_codes) == pairs
 
 
 class Quantity(LabelTarget):
@@ -180,7 +180,7 @@ class Quantity(LabelTarget):
 
     def __init__(self, labels: pd.Series[Any]) -> None:
         self.rows = len(labels)
-        self.asked = [0]
+        self.class_codes = [0]
         self.labels = labels.to_numpy(np.float64, na_value=np.nan)
         self.ranks = encodings.ranks(self.labels)
         self.enough = self.rows >= FEWEST_ROWS and bool(np.ptp(self.ranks))
@@ -193,16 +193,16 @@ class Quantity(LabelTarget):
         means = _out_of_fold_means(sums, rows, self.ranks.mean())
         errors = ((self.ranks - means[cells]) ** 2).sum()
         spread = ((self.ranks - self.ranks.mean()) ** 2).sum()
-        return lambda asked: float(1 - errors / spread)
+        return lambda class_code: float(1 - errors / spread)
 
     def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> ClassScorer:
         pair = encodings.ranks(values[known]), encodings.ranks(self.labels[known])
         if not all(map(np.ptp, pair)):
-            return lambda asked: 0.0
-        together = np.corrcoef(*pair)[0, 1]
-        return lambda asked: float(together**2)
+            return lambda class_code: 0.0
+        correlation = np.corrcoef(*pair)[0, 1]
+        return lambda class_code: float(correlation**2)
 
-    def estimate(self, value: float, asked: int, known: npt.NDArray[np.bool_]) -> Estimate:
+    def estimate(self, value: float, class_code: int, known: npt.NDArray[np.bool_]) -> Estimate:
         rows = int(known.sum())
         return Estimate("R2 of ranks", value, *explained_within(value, rows), rows)
 

@@ -57,9 +57,9 @@ def _as_is(column: pd.Series[Any]) -> Any:
 def _rounded(column: pd.Series[Any], like: pd.Series[Any]) -> Any:
     values, others = encodings.numbers(column), encodings.numbers(like)
     if values is None or others is None:
-        written = encodings.text(column)
-        plain = {value: _plain(value) for value in written.dropna().unique()}
-        return written.map(plain).to_numpy(object)
+        texts = encodings.text(column)
+        plain_texts = {value: _plain(value) for value in texts.dropna().unique()}
+        return texts.map(plain_texts).to_numpy(object)
     spread = float(np.nanstd(others)) if (~np.isnan(others)).any() else 0.0
     return np.round(values / (spread or 1.0) * STEPS) + 0.0
 

@@ -47,7 +47,7 @@ class TwoSampleClassifier:
         """
         self.both = pd.concat([first, second], ignore_index=True)
         self.is_second = np.arange(len(self.both)) >= len(first)
-        self._matrix = np.column_stack([_coded(column) for _, column in self.both.items()])
+        self._matrix = np.column_stack([_codes(column) for _, column in self.both.items()])
         with threadpool_limits(1, "openmp"):  # more threads are slower
             self._fitted = list(self._fit(folds))
         self.area = area(self.is_second, self._scores(self._matrix))
@@ -55,26 +55,28 @@ class TwoSampleClassifier:
     def losses(self) -> dict[str, float]:
         """Return, by column, the loss of AUC when it is shuffled (permutation importance)."""
         random = np.random.default_rng(_SEED)
-        lost = {}
+        losses = {}
         with threadpool_limits(1, "openmp"):
             for place, name in enumerate(self.both.columns):
-                other = self._matrix.copy()
-                other[:, place] = random.permutation(other[:, place])
-                lost[str(name)] = self.area.value - area(self.is_second, self._scores(other)).value
-        return lost
+                shuffled = self._matrix.copy()
+                shuffled[:, place] = random.permutation(shuffled[:, place])
+                losses[str(name)] = (
+                    self.area.value - area(self.is_second, self._scores(shuffled)).value
+                )
+        return losses
 
     def _fit(self, folds: Folds) -> Iterator[tuple[npt.NDArray[np.bool_], Any]]:
         for fold in range(FOLDS):
-            asked = folds == fold
+            held_out = folds == fold
             model = HistGradientBoostingClassifier(
                 max_iter=TREES, max_leaf_nodes=LEAVES, early_stopping=False, random_state=_SEED
             )
-            yield asked, model.fit(self._matrix[~asked], self.is_second[~asked])
+            yield held_out, model.fit(self._matrix[~held_out], self.is_second[~held_out])
 
     def _scores(self, matrix: Floats) -> Floats:
         scores = np.empty(len(matrix))
-        for asked, model in self._fitted:
-            scores[asked] = model.predict_proba(matrix[asked])[:, 1]
+        for held_out, model in self._fitted:
+            scores[held_out] = model.predict_proba(matrix[held_out])[:, 1]
         return scores
 
 
@@ -87,12 +89,14 @@ def folds(order: npt.NDArray[Any]) -> Folds:
     Args:
         order: a number for each row, such as its time.
     """
-    found = np.empty(len(order), np.int64)
-    found[np.argsort(order, kind="stable")] = np.arange(len(order)) * BLOCKS // len(order) % FOLDS
-    return found
+    fold_of_row = np.empty(len(order), np.int64)
+    fold_of_row[np.argsort(order, kind="stable")] = (
+        np.arange(len(order)) * BLOCKS // len(order) % FOLDS
+    )
+    return fold_of_row
 
 
-def _coded(column: pd.Series[Any]) -> Floats:
+def _codes(column: pd.Series[Any]) -> Floats:
     """Return numbers unchanged, and other values as their rank by frequency.
 
     This order of values is good enough for trees.

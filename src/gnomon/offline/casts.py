@@ -16,12 +16,12 @@ _UTC = pa.timestamp("us", tz="UTC")
 
 def as_key(column: pa.ChunkedArray, field: pa.Field, where: str) -> pa.Array:
     """Convert a key column to the log's type, so that equal keys are equal values."""
-    column = _plain(column)
+    column = _decoded(column)
     place = f"{where}: {field.name}"
     if _family(column.type) != _family(field.type):
         raise TableError(
-            f"the key is {_kind(field.type)} in the log and {_kind(column.type)} in the table"
-            f"{_such_as(column)}",
+            f"the key is {_name(field.type)} in the log and {_name(column.type)} in the table"
+            f"{_example(column)}",
             where=place,
             hint="write it in the log's type; a key of another type would match no row",
         )
@@ -30,36 +30,36 @@ def as_key(column: pa.ChunkedArray, field: pa.Field, where: str) -> pa.Array:
         cast: pa.Array = pc.cast(column, field.type)
     except pa.ArrowInvalid as error:
         raise TableError(
-            f"the key cannot be read as {_kind(field.type)}: {error}", where=place
+            f"the key cannot be read as {_name(field.type)}: {error}", where=place
         ) from None
     return cast
 
 
-def as_value(column: pa.ChunkedArray, kind: pa.DataType | None, place: str) -> pa.Array:
+def as_value(column: pa.ChunkedArray, type_: pa.DataType | None, place: str) -> pa.Array:
     """Convert a column to compare; numbers keep the precision they have in the table."""
-    column = _plain(column)
+    column = _decoded(column)
     if pa.types.is_null(column.type):
-        return column.cast(kind or pa.float64())
-    if kind is None:
+        return column.cast(type_ or pa.float64())
+    if type_ is None:
         return column
-    if _family(column.type) != _family(kind):
+    if _family(column.type) != _family(type_):
         raise TableError(
-            f"expected {_kind(kind)}, as in the log, got {_kind(column.type)}{_such_as(column)}",
+            f"expected {_name(type_)}, as in the log, got {_name(column.type)}{_example(column)}",
             where=place,
             hint="write the column in the log's type, or leave it out",
         )
     _refuse_naive(column, place)
-    times_or_lists = pa.types.is_timestamp(kind) or pa.types.is_list(kind)
-    return column.cast(kind, safe=False) if times_or_lists else column
+    times_or_lists = pa.types.is_timestamp(type_) or pa.types.is_list(type_)
+    return column.cast(type_, safe=False) if times_or_lists else column
 
 
 def as_label(column: pa.ChunkedArray, where: str) -> pa.Array:
-    """Convert a column of true outcomes, which is used as evidence and not compared.
+    """Convert a column of labels, which is used as evidence and not compared.
 
     Raises:
         TableError: timestamps without a zone.
     """
-    column = _plain(column)
+    column = _decoded(column)
     _refuse_naive(column, where)
     return column
 
@@ -70,15 +70,15 @@ def as_known(column: pa.ChunkedArray, where: str) -> pa.Array:
     Raises:
         TableError: days, timestamps without a zone, or no times at all.
     """
-    column = _plain(column)
-    kind = column.type
-    if pa.types.is_null(kind) or (pa.types.is_timestamp(kind) and kind.tz is not None):
+    column = _decoded(column)
+    type_ = column.type
+    if pa.types.is_null(type_) or (pa.types.is_timestamp(type_) and type_.tz is not None):
         return column.cast(_UTC, safe=False)
-    came = "timestamps without one" if pa.types.is_timestamp(kind) else _kind(kind)
-    if pa.types.is_date(kind):
-        came = "days"
+    actual = "timestamps without one" if pa.types.is_timestamp(type_) else _name(type_)
+    if pa.types.is_date(type_):
+        actual = "days"
     raise TableError(
-        f"expected timestamps with a time zone, got {came}{_such_as(column)}",
+        f"expected timestamps with a time zone, got {actual}{_example(column)}",
         where=where,
         hint="write the time from which each row could be read, with an offset, such as "
         "2013-04-01T09:00:00Z; without one, it is unknown which requests came before it",
@@ -87,12 +87,12 @@ def as_known(column: pa.ChunkedArray, where: str) -> pa.Array:
 
 def micros(times: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Convert timestamps to microseconds since 1970; null is before all others."""
-    since = times.cast(_UTC, safe=False).cast(pa.int64())
-    found: npt.NDArray[np.int64] = since.fill_null(np.iinfo(np.int64).min).to_numpy()
-    return found
+    known_micros = times.cast(_UTC, safe=False).cast(pa.int64())
+    values: npt.NDArray[np.int64] = known_micros.fill_null(np.iinfo(np.int64).min).to_numpy()
+    return values
 
 
-def _plain(column: pa.ChunkedArray) -> pa.Array:
+def _decoded(column: pa.ChunkedArray) -> pa.Array:
     array = column.combine_chunks()
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
@@ -102,26 +102,26 @@ def _plain(column: pa.ChunkedArray) -> pa.Array:
 def _refuse_naive(column: pa.Array, place: str) -> None:
     if pa.types.is_timestamp(column.type) and column.type.tz is None:
         raise TableError(
-            f"the timestamps have no time zone{_such_as(column)}",
+            f"the timestamps have no time zone{_example(column)}",
             where=place,
             hint="write them with an offset, such as 2013-04-01T09:00:00Z",
         )
 
 
-def _family(kind: pa.DataType) -> str:
+def _family(type_: pa.DataType) -> str:
     types = pa.types
-    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+    if types.is_integer(type_) or types.is_floating(type_) or types.is_decimal(type_):
         return "number"
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+    if types.is_string(type_) or types.is_large_string(type_) or types.is_string_view(type_):
         return "text"
-    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+    if types.is_list(type_) or types.is_large_list(type_) or types.is_fixed_size_list(type_):
         return "list"
-    if types.is_date(kind):
+    if types.is_date(type_):
         return "date"
-    return "timestamp" if types.is_timestamp(kind) else str(kind)
+    return "timestamp" if types.is_timestamp(type_) else str(type_)
 
 
-def _kind(kind: pa.DataType) -> str:
+def _name(type_: pa.DataType) -> str:
     """Name a type in the words of the contract."""
     names = {
         "text": "text",
@@ -131,12 +131,12 @@ def _kind(kind: pa.DataType) -> str:
         "list": "a list",
         "date": "a date",
     }
-    family = _family(kind)
+    family = _family(type_)
     if family == "number":
-        return "an integer" if pa.types.is_integer(kind) else "a number with decimals"
-    return names.get(family, f"`{kind}`")
+        return "an integer" if pa.types.is_integer(type_) else "a number with decimals"
+    return names.get(family, f"`{type_}`")
 
 
-def _such_as(column: pa.Array) -> str:
+def _example(column: pa.Array) -> str:
     known = column.drop_null()
     return f" (such as {known[0].as_py()!s})" if len(known) else ""

@@ -21,8 +21,8 @@ KEYS = {"request_id": pa.string(), "row": pa.int32(), "client_id": pa.string()}
 """The fields by which a logged row can be found, in addition to its features."""
 
 LABEL, KNOWN_AT = "@label", "@known_at"
-"""The names, after reading, of an offline table's columns of the true outcome and of the time when
-its values were known."""
+"""The names, after reading, of an offline table's columns of the label (ground truth) and of the
+time when its values were known."""
 
 _INPUT = "input/"
 
@@ -68,7 +68,7 @@ def own_name(name: str) -> str:
 
 
 def _free(name: str, taken: Collection[str], own: Collection[str]) -> str:
-    found = name
-    while found in taken or (found != name and found in own):
-        found = _INPUT + found
-    return found
+    free = name
+    while free in taken or (free != name and free in own):
+        free = _INPUT + free
+    return free

@@ -97,7 +97,7 @@ class Range:
         """
         contract = self.artifact.contract
         inputs = self._names(input_column, contract.input_schema)
-        named = self.contract.input_schema
+        feature_schema = self.contract.input_schema
         outputs = self._names(output_column, contract.output_schema)
         if not {*inputs, *outputs} <= set(self.log.view.schema.names):
             return  # nothing of this contract was ever logged
@@ -105,7 +105,7 @@ class Range:
         for table in self._tables([*envelope, *inputs, *outputs]):
             yield Rows(
                 envelope=table.select(envelope),
-                inputs=_typed(table, inputs, named),
+                inputs=_typed(table, inputs, feature_schema),
                 outputs=_typed(table, outputs, contract.output_schema),
             )
 
@@ -123,8 +123,10 @@ class Range:
         bodies = dict(self._last)
         bodies |= _bodies(envelope) if "raw" in envelope.column_names else {}
         ids = envelope.column("request_id")
-        wanted = ids.take(pa.array(begins(ids)))
-        missing = wanted.filter(pc.invert(pc.is_in(wanted, pa.array(bodies, pa.string()))))
+        request_ids = ids.take(pa.array(begins(ids)))
+        missing = request_ids.filter(
+            pc.invert(pc.is_in(request_ids, pa.array(bodies, pa.string())))
+        )
         if len(missing):
             arrived = pc.min_max(envelope.column("arrived")).as_py()
             for batch in self.log.scan(
@@ -134,21 +136,21 @@ class Range:
                 end=arrived["max"] + timedelta(microseconds=1),
             ):
                 bodies |= _bodies(batch.filter(pc.is_in(batch.column("request_id"), missing)))
-        last = wanted[-1:].to_pylist()
+        last = request_ids[-1:].to_pylist()
         self._last = {request: bodies[request] for request in last if request in bodies}
         return decode(envelope, bodies, decoder)
 
     def options(self) -> list[str]:
         """Return the command line options that select this range."""
         words = ["--role", self.role]
-        for name, at in (("--start", self.start), ("--end", self.end)):
-            words += [name, at.isoformat()] if at else []
+        for name, time in (("--start", self.start), ("--end", self.end)):
+            words += [name, time.isoformat()] if time else []
         return words
 
     def _tables(self, columns: list[str]) -> Iterator[pa.Table]:
         """Yield answered rows in larger chunks, because a segment's batches may have one row."""
-        held: list[pa.Table] = []
-        waiting, left = 0, self.limit
+        tables: list[pa.Table] = []
+        rows, remaining = 0, self.limit
         for batch in self.log.scan(
             columns=columns,
             role=self.role,
@@ -156,25 +158,25 @@ class Range:
             start=self.start,
             end=self.end,
         ):
-            held.append(self._counted(pa.Table.from_batches([batch])))
-            waiting += held[-1].num_rows
-            if left is not None and waiting >= left:
-                self.logged -= waiting - left
-                held = [pa.concat_tables(held).slice(0, left)]
+            tables.append(self._keep_answered(pa.Table.from_batches([batch])))
+            rows += tables[-1].num_rows
+            if remaining is not None and rows >= remaining:
+                self.logged -= rows - remaining
+                tables = [pa.concat_tables(tables).slice(0, remaining)]
                 break
-            if waiting >= CHUNK_ROWS:
-                yield pa.concat_tables(held).combine_chunks()
-                left = None if left is None else left - waiting
-                held, waiting = [], 0
-        rest = pa.concat_tables(held).combine_chunks() if held else None
+            if rows >= CHUNK_ROWS:
+                yield pa.concat_tables(tables).combine_chunks()
+                remaining = None if remaining is None else remaining - rows
+                tables, rows = [], 0
+        rest = pa.concat_tables(tables).combine_chunks() if tables else None
         if rest is not None and rest.num_rows:
             yield rest
 
-    def _counted(self, table: pa.Table) -> pa.Table:
+    def _keep_answered(self, table: pa.Table) -> pa.Table:
         self.logged += table.num_rows
-        good = _answered(table)
-        self.skipped.update(table.filter(pc.invert(good)).column("outcome").to_pylist())
-        return table.filter(good)
+        answered = _is_answered(table)
+        self.skipped.update(table.filter(pc.invert(answered)).column("outcome").to_pylist())
+        return table.filter(answered)
 
     def _names(self, column: Callable[[str], str], schema: pa.Schema) -> list[str]:
         """Return the names of the log's columns that have the contract's values, of its type.
@@ -192,12 +194,12 @@ def _typed(table: pa.Table, columns: Iterable[str], schema: pa.Schema) -> pa.Tab
     return pa.table([table.column(name).cast(f.type) for name, f in pairs], schema=schema)
 
 
-def _answered(rows: pa.RecordBatch | pa.Table) -> pa.Array:
+def _is_answered(rows: pa.RecordBatch | pa.Table) -> pa.Array:
     return pc.is_in(rows.column("outcome"), pa.array(["answered", "scored"]))
 
 
 def _bodies(rows: pa.RecordBatch | pa.Table) -> dict[str, bytes | None]:
     """Return the bodies by request; row 0 of a request has it."""
-    held = rows.filter(pc.is_valid(rows.column("raw")))
-    ids, raw = (held.column(name).to_pylist() for name in ("request_id", "raw"))
+    with_body = rows.filter(pc.is_valid(rows.column("raw")))
+    ids, raw = (with_body.column(name).to_pylist() for name in ("request_id", "raw"))
     return dict(zip(ids, raw, strict=True))

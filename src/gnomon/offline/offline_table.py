@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ class OfflineTable:
             on: the key columns, by their names in the log and in the table.
             contract: the joint contract, which has the outputs and features.
             steps: the transformed columns, as ``step/column``.
-            label: the column of the true outcome.
+            label: the column of the label (ground truth).
             known_at: the column of the times from which a row's values were known; null means
                 always.
 
@@ -86,9 +86,9 @@ class OfflineTable:
         fields = key_fields(on, contract)
         table = with_keys(read_table(path, contract), on)
         where = str(path)
-        _need(on, table, where)
+        _check_columns(on, table, where)
         keys = pa.table({f.name: as_key(table.column(f.name), f, where) for f in fields})
-        _need([name for name in (label, known_at) if name], table, where)
+        _check_columns([name for name in (label, known_at) if name], table, where)
         known = {*on, label, known_at}
         used, ignored = understand(
             [name for name in table.column_names if name not in known], contract, steps
@@ -101,30 +101,18 @@ class OfflineTable:
                 hint="name columns after outputs "
                 f"({_names([o.name for o in contract.outputs])}), features or step columns",
             )
-        types = {f.name: f.type for f in (*contract.input_schema, *contract.output_schema)}
-        data = pa.table(
-            {
-                meaning: as_value(table.column(name), types.get(meaning), f"{where}: {name}")
-                for name, meaning in used.items()
-            }
-        )
-        if label:
-            told = as_label(table.column(label), f"{where}: {label}")
-            data = data.append_column(LABEL, told)
-        if known_at:
-            since = as_known(table.column(known_at), f"{where}: {known_at}")
-            data = data.append_column(KNOWN_AT, since)
-        whole = np.flatnonzero(_whole(keys))
+        data = _data(table, used, contract, where, label=label, known_at=known_at)
+        complete = np.flatnonzero(_has_no_null(keys))
         versions = Versions(
-            _index(keys.take(pa.array(whole))),
-            whole,
-            micros(data.column(KNOWN_AT))[whole] if known_at else None,
+            _index(keys.take(pa.array(complete))),
+            complete,
+            micros(data.column(KNOWN_AT))[complete] if known_at else None,
         )
         codes = np.full(table.num_rows, -1, dtype=np.int64)
-        codes[whole] = versions.codes
-        found = cls(where, on, table.num_rows, data, used, ignored, codes, versions, keys)
-        found._refuse_duplicates()
-        return found
+        codes[complete] = versions.codes
+        offline_table = cls(where, on, table.num_rows, data, used, ignored, codes, versions, keys)
+        offline_table._refuse_duplicates()
+        return offline_table
 
     @property
     def has_versions(self) -> bool:
@@ -142,24 +130,24 @@ class OfflineTable:
                 used.
             shift: look rows up at a shifted time.
         """
-        found = np.full(keys.num_rows, -1, dtype=np.int64)
-        asked = np.flatnonzero(_whole(keys))
-        at = None if moments is None else micros(moments)[asked] + shift.micros
-        found[asked] = self._versions.find(
-            _index(keys.take(pa.array(asked))), at, shift.step, foresee=not shift.hours
+        rows = np.full(keys.num_rows, -1, dtype=np.int64)
+        complete = np.flatnonzero(_has_no_null(keys))
+        times = None if moments is None else micros(moments)[complete] + shift.micros
+        rows[complete] = self._versions.find(
+            _index(keys.take(pa.array(complete))), times, shift.step, foresee=not shift.hours
         )
-        return found
+        return rows
 
     def key_at(self, row: int) -> str:
         """Return the key of one row of the table, as text."""
         return key_text(self._keys, row)
 
     def _refuse_duplicates(self) -> None:
-        again = self._versions.repeated
-        if len(again):
-            examples = "; ".join(self.key_at(int(row)) for row in again[:_EXAMPLES])
+        repeated = self._versions.repeated
+        if len(repeated):
+            examples = "; ".join(self.key_at(int(row)) for row in repeated[:_EXAMPLES])
             raise TableError(
-                f"{len(again):,} of {self.rows:,} rows repeat the key of an earlier row, such "
+                f"{len(repeated):,} of {self.rows:,} rows repeat the key of an earlier row, such "
                 f"as {examples}",
                 where=self.path,
                 hint="give one row per key, join on more columns, or name the column with the "
@@ -167,7 +155,29 @@ class OfflineTable:
             )
 
 
-def _need(names: Sequence[str], table: pa.Table, where: str) -> None:
+def _data(
+    table: pa.Table,
+    used: Mapping[str, str],
+    contract: Contract,
+    where: str,
+    *,
+    label: str | None,
+    known_at: str | None,
+) -> pa.Table:
+    """Return the recognised columns under their names in the log, in the log's types."""
+    types = {f.name: f.type for f in (*contract.input_schema, *contract.output_schema)}
+    columns = {
+        meaning: as_value(table.column(name), types.get(meaning), f"{where}: {name}")
+        for name, meaning in used.items()
+    }
+    if label:
+        columns[LABEL] = as_label(table.column(label), f"{where}: {label}")
+    if known_at:
+        columns[KNOWN_AT] = as_known(table.column(known_at), f"{where}: {known_at}")
+    return pa.table(columns)
+
+
+def _check_columns(names: Sequence[str], table: pa.Table, where: str) -> None:
     missing = [name for name in names if name not in table.column_names]
     if missing:
         raise TableError(
@@ -236,9 +246,9 @@ def read_table(path: Path, contract: Contract, *, option: str = "--table") -> pa
     except (pa.ArrowException, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise TableError(f"cannot read the table: {reason}", where=str(path)) from None
-    twice = sorted({n for n in table.column_names if table.column_names.count(n) > 1})
-    if twice:
-        raise TableError(f"the table has {_names(twice)} more than once", where=str(path))
+    duplicates = sorted({n for n in table.column_names if table.column_names.count(n) > 1})
+    if duplicates:
+        raise TableError(f"the table has {_names(duplicates)} more than once", where=str(path))
     return table
 
 
@@ -305,8 +315,8 @@ def understand(
 
 def _read_csv(path: Path, contract: Contract) -> pa.Table:
     types = {f.name: f.type for f in (*contract.output_schema, *contract.input_schema)}
-    text = {name: kind for name, kind in types.items() if pa.types.is_string(kind)}
-    keys = {name: kind for name, kind in KEYS.items() if pa.types.is_string(kind)}
+    text = {name: type_ for name, type_ in types.items() if pa.types.is_string(type_)}
+    keys = {name: type_ for name, type_ in KEYS.items() if pa.types.is_string(type_)}
     for feature in contract.features:
         keys.pop(own_name(feature.name), None)  # The file's column is more likely the feature's.
     table = pyarrow.csv.read_csv(
@@ -325,8 +335,8 @@ def _read_csv(path: Path, contract: Contract) -> pa.Table:
     )
     with_nulls = pyarrow.csv.read_csv(path, convert_options=nulls)
     for name in texts:
-        at = table.schema.get_field_index(name)
-        table = table.set_column(at, table.schema.field(at), with_nulls.column(name))
+        position = table.schema.get_field_index(name)
+        table = table.set_column(position, table.schema.field(position), with_nulls.column(name))
     return table
 
 
@@ -336,18 +346,18 @@ def _index(keys: pa.Table) -> pd.Index:
     return pd.Index(arrays[0]) if len(arrays) == 1 else pd.MultiIndex.from_arrays(arrays)
 
 
-def _whole(keys: pa.Table) -> npt.NDArray[np.bool_]:
+def _has_no_null(keys: pa.Table) -> npt.NDArray[np.bool_]:
     """Return the mask of rows whose key has no null."""
-    whole = np.ones(keys.num_rows, dtype=bool)
+    mask = np.ones(keys.num_rows, dtype=bool)
     for column in keys.columns:
-        whole &= column.is_valid().to_numpy()
-    return whole
+        mask &= column.is_valid().to_numpy()
+    return mask
 
 
 def key_text(keys: pa.Table, row: int) -> str:
     """Write one row's key as text."""
-    found = {name: keys.column(name)[row].as_py() for name in keys.column_names}
-    return ", ".join(f"{name}={value}" for name, value in found.items())
+    key = {name: keys.column(name)[row].as_py() for name in keys.column_names}
+    return ", ".join(f"{name}={value}" for name, value in key.items())
 
 
 def _names(names: Sequence[str]) -> str:

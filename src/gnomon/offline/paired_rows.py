@@ -65,20 +65,20 @@ class RowSample:
     """
 
     def __init__(self, size: int) -> None:
-        self._kept = BottomK[Pairs](size, Pairs.take, Pairs.concat)
+        self._sample = BottomK[Pairs](size, Pairs.take, Pairs.concat)
 
     @property
     def seen(self) -> int:
         """How many rows were offered."""
-        return self._kept.seen
+        return self._sample.seen
 
     def add(self, places: Floats, pairs: Pairs) -> None:
         """Offer rows, each with its hash (place) in [0, 1)."""
-        self._kept.offer(places, pairs)
+        self._sample.offer(places, pairs)
 
     def pairs(self) -> Pairs | None:
         """Return the rows kept, ordered by place; None when none were offered."""
-        return self._kept.kept()
+        return self._sample.kept()
 
 
 def about(rows: Rows, contract: Contract, keys: pa.Table) -> pa.Table:
@@ -87,9 +87,9 @@ def about(rows: Rows, contract: Contract, keys: pa.Table) -> pa.Table:
     moment = rows.envelope.column("arrived")
     if event_time:
         moment = pc.coalesce(rows.inputs.column(event_time), moment)
-    named = keys.rename_columns([f"key_{name}" for name in keys.column_names])
+    key_columns = keys.rename_columns([f"key_{name}" for name in keys.column_names])
     envelope = rows.envelope.select(["request_id", "row", "arrived", "client_id"])
-    return with_columns(envelope.append_column("moment", moment), named)
+    return with_columns(envelope.append_column("moment", moment), key_columns)
 
 
 def with_columns(table: pa.Table, more: pa.Table) -> pa.Table:
@@ -123,5 +123,5 @@ def row_places(about: pa.Table) -> Floats:
 def seconds(times: pa.ChunkedArray) -> Floats:
     """Convert timestamps to seconds since 1970; null becomes NaN."""
     micros = pc.cast(times.cast(pa.timestamp("us", tz="UTC")), pa.int64())
-    found: Floats = micros.to_numpy().astype(np.float64) / 1e6
-    return found
+    numbers: Floats = micros.to_numpy().astype(np.float64) / 1e6
+    return numbers

@@ -102,13 +102,13 @@ class Rerun:
         for name, values in (forced or {}).items():
             table = table.append_column(name, values)
         parts = [
-            _chosen(self._client.experiment(table.slice(start, self._rows), fixed=fixed), columns)
+            _select(self._client.experiment(table.slice(start, self._rows), fixed=fixed), columns)
             for start in range(0, rows.num_rows, self._rows)
         ]
         return pa.concat_tables(parts, promote_options="permissive").combine_chunks()
 
     def _trace(self, rows: pa.RecordBatch, columns: Sequence[str]) -> pa.Table:
-        return _chosen(self._client.trace(rows), columns)
+        return _select(self._client.trace(rows), columns)
 
     def _parts(self, rows: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         for start in range(0, rows.num_rows, self._rows):
@@ -135,15 +135,18 @@ class LazyRerun:
         return self._rerun
 
 
-def _chosen(found: pa.Table, columns: Sequence[str]) -> pa.Table:
+def _select(table: pa.Table, columns: Sequence[str]) -> pa.Table:
     """Select columns; a sparse step omits those that are zero in every row of a batch."""
-    zero = pa.repeat(0.0, found.num_rows)
+    zero = pa.repeat(0.0, table.num_rows)
     return pa.table(
-        {n: _plain(found.column(n)) if n in found.column_names else zero for n in columns}
+        {
+            n: _without_categories(table.column(n)) if n in table.column_names else zero
+            for n in columns
+        }
     )
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _without_categories(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Convert categories to their values, and a column of only nulls to floats."""
     if pa.types.is_dictionary(column.type):
         return pc.cast(column, column.type.value_type)

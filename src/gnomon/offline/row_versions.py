@@ -44,8 +44,8 @@ class Versions:
     @property
     def repeated(self) -> Places:
         """Rows that repeat the key and the time of an earlier row."""
-        again = np.flatnonzero(self._marks[1:] == self._marks[:-1]) + 1
-        return np.sort(self._rows[again])
+        repeated = np.flatnonzero(self._marks[1:] == self._marks[:-1]) + 1
+        return np.sort(self._rows[repeated])
 
     def find(
         self,
@@ -64,16 +64,16 @@ class Versions:
             foresee: use the first row of a key if none was known yet. Values that were not known
                 yet are needed to detect leakage.
         """
-        found = np.full(len(keys), -1, dtype=np.int64)
+        rows = np.full(len(keys), -1, dtype=np.int64)
         codes = self._keys.get_indexer(keys)
-        met = np.flatnonzero(codes >= 0)
-        marks = codes[met] * self._width
-        ranks = np.full(len(met), len(self._times))
+        matched = np.flatnonzero(codes >= 0)
+        marks = codes[matched] * self._width
+        ranks = np.full(len(matched), len(self._times))
         if moments is not None:
-            ranks = np.searchsorted(self._times, moments[met], side="right")
+            ranks = np.searchsorted(self._times, moments[matched], side="right")
         begin, end = (np.searchsorted(self._marks, marks + more) for more in (0, self._width))
-        at = np.searchsorted(self._marks, marks + ranks, side="right") - 1
-        at = (np.maximum(at, begin) if foresee else at) + step
-        within = (begin <= at) & (at < end)
-        found[met[within]] = self._rows[at[within]]
-        return found
+        positions = np.searchsorted(self._marks, marks + ranks, side="right") - 1
+        positions = (np.maximum(positions, begin) if foresee else positions) + step
+        within = (begin <= positions) & (positions < end)
+        rows[matched[within]] = self._rows[positions[within]]
+        return rows

@@ -59,7 +59,7 @@ def score_file(
     """
     contract = artifact.contract
     table = read_table(path, contract, option="FILE")
-    kept = kept_columns(table, contract, keep, str(path))
+    scored = kept_columns(table, contract, keep, str(path))
     decoder = Decoder(contract)
     parts: list[pa.RecordBatch] = []
     with WorkerClient(artifact, settings) as worker:
@@ -69,8 +69,8 @@ def score_file(
             progress(len(chunk))
     answers = pa.Table.from_batches(parts, schema=scored_schema(contract.output_schema))
     for name, column in zip(answer_names(contract), answers.columns, strict=True):
-        kept = kept.append_column(name, column)
-    return kept
+        scored = scored.append_column(name, column)
+    return scored
 
 
 def kept_columns(
@@ -91,18 +91,18 @@ def kept_columns(
                 where=where,
                 hint="it has " + ", ".join(table.column_names),
             )
-    chosen = table.select(list(dict.fromkeys(keep)))
+    columns = table.select(list(dict.fromkeys(keep)))
     joint = joint_contract(contract, answer_names(contract)).input_schema.names
-    called = dict(zip(contract.input_schema.names, joint, strict=True))
-    chosen = chosen.rename_columns([called.get(name, name) for name in chosen.column_names])
-    taken = set(answer_names(contract)).intersection(chosen.column_names)
+    joint_names = dict(zip(contract.input_schema.names, joint, strict=True))
+    columns = columns.rename_columns([joint_names.get(name, name) for name in columns.column_names])
+    taken = set(answer_names(contract)).intersection(columns.column_names)
     if taken:
         raise TableError(
             f"the file has a column `{min(taken)}`, which is also a column of the answers",
             where=where,
             hint="choose with --keep which columns to put next to the answers",
         )
-    return chosen
+    return columns
 
 
 def answer_names(contract: Contract) -> list[str]:
@@ -113,9 +113,11 @@ def answer_names(contract: Contract) -> list[str]:
 def as_requests(table: pa.Table, contract: Contract) -> pa.Table:
     """Convert a file's values to the form they have in requests; see :func:`with_offsets`."""
     for feature in contract.features:
-        at = table.schema.get_field_index(feature.name)
-        if at >= 0:
-            table = table.set_column(at, feature.name, with_offsets(table.column(at), feature))
+        position = table.schema.get_field_index(feature.name)
+        if position >= 0:
+            table = table.set_column(
+                position, feature.name, with_offsets(table.column(position), feature)
+            )
     return table
 
 
@@ -133,14 +135,16 @@ def _score(worker: WorkerClient, decoder: Decoder, records: list[dict[str, Any]]
     scored = worker.score(decoder.batch(rows)) if rows else _none(decoder)
     if not refused:
         return scored
-    order, asked = [], 0
+    order, scored_rows = [], 0
     for number in range(len(records)):
-        order.append(None if number in refused else asked)
-        asked += number not in refused
-    found = scored.take(pa.array(order, pa.int64()))
+        order.append(None if number in refused else scored_rows)
+        scored_rows += number not in refused
+    answers = scored.take(pa.array(order, pa.int64()))
     reasons = pa.array([refused.get(number) for number in range(len(records))], pa.string())
-    at = found.schema.get_field_index(ERROR)
-    return found.set_column(at, found.schema.field(at), pc.coalesce(reasons, found.column(at)))
+    position = answers.schema.get_field_index(ERROR)
+    return answers.set_column(
+        position, answers.schema.field(position), pc.coalesce(reasons, answers.column(position))
+    )
 
 
 def _body(records: list[dict[str, Any]]) -> bytes:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from gnomon.report.numbers import duration, plural
+from gnomon.quantities import duration, plural
 
 __all__ = ["NOW", "SHIFTS", "History", "Shift", "Shifted", "changing"]
 
@@ -88,6 +88,6 @@ def changing(history: History, about: pa.Table) -> Iterator[Shifted]:
     joined = history(about, NOW)
     yield joined
     for shift in SHIFTS:
-        found = history(about, shift)
-        if (found.there & (found.rows != joined.rows)).any():
-            yield found
+        shifted = history(about, shift)
+        if (shifted.there & (shifted.rows != joined.rows)).any():
+            yield shifted

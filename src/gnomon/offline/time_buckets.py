@@ -84,19 +84,19 @@ class TimeSums:
 
     def split(self, moments: Floats) -> tuple[Numbers, Numbers]:
         """Return the buckets of some times, in ascending order, and the bucket of each time."""
-        found, places = np.unique(numbered(moments, self.seconds), return_inverse=True)
-        return found, places
+        buckets, places = np.unique(numbered(moments, self.seconds), return_inverse=True)
+        return buckets, places
 
     def add(self, buckets: Numbers, sums: dict[str, Floats]) -> None:
         """Add a row of sums to each series for each of these buckets, in ascending order.
 
         Widens the buckets until there are at most ``held`` of them.
         """
-        at = self._places(buckets)
-        for name, more in sums.items():
+        positions = self._places(buckets)
+        for name, rows in sums.items():
             if name not in self.series:
                 self.series[name] = np.zeros((len(self.numbers), self.columns))
-            self.series[name][at] += more
+            self.series[name][positions] += rows
         while len(self.numbers) > self.held and self._widen():
             pass
 
@@ -111,11 +111,11 @@ class TimeSums:
         """Return the positions of buckets among the sums, with zero sums added for new ones."""
         known = np.union1d(self.numbers, buckets)
         if len(known) > len(self.numbers):
-            old = np.searchsorted(known, self.numbers)
+            positions = np.searchsorted(known, self.numbers)
             self.numbers = known
             for name, sums in self.series.items():
                 self.series[name] = np.zeros((len(known), self.columns))
-                self.series[name][old] = sums
+                self.series[name][positions] = sums
         return np.searchsorted(known, buckets)
 
     def _widen(self) -> bool:

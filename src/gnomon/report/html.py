@@ -23,13 +23,13 @@ def document_page(document: Document) -> str:
 
 @cache
 def _environment() -> Environment:
-    found = page_environment("gnomon.report")
-    found.filters["ticks"] = _ticks
-    found.tests["block"] = lambda block, kind: type(block).__name__ == kind
-    return found
+    environment = page_environment("gnomon.report")
+    environment.filters["ticks"] = _ticks
+    environment.tests["block"] = lambda block, kind: type(block).__name__ == kind
+    return environment
 
 
 def _ticks(text: str) -> Markup:
     """Mark `names` in backticks as code."""
     parts = [escape(part) for part in text.split("`")]
-    return Markup("".join(f"<code>{p}</code>" if at % 2 else p for at, p in enumerate(parts)))
+    return Markup("".join(f"<code>{p}</code>" if index % 2 else p for index, p in enumerate(parts)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gnomon import quantities
+from gnomon.quantities import count, percent, rows, signed
 from gnomon.report import numbers
 from gnomon.report.counts import Column, Count
 from gnomon.report.diagnosis import Diagnosis, Walk
 from gnomon.report.document import Sign
 from gnomon.report.model import Report
-from gnomon.report.numbers import count, percent, rows, signed
 
 __all__ = [
     "DIFFERS",
@@ -30,7 +31,7 @@ Lines = list[tuple[str, str]]
 
 def figures(report: Report) -> Lines:
     """Return the few numbers to look at first."""
-    found = [
+    lines = [
         (count(report.coverage.compared), "rows compared"),
         (
             percent(report.divergence.share),
@@ -39,16 +40,18 @@ def figures(report: Report) -> Lines:
     ]
     if report.impact:
         flips, mean = report.impact.flips, report.impact.mean_change
-        found.append((percent(flips.share), f"of decisions change ({count(flips.rows)})"))
+        lines.append((percent(flips.share), f"of decisions change ({count(flips.rows)})"))
         if mean is not None:
-            found.append((numbers.number(mean, 3), f"mean change of the {report.impact.score}"))
+            lines.append((quantities.number(mean, 3), f"mean change of the {report.impact.score}"))
     exact = _share(report.exact, report.coverage.compared)
-    return [*found, (percent(exact), "of rows bit-identical")]
+    return [*lines, (percent(exact), "of rows bit-identical")]
 
 
-def causes(found: Diagnosis) -> list[tuple[str, Diagnosis, str]]:
+def causes(diagnosis: Diagnosis) -> list[tuple[str, Diagnosis, str]]:
     """Return for each cause its name, its diagnosis, and a line with where and how much."""
-    return [(_name(one), one, "; ".join(_about(one))) for one in (found, *found.also)]
+    return [
+        (_name(cause), cause, "; ".join(_about(cause))) for cause in (diagnosis, *diagnosis.also)
+    ]
 
 
 def sign(differs: bool) -> Sign:
@@ -56,25 +59,31 @@ def sign(differs: bool) -> Sign:
     return DIFFERS if differs else EQUAL
 
 
-def _name(one: Diagnosis) -> str:
-    return one.cause if one.verdict == "confirmed" else "unknown cause"
+def _name(diagnosis: Diagnosis) -> str:
+    return diagnosis.cause if diagnosis.verdict == "confirmed" else "unknown cause"
 
 
-def _about(one: Diagnosis) -> Iterator[str]:
-    if one.name:
-        more = f" and {numbers.plural(len(one.columns), 'more column')}" if one.columns else ""
-        yield f"`{one.name}`{more}" + (f", output of step {one.step}" if one.step else "")
-    if one.segment:
-        yield f"where {one.segment}"
-    if one.since:
-        yield f"since {numbers.utc_time(one.since)} UTC"
-    if one.accounts and not one.accounts.rows and not one.moves:
+def _about(diagnosis: Diagnosis) -> Iterator[str]:
+    if diagnosis.name:
+        more = (
+            f" and {quantities.plural(len(diagnosis.columns), 'more column')}"
+            if diagnosis.columns
+            else ""
+        )
+        yield f"`{diagnosis.name}`{more}" + (
+            f", output of step {diagnosis.step}" if diagnosis.step else ""
+        )
+    if diagnosis.segment:
+        yield f"where {diagnosis.segment}"
+    if diagnosis.since:
+        yield f"since {numbers.utc_time(diagnosis.since)} UTC"
+    if diagnosis.accounts and not diagnosis.accounts.rows and not diagnosis.moves:
         yield "changes no answer"
-    elif one.accounts:
-        share = one.accounts
+    elif diagnosis.accounts:
+        share = diagnosis.accounts
         yield f"accounts for {count(share.rows)} of {rows(share.of)} that diverge"
-    if one.moves:
-        yield f"moves the answer by {numbers.number(one.moves, 3)} on average"
+    if diagnosis.moves:
+        yield f"moves the answer by {quantities.number(diagnosis.moves, 3)} on average"
 
 
 def spread(column: Column) -> str:
@@ -88,37 +97,39 @@ def spread(column: Column) -> str:
 
 def reproduced(walk: Walk) -> str:
     """Write whether running the rows again reproduced the logged answers."""
-    said = f" {rows(walk.lost)} of the sample could not be run again." if walk.lost else ""
+    lost = f" {rows(walk.lost)} of the sample could not be run again." if walk.lost else ""
     if walk.reproduced == walk.rows:
-        return f"Re-running them reproduced every logged answer bit for bit.{said}"
+        return f"Re-running them reproduced every logged answer bit for bit.{lost}"
     return (
         f"Re-running reproduced only {count(walk.reproduced)} of the logged answers, so the steps "
-        f"may differ from those computed online.{said}"
+        f"may differ from those computed online.{lost}"
     )
 
 
 def coverage(report: Report) -> Lines:
     """List which rows were compared, and which were not and why."""
-    found = [
+    lines = [
         ("Logged in range", rows(report.coverage.logged)),
-        ("Compared", _of(report.coverage.compared, report.coverage.logged)),
+        ("Compared", _part_of(report.coverage.compared, report.coverage.logged)),
     ]
-    found += map(_counted, (*report.coverage.skipped, *report.coverage.unanswered))
+    lines += map(_reason_line, (*report.coverage.skipped, *report.coverage.unanswered))
     if table := report.table:
-        found.append(("Table", table.path))
-        found.append(("Joined on", ", ".join(table.on)))
+        lines.append(("Table", table.path))
+        lines.append(("Joined on", ", ".join(table.on)))
         keys = table.rows if table.keys is None else table.keys
         if keys != table.rows:
-            found.append(("Table rows", f"{count(table.rows)}, of {numbers.plural(keys, 'key')}"))
-        found.append(("Table keys matched", _of(table.matched, keys, "key")))
+            lines.append(
+                ("Table rows", f"{count(table.rows)}, of {quantities.plural(keys, 'key')}")
+            )
+        lines.append(("Table keys matched", _part_of(table.matched, keys, "key")))
         if table.known_later:
-            found.append(_counted(table.known_later))
+            lines.append(_reason_line(table.known_later))
         if table.unmatched:
-            found.append(("Table only, such as", table.unmatched))
+            lines.append(("Table only, such as", table.unmatched))
         if table.repeated:
-            found.append(("Logged again", f"{rows(table.repeated)} with the key of another row"))
-        found += [(f"Column {name} ignored", reason) for name, reason in table.ignored.items()]
-    return found
+            lines.append(("Logged again", f"{rows(table.repeated)} with the key of another row"))
+        lines += [(f"Column {name} ignored", reason) for name, reason in table.ignored.items()]
+    return lines
 
 
 def identity(report: Report) -> Lines:
@@ -143,10 +154,10 @@ def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def _of(part: int, whole: int, noun: str = "row") -> str:
-    return f"{count(part)} of {numbers.plural(whole, noun)} ({percent(_share(part, whole))})"
+def _part_of(part: int, whole: int, noun: str = "row") -> str:
+    return f"{count(part)} of {quantities.plural(whole, noun)} ({percent(_share(part, whole))})"
 
 
-def _counted(met: Count) -> tuple[str, str]:
-    example = f", such as {met.example}" if met.example else ""
-    return _sentence(met.reason), rows(met.rows) + example
+def _reason_line(count_with_reason: Count) -> tuple[str, str]:
+    example = f", such as {count_with_reason.example}" if count_with_reason.example else ""
+    return _sentence(count_with_reason.reason), rows(count_with_reason.rows) + example

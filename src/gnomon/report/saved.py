@@ -12,8 +12,8 @@ import msgspec
 from gnomon.errors import StorageError
 from gnomon.files import replace
 from gnomon.notebook import NotebookTable, Tabular
+from gnomon.quantities import plural
 from gnomon.report.model import BaseReport, Subject
-from gnomon.report.numbers import plural
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
@@ -140,7 +140,7 @@ class _Head(msgspec.Struct, frozen=True):
 
 def _newest(storage: Storage, model: str, last: int | None) -> list[tuple[datetime, str]]:
     """Return the newest reports: when each was made, and its name without an ending."""
-    found = []
+    reports = []
     for path in storage.names(f"reports/{model}"):
         name = path.removesuffix(".json")
         stamp = "-".join(name.rsplit("-", _STAMP_PARTS)[1:])
@@ -149,8 +149,8 @@ def _newest(storage: Storage, model: str, last: int | None) -> list[tuple[dateti
         except ValueError:
             continue
         if name != path:
-            found.append((created, name))
-    return sorted(found, reverse=True)[:last]
+            reports.append((created, name))
+    return sorted(reports, reverse=True)[:last]
 
 
 def _read(

@@ -39,8 +39,8 @@ _STYLES: dict[Tone, str] = {
 
 def render_document(document: Document) -> RenderableType:
     """Return the report as an object that rich can print."""
-    shown = [section for section in document.sections if section.where != "page"]
-    return Group(_head(document), *map(_section, shown))
+    sections = [section for section in document.sections if section.where != "page"]
+    return Group(_head(document), *map(_section, sections))
 
 
 def _head(document: Document) -> Panel:
@@ -151,6 +151,6 @@ def _sparks(sparks: tuple[Spark, ...]) -> Text:
 def _marked(text: str) -> Text:
     """Highlight `names` in backticks."""
     marked = Text()
-    for at, part in enumerate(text.split("`")):
-        marked.append(part, "cyan" if at % 2 else "")
+    for index, part in enumerate(text.split("`")):
+        marked.append(part, "cyan" if index % 2 else "")
     return marked

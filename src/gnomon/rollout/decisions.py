@@ -26,7 +26,7 @@ from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates import evaluate
 from gnomon.rollout.history import Event, History, RolloutState, open_history
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.skew import last_replay
 from gnomon.storage import Storage
 
@@ -67,26 +67,28 @@ def start_shadow(
         RolloutError: nothing is live, it is live, or it is already a running shadow.
         RolloutConflict: another decision was recorded meanwhile.
     """
-    history = _brought_up(history, settings, model)
-    chosen = _inspect(model, artifact)
-    (policy or Policy()).check_names(chosen.tag, chosen.contract.output_schema)
+    history = _up_to_date(history, settings, model)
+    candidate = _inspect(model, artifact)
+    (policy or Policy()).check_names(candidate.tag, candidate.contract.output_schema)
     event = Event(
         kind="shadow_start",
-        artifact=chosen.tag,
-        digest=chosen.digest,
+        artifact=candidate.tag,
+        digest=candidate.digest,
         fraction=fraction,
-        entity_key=chosen.contract.entity_key,
+        entity_key=candidate.contract.entity_key,
         same=same,
         by=by,
         why=why,
     )
     history.state.after(event)
-    changes = _changes(history.state, chosen, force)
-    refused = [change for change in changes if change.level == "incompatible"]
-    if refused and not force:
-        raise _unreadable(chosen.tag, history.state.live, refused)
-    kept = tuple(msgspec.to_builtins(changes))
-    return _record(history, msgspec.structs.replace(event, forced=bool(refused), changes=kept))
+    changes = _changes(history.state, candidate, force)
+    incompatible = [change for change in changes if change.level == "incompatible"]
+    if incompatible and not force:
+        raise _incompatible(candidate.tag, history.state.live, incompatible)
+    recorded = tuple(msgspec.to_builtins(changes))
+    return _record(
+        history, msgspec.structs.replace(event, forced=bool(incompatible), changes=recorded)
+    )
 
 
 def stop_shadow(
@@ -104,7 +106,7 @@ def stop_shadow(
         RolloutError: it is not a running shadow.
         RolloutConflict: another decision was recorded meanwhile.
     """
-    history = _brought_up(history, settings, model)
+    history = _up_to_date(history, settings, model)
     running = history.state.shadows.get(artifact)
     tag = artifact if running is not None else _tag_of(artifact)
     return _record(history, Event(kind="shadow_stop", artifact=tag, by=by, why=why))
@@ -143,19 +145,19 @@ def promote(
         RolloutError: it is live already.
         RolloutConflict: another decision was recorded meanwhile.
     """
-    history = _brought_up(history, settings, model)
-    chosen = _inspect(model, artifact)
-    event = Event(kind="promote", artifact=chosen.tag, digest=chosen.digest, by=by, why=why)
+    history = _up_to_date(history, settings, model)
+    candidate = _inspect(model, artifact)
+    event = Event(kind="promote", artifact=candidate.tag, digest=candidate.digest, by=by, why=why)
     history.state.after(event)
     if history.state.live is not None:
         if ask is None:
             ask = partial(_gates, settings, model, history.state, policy=policy or Policy())
-        found = _try_gates(ask, chosen.tag, force)
-        held = found is not None and found.verdict == "pass"
-        if found is not None and not held and not force:
-            raise _refused(found, chosen.tag in history.state.shadows)
-        verdicts = () if found is None else tuple(msgspec.to_builtins(found.gates))
-        event = msgspec.structs.replace(event, forced=not held, gates=verdicts)
+        gates = _gates_unless_forced(ask, candidate.tag, force)
+        passed = gates is not None and gates.verdict == "pass"
+        if gates is not None and not passed and not force:
+            raise _gates_refused(gates, candidate.tag in history.state.shadows)
+        verdicts = () if gates is None else tuple(msgspec.to_builtins(gates.gates))
+        event = msgspec.structs.replace(event, forced=not passed, gates=verdicts)
     return _record(history, event)
 
 
@@ -183,7 +185,7 @@ def rollback(
         RolloutError: there is no previous artifact.
         RolloutConflict: another decision was recorded meanwhile.
     """
-    history = _brought_up(history, settings, model)
+    history = _up_to_date(history, settings, model)
     previous = history.state.previous
     if previous is None:
         raise RolloutError("there is no previous artifact to roll back to")
@@ -199,26 +201,26 @@ def check(settings: Settings, model: str, artifact: str, policy: Policy | None =
         PolicyError: the policy names an output that it does not have.
         RolloutError: nothing is live.
     """
-    state = _brought_up(None, settings, model).state
+    state = _up_to_date(None, settings, model).state
     tag = artifact if artifact in state.shadows else _tag_of(artifact)
     return _gates(settings, model, state, tag, policy=policy or Policy())
 
 
-def _changes(state: RolloutState, chosen: Artifact, force: bool) -> list[Change]:
+def _changes(state: RolloutState, candidate: Artifact, force: bool) -> list[Change]:
     """Compare its contract with the live one; empty if forced and the live one is unreadable."""
-    if state.live is None or state.live == chosen.tag:
+    if state.live is None or state.live == candidate.tag:
         return []
     try:
-        return difference(inspect(state.live).contract, chosen.contract)
+        return difference(inspect(state.live).contract, candidate.contract)
     except GnomonError:
         if force:
             return []
         raise
 
 
-def _unreadable(tag: str, live: str | None, refused: list[Change]) -> IncompatibleContract:
+def _incompatible(tag: str, live: str | None, changes: list[Change]) -> IncompatibleContract:
     return IncompatibleContract(
-        f"{tag} could not accept the requests that {live} gets: " + "; ".join(map(str, refused)),
+        f"{tag} could not accept the requests that {live} gets: " + "; ".join(map(str, changes)),
         where="contract.json",
         hint="pack it with a contract that accepts today's requests, or force it, which is "
         "recorded",
@@ -231,14 +233,14 @@ def _gates(
     with contextlib.suppress(ArtifactError, UnknownArtifact):  # The log is enough to judge it.
         policy.check_names(tag, inspect(tag).contract.output_schema)
     storage = Storage(settings)
-    found = slices.find(storage, model)
+    reported = heartbeats.find(storage, model)
     return evaluate(
         InferenceLog(settings, model),
         state,
         policy,
         tag,
-        slices=found.beats,
-        unreadable=found.unreadable,
+        slices=reported.beats,
+        unreadable=reported.unreadable,
         skew=_skew(storage, tag),
     )
 
@@ -251,7 +253,7 @@ def _skew(storage: Storage, tag: str) -> last_replay.Skew | UnreadableFile | Non
         return error
 
 
-def _try_gates(ask: Callable[[str], Gates], tag: str, force: bool) -> Gates | None:
+def _gates_unless_forced(ask: Callable[[str], Gates], tag: str, force: bool) -> Gates | None:
     """Evaluate the gates; None if that fails and the promotion is forced."""
     try:
         return ask(tag)
@@ -261,35 +263,37 @@ def _try_gates(ask: Callable[[str], Gates], tag: str, force: bool) -> Gates | No
         raise
 
 
-def _refused(found: Gates, in_shadow: bool) -> GateRefused:
-    reasons = "; ".join(f"{gate.name} {gate.verdict}: {gate.because}" for gate in found.unmet)
-    if found.verdict == "unknown" and in_shadow:
+def _gates_refused(gates: Gates, in_shadow: bool) -> GateRefused:
+    reasons = "; ".join(f"{gate.name} {gate.verdict}: {gate.because}" for gate in gates.unmet)
+    if gates.verdict == "unknown" and in_shadow:
         return GateUndecided(
-            f"{found.artifact} may not replace {found.live} yet: {reasons}",
+            f"{gates.artifact} may not replace {gates.live} yet: {reasons}",
             hint="wait for more evidence, as `gnomon promote --wait SECONDS` does, or force it, "
             "which is recorded",
         )
-    do = "fix the artifact" if in_shadow else f"run `gnomon shadow start {found.artifact}` first"
+    advice = (
+        "fix the artifact" if in_shadow else f"run `gnomon shadow start {gates.artifact}` first"
+    )
     return GateRefused(
-        f"{found.artifact} may not replace {found.live}: {reasons}",
-        hint=f"{do}, or force it, which is recorded",
+        f"{gates.artifact} may not replace {gates.live}: {reasons}",
+        hint=f"{advice}, or force it, which is recorded",
     )
 
 
-def _brought_up(history: History | None, settings: Settings, model: str) -> History:
+def _up_to_date(history: History | None, settings: Settings, model: str) -> History:
     history = history or open_history(settings, model)
     history.check()
     return history
 
 
 def _inspect(model: str, artifact: str) -> Artifact:
-    chosen = inspect(artifact)
-    if chosen.name != model:
+    inspected = inspect(artifact)
+    if inspected.name != model:
         raise RolloutError(
-            f"`{chosen.tag}` is not an artifact of `{model}`",
+            f"`{inspected.tag}` is not an artifact of `{model}`",
             hint=f'pack it with gnomon.pack("{model}", …) to serve it here',
         )
-    return chosen
+    return inspected
 
 
 def _tag_of(artifact: str) -> str:

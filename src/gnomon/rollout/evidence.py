@@ -80,22 +80,22 @@ def gather(log: InferenceLog, *, shadow: str, live: str, epoch: int, start: date
     times: dict[int, Sketch] = {}
     live_times: dict[int, Sketch] = {}
     now = datetime.now(UTC)
-    looked_back = min(max(now - start, timedelta(seconds=1)), WINDOW)
-    lately = pa.scalar(now - looked_back, pa.timestamp("us", tz="UTC"))
+    window = min(max(now - start, timedelta(seconds=1)), WINDOW)
+    window_start = pa.scalar(now - window, pa.timestamp("us", tz="UTC"))
     start -= CLOCKS_APART
     scored, answered = Counter[str](), Counter[str]()
     rows = _shadow_rows(log, shadow, live, epoch=epoch, start=start)
-    found = count(_counted(_timed(rows, times), lately, scored))
+    shadow_rows = count(_count_recent(_add_times_of_each(rows, times), window_start, scored))
     columns = ["arrived", "artifact", "outcome", "scored_us", "batch_rows"]
     batches = log.scan(columns=columns, role="live", artifact=live, start=start)
-    for batch in _counted(batches, lately, answered):
+    for batch in _count_recent(batches, window_start, answered):
         _add_times(live_times, batch.filter(pc.equal(batch.column("outcome"), "answered")))
     traffic = Traffic(
-        seconds=looked_back.total_seconds(),
+        seconds=window.total_seconds(),
         answered=answered["answered"],
         scored=scored["scored"],
     )
-    return Evidence(found, count(_shadow_rows(log, live, live)), times, live_times, traffic)
+    return Evidence(shadow_rows, count(_shadow_rows(log, live, live)), times, live_times, traffic)
 
 
 def count(batches: Iterator[pa.RecordBatch]) -> ShadowRows:
@@ -124,25 +124,27 @@ def _shadow_rows(
         "flipped", "difference", "scored_us", "batch_rows",
     ]  # fmt: skip
     for batch in log.scan(columns=columns, role="shadow", artifact=shadow, start=start):
-        ours = pc.equal(batch.column("against"), live)
+        mask = pc.equal(batch.column("against"), live)
         if epoch is not None:
-            ours = pc.and_(ours, pc.equal(batch.column("epoch"), epoch))
-        yield batch.filter(ours)
+            mask = pc.and_(mask, pc.equal(batch.column("epoch"), epoch))
+        yield batch.filter(mask)
 
 
-def _timed(batches: Iterator[pa.RecordBatch], times: dict[int, Sketch]) -> Iterator[pa.RecordBatch]:
+def _add_times_of_each(
+    batches: Iterator[pa.RecordBatch], times: dict[int, Sketch]
+) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         _add_times(times, batch)
         yield batch
 
 
-def _counted(
+def _count_recent(
     batches: Iterator[pa.RecordBatch], since: pa.Scalar, rows: Counter[str]
 ) -> Iterator[pa.RecordBatch]:
     """Count, by outcome, the rows that arrived since a time, and pass the batches on."""
     for batch in batches:
-        late = batch.filter(pc.greater_equal(batch.column("arrived"), since))
-        for pair in pc.value_counts(late.column("outcome")).to_pylist():
+        recent = batch.filter(pc.greater_equal(batch.column("arrived"), since))
+        for pair in pc.value_counts(recent.column("outcome")).to_pylist():
             rows[pair["values"]] += pair["counts"]
         yield batch
 
@@ -156,9 +158,9 @@ def _add_times(times: dict[int, Sketch], batch: pa.RecordBatch) -> None:
         times.setdefault(size, Sketch()).add(micros[sizes == size])
 
 
-def _worst(bad: pa.RecordBatch) -> list[RowReference]:
-    order = pc.sort_indices(bad, [("flipped", "descending"), ("difference", "descending")])
-    rows = bad.take(order[:KEPT_EXAMPLES]).to_pylist()
+def _worst(disagreeing: pa.RecordBatch) -> list[RowReference]:
+    order = pc.sort_indices(disagreeing, [("flipped", "descending"), ("difference", "descending")])
+    rows = disagreeing.take(order[:KEPT_EXAMPLES]).to_pylist()
     return [
         RowReference(bool(r["flipped"]), r["difference"], r["request_id"], r["row"]) for r in rows
     ]

@@ -31,7 +31,7 @@ SECONDS = 170.0
 """The time limit; it is shorter than a client's time limit for a control call."""
 
 
-class _Found(msgspec.Struct, tag="gates"):
+class _Evaluated(msgspec.Struct, tag="gates"):
     gates: Gates
 
 
@@ -39,7 +39,7 @@ class _Failed(SentError, tag="failed", frozen=True):
     """The reply if the gates cannot be evaluated, with the reason."""
 
 
-_Reply = _Found | _Failed
+_Reply = _Evaluated | _Failed
 
 _reply: msgspec.json.Decoder[_Reply] = msgspec.json.Decoder(_Reply)
 
@@ -57,16 +57,16 @@ def gates_elsewhere(settings: Settings, model: str, artifact: str, policy: Path 
         RolloutError: nothing is live, or the process ended without an answer.
         GnomonError: any error while reading the evidence.
     """
-    more = [] if policy is None else [str(policy.absolute())]
+    arguments = [model, artifact, *([] if policy is None else [str(policy.absolute())])]
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "gnomon.rollout.gate_evaluation", model, artifact, *more],
+        process = subprocess.run(
+            [sys.executable, "-P", "-m", "gnomon.rollout.gate_evaluation", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             env=child_environment(settings),
             timeout=SECONDS,
         )
-        reply = _reply.decode(done.stdout)
+        reply = _reply.decode(process.stdout)
     except subprocess.TimeoutExpired:
         raise RolloutError(
             f"the gates were not evaluated within {SECONDS:g} s",
@@ -74,7 +74,8 @@ def gates_elsewhere(settings: Settings, model: str, artifact: str, policy: Path 
         ) from None
     except msgspec.DecodeError:
         raise RolloutError(
-            f"the process that evaluates the gates ended with {done.returncode} before it finished",
+            f"the process that evaluates the gates ended with {process.returncode} before it "
+            "finished",
             hint="its own message, if any, is on standard error",
         ) from None
     if isinstance(reply, _Failed):
@@ -85,11 +86,11 @@ def gates_elsewhere(settings: Settings, model: str, artifact: str, policy: Path 
 def main(arguments: list[str]) -> None:
     """Evaluate the gates and print them."""
     settings = enter_background(niceness=NICENESS)
-    model, artifact, *more = arguments
-    reply: _Found | _Failed
+    model, artifact, *policies = arguments
+    reply: _Evaluated | _Failed
     try:
-        policy = Policy.read(more[0]) if more else Policy()
-        reply = _Found(check(settings, model, artifact, policy))
+        policy = Policy.read(policies[0]) if policies else Policy()
+        reply = _Evaluated(check(settings, model, artifact, policy))
     except GnomonError as error:
         reply = _Failed.of(error)
     sys.stdout.buffer.write(msgspec.json.encode(reply))

@@ -12,13 +12,14 @@ from gnomon.compare.sketch import Sketch
 from gnomon.errors import RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
 from gnomon.policy import GateLimits, Policy
+from gnomon.quantities import percent
 from gnomon.rollout import share_gates
 from gnomon.rollout.evidence import Evidence, gather
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.outlook import Awaited, action, live_traffic, more_rows
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
-from gnomon.shadow.slices import Heartbeat
+from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.skew.last_replay import Skew
 
 __all__ = ["evaluate", "judge"]
@@ -124,22 +125,22 @@ def _rows(limit: int, evidence: Evidence) -> Gate:
 def _latency(limit: float, evidence: Evidence) -> Gate:
     """Judge the latency ratio, averaged over the batch sizes of both, weighted by shadow rows."""
     ratios: list[tuple[int, float]] = []
-    for size, theirs in evidence.times.items():
-        ours = evidence.live_times.get(size, Sketch())
-        slow, fast = theirs.quantile(0.5), ours.quantile(0.5)
-        if min(ours.count, theirs.count) >= ENOUGH_TIMES and slow is not None and fast:
-            ratios.append((theirs.count, slow / fast))
+    for size, shadow_times in evidence.times.items():
+        live_times = evidence.live_times.get(size, Sketch())
+        slow, fast = shadow_times.quantile(0.5), live_times.quantile(0.5)
+        if min(live_times.count, shadow_times.count) >= ENOUGH_TIMES and slow is not None and fast:
+            ratios.append((shadow_times.count, slow / fast))
     rows = sum(weight for weight, _ in ratios)
     if not rows:
-        timed = max((_timed(size, evidence) for size in evidence.times), default=0)
+        rows_of_both = max((_rows_of_both(size, evidence) for size in evidence.times), default=0)
         return Gate(
             name="latency",
             verdict="unknown",
-            says=f"{timed} rows each of live and shadow in batches of similar size; {ENOUGH_TIMES} "
-            "are needed",
+            says=f"{rows_of_both} rows each of live and shadow in batches of similar size; "
+            f"{ENOUGH_TIMES} are needed",
             limit=limit,
-            rows=timed,
-            awaits=more_rows(ENOUGH_TIMES - timed, "such rows", evidence.traffic),
+            rows=rows_of_both,
+            awaits=more_rows(ENOUGH_TIMES - rows_of_both, "such rows", evidence.traffic),
         )
     ratio = sum(weight * ratio for weight, ratio in ratios) / rows
     return Gate(
@@ -153,7 +154,7 @@ def _latency(limit: float, evidence: Evidence) -> Gate:
     )
 
 
-def _timed(size: int, evidence: Evidence) -> int:
+def _rows_of_both(size: int, evidence: Evidence) -> int:
     """Count the rows in batches of about one size, on the side that has fewer."""
     return min(evidence.times[size].count, evidence.live_times.get(size, Sketch()).count)
 
@@ -168,14 +169,14 @@ def _lag(
     lag = 0
     silent = [f"{name} ({error.where}: {error.message})" for name, error in unreadable.items()]
     for beat in slices:
-        said = beat.shadow(shadow.artifact)
+        report = beat.shadow(shadow.artifact)
         if beat.is_stale():
             if beat.updated >= shadow.at:
                 silent.append(beat.slice)
-        elif said is None or said.epoch != shadow.since or said.error is not None:
+        elif report is None or report.epoch != shadow.since or report.error is not None:
             silent.append(beat.slice)
         else:
-            lag += said.lagging
+            lag += report.lagging
     return lag, silent if slices or unreadable else ["any"]
 
 
@@ -187,17 +188,17 @@ def _coverage(limit: float, evidence: Evidence, lag: int, silent: list[str]) -> 
         verdict = "fail"
     elif eligible and scored / eligible >= limit and not silent:
         verdict = "pass"
-    short = math.ceil(limit * eligible) - scored
+    needed = math.ceil(limit * eligible) - scored
     awaits = None
     if verdict == "unknown":
         awaits = _reports_await(silent) or more_rows(
-            max(short, 1), "of the lagging rows scored" if lag else "rows scored", evidence.traffic
+            max(needed, 1), "of the lagging rows scored" if lag else "rows scored", evidence.traffic
         )
     return Gate(
         name="coverage",
         verdict=verdict,
         says=f"{scored:,} of {eligible:,} eligible rows scored, {failed:,} failed, {lag:,} lagging"
-        f"; at least {limit:.2%} must be scored" + _silent(silent),
+        f"; at least {percent(limit, 2)} must be scored" + _silent(silent),
         limit=limit,
         value=share_of(scored, eligible),
         count=failed + lag,

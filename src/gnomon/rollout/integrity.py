@@ -21,20 +21,21 @@ import msgspec
 from gnomon import files, formats
 from gnomon.errors import HistoryDamaged, StorageError
 from gnomon.formats import Format, decode
+from gnomon.quantities import plural
 from gnomon.storage import Storage
 
 __all__ = [
     "FORMAT",
     "HistoryEnd",
-    "Witness",
+    "RecordedEnd",
     "check_link",
     "check_names",
-    "check_witnesses",
+    "check_recorded_ends",
     "damaged",
     "event_name",
     "folder_of",
     "record",
-    "witnesses",
+    "recorded_ends",
 ]
 
 FORMAT = 1
@@ -58,7 +59,7 @@ class HistoryEnd(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str | None = None
 
 
-class Witness(msgspec.Struct, frozen=True):
+class RecordedEnd(msgspec.Struct, frozen=True):
     """A file that records the end of a history, with its content."""
 
     where: str
@@ -105,35 +106,37 @@ def check_names(model: str, names: Sequence[str], known: int, read: int) -> None
         raise damaged(f"{_short(model, gap)} is missing{after}", event_name(model, gap), model)
 
 
-def check_link(model: str, number: int, said: str | None, before: str | None, hashed: bool) -> None:
+def check_link(
+    model: str, number: int, named: str | None, actual: str | None, hashed: bool
+) -> None:
     """Refuse an event that was not recorded after the previous event.
 
     Args:
         model: the model.
         number: the number of the event.
-        said: the hash of the previous event that this event contains.
-        before: the hash of the previous event; None for the first event.
+        named: the hash of the previous event that this event contains.
+        actual: the hash of the previous event; None for the first event.
         hashed: whether this event or the previous one has a format with hashes.
 
     Raises:
         HistoryDamaged: one of the two was changed, replaced or swapped.
     """
-    if said == before or (said is None and not hashed):
+    if named == actual or (named is None and not hashed):
         return
     name, earlier = _short(model, number), _short(model, max(number - 1, 0))
-    if before is None:
-        why = f"{name} is the first event, but says that it was recorded after another"
-    elif said is None:
-        why = f"{name} lacks the hash of {earlier}, which every event has since format 2"
+    if actual is None:
+        reason = f"{name} is the first event, but says that it was recorded after another"
+    elif named is None:
+        reason = f"{name} lacks the hash of {earlier}, which every event has since format 2"
     else:
-        why = (
-            f"{name} was not recorded after {earlier}: it names sha256 {said[:12]}, and that file "
-            f"has {before[:12]}. One of the two was changed, replaced or swapped"
+        reason = (
+            f"{name} was not recorded after {earlier}: it names sha256 {named[:12]}, and that file "
+            f"has {actual[:12]}. One of the two was changed, replaced or swapped"
         )
-    raise damaged(why, event_name(model, number), model)
+    raise damaged(reason, event_name(model, number), model)
 
 
-def witnesses(storage: Storage, model: str, spool: Path | None = None) -> list[Witness]:
+def recorded_ends(storage: Storage, model: str, spool: Path | None = None) -> list[RecordedEnd]:
     """Read all records of a history's end in other places.
 
     Heartbeats that cannot be read are skipped: ``gnomon status`` lists them.
@@ -148,10 +151,14 @@ def witnesses(storage: Storage, model: str, spool: Path | None = None) -> list[W
             format.
         StorageError: a file cannot be read.
     """
-    return [*_recorded(storage, model), *_in_spool(spool), *_reported(storage, model)]
+    return [
+        *_end_at_root(storage, model),
+        *_end_in_spool(spool),
+        *_ends_of_slices(storage, model),
+    ]
 
 
-def check_witnesses(model: str, digests: Sequence[str], found: Sequence[Witness]) -> None:
+def check_recorded_ends(model: str, digests: Sequence[str], found: Sequence[RecordedEnd]) -> None:
     """Refuse a history that ends before a recorded end, or has a different event there.
 
     Args:
@@ -162,42 +169,42 @@ def check_witnesses(model: str, digests: Sequence[str], found: Sequence[Witness]
     Raises:
         HistoryDamaged: with the missing or changed events, and the file that records them.
     """
-    for witness in found:
-        epoch, sha256 = witness.head.epoch, witness.head.sha256
+    for recorded_end in found:
+        epoch, sha256 = recorded_end.head.epoch, recorded_end.head.sha256
         if epoch > len(digests):
-            raise _cut_off(model, len(digests), witness)
+            raise _cut_off_error(model, len(digests), recorded_end)
         if epoch and sha256 is not None and digests[epoch - 1] != sha256:
-            raise _replaced(model, digests[epoch - 1], witness)
+            raise _replaced_error(model, digests[epoch - 1], recorded_end)
 
 
-def _cut_off(model: str, read: int, witness: Witness) -> HistoryDamaged:
-    said = witness.head.epoch
+def _cut_off_error(model: str, read: int, recorded_end: RecordedEnd) -> HistoryDamaged:
+    recorded = recorded_end.head.epoch
     error = damaged(
-        f"the history ends after {read} decision{'' if read == 1 else 's'}, but {witness.where} "
-        f"says that there {'was 1' if said == 1 else f'were {said}'}; "
-        f"missing: {_listed(model, range(read, said))}",
+        f"the history ends after {plural(read, 'decision')}, but {recorded_end.where} "
+        f"says that there {'was 1' if recorded == 1 else f'were {recorded}'}; "
+        f"missing: {_listed(model, range(read, recorded))}",
         event_name(model, read),
         model,
     )
     if read == 0:  # If all is missing, the disk is probably not mounted.
         error.hint = f"check that GNOMON_ROOT is right and its disk is mounted, or {error.hint}"
-    return _shared(error, witness)
+    return _with_hint_on_spool(error, recorded_end)
 
 
-def _replaced(model: str, digest: str, witness: Witness) -> HistoryDamaged:
-    number = witness.head.epoch - 1
+def _replaced_error(model: str, digest: str, recorded_end: RecordedEnd) -> HistoryDamaged:
+    number = recorded_end.head.epoch - 1
     error = damaged(
         f"{_short(model, number)} was changed or replaced: its sha256 is {digest[:12]}, and "
-        f"{witness.where} recorded {(witness.head.sha256 or '')[:12]}",
+        f"{recorded_end.where} recorded {(recorded_end.head.sha256 or '')[:12]}",
         event_name(model, number),
         model,
     )
-    return _shared(error, witness)
+    return _with_hint_on_spool(error, recorded_end)
 
 
-def _shared(error: HistoryDamaged, witness: Witness) -> HistoryDamaged:
+def _with_hint_on_spool(error: HistoryDamaged, recorded_end: RecordedEnd) -> HistoryDamaged:
     """Return the error with, if the record is from the spool, a hint on a shared spool."""
-    if witness.where.endswith(f"/{_IN_SPOOL}"):
+    if recorded_end.where.endswith(f"/{_IN_SPOOL}"):
         error.hint = f"give each storage root a separate GNOMON_SPOOL, or {error.hint}"
     return error
 
@@ -217,14 +224,14 @@ def record(storage: Storage, model: str, head: HistoryEnd, spool: Path | None = 
         files.replace(spool / _IN_SPOOL, content)
 
 
-def _recorded(storage: Storage, model: str) -> Iterator[Witness]:
+def _end_at_root(storage: Storage, model: str) -> Iterator[RecordedEnd]:
     name = _head_name(model)
     content = storage.read(name)
     if content is not None:
-        yield Witness(name, decode(content, HistoryEnd, _KIND, name))
+        yield RecordedEnd(name, decode(content, HistoryEnd, _KIND, name))
 
 
-def _in_spool(spool: Path | None) -> Iterator[Witness]:
+def _end_in_spool(spool: Path | None) -> Iterator[RecordedEnd]:
     if spool is None:
         return
     path = spool / _IN_SPOOL
@@ -233,16 +240,16 @@ def _in_spool(spool: Path | None) -> Iterator[Witness]:
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}", where=str(path)) from None
     if head is not None:
-        yield Witness(str(path), head)
+        yield RecordedEnd(str(path), head)
 
 
-def _reported(storage: Storage, model: str) -> Iterator[Witness]:
-    from gnomon.shadow import slices  # Imported here: it loads pyarrow, which clients do not need.
+def _ends_of_slices(storage: Storage, model: str) -> Iterator[RecordedEnd]:
+    from gnomon.shadow import heartbeats  # Here, as it loads pyarrow, which clients do not need.
 
-    for beat in slices.read(storage, model):
-        said = beat.recorded or slices.Recorded(epoch=beat.epoch)
+    for beat in heartbeats.read(storage, model):
+        recorded = beat.recorded or heartbeats.Recorded(epoch=beat.epoch)
         where = f"slices/{model}/{beat.slice}.json"
-        yield Witness(where, HistoryEnd(epoch=said.epoch, sha256=said.sha256))
+        yield RecordedEnd(where, HistoryEnd(epoch=recorded.epoch, sha256=recorded.sha256))
 
 
 def _head_name(model: str) -> str:
@@ -270,6 +277,6 @@ def _short(model: str, number: int) -> str:
 
 
 def _listed(model: str, numbers: Sequence[int]) -> str:
-    shown = [_short(model, number) for number in numbers[:_SHOWN]]
-    more = len(numbers) - len(shown)
-    return ", ".join(shown) + (f" and {more:,} more" if more else "")
+    names = [_short(model, number) for number in numbers[:_SHOWN]]
+    more = len(numbers) - len(names)
+    return ", ".join(names) + (f" and {more:,} more" if more else "")

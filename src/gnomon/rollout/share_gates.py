@@ -9,6 +9,7 @@ from msgspec import structs
 
 from gnomon.compare.sequential import Interval, more_until, rate_interval, rows_still_needed
 from gnomon.errors import UnreadableFile
+from gnomon.quantities import percent, plural
 from gnomon.rollout.evidence import Evidence, RowReference
 from gnomon.rollout.gate import Gate, Verdict, share_of
 from gnomon.rollout.history import Shadow
@@ -39,13 +40,14 @@ def disagreement_gate(limit: float, confidence: float, evidence: Evidence) -> Ga
     interval = rate_interval(shadow.disagreed, shadow.compared, confidence)
     floor, value = "", share_of(shadow.disagreed, shadow.compared)
     if noise.compared:
-        theirs = rate_interval(noise.disagreed, noise.compared, confidence)
+        noise_interval = rate_interval(noise.disagreed, noise.compared, confidence)
         interval = Interval(
-            max(interval.low - theirs.high, 0.0), max(interval.high - theirs.low, 0.0)
+            max(interval.low - noise_interval.high, 0.0),
+            max(interval.high - noise_interval.low, 0.0),
         )
         share = noise.disagreed / noise.compared
-        rows = f"{noise.compared:,} rows of live against itself"
-        floor = f" beyond the noise floor of {share:.2%} ({rows})"
+        rows = f"{plural(noise.compared, 'row')} of live against itself"
+        floor = f" beyond the noise floor of {percent(share, 2)} ({rows})"
         value = None if value is None else max(value - share, 0.0)
     gate = _rate_gate(
         "disagreement",
@@ -64,9 +66,12 @@ def _disagreement_awaits(limit: float, confidence: float, evidence: Evidence) ->
         return _share_awaits(shadow.disagreed, shadow.compared, limit, confidence, evidence.traffic)
 
     def decides(total: int, noise_rows: int) -> bool:
-        ours = _at_rows(shadow.disagreed, shadow.compared, total, confidence)
-        theirs = _at_rows(noise.disagreed, noise.compared, noise_rows, confidence)
-        return ours.high - theirs.low <= limit or ours.low - theirs.high > limit
+        shadow_interval = _at_rows(shadow.disagreed, shadow.compared, total, confidence)
+        noise_interval = _at_rows(noise.disagreed, noise.compared, noise_rows, confidence)
+        return (
+            shadow_interval.high - noise_interval.low <= limit
+            or shadow_interval.low - noise_interval.high > limit
+        )
 
     more = more_until(lambda total: decides(total, noise.compared), shadow.compared)
     if more is not None:
@@ -147,7 +152,7 @@ def failed_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:
 
 def _rate_gate(
     name: str,
-    found: str,
+    finding: str,
     limit: float,
     value: float | None,
     interval: Interval,
@@ -169,9 +174,10 @@ def _rate_gate(
         verdict = "pass"
     elif rows and interval.low > limit:
         verdict = "fail"
-    says = f"{found}: {interval.low:.2%} to {interval.high:.2%}{beyond}; limit {limit:.2%}"
+    low, high, most = (percent(share, 2) for share in (interval.low, interval.high, limit))
+    sentence = f"{finding}: {low} to {high}{beyond}; limit {most}"
     return Gate(
-        name=name, verdict=verdict, says=says, limit=limit, value=value,
+        name=name, verdict=verdict, says=sentence, limit=limit, value=value,
         interval=interval, count=count, rows=rows, examples=examples,
         awaits=awaits() if verdict == "unknown" else None,
     )  # fmt: skip

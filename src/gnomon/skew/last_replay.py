@@ -57,14 +57,14 @@ def record(storage: Storage, report: Report, page: str) -> None:
     is_replay_through_another = report.kind == "replay" and report.against != subject.artifact
     if is_replay_through_another or report.verdict == "unknown":
         return
-    found = Skew(
+    skew = Skew(
         artifact=subject.artifact,
         digest=subject.digest,
         rows=report.divergence.of,
         disagreed=report.divergence.rows,
         report=page,
     )
-    write(storage, found)
+    write(storage, skew)
 
 
 def write(storage: Storage, skew: Skew) -> None:

@@ -38,12 +38,12 @@ def timeline(time: DivergenceOverTime, contract: Contract) -> Timeline | None:
         seconds=time.seconds,
         buckets=tuple(
             Bucket(
-                start=_iso(at * time.seconds),
-                end=_iso((at + 1) * time.seconds),
-                rows=time.counts[at][0],
-                diverged=time.counts[at][1],
+                start=_iso(number * time.seconds),
+                end=_iso((number + 1) * time.seconds),
+                rows=time.counts[number][0],
+                diverged=time.counts[number][1],
             )
-            for at in sorted(time.counts)
+            for number in sorted(time.counts)
         ),
     )
 
@@ -87,26 +87,26 @@ def examples(
         wanted: the columns to show before others where they differ.
     """
     about = rows.pairs.about
-    bad = np.flatnonzero(rows.diverged)
-    size = np.nan_to_num(about.column("difference").to_numpy()[bad], nan=-1.0)
-    flipped = about.column("flipped").to_numpy()[bad]
-    worst = bad[np.lexsort((-size, ~flipped))[:_MOST_EXAMPLES]]
+    diverging = np.flatnonzero(rows.diverged)
+    size = np.nan_to_num(about.column("difference").to_numpy()[diverging], nan=-1.0)
+    flipped = about.column("flipped").to_numpy()[diverging]
+    worst = diverging[np.lexsort((-size, ~flipped))[:_MOST_EXAMPLES]]
     chosen = pa.array(worst)
     about, left, right = about.take(chosen), left.take(chosen), right.take(chosen)
     compared = compare(left, right, rules).columns
-    for at in range(len(worst)):
-        differing = [name for name in compared if not compared[name].agree[at]]
+    for position in range(len(worst)):
+        differing = [name for name in compared if not compared[name].agree[position]]
         names = sorted(differing, key=lambda name: name not in wanted)[:_MOST_CELLS]
         yield Example(
-            request_id=about.column("request_id")[at].as_py(),
-            row=about.column("row")[at].as_py(),
-            arrived=about.column("arrived")[at].as_py().isoformat(),
-            key={name: _value(about.column(f"key_{name}")[at]) for name in keys},
+            request_id=about.column("request_id")[position].as_py(),
+            row=about.column("row")[position].as_py(),
+            arrived=about.column("arrived")[position].as_py().isoformat(),
+            key={name: _value(about.column(f"key_{name}")[position]) for name in keys},
             cells=tuple(
                 Cell(
                     column=name,
-                    left=_value(left.column(name)[at]),
-                    right=_value(right.column(name)[at]),
+                    left=_value(left.column(name)[position]),
+                    right=_value(right.column(name)[position]),
                     diverged=True,
                 )
                 for name in names
@@ -155,10 +155,10 @@ def _labels(
 ) -> Distribution:
     counts = []
     for side in (left, right):
-        found: Counter[str] = Counter()
+        totals: Counter[str] = Counter()
         for label, weight in zip(side.to_pylist(), weights.tolist(), strict=True):
-            found["null" if label is None else str(label)] += weight
-        counts.append(found)
+            totals["null" if label is None else str(label)] += weight
+        counts.append(totals)
     labels = [label for label, _ in (counts[0] + counts[1]).most_common(_MOST_LABELS)]
     return Distribution(
         axis=axis,
@@ -170,15 +170,15 @@ def _labels(
     )
 
 
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+def _is_number(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_))
 
 
 def _value(scalar: pa.Scalar) -> Value:
-    found = scalar.as_py()
-    if isinstance(found, datetime):
-        return found.isoformat()
-    return found if found is None or isinstance(found, bool | int | float | str) else str(found)
+    value = scalar.as_py()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def _iso(seconds: float) -> str:

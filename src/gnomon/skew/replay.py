@@ -84,40 +84,42 @@ def replay(
     """
     policy, settings = policy or Policy(), settings or Settings.read()
     refuse_unknown_names(policy, through or artifact)
-    again = _Replay(artifact, through or artifact, policy, sample_rows)
+    replay_run = _Replay(artifact, through or artifact, policy, sample_rows)
     with ExitStack() as stack:
         snapshot = stack.enter_context(log.snapshot())
-        source = Range(snapshot, artifact, role, start, end, limit, joint=again.contract)
+        source = Range(snapshot, artifact, role, start, end, limit, joint=replay_run.contract)
         target = through or artifact
-        there = run_in_environment(python, target, settings, stack) if python else None
+        other_environment = run_in_environment(python, target, settings, stack) if python else None
         workers = stack.enter_context(ExitStack())  # closed after the scorer that uses them
         ready = LazyRerun(workers, target, settings)
-        rerun = (lambda: there.rerun) if there else ready
+        rerun = (lambda: other_environment.rerun) if other_environment else ready
         scorer = ThreadPoolExecutor(1, "score")
         stack.callback(scorer.shutdown, cancel_futures=True)
-        for pairs in again.pairs(source, rerun, scorer):
-            again.tally.add(pairs)
+        for pairs in replay_run.pairs(source, rerun, scorer):
+            replay_run.tally.add(pairs)
             if progress:
                 progress(pairs.num_rows)
         traced = diagnosed = None
-        if why and again.tally.main.disagreed:
-            here = (ready if again.is_same else LazyRerun(workers, artifact, settings))()
-            drawn = sampled(again.tally.diverging, again.tally.agreeing)
-            traced = trace_sample(drawn, source, here, policy, other_environment=there)
+        if why and replay_run.tally.main.disagreed:
+            own_rerun = (ready if replay_run.is_same else LazyRerun(workers, artifact, settings))()
+            sample = sampled(replay_run.tally.diverging, replay_run.tally.agreeing)
+            traced = trace_sample(
+                sample, source, own_rerun, policy, other_environment=other_environment
+            )
             diagnosed = NOTHING_TO_RUN
         if traced:
             diagnosed = diagnose(
                 traced,
                 artifact,
-                here,
+                own_rerun,
                 names=("logged", "replayed"),
                 confidence=policy.gates.confidence,
-                other_environment=there,
+                other_environment=other_environment,
             )
     return compose(
-        again.tally,
+        replay_run.tally,
         source,
-        again.sides(source, why=why, python=python),
+        replay_run.sides(source, why=why, python=python),
         policy,
         traced=traced,
         diagnosed=diagnosed,
@@ -172,11 +174,11 @@ class _Replay:
             answer = scorer.submit(lambda batch: rerun().score(batch), decoded.batch)
             ahead.append(_Scoring(rows.without_bodies(), decoded, answer))
             if len(ahead) > AHEAD:
-                yield self._beside(source, ahead.popleft())
+                yield self._pair(source, ahead.popleft())
         while ahead:
-            yield self._beside(source, ahead.popleft())
+            yield self._pair(source, ahead.popleft())
 
-    def _beside(self, source: Range, scoring: _Scoring) -> Pairs:
+    def _pair(self, source: Range, scoring: _Scoring) -> Pairs:
         """Pair logged rows with their replayed answers; null where a row has none."""
         rows, decoded = scoring.rows, scoring.decoded
         refusal = f"refused by the contract of {self._through.tag}"
@@ -187,19 +189,22 @@ class _Replay:
             self._count(f"failed when replayed: {error.partition(':')[0]}", error)
         places = np.full(rows.num_rows, -1, dtype=np.int64)
         places[decoded.places] = np.arange(len(decoded.places))
-        at = pa.array(places, mask=places < 0)
-        found = [*_taken(decoded.batch, self._features, at), *_taken(scored, self._outputs, at)]
+        indices = pa.array(places, mask=places < 0)
+        columns = [
+            *_take_columns(decoded.batch, self._features, indices),
+            *_take_columns(scored, self._outputs, indices),
+        ]
         names = [field.name for field in (*self._features, *self._outputs)]
         key = source.contract.entity_key
         return Pairs(
             about(rows, source.contract, rows.inputs.select(list(key))),
             with_columns(rows.inputs, rows.outputs),
-            pa.table(found, names=names),
+            pa.table(columns, names=names),
         )
 
     def _count(self, reason: str, example: str) -> None:
-        before = self._unanswered.get(reason, Count(reason=reason, rows=0, example=example))
-        self._unanswered[reason] = replace(before, rows=before.rows + 1)
+        previous = self._unanswered.get(reason, Count(reason=reason, rows=0, example=example))
+        self._unanswered[reason] = replace(previous, rows=previous.rows + 1)
 
     def sides(self, source: Range, *, why: bool, python: str | None) -> Sides:
         """Return the two sides of the comparison, with the command that repeats it."""
@@ -230,8 +235,8 @@ def _joint(artifact: Artifact, through: Artifact) -> tuple[Contract, Contract]:
     """Return both contracts, with the same name for a feature that both have."""
     taken = {
         name
-        for one in (artifact, through)
-        for name in (*one.contract.output_schema.names, *step_columns(one))
+        for side in (artifact, through)
+        for name in (*side.contract.output_schema.names, *step_columns(side))
     }
     return joint_contract(artifact.contract, taken), joint_contract(through.contract, taken)
 
@@ -241,8 +246,10 @@ def _common(left: pa.Schema, right: pa.Schema) -> list[pa.Field]:
     return [f for f in left if f.name in right.names and right.field(f.name).type == f.type]
 
 
-def _taken(batch: pa.RecordBatch, fields: list[pa.Field], at: pa.Array) -> list[pa.Array]:
-    return [batch.column(field.name).take(at) for field in fields]
+def _take_columns(
+    batch: pa.RecordBatch, fields: list[pa.Field], indices: pa.Array
+) -> list[pa.Array]:
+    return [batch.column(field.name).take(indices) for field in fields]
 
 
 def _disagreement_limit(policy: Policy) -> tuple[float, str]:

@@ -116,7 +116,7 @@ def compose(
         diagnosis=diagnosis,
         known_later=table.known_later if table else None,
     )
-    drawn = _drawn(tally, traced) if tally.main.rows else None
+    shown_rows = _rows_to_show(tally, traced) if tally.main.rows else None
     first = diagnosis.column if diagnosis else None
     return Report(
         kind=sides.kind,
@@ -150,8 +150,10 @@ def compose(
             *tally.courses.build(sides.kinds),
             *(_steps_over_time(traced) if traced else ()),
         ),
-        distributions=tuple(_distributions(drawn, columns, first, units)) if drawn else (),
-        examples=tuple(_examples(drawn, sides, first)) if drawn else (),
+        distributions=tuple(_distributions(shown_rows, columns, first, units))
+        if shown_rows
+        else (),
+        examples=tuple(_examples(shown_rows, sides, first)) if shown_rows else (),
         table=table,
         environment=_environment(),
         command=sides.command,
@@ -166,7 +168,7 @@ def skew_limit(policy: Policy) -> tuple[float, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Drawn:
+class _ShownRows:
     """Sampled rows with every column that can be shown."""
 
     rows: Sampled
@@ -175,59 +177,59 @@ class _Drawn:
     rules: Rules
 
 
-def _drawn(tally: Tally, traced: TracedRows | None) -> _Drawn:
+def _rows_to_show(tally: Tally, traced: TracedRows | None) -> _ShownRows:
     if traced:
-        return _Drawn(traced.sample, traced.left, traced.right, traced.rules)
+        return _ShownRows(traced.sample, traced.left, traced.right, traced.rules)
     rows = sampled(tally.diverging, tally.agreeing)
     rules = Rules(
         comparators={**tally.judged.comparators, **tally.others.comparators},
         decides=tally.judged.decides,
     )
-    return _Drawn(rows, rows.pairs.left, rows.pairs.right, rules)
+    return _ShownRows(rows, rows.pairs.left, rows.pairs.right, rules)
 
 
 def _distributions(
-    drawn: _Drawn,
+    shown: _ShownRows,
     columns: tuple[report.Column, ...],
     first: str | None,
     units: Mapping[str, str | None],
 ) -> Iterator[report.Distribution]:
     """Yield the first column that differs, the score that decides, and the prediction."""
     outputs = [c.name for c in columns if c.kind == "output"]
-    kinds = {name: rule.kind for name, rule in drawn.rules.comparators.items()}
+    kinds = {name: rule.kind for name, rule in shown.rules.comparators.items()}
     scores = [name for name in outputs if kinds.get(name) == "probability"]
     features = [c.name for c in columns if c.kind == "feature" and c.diverged]
     wanted = [
         first,
-        next((n for n in scores if n in drawn.rules.decides), scores[-1] if scores else None),
+        next((n for n in scores if n in shown.rules.decides), scores[-1] if scores else None),
         *outputs[:1],
         *([] if outputs else features[:2]),
     ]
-    there = {*drawn.left.column_names} & {*drawn.right.column_names}
+    shared = {*shown.left.column_names} & {*shown.right.column_names}
     # The cause may be a feature that the table of offline predictions does not have.
-    for name in dict.fromkeys(name for name in wanted if name and name in there):
-        left, right = drawn.left.column(name), drawn.right.column(name)
-        shape = distribution(
+    for name in dict.fromkeys(name for name in wanted if name and name in shared):
+        left, right = shown.left.column(name), shown.right.column(name)
+        plot = distribution(
             name,
             left,
             right,
-            drawn.rows.weights,
+            shown.rows.weights,
             units.get(name),
             is_share=kinds.get(name) == "probability",
         )
-        if shape is not None:
-            yield shape
+        if plot is not None:
+            yield plot
 
 
-def _examples(drawn: _Drawn, sides: Sides, first: str | None) -> Iterator[report.Example]:
+def _examples(shown: _ShownRows, sides: Sides, first: str | None) -> Iterator[report.Example]:
     outputs = [name for name, kind in sides.kinds.items() if kind == "output"]
     return examples(
-        drawn.rows,
-        drawn.left,
-        drawn.right,
-        drawn.rules,
+        shown.rows,
+        shown.left,
+        shown.right,
+        shown.rules,
         keys=sides.keys,
-        wanted=[*outputs, *([first] if first and first in drawn.left.column_names else [])],
+        wanted=[*outputs, *([first] if first and first in shown.left.column_names else [])],
     )
 
 
@@ -270,8 +272,8 @@ def _steps_over_time(traced: TracedRows) -> Iterator[report.OverTime]:
     """Return the transformed columns over time, from the traced rows: no others have them."""
     sample = traced.sample
     steps = ColumnTimeSeries()
-    found = {name: traced.compared.columns[name] for name in traced.of_kind("step")}
-    steps.add(seconds(sample.pairs.about.column("moment")), found, sample.weights)
+    columns = {name: traced.compared.columns[name] for name in traced.of_kind("step")}
+    steps.add(seconds(sample.pairs.about.column("moment")), columns, sample.weights)
     return steps.build(traced.kinds, sampled=True)
 
 

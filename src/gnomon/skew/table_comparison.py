@@ -64,7 +64,7 @@ def compare_offline(
         end: rows that arrived before this time.
         sample_rows: diverging rows, and as many agreeing ones, to follow step by step.
         settings: settings of the worker.
-        label: the table's column of the true outcome, to detect leakage.
+        label: the table's column of the label (ground truth), to detect leakage.
         known_at: the table's column of the time at which a row's values were known.
         python: the interpreter of another environment, to run the sample in too.
         versions: also try the other versions of the artifact in the store.
@@ -100,8 +100,8 @@ def compare_offline(
         join.refuse_no_match()
         traced = diagnosed = None
         if tally.main.disagreed:
-            drawn = sampled(tally.diverging, tally.agreeing)
-            traced = trace_sample(drawn, source, rerun(), policy)
+            sample = sampled(tally.diverging, tally.agreeing)
+            traced = trace_sample(sample, source, rerun(), policy)
             diagnosed = NOTHING_TO_RUN
         if traced:
             diagnosed = diagnose(
@@ -116,8 +116,8 @@ def compare_offline(
                 else None,
                 history=join.shifted if offline.has_versions else None,
             )
-    given = (("--label", label), ("--known-at", known_at), ("--python", python))
-    options = [word for name, value in given if value for word in (name, value)]
+    flags = (("--label", label), ("--known-at", known_at), ("--python", python))
+    options = [word for name, value in flags if value for word in (name, value)]
     return compose(
         tally,
         source,
@@ -132,8 +132,8 @@ def compare_offline(
 def _with_steps(rows: Rows, source: Range, rerun: Rerun, join: Join) -> Rows:
     """Add the step columns the table has, and drop the rows that cannot be run again."""
     decoded = source.decode(rows.envelope, source.decoder())
-    good = rerun.good(decoded.batch)
-    join.lost += rows.num_rows - len(good)
-    rows = rows.take(pa.array(decoded.places[good]))
-    steps = rerun.trace(decoded.batch.take(pa.array(good)), join.steps)
+    scorable = rerun.good(decoded.batch)
+    join.lost += rows.num_rows - len(scorable)
+    rows = rows.take(pa.array(decoded.places[scorable]))
+    steps = rerun.trace(decoded.batch.take(pa.array(scorable)), join.steps)
     return Rows(rows.envelope, rows.inputs, with_columns(rows.outputs, steps))

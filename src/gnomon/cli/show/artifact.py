@@ -20,13 +20,13 @@ __all__ = ["show_artifact", "type_words"]
 
 def show_artifact(artifact: Artifact) -> None:
     """Print an artifact in sections."""
-    out.print(f"[bold]{artifact.tag}[/]  [dim]undamaged; {_signed(artifact)}[/]")
+    out.print(f"[bold]{artifact.tag}[/]  [dim]undamaged; {_signature_text(artifact)}[/]")
     checks = artifact.checks()
-    found = [("Leakage", findings(checks))] if checks and checks.findings else []
+    leakage = [("Leakage", findings(checks))] if checks and checks.findings else []
     for title, table in (
         ("", _facts(artifact, checks)),
         ("Runs when it is loaded", _runs(artifact)),
-        *found,
+        *leakage,
         ("Inputs", _features(artifact.contract)),
         ("Outputs", _outputs(artifact.contract)),
         ("Environment it was packed in", _environment(artifact)),
@@ -44,13 +44,13 @@ def _facts(artifact: Artifact, checks: LeakageReport | None) -> Table:
         "packed": local(manifest.created),
         "task": artifact.contract.task,
         "stored as": manifest.serializer,
-        "signature": _signed(artifact),
+        "signature": _signature_text(artifact),
         "trained on": f"{lineage.rows:,} rows of {lineage.columns} columns, data "
         f"{lineage.data[:12]}",
         "commit": (lineage.commit or "none") + (" with changes" if lineage.dirty else ""),
         "seeds": ", ".join(f"{name}={_seed(seed)}" for name, seed in manifest.seeds.items())
         or "none",
-        **{f"allowed {name}": found for name, found in manifest.allowed.items()},
+        **{f"allowed {name}": types for name, types in manifest.allowed.items()},
         "leakage": "not checked" if checks is None else summary(checks),
         **{f"lineage {name}": str(value) for name, value in lineage.given.items()},
     }
@@ -61,7 +61,7 @@ def _facts(artifact: Artifact, checks: LeakageReport | None) -> Table:
     return table
 
 
-def _signed(artifact: Artifact) -> str:
+def _signature_text(artifact: Artifact) -> str:
     """Describe who signed it; see ``docs/security.md`` for what that means."""
     if not artifact.signers:
         return "not signed: its hashes detect damage, not who made it"
@@ -94,13 +94,13 @@ def _runs(artifact: Artifact) -> Table:
             escape(printable(", ".join(manifest.modules))), "own code", "everything in its files"
         )
     for uses in artifact.runs:
-        table.add_row(escape(uses.name), uses.origin, _how(uses))
+        table.add_row(escape(uses.name), uses.origin, _uses_text(uses))
     if not table.row_count:
         table.add_row("only types that skops trusts by default", "", "")
     return table
 
 
-def _how(uses: Uses) -> str:
+def _uses_text(uses: Uses) -> str:
     return "; ".join(_USES[use] for use in uses.uses)
 
 
@@ -114,7 +114,9 @@ def _features(contract: Contract) -> Table:
         role = " key" if feature.name in contract.entity_key else ""
         role += " time" if feature.name == contract.event_time else ""
         role += " carried" if feature.carried else ""
-        seen = seen_in_training(feature) + (" only" if feature.outside == "error" else "")
+        training_values = seen_in_training(feature) + (
+            " only" if feature.outside == "error" else ""
+        )
         table.add_row(
             f"{escape(feature.name)}[dim]{role}[/]",
             type_words(feature),
@@ -124,7 +126,7 @@ def _features(contract: Contract) -> Table:
                 "impute": "filled in",
                 "default": escape(printable(str(feature.default))),
             }[feature.missing],
-            escape(printable(seen)),
+            escape(printable(training_values)),
             escape(printable(feature.unit or "")),
         )
     return table

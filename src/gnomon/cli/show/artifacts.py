@@ -16,12 +16,12 @@ from gnomon.printable import printable
 __all__ = ["plain", "show_artifacts"]
 
 
-def show_artifacts(found: Mapping[str, Path]) -> Table:
+def show_artifacts(paths: Mapping[str, Path]) -> Table:
     """Return a table with a row for each artifact."""
     table = columns(
         "artifact", "age", "trained on", "commit", "stored as", "size", whole=("artifact",)
     )
-    for tag, path in found.items():
+    for tag, path in paths.items():
         table.add_row(escape(tag), *_row(path))
     return table
 

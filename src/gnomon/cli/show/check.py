@@ -12,6 +12,7 @@ from rich.text import Text
 from gnomon.cli.console import columns, local, out, share
 from gnomon.contract.check.checked import Checked, CheckFinding, Refusal
 from gnomon.contract.difference import Change, worst
+from gnomon.quantities import plural
 
 __all__ = ["show_changes", "show_checked"]
 
@@ -35,7 +36,7 @@ _VERDICTS = {
 
 def show_checked(checked: Checked, which: str) -> None:
     """Print the verdict, each finding with its rows, and what the server refused."""
-    words = f"{_VERDICTS[checked.verdict]} of {which}; {checked.rows:,} rows read"
+    words = f"{_VERDICTS[checked.verdict]} of {which}; {plural(checked.rows, 'row')} read"
     out.print(Text(words, "bold"), soft_wrap=True)
     if checked.findings:
         out.print()
@@ -45,24 +46,24 @@ def show_checked(checked: Checked, which: str) -> None:
         out.print(_refusals(checked.refusals))
     if checked.unchecked:
         out.print()
-    for why in checked.unchecked:
-        out.print(Text(f"not checked: {why}", "dim"), soft_wrap=True)
+    for reason in checked.unchecked:
+        out.print(Text(f"not checked: {reason}", "dim"), soft_wrap=True)
 
 
 def show_changes(changes: Sequence[Change], old: str, new: str) -> None:
     """Print the verdict and a line for each change."""
-    said = {
+    sentences = {
         "compatible": f"✓ {new} accepts every request that {old} accepts",
         "warning": f"! {new} accepts the usual requests for {old}; see the warnings",
         "incompatible": f"✗ {new} cannot replace {old} for today's requests",
     }
-    out.print(Text(said[worst(changes)], "bold"), soft_wrap=True)
+    out.print(Text(sentences[worst(changes)], "bold"), soft_wrap=True)
     if not changes:
         return
     table = columns("", "where", "what", "was", "is", "so", whole=("", "where", "what"))
-    for one in changes:
-        words = (one.where, one.what, one.old, one.new, one.says)
-        table.add_row(LEVELS[one.level], *map(escape, words))
+    for change in changes:
+        words = (change.where, change.what, change.old, change.new, change.says)
+        table.add_row(LEVELS[change.level], *map(escape, words))
     out.print()
     out.print(table)
 
@@ -72,28 +73,41 @@ def _findings(findings: Sequence[CheckFinding]) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column()
-    for one in findings:
-        head = f"`{one.feature}` {one.rule} in {one.rows:,} rows ({share(one.share)})"
-        got = ", ".join(f"{value} ({rows:,})" for value, rows in [*one.got.items()][:MOST_SHOWN])
-        table.add_row(LEVELS[one.level], escape(f"{head}: expected {one.expected}, got {got}"))
-        if one.hint:
-            table.add_row("", f"[dim]→[/] {escape(one.hint)}")
-        where = _where(one)
+    for finding in findings:
+        rows = f"{plural(finding.rows, 'row')} ({share(finding.share)})"
+        head = f"`{finding.feature}` {finding.rule} in {rows}"
+        values = ", ".join(
+            f"{value} ({rows:,})" for value, rows in [*finding.got.items()][:MOST_SHOWN]
+        )
+        table.add_row(
+            LEVELS[finding.level], escape(f"{head}: expected {finding.expected}, got {values}")
+        )
+        if finding.hint:
+            table.add_row("", f"[dim]→[/] {escape(finding.hint)}")
+        where = _where(finding)
         if where:
             table.add_row("", Text(where, "dim"))
     return table
 
 
-def _where(found: CheckFinding) -> str:
-    rows = ", ".join(str(example.row) for example in found.examples[:MOST_SHOWN])
-    return "; ".join(filter(None, [f"rows {rows}" if rows else "", _span(found.first, found.last)]))
+def _where(finding: CheckFinding) -> str:
+    rows = ", ".join(str(example.row) for example in finding.examples[:MOST_SHOWN])
+    return "; ".join(
+        filter(None, [f"rows {rows}" if rows else "", _span(finding.first, finding.last)])
+    )
 
 
 def _refusals(refusals: Sequence[Refusal]) -> Table:
     table = columns("error", "feature", "requests", "when", "such as", whole=("error", "feature"))
-    for one in refusals:
-        span = _span(one.first, one.last)
-        words = (one.code, one.feature or "-", f"{one.requests:,}", span, one.example)
+    for refusal in refusals:
+        span = _span(refusal.first, refusal.last)
+        words = (
+            refusal.code,
+            refusal.feature or "-",
+            f"{refusal.requests:,}",
+            span,
+            refusal.example,
+        )
         table.add_row(*map(escape, words))
     return table
 

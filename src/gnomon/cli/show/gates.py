@@ -16,15 +16,15 @@ MARKS = {
 }
 
 
-def show_gates(found: Gates) -> None:
+def show_gates(gates: Gates) -> None:
     """Print a table of the gates, and the verdict."""
     table = columns("gate", "verdict", "because", whole=("gate", "verdict"))
-    for gate in found.gates:
+    for gate in gates.gates:
         table.add_row(gate.name, MARKS[gate.verdict], escape(gate.because))
     out.print(table)
-    said = {
-        "pass": f"{found.artifact} may replace {found.live}.",
-        "fail": f"{found.artifact} may not replace {found.live}.",
-        "unknown": f"It is not yet known whether {found.artifact} may replace {found.live}.",
+    sentences = {
+        "pass": f"{gates.artifact} may replace {gates.live}.",
+        "fail": f"{gates.artifact} may not replace {gates.live}.",
+        "unknown": f"It is not yet known whether {gates.artifact} may replace {gates.live}.",
     }
-    out.print(said[found.verdict], markup=False, soft_wrap=True)
+    out.print(sentences[gates.verdict], markup=False, soft_wrap=True)

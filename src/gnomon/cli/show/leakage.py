@@ -19,7 +19,7 @@ MARKS = {
     "unknown": ("? unknown", "yellow"),
     "note": ("· note", "dim"),
 }
-_WORDS: dict[Severity, str] = {"leak": "sure", "suspect": "suspected", "unknown": "unknown"}
+_WORDS: dict[Severity, str] = {"leak": "proven", "suspect": "suspected", "unknown": "inconclusive"}
 
 
 def show_leakage(report: LeakageReport) -> None:
@@ -29,9 +29,9 @@ def show_leakage(report: LeakageReport) -> None:
         out.print()
         out.print(findings(report))
     out.print()
-    out.print(Text(_passed(report), "dim"), soft_wrap=True)
-    for check, why in sorted(report.skipped.items()):
-        out.print(Text(f"{check}: not checked, {why}", "dim"), soft_wrap=True)
+    out.print(Text(_coverage_text(report), "dim"), soft_wrap=True)
+    for check, reason in sorted(report.skipped.items()):
+        out.print(Text(f"{check}: not checked, {reason}", "dim"), soft_wrap=True)
 
 
 def findings(report: LeakageReport) -> Table:
@@ -50,8 +50,8 @@ def findings(report: LeakageReport) -> Table:
 
 def summary(report: LeakageReport) -> str:
     """Return the verdict and the checks that ran, in a line."""
-    looked = ", ".join(dict.fromkeys([*(f.check for f in report.findings), *report.passed]))
-    return f"{_verdict(report)}; looked for {looked or 'nothing'}"
+    checks = ", ".join(dict.fromkeys([*(f.check for f in report.findings), *report.passed]))
+    return f"{_verdict(report)}; looked for {checks or 'nothing'}"
 
 
 def _verdict(report: LeakageReport) -> str:
@@ -60,6 +60,6 @@ def _verdict(report: LeakageReport) -> str:
     return ", ".join(words) if words else "none found"
 
 
-def _passed(report: LeakageReport) -> str:
+def _coverage_text(report: LeakageReport) -> str:
     names = ", ".join(report.passed) or "none"
     return f"{report.rows:,} training rows; checks that found nothing: {names}"

@@ -7,34 +7,34 @@ from collections.abc import Iterator
 from gnomon.log.repair.repair import Repair
 from gnomon.log.repair.salvage import SalvagedSegment
 from gnomon.log.repair.table_repair import RepairedTable
-from gnomon.report.numbers import plural
+from gnomon.quantities import plural
 
 __all__ = ["explain"]
 
 _SHOWN_IDS = 20
 
 
-def explain(done: Repair) -> Iterator[str]:
+def explain(repair: Repair) -> Iterator[str]:
     """Yield lines on what was found, where it is now, and what is lost."""
-    if done.is_whole:
+    if repair.is_whole:
         yield "nothing is damaged"
-    for place in done.returned:
+    for place in repair.returned:
         yield f"{place}: it was found in another place, and is back; nothing of it is lost"
-    for place in done.misplaced:
+    for place in repair.misplaced:
         yield f"a copy of a segment of another stream, or of an earlier folder: moved to {place}"
-    for place, rows in done.sealed.items():
+    for place, rows in repair.sealed.items():
         yield f"{place}: {plural(rows, 'row')} of an earlier folder added to the sealed log"
-    for place, why in done.unread.items():
+    for place, why in repair.unread.items():
         yield f"{place}: its rows are not in the log: {why}"
-    for place in done.lists:
+    for place in repair.lists:
         yield f"a damaged list was rebuilt; the old one is {place}"
-    for place, size in done.missing.items():
+    for place, size in repair.missing.items():
         yield f"{place}: its file is gone: {plural(size, 'byte')} lost"
         yield "  lost requests cannot be identified"
-    for segment in done.segments:
+    for segment in repair.segments:
         yield from _segment(segment)
-    if done.table is not None:
-        yield from _table(done.table)
+    if repair.table is not None:
+        yield from _table(repair.table)
 
 
 def _segment(segment: SalvagedSegment) -> Iterator[str]:
@@ -51,10 +51,10 @@ def _segment(segment: SalvagedSegment) -> Iterator[str]:
     elif segment.before:
         yield f"  the damage is before request {segment.before}"
     if segment.request_ids:
-        left = "request has its" if len(segment.request_ids) == 1 else "requests have their"
+        readable = "request has its" if len(segment.request_ids) == 1 else "requests have their"
         at_least = "at least " if segment.unreadable else ""
-        yield f"  {at_least}{len(segment.request_ids):,} lost {left} id left in the damage:"
-        yield from (f"    {one}" for one in segment.request_ids[:_SHOWN_IDS])
+        yield f"  {at_least}{len(segment.request_ids):,} lost {readable} id left in the damage:"
+        yield from (f"    {request_id}" for request_id in segment.request_ids[:_SHOWN_IDS])
         if len(segment.request_ids) > _SHOWN_IDS:
             yield f"    and {len(segment.request_ids) - _SHOWN_IDS:,} more: --json has them all"
     else:

@@ -33,7 +33,7 @@ def show_rows(table: pa.Table) -> None:
     If the table is wider than the terminal, each field is on a separate line.
     """
     names = table.column_names
-    rows = [[_shown(value) for value in row] for row in _rows(table.slice(0, MOST_ROWS))]
+    rows = [[_cell_text(value) for value in row] for row in _rows(table.slice(0, MOST_ROWS))]
     side_by_side = _side_by_side(names, rows)
     if (
         Measurement.get(out, out.options.update_width(sys.maxsize), side_by_side).maximum
@@ -54,9 +54,9 @@ def print_csv(table: pa.Table) -> None:
     """
     import pyarrow.csv
 
-    for at, column in enumerate(table.columns):
+    for position, column in enumerate(table.columns):
         if not _fits_csv(column.type):
-            table = table.set_column(at, table.field(at).name, _cells(column))
+            table = table.set_column(position, table.field(position).name, _cells(column))
     table = table.rename_columns([cell(name) for name in table.column_names])
     pyarrow.csv.write_csv(table, sys.stdout.buffer)
 
@@ -69,10 +69,10 @@ def _rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
 
 
 def _side_by_side(names: list[str], rows: list[list[Text]]) -> Table:
-    shown = columns(*names)
+    table = columns(*names)
     for row in rows:
-        shown.add_row(*row)
-    return shown
+        table.add_row(*row)
+    return table
 
 
 def _one_below_another(names: list[str], rows: list[list[Text]]) -> Iterator[Text | Padding]:
@@ -86,7 +86,7 @@ def _one_below_another(names: list[str], rows: list[list[Text]]) -> Iterator[Tex
         yield Padding(fields, (0, 0, 0, 2))
 
 
-def _shown(value: object) -> Text:
+def _cell_text(value: object) -> Text:
     if value is None:
         return Text("null", style="dim")
     text = f"{value:.6g}" if isinstance(value, float) else printable(_text(value))
@@ -103,32 +103,34 @@ def _text(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     if isinstance(value, list | dict | tuple | bool):
-        return msgspec.json.encode(_plain(value)).decode()
+        return msgspec.json.encode(_as_json_value(value)).decode()
     return str(value)
 
 
-def _plain(value: object) -> object:
+def _as_json_value(value: object) -> object:
     """Convert a nested value to types that JSON has."""
     if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
+        return {str(name): _as_json_value(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_as_json_value(item) for item in value]
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return value
 
 
-def _fits_csv(kind: pa.DataType) -> bool:
+def _fits_csv(type_: pa.DataType) -> bool:
     """Whether a column can be written unchanged: it is not text, and need not become text."""
     types = pa.types
-    is_time = types.is_temporal(kind) and not (types.is_duration(kind) or types.is_interval(kind))
-    is_number = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
-    return bool(is_time or is_number or types.is_boolean(kind) or types.is_null(kind))
+    is_time = types.is_temporal(type_) and not (
+        types.is_duration(type_) or types.is_interval(type_)
+    )
+    is_number = types.is_integer(type_) or types.is_floating(type_) or types.is_decimal(type_)
+    return bool(is_time or is_number or types.is_boolean(type_) or types.is_null(type_))
 
 
 def _cells(column: pa.ChunkedArray) -> pa.Array:
     """Return text for cells, without control characters if standard output is a terminal."""
-    watched = sys.stdout.isatty()
+    is_terminal = sys.stdout.isatty()
     texts = [None if value is None else _text(value) for value in column.to_pylist()]
-    shown = [printable(text) if watched and text is not None else text for text in texts]
-    return pa.array([text if text is None else cell(text) for text in shown], pa.string())
+    printed = [printable(text) if is_terminal and text is not None else text for text in texts]
+    return pa.array([text if text is None else cell(text) for text in printed], pa.string())

@@ -6,39 +6,41 @@ from collections.abc import Sequence
 
 from gnomon.cli.console import duration
 from gnomon.log.open_segments import OpenSegment
-from gnomon.report.numbers import plural
+from gnomon.quantities import plural
 
 __all__ = ["explain"]
 
 
 def explain(
-    moved: int,
-    left: Sequence[OpenSegment],
+    sealed: int,
+    open_segments: Sequence[OpenSegment],
     segment_seconds: float,
     closed: Sequence[OpenSegment] | None = None,
 ) -> str:
     """Describe how many segments were sealed, how many rows are in open ones, and until when.
 
     Args:
-        moved: closed segments that this command sealed; a server's sealer may have sealed others.
-        left: open segments.
+        sealed: closed segments that this command sealed; a server's sealer may have sealed others.
+        open_segments: the segments that are still open.
         segment_seconds: the age at which a segment is closed, from the settings.
         closed: open segments that were closed first; None if that was not requested.
     """
-    done = f"{plural(moved, 'closed segment')} sealed"
+    text = f"{plural(sealed, 'closed segment')} sealed"
     if closed:
-        done = f"{_in_segments(closed)} closed; {done}"
-        if moved < len(closed):
-            done += ", the others by the server"
-    if not left:
-        return done
+        text = f"{_in_segments(closed)} closed; {text}"
+        if sealed < len(closed):
+            text += ", the others by the server"
+    if not open_segments:
+        return text
     if closed is not None:
-        return f"{done}; {_in_segments(left)} came since"
-    next_in = max(min(segment_seconds - one.age for one in left), 0.0)
-    which = "it closes" if len(left) == 1 else "the first closes"
-    return f"{done}; {_in_segments(left)}, {which} in {duration(next_in)}, or now with --now"
+        return f"{text}; {_in_segments(open_segments)} came since"
+    next_in = max(min(segment_seconds - segment.age for segment in open_segments), 0.0)
+    which = "it closes" if len(open_segments) == 1 else "the first closes"
+    return (
+        f"{text}; {_in_segments(open_segments)}, {which} in {duration(next_in)}, or now with --now"
+    )
 
 
 def _in_segments(segments: Sequence[OpenSegment]) -> str:
-    rows = sum(one.rows for one in segments)
+    rows = sum(segment.rows for segment in segments)
     return f"{plural(len(segments), 'open segment')} with {plural(rows, 'row')}"

@@ -22,9 +22,9 @@ def show_status(overview: Overview) -> str:
     """Return console markup for a deployment: the total, each slice, then slices that are gone."""
     lines = [*_lines(overview)]
     if len(overview.slices) > 1:
-        lines += _listed("slices", (_slice(one) for one in overview.slices))
-    lines += _listed("gone", (_gone(one) for one in overview.gone))
-    lines += _listed("problem", (f"[red]{escape(one)}[/]" for one in overview.problems))
+        lines += _listed("slices", (_slice(status) for status in overview.slices))
+    lines += _listed("gone", (_gone(gone) for gone in overview.gone))
+    lines += _listed("problem", (f"[red]{escape(problem)}[/]" for problem in overview.problems))
     return "\n".join(lines)
 
 
@@ -32,9 +32,13 @@ def _lines(overview: Overview) -> Iterator[str]:
     status = total(overview.slices)
     yield _head(overview.place, status, overview.slices)
     yield _accounts(status.accounts)
-    yield from _figures(_counted("not answered", status.accounts.reasons))
-    yield from _figures(_counted("values that training did not see", status.accounts.outside))
-    yield from _figures(_counted("fields that the contract does not know", status.accounts.unknown))
+    yield from _figures(_largest_counts("not answered", status.accounts.reasons))
+    yield from _figures(
+        _largest_counts("values that training did not see", status.accounts.outside)
+    )
+    yield from _figures(
+        _largest_counts("fields that the contract does not know", status.accounts.unknown)
+    )
     if status.live is None:
         yield "no artifact is live yet"
     else:
@@ -94,18 +98,18 @@ def _accounts(books: RowAccounts) -> str:
         "shed": books.shed,
         "in flight": books.in_flight,
     }
-    said = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-    return f"{books.received:,} rows received" + (f": {said}" if said else "")
+    outcomes = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    return f"{books.received:,} rows received" + (f": {outcomes}" if outcomes else "")
 
 
-def _counted(what: str, counts: Mapping[str, int]) -> str:
+def _largest_counts(what: str, counts: Mapping[str, int]) -> str:
     """Write the largest counts, each with its name; nothing if there are none."""
     if not counts:
         return ""
-    largest = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
-    said = ", ".join(f"{escape(name.replace(':', ' '))} {n:,}" for name, n in largest[:MOST_NAMES])
+    largest = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    names = ", ".join(f"{escape(name.replace(':', ' '))} {n:,}" for name, n in largest[:MOST_NAMES])
     more = len(largest) - MOST_NAMES
-    return f"{what}: {said}" + (f" and {more:,} more" if more > 0 else "")
+    return f"{what}: {names}" + (f" and {more:,} more" if more > 0 else "")
 
 
 def _live(live: Live) -> Iterator[str]:
@@ -115,11 +119,11 @@ def _live(live: Live) -> Iterator[str]:
 
 def _shadow(shadow: ShadowStatus, itself: bool) -> Iterator[str]:
     colour = {"running": "green", "failing": "red"}.get(shadow.state, "yellow")
-    share_seen = f"sees {shadow.fraction:.3g} of the traffic" if shadow.fraction < 1 else ""
+    traffic = f"sees {shadow.fraction:.3g} of the traffic" if shadow.fraction < 1 else ""
     yield f"[dim]shadow  [/]  [bold]{escape(shadow.artifact)}[/]  [{colour}]{shadow.state}[/]"
     yield from _figures(
         f"for {ago(shadow.since)}" if shadow.since else "",
-        share_seen,
+        traffic,
         "is live itself (A/A): its differences are noise" if itself else "",
         _takes(shadow.latency_ms),
     )
@@ -153,6 +157,6 @@ def _takes(latency: Latency | None) -> str:
 
 
 def _figures(*parts: str) -> Iterator[str]:
-    said = ", ".join(part for part in parts if part)
-    if said:
-        yield f"          {said}"
+    text = ", ".join(part for part in parts if part)
+    if text:
+        yield f"          {text}"

@@ -21,10 +21,10 @@ from gnomon.rollout.evidence import Evidence, ShadowRows
 from gnomon.rollout.gates import judge
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.outlook import WINDOW, Traffic
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
+from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
 from gnomon.shadow.shadow_counts import OpenGate, ShadowCounts, added
-from gnomon.shadow.slices import Heartbeat, ShadowBeat
 from gnomon.skew import last_replay
 from gnomon.storage import Storage
 
@@ -78,7 +78,7 @@ class GateOutlook:
             self._open, self._samples = {}, {}
             return
         limits = (Policy.read(self._policy) if self._policy else Policy()).gates
-        beats = slices.read(self._storage, self._model)
+        beats = heartbeats.read(self._storage, self._model)
         keys = {(shadow.artifact, shadow.since) for shadow in shadows}
         self._samples = {key: kept for key, kept in self._samples.items() if key in keys}
         self._open = {s.artifact: tuple(self._open_gates(limits, s, beats)) for s in shadows}

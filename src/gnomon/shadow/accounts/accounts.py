@@ -78,8 +78,8 @@ class ShadowAccounts(ShadowOutcomes, frozen=True, kw_only=True):
     @property
     def balanced(self) -> bool:
         """Whether every eligible row was scored once, failed once, or is still to be read."""
-        wrong = self.missing or self.repeated or self.strange
-        return not wrong and self.eligible == self.done + self.lagging
+        misrecorded = self.missing or self.repeated or self.strange
+        return not misrecorded and self.eligible == self.done + self.lagging
 
     def explain(self) -> Iterator[str]:
         """Yield the equation, and then what is wrong with it."""

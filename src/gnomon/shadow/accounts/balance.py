@@ -1,4 +1,4 @@
-"""The counting of a log's accounts."""
+"""Count the accounts of a log."""
 
 from __future__ import annotations
 
@@ -60,21 +60,21 @@ def _count(log: InferenceLog) -> LogAccounts:
     runs = list(_runs(log))  # Before the snapshot, so that it contains all rows these have read.
     with log.snapshot() as snapshot, snapshot.connection(columns=_COLUMNS) as connection:
         _register_lost(connection, log)
-        counted = [_shadow_accounts(connection, snapshot, run) for run in runs]
+        accounts_of_runs = [_shadow_accounts(connection, snapshot, run) for run in runs]
         shadows: dict[str, ShadowAccounts] = {}
-        for accounts in [*counted, *_earlier(connection, runs)]:
-            known = shadows.get(accounts.artifact)
-            shadows[accounts.artifact] = accounts if known is None else known.plus(accounts)
+        for accounts in [*accounts_of_runs, *_earlier(connection, runs)]:
+            earlier = shadows.get(accounts.artifact)
+            shadows[accounts.artifact] = accounts if earlier is None else earlier.plus(accounts)
         return LogAccounts(
             live=_live_accounts(connection),
             shadows=tuple(shadows[artifact] for artifact in sorted(shadows)),
             sealed=sealed_accounts(snapshot, log.folder, connection),
-            damaged=_damaged(log),
+            damaged=_lost_bytes(log),
         )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Held:
+class _ShadowRun:
     """A run of a shadow in a slice, and how far it has read."""
 
     slice: str
@@ -85,7 +85,7 @@ class _Held:
     lost: tuple[LostRange, ...]
 
 
-def _runs(log: InferenceLog) -> Iterator[_Held]:
+def _runs(log: InferenceLog) -> Iterator[_ShadowRun]:
     for slice_folder in [] if log.folder is None else folders(log.folder):
         for stream in folders(slice_folder):
             run = Run.last(stream) if stream.name != REQUESTS else None
@@ -93,7 +93,7 @@ def _runs(log: InferenceLog) -> Iterator[_Held]:
                 since = Position.parse(run.since)
                 read = max(since, read_position(stream) or since)
                 stopped = (stream / STOPPED).exists()
-                yield _Held(slice_folder.name, run, since, read, stopped, lost_ranges(stream))
+                yield _ShadowRun(slice_folder.name, run, since, read, stopped, lost_ranges(stream))
 
 
 _RECORDED = """
@@ -127,7 +127,7 @@ _EARLIER = """
         count(*) AS eligible,
         count(*) FILTER (outcome = 'scored') AS scored,
         count(*) FILTER (outcome != 'scored') AS failed
-    FROM log ANTI JOIN held USING (slice, artifact, epoch)
+    FROM log ANTI JOIN latest_runs USING (slice, artifact, epoch)
     WHERE role = 'shadow'
     GROUP BY artifact
 """
@@ -142,26 +142,30 @@ _LIVE = """
 
 
 def _shadow_accounts(
-    connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, held: _Held
+    connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, shadow_run: _ShadowRun
 ) -> ShadowAccounts:
-    rows = pa.RecordBatchReader.from_batches(_ELIGIBLE, _eligible(snapshot, held))
+    rows = pa.RecordBatchReader.from_batches(_ELIGIBLE, _eligible(snapshot, shadow_run))
     connection.register("eligible_rows", rows)
     connection.execute("CREATE OR REPLACE TEMP TABLE eligible AS SELECT * FROM eligible_rows")
-    run = {"slice": held.slice, "artifact": held.run.artifact, "epoch": held.run.epoch}
+    run = {
+        "slice": shadow_run.slice,
+        "artifact": shadow_run.run.artifact,
+        "epoch": shadow_run.run.epoch,
+    }
     (counts,) = _rows(connection.execute(_SHADOW, run))
-    lagging_in = {held.slice: counts["lagging"]} if counts["lagging"] else {}
-    return ShadowAccounts(artifact=held.run.artifact, lagging_in=lagging_in, **counts)
+    lagging_in = {shadow_run.slice: counts["lagging"]} if counts["lagging"] else {}
+    return ShadowAccounts(artifact=shadow_run.run.artifact, lagging_in=lagging_in, **counts)
 
 
-def _damaged(log: InferenceLog) -> dict[str, int]:
+def _lost_bytes(log: InferenceLog) -> dict[str, int]:
     """Return the number of bytes known to be lost from each segment."""
-    lost: dict[str, int] = {}
+    lost_bytes: dict[str, int] = {}
     for slice_folder in [] if log.folder is None else folders(log.folder):
         for stream in folders(slice_folder):
-            for one in lost_ranges(stream):
-                name = f"{slice_folder.name}/{stream.name}/{one.segment:08d}"
-                lost[name] = lost.get(name, 0) + one.end - one.begin
-    return lost
+            for lost_range in lost_ranges(stream):
+                name = f"{slice_folder.name}/{stream.name}/{lost_range.segment:08d}"
+                lost_bytes[name] = lost_bytes.get(name, 0) + lost_range.end - lost_range.begin
+    return lost_bytes
 
 
 def _register_lost(connection: duckdb.DuckDBPyConnection, log: InferenceLog) -> None:
@@ -170,17 +174,21 @@ def _register_lost(connection: duckdb.DuckDBPyConnection, log: InferenceLog) -> 
         "CREATE TEMP TABLE lost (slice VARCHAR, segment VARCHAR, begin_at BIGINT, end_at BIGINT)"
     )
     for slice_folder in [] if log.folder is None else folders(log.folder):
-        for lost in lost_ranges(slice_folder / REQUESTS):
-            segment = Position(lost.segment, 0).segment
-            row = [slice_folder.name, segment, lost.begin, lost.end]
+        for lost_range in lost_ranges(slice_folder / REQUESTS):
+            segment = Position(lost_range.segment, 0).segment
+            row = [slice_folder.name, segment, lost_range.begin, lost_range.end]
             connection.execute("INSERT INTO lost VALUES (?, ?, ?, ?)", row)
 
 
-def _earlier(connection: duckdb.DuckDBPyConnection, runs: list[_Held]) -> Iterator[ShadowAccounts]:
-    connection.execute("CREATE TEMP TABLE held (slice VARCHAR, artifact VARCHAR, epoch BIGINT)")
-    for held in runs:
-        key = [held.slice, held.run.artifact, held.run.epoch]
-        connection.execute("INSERT INTO held VALUES (?, ?, ?)", key)
+def _earlier(
+    connection: duckdb.DuckDBPyConnection, runs: list[_ShadowRun]
+) -> Iterator[ShadowAccounts]:
+    connection.execute(
+        "CREATE TEMP TABLE latest_runs (slice VARCHAR, artifact VARCHAR, epoch BIGINT)"
+    )
+    for shadow_run in runs:
+        key = [shadow_run.slice, shadow_run.run.artifact, shadow_run.run.epoch]
+        connection.execute("INSERT INTO latest_runs VALUES (?, ?, ?)", key)
     for counts in _rows(connection.execute(_EARLIER)):
         yield ShadowAccounts(**counts)
 
@@ -198,38 +206,44 @@ def _rows(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def _eligible(snapshot: Snapshot, held: _Held) -> Iterator[pa.RecordBatch]:
+def _eligible(snapshot: Snapshot, shadow_run: _ShadowRun) -> Iterator[pa.RecordBatch]:
     columns = ["request_id", "row", "role", "outcome", "slice", "segment", "offset"]
-    keys = {name: _exact(snapshot, name) for name in map(input_column, held.run.entity_key)}
-    exact = [name for names in keys.values() for name in names]
-    for batch in snapshot.scan(columns=[*columns, *exact], role="live"):
-        ours = pc.and_(pc.equal(batch["slice"], held.slice), _after(batch, held.since))
-        read = pc.invert(_after(batch, held.read))
-        if held.stopped:
-            ours = pc.and_(ours, read)
-        for lost in held.lost:
-            ours = pc.and_(ours, pc.invert(_about(batch, lost)))
+    keys = {
+        name: _value_columns(snapshot, name)
+        for name in map(input_column, shadow_run.run.entity_key)
+    }
+    value_columns = [name for names in keys.values() for name in names]
+    for batch in snapshot.scan(columns=[*columns, *value_columns], role="live"):
+        mask = pc.and_(pc.equal(batch["slice"], shadow_run.slice), _after(batch, shadow_run.since))
+        read = pc.invert(_after(batch, shadow_run.read))
+        if shadow_run.stopped:
+            mask = pc.and_(mask, read)
+        for lost_range in shadow_run.lost:
+            mask = pc.and_(mask, pc.invert(_about(batch, lost_range)))
         for key, names in keys.items():
             if len(names) > 1:
                 values = pc.coalesce(*(pc.cast(batch[name], pa.string()) for name in names))
                 batch = batch.append_column(key, values)
-        mask = eligible(batch, held.run.entity_key, held.run.fraction)
-        found = [batch["request_id"], batch["row"], read]
-        rows = pa.RecordBatch.from_arrays(found, schema=_ELIGIBLE)
-        yield rows.filter(pc.and_(ours, pa.array(mask)))
+        is_eligible = eligible(batch, shadow_run.run.entity_key, shadow_run.run.fraction)
+        arrays = [batch["request_id"], batch["row"], read]
+        rows = pa.RecordBatch.from_arrays(arrays, schema=_ELIGIBLE)
+        yield rows.filter(pc.and_(mask, pa.array(is_eligible)))
 
 
-def _about(batch: pa.RecordBatch, lost: LostRange) -> pa.BooleanArray:
+def _about(batch: pa.RecordBatch, lost_range: LostRange) -> pa.BooleanArray:
     """Return a mask of the live rows that a shadow's lost records were about."""
-    begin, end = (Position.parse(at) if at else START for at in (lost.read_from, lost.read_to))
+    begin, end = (
+        Position.parse(position) if position else START
+        for position in (lost_range.read_from, lost_range.read_to)
+    )
     return pc.and_(_after(batch, begin), pc.invert(_after(batch, end)))
 
 
-def _exact(snapshot: Snapshot, column: str) -> list[str]:
+def _value_columns(snapshot: Snapshot, column: str) -> list[str]:
     """Return the columns with the decoded values: several if the type changed, or none."""
     names = snapshot.view.schema.names
-    marked = [name for name in names if name.startswith(f"{column}@")]
-    return marked or [name for name in names if name == column]
+    typed = [name for name in names if name.startswith(f"{column}@")]
+    return typed or [name for name in names if name == column]
 
 
 def _after(batch: pa.RecordBatch, position: Position) -> pa.BooleanArray:

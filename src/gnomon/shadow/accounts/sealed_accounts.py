@@ -29,19 +29,19 @@ def sealed_accounts(
         spool: the folder of the model's segments, if it is on this machine.
         connection: to the snapshot.
     """
-    found: dict[str, int] = {}
+    rows_in_table: dict[str, int] = {}
     if snapshot.table is not None:
         query = "SELECT slice || '/' || stream, count(*) FROM sealed GROUP BY ALL"
-        found = dict(connection.execute(query).fetchall())
+        rows_in_table = dict(connection.execute(query).fetchall())
     accounts = []
     for stream, sealed in sealed_rows(snapshot.ledgers).items():
         ahead = _rows_ahead(snapshot, spool, stream)
-        there = found.get(stream, 0) - (ahead or 0)
+        sealed_rows_in_table = rows_in_table.get(stream, 0) - (ahead or 0)
         accounts.append(
             SealedAccounts(
                 stream=stream,
-                sealed=_less_removing(snapshot.ledgers, stream, sealed.rows, there),
-                found=there,
+                sealed=_less_removing(snapshot.ledgers, stream, sealed.rows, sealed_rows_in_table),
+                found=sealed_rows_in_table,
                 lost=sealed.lost,
                 behind=ahead is None,
                 begun=sealed.begun,
@@ -59,8 +59,8 @@ def _rows_ahead(snapshot: Snapshot, spool: Path | None, stream: str) -> int | No
             continue
         reached = snapshot.sealed_up_to(f"{stream}/{sealed.identity}")
         ahead = range(sealed.sequence + 1, reached + 1)
-        there = [] if spool is None or not ahead else stream_segments(spool / stream)
-        segments = [segment for segment in there if segment.sequence in ahead]
+        segments_in_spool = [] if spool is None or not ahead else stream_segments(spool / stream)
+        segments = [segment for segment in segments_in_spool if segment.sequence in ahead]
         if len(segments) < len(ahead):
             return None
         for segment in segments:
@@ -69,9 +69,11 @@ def _rows_ahead(snapshot: Snapshot, spool: Path | None, stream: str) -> int | No
     return rows
 
 
-def _less_removing(ledgers: tuple[Ledger, ...], stream: str, sealed: int, found: int) -> int:
+def _less_removing(
+    ledgers: tuple[Ledger, ...], stream: str, sealed: int, rows_in_table: int
+) -> int:
     """Return the rows to expect in the table, allowing for a removal by retention under way."""
     removing = sum(
         ledger.removing.rows.get(stream, 0) for ledger in ledgers if ledger.removing is not None
     )
-    return found if sealed - removing <= found < sealed else sealed
+    return rows_in_table if sealed - removing <= rows_in_table < sealed else sealed

@@ -36,22 +36,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     die_with_parent(os.getppid())
     leave_pandas_out()
     settings = enter_background(niceness=NICENESS, oom_score=OUT_OF_MEMORY_SCORE)
-    given = _parser().parse_args(arguments)
-    parent_socket = socket.socket(fileno=given.parent_socket)
+    options = _parser().parse_args(arguments)
+    parent_socket = socket.socket(fileno=options.parent_socket)
     run = Run(
-        artifact=given.artifact,
-        epoch=given.epoch,
-        since=given.since,
-        fraction=given.fraction,
-        entity_key=tuple(given.entity_key),
+        artifact=options.artifact,
+        epoch=options.epoch,
+        since=options.since,
+        fraction=options.fraction,
+        entity_key=tuple(options.entity_key),
     )
     try:
-        policy = Policy.read(given.policy) if given.policy else Policy()
-        Feed(run, policy, settings, given.slice, parent_socket).run()
+        policy = Policy.read(options.policy) if options.policy else Policy()
+        Feed(run, policy, settings, options.slice, parent_socket).run()
     except GnomonError as error:
-        report = Progress(position=given.since, error=str(error))
+        report = Progress(position=options.since, error=str(error))
         parent_socket.sendall(msgspec.json.encode(report) + b"\n")
-        sys.exit(printable(f"the shadow feed of {given.artifact} ends: {error}"))
+        sys.exit(printable(f"the shadow feed of {options.artifact} ends: {error}"))
 
 
 def _parser() -> argparse.ArgumentParser:

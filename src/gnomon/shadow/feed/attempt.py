@@ -84,13 +84,13 @@ class Attempts:
             LogError: a record cannot be read.
         """
         attempt = self._last(epoch)
-        own = WholeTail(self._path.parent, Position.parse(attempt.own), table)
+        tail = WholeTail(self._path.parent, Position.parse(attempt.own), table)
         totals = attempt.totals
-        while found := own.poll():
-            for _, records in found:
+        while batches := tail.poll():
+            for _, records in batches:
                 totals = totals.plus(records.filter(pc.equal(records.column("epoch"), epoch)))
-        attempt = msgspec.structs.replace(attempt, own=str(own.position), totals=totals)
-        own.close()
+        attempt = msgspec.structs.replace(attempt, own=str(tail.position), totals=totals)
+        tail.close()
         self.begin(attempt)
         return attempt
 

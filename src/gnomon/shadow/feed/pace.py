@@ -28,7 +28,7 @@ class Pace:
         self._most = most
         self._timed: Counter[int] = Counter()
 
-    def like_live(self, size: int, waiting: int, *, first: bool) -> int:
+    def like_live(self, size: int, rows_waiting: int, *, first: bool) -> int:
         """Return the rows of the next batch if it must have live's size; 0 where any size will do.
 
         A shadow that lags would score hundreds of rows at once where live scored one at a time, and
@@ -37,15 +37,15 @@ class Pace:
 
         Args:
             size: rows in the batch in which live scored the next row.
-            waiting: rows to score.
+            rows_waiting: rows to score.
             first: whether the next row is the first of those that were read together.
         """
-        if size >= min(waiting, self.rows):
+        if size >= min(rows_waiting, self.rows):
             return 0
-        alike = size.bit_length()
-        if not first and self._timed[alike] >= ENOUGH_TIMES:
+        size_class = size.bit_length()
+        if not first and self._timed[size_class] >= ENOUGH_TIMES:
             return 0
-        self._timed[alike] += size
+        self._timed[size_class] += size
         return size
 
     def took(self, rows: int, micros: int) -> None:

@@ -88,20 +88,20 @@ class Feed:
     ) -> None:
         model, _, version = run.artifact.partition(":")
         self._requests = stream_folder(settings, model, slice_name, REQUESTS)
-        own = stream_folder(settings, model, slice_name, shadow_stream(version))
-        _wait_for_another(own)
-        (own / STOPPED).unlink(missing_ok=True)
+        folder = stream_folder(settings, model, slice_name, shadow_stream(version))
+        _wait_for_another(folder)
+        (folder / STOPPED).unlink(missing_ok=True)
         self._table = LogTable(settings, model)
-        run, self._recorded = run.resumed(own, self._table)
+        run, self._recorded = run.resumed(folder, self._table)
         self._run = run
         self._policy = policy
         self._settings = settings
-        self._attempts = Attempts(own)
+        self._attempts = Attempts(folder)
         self._last = self._attempts.recounted(run.epoch, self._table)
         self._careful_until = self._last.blamed_until(self._recorded)
         # The first segment records from where on rows are eligible, even without the artifact.
-        self._writer = SegmentWriter(own, _NOTHING, settings=settings, metadata=run.metadata)
-        run.keep(own)
+        self._writer = SegmentWriter(folder, _NOTHING, settings=settings, metadata=run.metadata)
+        run.keep(folder)
         self._totals = self._last.totals
         self._reporter = Reporter(parent_socket, self._reading(), self._totals, self._writer.fsync)
 
@@ -121,22 +121,24 @@ class Feed:
         """Start a worker for the artifact and score with it."""
         settings = self._settings
         seconds = settings.worker_start_seconds * START_PATIENCE
-        patient = msgspec.structs.replace(settings, worker_start_seconds=seconds)
+        patient_settings = msgspec.structs.replace(settings, worker_start_seconds=seconds)
         self._shadowing = Shadowing(artifact, self._policy, self._run.epoch, settings.batch_rows)
         self._writer.rotate(self._shadowing.schema, read_to=self._recorded)
         deadline = settings.shadow_deadline
-        with WorkerClient(artifact, patient, deadline=deadline, after_death=self._rest) as client:
+        with WorkerClient(
+            artifact, patient_settings, deadline=deadline, after_death=self._rest
+        ) as client:
             self._follow(client)
 
     def _follow(self, client: WorkerClient) -> NoReturn:
         with contextlib.closing(self._reading()) as reading:
             while True:
                 self._reporter.worker = client.pid
-                found = reading.poll()
-                for source in found:
+                sources = reading.poll()
+                for source in sources:
                     for part in source.cut(self._most_rows):
                         self._take(client, part)
-                if not found:
+                if not sources:
                     self._rotate_if_due()
                     self._reporter.at_end(reading.position)
                 if reading.at_end:
@@ -146,10 +148,10 @@ class Feed:
         if not source.rows:
             self._pass(source.end)
         elif self._is_careful:
-            self._record(self._carefully(client, source), source.recorded)
+            self._record(self._records_one_by_one(client, source), source.recorded)
         else:
             self._begin(until=source.end, tries=self._tries(None) + 1)
-            self._record(self._scored(client, source), source.recorded)
+            self._record(self._records(client, source), source.recorded)
 
     def _rest(self, deaths: int) -> None:
         """Pause when the worker dies more often in a row than one bad row explains, to spare live.
@@ -176,7 +178,7 @@ class Feed:
         run = self._run
         return Reading(self._requests, self._recorded, run.entity_key, run.fraction, self._table)
 
-    def _scored(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
+    def _records(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
         """Return records of these rows; a request on which Gnomon's own code raises fails alone."""
         try:
             return self._shadowing.records(client, source)
@@ -185,24 +187,26 @@ class Feed:
         except Exception as error:
             requests = source.requests
             if len(requests) > 1:
-                alone = (source.alone(request) for request in requests)
-                return pa.concat_batches([self._scored(client, one) for one in alone])
+                single_sources = (source.alone(request) for request in requests)
+                return pa.concat_batches(
+                    [self._records(client, request_source) for request_source in single_sources]
+                )
             logger.exception("cannot shadow request %s", requests[0])
             reason = f"{type(error).__name__}: {error}"
             return self._shadowing.unscored(source, "failed", reason)
 
-    def _carefully(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
+    def _records_one_by_one(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
         """Return records of a batch on which a feed died twice, trying each request alone."""
         crashed = list(self._last.crashed) if self._is_last() else []
         records = []
         for request in source.requests:
-            alone = source.alone(request)
+            request_source = source.alone(request)
             tries = self._tries(request)
             if tries >= MOST_TRIES and request not in crashed:
                 crashed.append(request)
             if request in crashed:
                 reason = f"crashed: the request ended the shadow feed {MOST_TRIES} times"
-                records.append(self._shadowing.unscored(alone, "crashed", reason))
+                records.append(self._shadowing.unscored(request_source, "crashed", reason))
             else:
                 self._begin(
                     until=self._careful_until,
@@ -210,7 +214,7 @@ class Feed:
                     suspect=request,
                     crashed=tuple(crashed),
                 )
-                records.append(self._scored(client, alone))
+                records.append(self._records(client, request_source))
         return pa.concat_batches(records)
 
     def _is_last(self) -> bool:
@@ -221,7 +225,7 @@ class Feed:
         """Return how often earlier feeds began this attempt and died."""
         return self._last.tries if self._is_last() and self._last.suspect == suspect else 0
 
-    def _begin(self, *, until: Position | None = None, **more: Any) -> None:
+    def _begin(self, *, until: Position | None = None, **fields: Any) -> None:
         self._attempts.begin(
             Attempt(
                 epoch=self._run.epoch,
@@ -229,7 +233,7 @@ class Feed:
                 until=str(until or self._recorded),
                 own=str(self._writer.position),
                 totals=self._totals,
-                **more,
+                **fields,
             )
         )
 
@@ -265,10 +269,10 @@ class Feed:
                 self._reporter.done(self._totals, end, None)
 
 
-def _wait_for_another(own: Path) -> None:
+def _wait_for_another(folder: Path) -> None:
     """Wait until the feed of an earlier gateway, which was killed, has ended too."""
-    until = time.monotonic() + RETRY_SECONDS
-    while not recover(own):
-        if time.monotonic() > until:
-            raise LogUnavailable("another feed of this shadow runs", where=str(own))
+    deadline = time.monotonic() + RETRY_SECONDS
+    while not recover(folder):
+        if time.monotonic() > deadline:
+            raise LogUnavailable("another feed of this shadow runs", where=str(folder))
         time.sleep(POLL_SECONDS)

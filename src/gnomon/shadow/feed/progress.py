@@ -25,11 +25,11 @@ class Totals(ShadowCounts, frozen=True, kw_only=True):
     def plus(self, records: pa.RecordBatch) -> Totals:
         """Return these totals plus a batch of the shadow's records."""
         difference = records.column("difference")
-        more = Totals(
+        counts = Totals(
             measured=len(difference) - difference.null_count, **structs.asdict(count(records))
         )
         apart = self.apart + float(pc.sum(difference).as_py() or 0.0)
-        return structs.replace(added((self, more)), apart=apart)
+        return structs.replace(added((self, counts)), apart=apart)
 
 
 class Progress(ShadowReport, frozen=True, kw_only=True):

@@ -91,17 +91,17 @@ class Reporter(threading.Thread):
         os._exit(0)
 
     def _progress(self) -> Progress:
-        failed: str | None = None
+        count_error: str | None = None
         try:
             self._count_eligible()
             self._fsync()
         except GnomonError as trouble:
-            failed = str(trouble)
+            count_error = str(trouble)
         end = self._end
         if end is not None and end[0] == self._reading.position:
             self._done_before = end[1] - self._eligible
         totals, position = self._done
-        error = self._trouble or failed  # Of these totals, not of those before the counting.
+        error = self._trouble or count_error  # Of these totals, not of those before the counting.
         lagging = max(self._done_before + self._eligible - totals.done, 0)
         micros = tuple(self._micros)
         return Progress(
@@ -118,9 +118,9 @@ class Reporter(threading.Thread):
 
     def _count_eligible(self) -> None:
         """Count to the end of the requests, for a limited time so that reports are not delayed."""
-        until = time.monotonic() + COUNT_SECONDS
-        while time.monotonic() < until and (found := self._reading.poll()):
-            for source in found:
+        deadline = time.monotonic() + COUNT_SECONDS
+        while time.monotonic() < deadline and (sources := self._reading.poll()):
+            for source in sources:
                 if source.rows:
                     self._eligible += source.rows
                     self._waiting.append((self._eligible, source.arrived))

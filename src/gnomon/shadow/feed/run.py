@@ -64,12 +64,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         for segment in reversed(stream_segments(folder)):
             try:
                 with SegmentReader(segment.path, segment.closed) as reader:
-                    written = (reader.schema.metadata or {}).get(_KEY.encode())
+                    content = (reader.schema.metadata or {}).get(_KEY.encode())
             except (FileNotFoundError, EmptySegment):
                 continue
-            return msgspec.json.decode(written, type=cls) if written else None
-        kept = formats.read(folder / _NAME, _Kept, _KIND)
-        return None if kept is None else kept.run
+            return msgspec.json.decode(content, type=cls) if content else None
+        run_file = formats.read(folder / _NAME, _RunFile, _KIND)
+        return None if run_file is None else run_file.run
 
     def resumed(self, folder: Path, table: LogTable) -> tuple[Run, Position]:
         """Return this run as it was first started, and how far it has read.
@@ -86,13 +86,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         """
         last = self.last(folder)
         run = last if last is not None and last.epoch == self.epoch else self
-        begun = Position.parse(run.since)
+        first_position = Position.parse(run.since)
         if run is not last:
-            return run, begun
-        read = read_position(folder)
-        if read is None or table.is_ahead_of(folder):
-            read = max(read or begun, last_source(table, folder) or begun)
-        return run, max(begun, read)
+            return run, first_position
+        position = read_position(folder)
+        if position is None or table.is_ahead_of(folder):
+            position = max(position or first_position, last_source(table, folder) or first_position)
+        return run, max(first_position, position)
 
     def keep(self, folder: Path) -> None:
         """Write the run to ``run.json`` next to the segments.
@@ -101,7 +101,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
             LogUnavailable: the file cannot be written.
         """
         try:
-            files.replace(folder / _NAME, msgspec.json.encode(_Kept(run=self)))
+            files.replace(folder / _NAME, msgspec.json.encode(_RunFile(run=self)))
         except OSError as error:
             raise LogUnavailable.of("open the log", error, where=str(folder)) from None
 
@@ -111,7 +111,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         return {_KEY: msgspec.json.encode(self).decode()}
 
 
-class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+class _RunFile(msgspec.Struct, frozen=True, kw_only=True):
     """The content of ``run.json``."""
 
     format: int = FORMAT
@@ -129,8 +129,8 @@ def mark_stopped(settings: Settings, model: str, slice_name: str, running: Itera
         slice_name: the slice.
         running: the tags of the shadows that should run; every other stream is marked.
     """
-    wanted = {shadow_stream(tag.partition(":")[2]) for tag in running}
-    every = stream_folder(settings, model, slice_name, shadow_stream("*"))
-    for folder in every.parent.glob(every.name):
-        if folder.name not in wanted:
+    names = {shadow_stream(tag.partition(":")[2]) for tag in running}
+    pattern = stream_folder(settings, model, slice_name, shadow_stream("*"))
+    for folder in pattern.parent.glob(pattern.name):
+        if folder.name not in names:
             (folder / STOPPED).touch()

@@ -72,27 +72,27 @@ class Shadowing:
         Raises:
             WorkerError: the worker died and could not be replaced.
         """
-        begun = _now()
+        started_at = _now()
         live = source.live()
-        read = decode(live, source.bodies(), self._decoder)
-        sizes = live.column("batch_rows").take(pa.array(read.places)).to_pylist()
-        scored, times = self._score(client, read.batch, sizes)
+        decoded = decode(live, source.bodies(), self._decoder)
+        sizes = live.column("batch_rows").take(pa.array(decoded.places)).to_pylist()
+        scored, times = self._score(client, decoded.batch, sizes)
 
-        places = _places(read.places, live.num_rows)
-        inputs, answers, times = read.batch.take(places), scored.take(places), times.take(places)
-        refused = pa.array([read.refused.get(i) for i in range(live.num_rows)], pa.string())
+        places = _places(decoded.places, live.num_rows)
+        inputs, answers, times = decoded.batch.take(places), scored.take(places), times.take(places)
+        refused = pa.array([decoded.refused.get(i) for i in range(live.num_rows)], pa.string())
         outcome = _outcomes(refused, answers.column(ERROR))
         arrived = pc.cast(live.column("arrived"), pa.int64())
         columns = self._common(source, live)
         columns |= {input_column(n): inputs.column(n) for n in inputs.schema.names}
         columns |= {output_column(n): answers.column(n) for n in self._contract.output_schema.names}
-        columns |= self._compared(live, answers, np.asarray(pc.equal(outcome, "scored")))
+        columns |= self._comparison(live, answers, np.asarray(pc.equal(outcome, "scored")))
         columns |= {
             "outcome": pc.if_else(pc.equal(outcome, "refused"), "failed", outcome),
-            "error_code": pa.array([_CODES.get(one) for one in outcome.to_pylist()], pa.string()),
+            "error_code": pa.array([_CODES.get(code) for code in outcome.to_pylist()], pa.string()),
             "error": pc.coalesce(refused, answers.column(ERROR)),
-            "unknown": pa.array([read.unknown.get(i) for i in range(live.num_rows)], _STRINGS),
-            "queued_us": pc.subtract(begun, arrived),
+            "unknown": pa.array([decoded.unknown.get(i) for i in range(live.num_rows)], _STRINGS),
+            "queued_us": pc.subtract(started_at, arrived),
             "total_us": pc.subtract(_now(), arrived),
             "scored_us": times.column("scored_us"),
             "batch_rows": times.column("batch_rows"),
@@ -122,24 +122,26 @@ class Shadowing:
             sizes: for each row, the rows in the batch in which live scored it; None if unknown.
         """
         answers, times = [_empty(self._scored)], [_empty(_TIMES)]
-        done = 0
-        while done < rows.num_rows:
-            size, waiting = sizes[done], rows.num_rows - done
-            small = self.pace.like_live(size, waiting, first=not done) if size else 0
-            batch = rows.slice(done, small or self.pace.rows)
-            done += batch.num_rows
+        scored_rows = 0
+        while scored_rows < rows.num_rows:
+            size, remaining = sizes[scored_rows], rows.num_rows - scored_rows
+            size_like_live = (
+                self.pace.like_live(size, remaining, first=not scored_rows) if size else 0
+            )
+            batch = rows.slice(scored_rows, size_like_live or self.pace.rows)
+            scored_rows += batch.num_rows
             answers.append(client.score(batch))
-            if not small:
+            if not size_like_live:
                 self.pace.took(batch.num_rows, client.micros)
-            took = (client.worked, batch.num_rows)
+            measurements = (client.worked, batch.num_rows)
             repeated = [
                 pa.repeat(pa.scalar(value, field.type), batch.num_rows)
-                for value, field in zip(took, _TIMES, strict=True)
+                for value, field in zip(measurements, _TIMES, strict=True)
             ]
             times.append(pa.RecordBatch.from_arrays(repeated, schema=_TIMES))
         return pa.concat_batches(answers), pa.concat_batches(times)
 
-    def _compared(
+    def _comparison(
         self, live: pa.RecordBatch, answers: pa.RecordBatch, scored: npt.NDArray[np.bool_]
     ) -> Columns:
         """Return ``agreed``, ``flipped`` and ``difference``; null if not scored or comparable."""
@@ -148,10 +150,12 @@ class Shadowing:
         if not names:
             self.incomparable = "live and the shadow share no output that the policy compares"
             return {}
-        theirs = live.select([output_column(name) for name in names]).rename_columns(names)
-        chosen = pa.array(scored)
+        live_answers = live.select([output_column(name) for name in names]).rename_columns(names)
+        indices = pa.array(scored)
         try:
-            result = compare(theirs.filter(chosen), answers.select(names).filter(chosen), rules)
+            result = compare(
+                live_answers.filter(indices), answers.select(names).filter(indices), rules
+            )
         except TableError as error:
             self.incomparable = str(error)
             return {}
@@ -179,8 +183,8 @@ class Shadowing:
     def _common(self, source: Source, live: pa.RecordBatch) -> Columns:
         """Return the columns that every record copies from its live row."""
         segments, offsets = source.addresses()
-        copied = {name: live.column(name) for name in _COPIED}
-        return copied | {
+        columns = {name: live.column(name) for name in _COPIED}
+        return columns | {
             "against": live.column("artifact"),
             "source_segment": segments,
             "source_end": offsets,
@@ -200,10 +204,10 @@ _STRINGS = pa.list_(pa.string())
 _TIMES = pa.schema([("scored_us", pa.int64()), ("batch_rows", pa.int32())])
 
 
-def _places(found: npt.NDArray[np.int64], rows: int) -> pa.Array:
-    """Return for each of ``rows`` row numbers its index in ``found``, or null."""
+def _places(row_numbers: npt.NDArray[np.int64], rows: int) -> pa.Array:
+    """Return for each of ``rows`` row numbers its index in ``row_numbers``, or null."""
     places = np.full(rows, -1, dtype=np.int64)
-    places[found] = np.arange(len(found))
+    places[row_numbers] = np.arange(len(row_numbers))
     return pa.array(places, mask=places < 0)
 
 

@@ -87,8 +87,8 @@ class Source:
 
     def alone(self, request: str) -> Source:
         """Return this source with only the rows of one request to score."""
-        theirs = np.asarray(pc.equal(self.batch.column("request_id"), request))
-        return Source(self.batch, self.eligible & theirs, self.ends, self.sizes)
+        of_request = np.asarray(pc.equal(self.batch.column("request_id"), request))
+        return Source(self.batch, self.eligible & of_request, self.ends, self.sizes)
 
     def cut(self, most: Callable[[], int]) -> Iterator[Source]:
         """Yield parts with up to ``most()`` rows to score; ``most`` is called for every part.
@@ -98,10 +98,10 @@ class Source:
         starts = np.concatenate(([0], np.cumsum(self.sizes)))
         counts = np.add.reduceat(self.eligible, starts[:-1], dtype=np.int64).tolist()
         begin = rows = 0
-        for at, count in enumerate(counts):
+        for index, count in enumerate(counts):
             if rows and count and rows + count > most():
-                yield self._part(begin, at, starts)
-                begin, rows = at, 0
+                yield self._part(begin, index, starts)
+                begin, rows = index, 0
             rows += count
         yield self._part(begin, len(counts), starts)
 
@@ -152,21 +152,21 @@ class Reading:
         Raises:
             LogError: a segment is damaged, or the table cannot be read.
         """
-        found = self._tail.poll(self._most)
-        self.at_end = len(found) < self._most
-        rows = sum(batch.num_rows for _, batch in found)
-        if found:
-            self._most = min(max(len(found) * READ_ROWS // max(rows, 1), 1), READ_BATCHES)
-        return list(self._together(found))
+        batches = self._tail.poll(self._most)
+        self.at_end = len(batches) < self._most
+        rows = sum(batch.num_rows for _, batch in batches)
+        if batches:
+            self._most = min(max(len(batches) * READ_ROWS // max(rows, 1), 1), READ_BATCHES)
+        return list(self._sources(batches))
 
     def close(self) -> None:
         """Close the files."""
         self._tail.close()
 
-    def _together(self, found: Sequence[Logged]) -> Iterator[Source]:
-        filled = [(end, batch) for end, batch in found if batch.num_rows]
-        for _, run in itertools.groupby(filled, key=lambda one: one[1].schema):
+    def _sources(self, logged: Sequence[Logged]) -> Iterator[Source]:
+        non_empty = [(end, batch) for end, batch in logged if batch.num_rows]
+        for _, run in itertools.groupby(non_empty, key=lambda entry: entry[1].schema):
             ends, batches = zip(*run, strict=True)
             batch = pa.concat_batches(batches)
             mask = eligible(batch, self._entity_key, self._fraction)
-            yield Source(batch, mask, ends, tuple(one.num_rows for one in batches))
+            yield Source(batch, mask, ends, tuple(batch.num_rows for batch in batches))

@@ -43,16 +43,19 @@ class DivergenceOverTime:
         """Bucket number (seconds since 1970 / width) to rows and diverging rows."""
         sums = self._sums.series.get(_ROWS, np.empty((0, 2))).astype(int).tolist()
         numbers = self._sums.numbers.tolist()
-        return {number: (rows, bad) for number, (rows, bad) in zip(numbers, sums, strict=True)}
+        return {
+            number: (rows, diverging)
+            for number, (rows, diverging) in zip(numbers, sums, strict=True)
+        }
 
     def add(self, moments: Floats, diverged: Mask, requests: pa.ChunkedArray) -> None:
         """Count rows at ``moments``, seconds since 1970; NaN is left out."""
         known = np.flatnonzero(np.isfinite(moments))
         moments, diverged = moments[known], diverged[known]
-        found, places = self._sums.split(moments)
-        rows = np.bincount(places, minlength=len(found))
-        bad = np.bincount(places, weights=diverged, minlength=len(found))
-        self._sums.add(found, {_ROWS: np.stack([rows, bad], axis=1)})
+        buckets, places = self._sums.split(moments)
+        rows = np.bincount(places, minlength=len(buckets))
+        diverging_rows = np.bincount(places, weights=diverged, minlength=len(buckets))
+        self._sums.add(buckets, {_ROWS: np.stack([rows, diverging_rows], axis=1)})
         if diverged.any():
             times = np.where(diverged, moments, np.inf)
             earliest = int(times.argmin())

@@ -55,12 +55,12 @@ class ColumnTimeSeries:
         known = np.flatnonzero(np.isfinite(moments))
         if not len(known):
             return
-        found, places = self.sums.split(moments[known])
+        buckets, places = self.sums.split(moments[known])
         rows = _Rows(
-            known, places, np.ones(len(known)) if weights is None else weights[known], len(found)
+            known, places, np.ones(len(known)) if weights is None else weights[known], len(buckets)
         )
         self._flips |= {name for name, column in columns.items() if column.flip is not None}
-        self.sums.add(found, {name: rows.sums(column) for name, column in columns.items()})
+        self.sums.add(buckets, {name: rows.sums(column) for name, column in columns.items()})
 
     def build(self, kinds: Mapping[str, Kind], *, sampled: bool = False) -> Iterator[OverTime]:
         """Yield the time series of each column, in at most 168 buckets.
@@ -85,11 +85,11 @@ class ColumnTimeSeries:
                 ),
             )
 
-    def _moment(self, at: int, sums: Floats, flips: bool) -> MetricsBucket:
+    def _moment(self, number: int, sums: Floats, flips: bool) -> MetricsBucket:
         shares = sums / sums[_WEIGHT]
         pairs = sums[_PAIRS]
         return MetricsBucket(
-            start=datetime.fromtimestamp(at * self.sums.seconds, UTC).isoformat(),
+            start=datetime.fromtimestamp(number * self.sums.seconds, UTC).isoformat(),
             rows=int(sums[_ROWS]),
             coverage=_share(1 - shares[_LEFT] - shares[_RIGHT] - shares[_BOTH]),
             consistency=_share(shares[_AGREE]),

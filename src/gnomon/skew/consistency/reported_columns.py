@@ -11,8 +11,8 @@ import numpy.typing as npt
 from gnomon.compare.comparators import ComparedColumn
 from gnomon.compare.comparison import Comparison, ComparisonColumn
 from gnomon.policy import Comparator, Rules
+from gnomon.quantities import number
 from gnomon.report import Column
-from gnomon.report.numbers import number
 
 __all__ = ["Kind", "column_from_rows", "columns_from_comparison", "only", "quantiles"]
 
@@ -72,8 +72,8 @@ def quantiles(differences: npt.NDArray[np.float64]) -> dict[str, float]:
     known = differences[np.isfinite(differences)]
     if not len(known):
         return {}
-    found = np.quantile(known, list(_SHARES.values()), method="inverted_cdf")
-    return dict(zip(_SHARES, found.tolist(), strict=True))
+    values = np.quantile(known, list(_SHARES.values()), method="inverted_cdf")
+    return dict(zip(_SHARES, values.tolist(), strict=True))
 
 
 def tolerance(rule: Comparator) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from gnomon.quantities import count, number, percent, plural, rows
 from gnomon.report import Count, Diagnosis, Impact, Share, Summary, Timeline, Verdict
-from gnomon.report.numbers import count, interval, number, percent, plural, rows
+from gnomon.report.numbers import interval
 
 __all__ = ["SkewFinding", "judge"]
 
@@ -62,14 +63,18 @@ class SkewFinding:
 
     def title(self) -> str:
         """Return the finding in one sentence."""
-        bad, of = self.divergence.rows, self.divergence.of
-        part = f"all {rows(of)}" if bad == of else f"{percent(self.divergence.share)} of {rows(of)}"
+        diverging, of = self.divergence.rows, self.divergence.of
+        part = (
+            f"all {rows(of)}"
+            if diverging == of
+            else f"{percent(self.divergence.share)} of {rows(of)}"
+        )
         if not of:
             return f"Nothing to compare: no answer of {self.artifact} as {self.role} in this range"
         if self.verdict == "unknown":
             return f"Inconclusive: {rows(of)} of {count(self.answered)} could be compared"
         if self.verdict == "ok":
-            return self._agreement(bad, of)
+            return self._agreement(diverging, of)
         if self.diagnosis and self.diagnosis.verdict == "confirmed":
             return f"{self.diagnosis.sentence.rstrip('.')}: {part} diverge"
         if self.replayed not in (None, self.artifact):
@@ -92,81 +97,81 @@ class SkewFinding:
             action=self._action(),
         )
 
-    def _agreement(self, bad: int, of: int) -> str:
+    def _agreement(self, diverging: int, of: int) -> str:
         share = f"{percent(1 - self.divergence.share)} of {rows(of)}, within the policy's limit"
         if self.replayed not in (None, self.artifact):
             who = f"{self.replayed} answers as {self.artifact} did"
-            return f"{who} on all {rows(of)}" if not bad else f"{who} on {share}"
+            return f"{who} on all {rows(of)}" if not diverging else f"{who} on {share}"
         if self.replayed:
-            if not bad:
+            if not diverging:
                 how = "bit for bit" if self.exact == of else "within tolerance"
                 return f"All {rows(of)} match the log, {how}"
             return f"The logged answers were reproduced on {share}"
-        both = f"{self.left.capitalize()} and {self.right} agree"
-        return f"{both} on all {rows(of)}" if not bad else f"{both} on {share}"
+        sides = f"{self.left.capitalize()} and {self.right} agree"
+        return f"{sides} on all {rows(of)}" if not diverging else f"{sides} on {share}"
 
     def _what(self) -> str:
-        bad, of = self.divergence.rows, self.divergence.of
+        diverging, of = self.divergence.rows, self.divergence.of
         if not of:
             return f"The log has no answer of {self.artifact} as {self.role} in this range."
-        if not bad:
+        if not diverging:
             same = "all" if self.exact == of else count(self.exact)
             return f"{rows(of)} compared, none diverges; {same} bit-identical."
-        said = f"{count(bad)} of {rows(of)} diverge."
+        text = f"{count(diverging)} of {rows(of)} diverge."
         if self.impact:
-            said += f" {count(self.impact.flips.rows)} decisions change."
+            text += f" {count(self.impact.flips.rows)} decisions change."
             if self.impact.mean_change is not None:
-                said += (
+                text += (
                     f" The {self.impact.score} moves by {number(self.impact.mean_change, 3)} "
                     f"on average, {number(self.impact.largest_change or 0.0, 3)} at most."
                 )
-        return said
+        return text
 
     def _where(self) -> str:
         if self.diagnosis and self.diagnosis.column:
-            found = self.diagnosis
-            place = f", output of step {found.step}," if found.step else ""
+            diagnosis = self.diagnosis
+            place = f", output of step {diagnosis.step}," if diagnosis.step else ""
             rest = ""
-            if self.agreeing_features and found.step:
+            if self.agreeing_features and diagnosis.step:
                 inputs = plural(self.agreeing_features, "input")
                 rest = f" There is no difference in the {inputs} compared."
-            return f"`{found.name}`{place} is the first column to differ.{rest}"
+            return f"`{diagnosis.name}`{place} is the first column to differ.{rest}"
         if not self.differing:
-            return "Nowhere."
+            return "No column differs."
         return "In " + ", ".join(f"`{name}`" for name in self.differing[:4]) + "."
 
     def _since(self) -> str:
         if self.first is None or self.last is None or not self.timeline:
-            return "Never in this range."
+            return "No row in this range diverges."
         buckets = self.timeline.buckets
-        begin = next(at for at, b in enumerate(buckets) if b.diverged)
-        end = next(at for at in reversed(range(len(buckets))) if buckets[at].diverged)
+        begin = next(index for index, b in enumerate(buckets) if b.diverged)
+        end = next(index for index in reversed(range(len(buckets))) if buckets[index].diverged)
         before = sum(b.rows for b in buckets[:begin])
         after = sum(b.rows for b in buckets[end + 1 :])
         over = after > _TAIL * self.divergence.of
-        at, request = self.first
-        said = f"{_moment(at)} UTC by {self.timeline.axis.label}, request {request}"
-        said += f"; {rows(before)} before it agree" if before else ", where the range begins"
-        return f"{said}. {rows(after)} after {_moment(self.last)} agree." if over else f"{said}."
+        moment, request = self.first
+        text = f"{_moment(moment)} UTC by {self.timeline.axis.label}, request {request}"
+        text += f"; {rows(before)} before it agree" if before else ", where the range begins"
+        return f"{text}. {rows(after)} after {_moment(self.last)} agree." if over else f"{text}."
 
     def _how_many(self) -> str:
         if not self.divergence.of:
             return "No row was compared."
-        lets = percent(self.limit) if self.limit else "none"
+        limit = percent(self.limit) if self.limit else "none"
         return (
             f"{percent(self.divergence.share)} of rows ({interval(self.divergence)} at "
-            f"{percent(self.divergence.confidence)} confidence); the policy's limit is {lets}."
+            f"{percent(self.divergence.confidence)} confidence); the policy's limit is {limit}."
         )
 
     def _how_sure(self) -> str:
         if not self.answered:
             return "Inconclusive."
         share = self.divergence.of / self.answered
-        counted = (
+        coverage = (
             f"{percent(share)} of the {rows(self.answered)} answered in the range were compared."
         )
         if self.known_later:
-            counted += (
+            coverage += (
                 f" {rows(self.known_later.rows)} used a value known only later, such as "
                 f"{self.known_later.example}."
             )
@@ -174,11 +179,11 @@ class SkewFinding:
             fixed = self.diagnosis.repaired
             return (
                 f"Confirmed by undoing it: {count(fixed.rows)} of {rows(fixed.of)} that differed "
-                f"then agree. {counted}"
+                f"then agree. {coverage}"
             )
         if self.diagnosis:
-            return f"{counted} Why they differ is unknown: no cause could be confirmed."
-        return counted
+            return f"{coverage} Why they differ is unknown: no cause could be confirmed."
+        return coverage
 
     def _action(self) -> str:
         if self.known_later is None:
@@ -211,8 +216,8 @@ def judge(
     """
     if divergence.share > limit:
         return "diverged"
-    thin = divergence.of < coverage * answered and divergence.of < fewest
-    return "unknown" if thin or not divergence.of else "ok"
+    too_few = divergence.of < coverage * answered and divergence.of < fewest
+    return "unknown" if too_few or not divergence.of else "ok"
 
 
 def _moment(seconds: float) -> str:

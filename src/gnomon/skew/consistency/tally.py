@@ -62,17 +62,19 @@ class Tally:
             return
         compared = compare(pairs.left, pairs.right, self.judged)
         self.main.add(compared)
-        beside = compare(pairs.left, pairs.right, self.others)
-        self.side.add(beside)
+        compared_others = compare(pairs.left, pairs.right, self.others)
+        self.side.add(compared_others)
         exact = np.ones(pairs.num_rows, dtype=bool)
         for column in compared.columns.values():
             exact &= column.exact
         self.exact += int(exact.sum())
         moments = seconds(pairs.about.column("moment"))
         self.time.add(moments, ~compared.agreed, pairs.about.column("request_id"))
-        self.courses.add(moments, {**compared.columns, **beside.columns})
-        found = pa.table({"flipped": compared.flipped, "difference": compared.difference})
-        rows = Pairs(with_columns(pairs.about, found), pairs.left, pairs.right)
+        self.courses.add(moments, {**compared.columns, **compared_others.columns})
+        decision_columns = pa.table(
+            {"flipped": compared.flipped, "difference": compared.difference}
+        )
+        rows = Pairs(with_columns(pairs.about, decision_columns), pairs.left, pairs.right)
         places = row_places(pairs.about)
         for sample, mask in ((self.agreeing, compared.agreed), (self.diverging, ~compared.agreed)):
             chosen = np.flatnonzero(mask)

@@ -19,8 +19,9 @@ from gnomon.compare.comparators import compare
 from gnomon.errors import PredictionFailed
 from gnomon.offline.rerun import Rerun
 from gnomon.policy import Comparator, Rules
+from gnomon.quantities import rows as counted
 from gnomon.report import Rung
-from gnomon.report.numbers import rows as counted
+from gnomon.skew.consistency.reported_columns import only
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask
 from gnomon.tolerances import ROUNDING, ROUNDING_NEAR_ZERO, close
 
@@ -92,9 +93,9 @@ def probe_batch_dependence(
         rerun: the artifact.
     """
     places = _probe(diverged)
-    taken = pa.array(places)
+    indices = pa.array(places)
     return _LadderRun(
-        inputs.take(taken), left.take(taken), right.take(taken), rules, columns, rerun
+        inputs.take(indices), left.take(indices), right.take(indices), rules, columns, rerun
     ).run()
 
 
@@ -124,7 +125,7 @@ class _LadderRun:
             )
         )
         if (~self._same(batch, again)).any():
-            return self._drawn(~self._same(batch, again), rungs)
+            return self._nondeterminism(~self._same(batch, again), rungs)
         varied = ~self._same(alone, batch) | ~self._same(other, batch)
         if not varied.any():
             return BatchDependence(None, None, "", "", 0, self.inputs.num_rows, 0, rungs)
@@ -146,30 +147,32 @@ class _LadderRun:
 
     def _rung(self, name: str, what: str, answers: pa.RecordBatch) -> Rung:
         known = [name for name in self.rules.comparators if name in self.left.column_names]
-        logged = compare(answers, self.left, _only(self.rules, known)).agreed if known else None
+        logged = compare(answers, self.left, only(self.rules, known)).agreed if known else None
         return Rung(
             name=name,
             what=what,
             rows=answers.num_rows,
             as_left=int(logged.sum()) if logged is not None else 0,
-            as_right=int(self._right(answers).sum()),
+            as_right=int(self._agrees_with_right(answers).sum()),
         )
 
-    def _right(self, answers: pa.RecordBatch) -> Mask:
+    def _agrees_with_right(self, answers: pa.RecordBatch) -> Mask:
         return compare(answers, self.right, self.rules).agreed
 
-    def _same(self, one: pa.RecordBatch, other: pa.RecordBatch) -> Mask:
+    def _same(self, left: pa.RecordBatch, right: pa.RecordBatch) -> Mask:
         """Compare answers, allowing at least the noise that the order of additions causes."""
-        return compare(one, other, _up_to_noise(self.rules)).agreed
+        return compare(left, right, _up_to_noise(self.rules)).agreed
 
-    def _drawn(self, varied: Mask, rungs: tuple[Rung, ...]) -> BatchDependence:
+    def _nondeterminism(self, varied: Mask, rungs: tuple[Rung, ...]) -> BatchDependence:
         """Diagnose a batch whose answers change when it is run again, and try with fixed seeds."""
         outputs = list(self.rules.comparators)
         try:
-            one, other = (self.rerun.experiment(self.inputs, outputs, fixed=True) for _ in range(2))
-            steady = int((varied & compare(one, other, self.rules).agreed).sum())
+            first, second = (
+                self.rerun.experiment(self.inputs, outputs, fixed=True) for _ in range(2)
+            )
+            restored = int((varied & compare(first, second, self.rules).agreed).sum())
         except PredictionFailed:
-            steady = 0
+            restored = 0
         place = self._first(
             lambda: (
                 self.rerun.trace(self.inputs, self.columns),
@@ -184,26 +187,26 @@ class _LadderRun:
             "Give every generator a fixed seed, and draw nothing in `transform` or `predict`.",
             int(varied.sum()),
             len(varied),
-            steady,
+            restored,
             rungs,
         )
 
-    def _odd(self, alone: pa.RecordBatch, batch: pa.RecordBatch) -> Mask:
+    def _rows_that_differ_alone(self, alone: pa.RecordBatch, batch: pa.RecordBatch) -> Mask:
         """Find rows that differ when run alone, in their answer or in a step that it may hide."""
         odd = ~self._same(alone, batch)
         try:
-            one, other = self._alone_steps(np.ones(len(odd), dtype=bool))
+            alone_steps, batch_steps = self._alone_steps(np.ones(len(odd), dtype=bool))
         except PredictionFailed:
             return odd
         for name in self.columns:
-            odd |= ~_equal(one.column(name), other.column(name))
+            odd |= ~_equal(alone_steps.column(name), batch_steps.column(name))
         return odd
 
     def _by_dtype(
         self, alone: pa.RecordBatch, batch: pa.RecordBatch
     ) -> tuple[str, str, Mask] | None:
         """Find the feature whose values are special in exactly the rows that differ alone."""
-        odd = self._odd(alone, batch)
+        odd = self._rows_that_differ_alone(alone, batch)
         if not odd.any() or odd.all():
             return None
         for name, column in zip(self.inputs.schema.names, self.inputs.columns, strict=True):
@@ -216,18 +219,18 @@ class _LadderRun:
     def _dtype_dependence(
         self,
         varied: Mask,
-        found: tuple[str, str, Mask],
+        special: tuple[str, str, Mask],
         batch: pa.RecordBatch,
         rungs: tuple[Rung, ...],
     ) -> BatchDependence:
         """Run each row with one whose value fixes the type: it must then equal the batch answer."""
-        name, what, rows = found
-        odd, companion = np.flatnonzero(varied & rows), int(np.flatnonzero(~rows)[0])
+        name, what, rows = special
+        positions, companion = np.flatnonzero(varied & rows), int(np.flatnonzero(~rows)[0])
         restored = 0
-        for place in odd.tolist():
+        for place in positions.tolist():
             pair = self.rerun.score(self.inputs.take(pa.array([place, companion])))
-            one = batch.slice(place, 1)
-            restored += int(compare(pair.slice(0, 1), one, self.rules).agreed[0])
+            expected = batch.slice(place, 1)
+            restored += int(compare(pair.slice(0, 1), expected, self.rules).agreed[0])
         return BatchDependence(
             "single-row dtype inference",
             self._first(lambda: self._alone_steps(varied)),
@@ -235,7 +238,7 @@ class _LadderRun:
             "gives another result alone than in a batch with a row where it is not",
             f"State the type of `{name}` in the contract and in the code: `astype` in the step, "
             "never `infer_objects` or `convert_dtypes` on the inputs.",
-            len(odd),
+            len(positions),
             len(varied),
             restored,
             rungs,
@@ -245,30 +248,30 @@ class _LadderRun:
         rows = self.inputs.filter(pa.array(varied))
         parts = [self.rerun.trace(rows.slice(i, 1), self.columns) for i in range(rows.num_rows)]
         alone = pa.concat_tables(parts, promote_options="permissive").combine_chunks()
-        whole = self.rerun.trace(self.inputs, self.columns).filter(pa.array(varied))
-        return alone, whole
+        batch = self.rerun.trace(self.inputs, self.columns).filter(pa.array(varied))
+        return alone, batch
 
     def _first(self, traces: Callable[[], tuple[pa.Table, pa.Table]]) -> str | None:
         """Return the first step column that differs between two traces."""
         try:
-            one, other = traces()
+            first, second = traces()
         except PredictionFailed:
             return None
         return next(
             (
                 name
                 for name in self.columns
-                if not _equal(one.column(name), other.column(name)).all()
+                if not _equal(first.column(name), second.column(name)).all()
             ),
             None,
         )
 
 
 def _probe(diverged: Mask) -> Places:
-    found = [np.flatnonzero(diverged), np.flatnonzero(~diverged)]
+    groups = [np.flatnonzero(diverged), np.flatnonzero(~diverged)]
     parts = [
         rows[:: max(len(rows) // most, 1)][:most]
-        for rows, most in zip(found, (PROBED, PROBED // 3), strict=True)
+        for rows, most in zip(groups, (PROBED, PROBED // 3), strict=True)
     ]
     return np.sort(np.concatenate(parts))
 
@@ -276,11 +279,11 @@ def _probe(diverged: Mask) -> Places:
 def _peculiar(column: pa.Array) -> list[tuple[str, Mask]]:
     """List values that can change the type of a one-row column: null, or a whole number."""
     null: Mask = pc.is_null(column).to_numpy(zero_copy_only=False)
-    found = [("null", null)]
+    special = [("null", null)]
     if pa.types.is_floating(column.type):
         values = column.to_numpy(zero_copy_only=False)
-        found.append(("a whole number", ~null & (values % 1 == 0)))
-    return found
+        special.append(("a whole number", ~null & (values % 1 == 0)))
+    return special
 
 
 def _up_to_noise(rules: Rules) -> Rules:
@@ -299,15 +302,11 @@ def _up_to_noise(rules: Rules) -> Rules:
     )
 
 
-def _only(rules: Rules, names: list[str]) -> Rules:
-    return Rules(comparators={name: rules.comparators[name] for name in names})
-
-
-def _equal(one: Any, other: Any) -> Mask:
-    left, right = one.to_pandas(), other.to_pandas()
+def _equal(first: Any, second: Any) -> Mask:
+    left, right = first.to_pandas(), second.to_pandas()
     if left.dtype.kind == "f" and right.dtype.kind in "fiu":
-        numbers, others = left.to_numpy(np.float64), right.to_numpy(np.float64)
-        both_nan: Mask = np.isnan(numbers) & np.isnan(others)
-        return both_nan | close(numbers, others, absolute=ROUNDING_NEAR_ZERO)
+        left_numbers, right_numbers = left.to_numpy(np.float64), right.to_numpy(np.float64)
+        both_nan: Mask = np.isnan(left_numbers) & np.isnan(right_numbers)
+        return both_nan | close(left_numbers, right_numbers, absolute=ROUNDING_NEAR_ZERO)
     same: Mask = ((left == right) | (left.isna() & right.isna())).to_numpy(dtype=bool)
     return same

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gnomon.contract import Contract
-from gnomon.report.numbers import number
+from gnomon.quantities import number
 from gnomon.skew.diagnosis.causes.categories import FORMS, spelled
 from gnomon.skew.diagnosis.causes.clocks import swapped, zone_offsets
 from gnomon.skew.diagnosis.causes.units import conversions
@@ -57,29 +57,29 @@ def candidates(
             continue
         column = rows.column(feature.name)
         if feature.type in ("float", "integer"):
-            made = _numbers(numbers(column), feature.type == "integer")
+            distortions = _numbers(numbers(column), feature.type == "integer")
         elif feature.type in ("string", "category"):
-            made = _labels(column.to_pylist(), sorted(map(str, feature.domain or ())))
+            distortions = _labels(column.to_pylist(), sorted(map(str, feature.domain or ())))
         elif feature.type == "timestamp":
             yield from _times(rows, feature.name, hours(column), zones)
             continue
         else:
             continue
-        for cause, finding, action, values in made:
-            changed = _with(rows, feature.name, values)
+        for cause, finding, action, values in distortions:
+            changed = _with_values(rows, feature.name, values)
             if changed is not None and not changed.column(feature.name).equals(column):
                 yield Candidate(cause, (feature.name,), finding, action, changed)
         if feature.nullable and column.null_count < len(column):
-            gone = _with(rows, feature.name, [None] * len(column))
-            if gone is not None:
+            emptied = _with_values(rows, feature.name, [None] * len(column))
+            if emptied is not None:
                 yield Candidate(
                     "missing feature",
                     (feature.name,),
                     "has a value where the other side had none",
                     "Find out why one side lacks it.",
-                    gone,
+                    emptied,
                 )
-    yield from _exchanged(rows, contract)
+    yield from _exchanges(rows, contract)
 
 
 Made = Iterator[tuple[str, str, str, Any]]
@@ -91,7 +91,7 @@ _ORDER = "Take the encoder's categories from the artifact, in its order, on both
 _FORM = "Write labels the same way on both sides before the pipeline sees them."
 
 
-def _numbers(values: Floats, whole: bool) -> Made:
+def _numbers(values: Floats, is_whole: bool) -> Made:
     known = np.isfinite(values)
     if not known.any():
         return
@@ -106,9 +106,9 @@ def _numbers(values: Floats, whole: bool) -> Made:
             yield "rounding", text, _DIGITS, np.round(values, digits)
         yield "truncation", "was truncated to whole numbers on one side", _DIGITS, np.trunc(values)
         for name, slope, shift in conversions():
-            told = "" if name.startswith("a factor") else f", as between {name}"
-            says = f"is in another unit on one side, by {number(slope)}{told}"
-            yield "unit change", says, _UNIT, values * slope + shift
+            conversion = "" if name.startswith("a factor") else f", as between {name}"
+            finding = f"is in another unit on one side, by {number(slope)}{conversion}"
+            yield "unit change", finding, _UNIT, values * slope + shift
         joined = np.array([_without_point(x) for x in values.tolist()])
         yield "locale", "was read with another decimal sign on one side", _DIGITS, joined
         thousand = np.where(np.abs(values) >= 1000, values / 1000, values)
@@ -139,23 +139,23 @@ def _without_point(x: float) -> float:
 def _labels(values: list[str | None], domain: list[str]) -> Made:
     for names in (*((name,) for name in FORMS), tuple(FORMS)[:4]):
         back = {spelled(text, names): text for text in domain}
-        found = [None if v is None else back.get(spelled(v, names), v) for v in values]
-        yield _spelled(" or ".join(names), found)
+        respelled = [None if v is None else back.get(spelled(v, names), v) for v in values]
+        yield _spelling(" or ".join(names), respelled)
     changes = (("case", str.lower), ("case", str.upper), ("case", str.title))
     for name, change in (*changes, ("white space", str.strip)):
-        yield _spelled(name, [None if v is None else change(v) for v in values])
-    for one, other in combinations(domain, 2) if len(domain) <= 4 else ():
-        exchange = {one: other, other: one}
-        says = f"has `{one}` and `{other}` exchanged on one side"
+        yield _spelling(name, [None if v is None else change(v) for v in values])
+    for first, second in combinations(domain, 2) if len(domain) <= 4 else ():
+        exchange = {first: second, second: first}
+        finding = f"has `{first}` and `{second}` exchanged on one side"
         yield (
             "category code order",
-            says,
+            finding,
             _ORDER,
             [None if v is None else exchange.get(v, v) for v in values],
         )
 
 
-def _spelled(what: str, values: list[str | None]) -> tuple[str, str, str, Any]:
+def _spelling(what: str, values: list[str | None]) -> tuple[str, str, str, Any]:
     return "category form", f"is spelled differently on one side, in its {what}", _FORM, values
 
 
@@ -163,18 +163,18 @@ def _times(
     rows: pa.RecordBatch, name: str, moments: Floats, zones: Sequence[str]
 ) -> Iterator[Candidate]:
     zone = "Read the same time zone's clock on both sides, by name."
-    seen: set[bytes] = set()
+    offsets_tried: set[bytes] = set()
     for offset in zone_offsets(zones):
-        by = offset.hours(moments)
-        if not by.any() or by.tobytes() in seen:
+        shift = offset.hours(moments)
+        if not shift.any() or shift.tobytes() in offsets_tried:
             continue
-        seen.add(by.tobytes())
+        offsets_tried.add(shift.tobytes())
         yield Candidate(
             "time zone",
             (name,),
             f"is read in another time zone on one side: moved {offset.clock}, it agrees",
             zone,
-            with_hours(rows, name, moments + by),
+            with_hours(rows, name, moments + shift),
         )
     to = swapped(moments)
     if np.isfinite(to).any():
@@ -187,38 +187,38 @@ def _times(
         )
 
 
-def _exchanged(rows: pa.RecordBatch, contract: Contract) -> Iterator[Candidate]:
+def _exchanges(rows: pa.RecordBatch, contract: Contract) -> Iterator[Candidate]:
     names = [f.name for f in contract.features if not (f.carried or f.name in contract.entity_key)]
     pairs = [
-        (one, other)
-        for i, one in enumerate(names)
-        for other in names[i + 1 :]
-        if rows.schema.field(one).type == rows.schema.field(other).type
-        and not pa.types.is_timestamp(rows.schema.field(one).type)
+        (first, second)
+        for i, first in enumerate(names)
+        for second in names[i + 1 :]
+        if rows.schema.field(first).type == rows.schema.field(second).type
+        and not pa.types.is_timestamp(rows.schema.field(first).type)
     ]
-    for one, other in pairs[:_MOST_PAIRS]:
-        first = _with(rows, one, rows.column(other))
-        both = None if first is None else _with(first, other, rows.column(one))
-        if both is not None and not both.equals(rows):
+    for first, second in pairs[:_MOST_PAIRS]:
+        replaced = _with_values(rows, first, rows.column(second))
+        exchanged = None if replaced is None else _with_values(replaced, second, rows.column(first))
+        if exchanged is not None and not exchanged.equals(rows):
             yield Candidate(
                 "column order",
-                (one, other),
-                f"has the values of `{other}` on one side, and the other way round",
+                (first, second),
+                f"has the values of `{second}` on one side, and the other way round",
                 "Pass columns by name, never by position.",
-                both,
+                exchanged,
             )
 
 
-def _with(rows: pa.RecordBatch, name: str, values: Any) -> pa.RecordBatch | None:
+def _with_values(rows: pa.RecordBatch, name: str, values: Any) -> pa.RecordBatch | None:
     """Replace a feature's values; None if the feature cannot have the new values."""
-    kind = rows.schema.field(name).type
+    type_ = rows.schema.field(name).type
     if isinstance(values, np.ndarray):
         nulls = ~np.isfinite(values)
-        if pa.types.is_integer(kind) and (values[~nulls] % 1).any():
+        if pa.types.is_integer(type_) and (values[~nulls] % 1).any():
             return None
         values = pa.array(np.where(nulls, 0.0, values), mask=nulls)
     elif isinstance(values, list):
-        values = pa.array(values, kind)
+        values = pa.array(values, type_)
     try:
         return with_feature(rows, name, values)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):

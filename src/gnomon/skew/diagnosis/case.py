@@ -70,7 +70,7 @@ class RowContext:
         groups: groupings by which a row may have a history, most specific first: a name, and a code
             for each row.
         domains: the values of text features that training saw.
-        label: the true outcome, as a number; None where it is unknown.
+        label: the label (ground truth), as a number; None where it is unknown.
         known: when the right side's value was known, in hours since 1970; None where it is unknown.
         versions: returns a column's earlier and later values, the likeliest first.
     """
@@ -169,9 +169,9 @@ class Case:
         distinct = max(len(np.unique(left)), len(np.unique(right)))
         return len(left) >= FEWEST_ROWS and distinct >= values
 
-    def near(self, one: Floats, other: Floats) -> Mask:
+    def near(self, left: Floats, right: Floats) -> Mask:
         """Compare numbers with the tolerance, or with that of rounding errors if it is wider."""
-        return self.agree(one, other) | close(one, other)
+        return self.agree(left, right) | close(left, right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,20 +197,22 @@ class Proposal:
     beside: Proposal | None = None
 
 
-def is_numeric(kind: pa.DataType) -> bool:
+def is_numeric(type_: pa.DataType) -> bool:
     """Whether a type is an integer, a float, a decimal or a boolean."""
     types = pa.types
     return bool(
-        types.is_integer(kind)
-        or types.is_floating(kind)
-        or types.is_boolean(kind)
-        or types.is_decimal(kind)
+        types.is_integer(type_)
+        or types.is_floating(type_)
+        or types.is_boolean(type_)
+        or types.is_decimal(type_)
     )
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def _is_text(type_: pa.DataType) -> bool:
     return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+        pa.types.is_string(type_)
+        or pa.types.is_large_string(type_)
+        or pa.types.is_string_view(type_)
     )
 
 

@@ -70,25 +70,25 @@ class CauseFinding:
 
 def gather(root: Root, names: tuple[str, str]) -> list[CauseFinding]:
     """Find the causes in one place: those of several columns together, then of each column."""
-    found: list[CauseFinding] = []
+    findings: list[CauseFinding] = []
     together = exchanges(root.cases)
     moved = {name for exchange in together for name in exchange.columns}
-    found += [_exchanged(root, exchange, names) for exchange in together]
+    findings += [_exchange_finding(root, exchange, names) for exchange in together]
     for case in root.cases:
         if case.column not in moved:
-            found += _of(root, case)
-    return _merged(found)
+            findings += _column_findings(root, case)
+    return _merged(findings)
 
 
-def _of(root: Root, case: Case) -> list[CauseFinding]:
-    told = explain(case)
+def _column_findings(root: Root, case: Case) -> list[CauseFinding]:
+    explanation = explain(case)
     differing = int(case.differs.sum())
     bare = case.column.rpartition("/")[2] if root.place else case.column
     tried = [
         f"{p.undone}, `{bare}` agrees on {n:,} of the {of:,} rows that differed."
-        for p, n, of in told.tried
+        for p, n, of in explanation.tried
     ]
-    found = [
+    findings = [
         CauseFinding(
             cause=proposal.cause,
             place=root.place,
@@ -97,33 +97,36 @@ def _of(root: Root, case: Case) -> list[CauseFinding]:
             undone=proposal.undone,
             action=proposal.action,
             rows=rows,
-            differing=differing if told.is_whole and len(told.found) == 1 else int(rows.sum()),
+            differing=differing
+            if explanation.is_whole and len(explanation.found) == 1
+            else int(rows.sum()),
             vanished=int(rows.sum()),
             tried=tried,
             proposal=proposal,
         )
-        for proposal, rows in told.found
+        for proposal, rows in explanation.found
     ]
-    if not told.is_whole:
-        rest = told.rest
-        found.append(
-            CauseFinding(
-                cause="unknown",
-                place=root.place,
-                columns=[case.column],
-                finding="",
-                undone="",
-                action="",
-                rows=rest,
-                differing=int(rest.sum()),
-                vanished=0,
-                tried=tried,
-            )
-        )
-    return found
+    if not explanation.is_whole:
+        findings.append(_unknown_finding(root, case, explanation.rest, tried))
+    return findings
 
 
-def _exchanged(root: Root, exchange: ColumnExchange, names: tuple[str, str]) -> CauseFinding:
+def _unknown_finding(root: Root, case: Case, rows: Mask, tried: list[str]) -> CauseFinding:
+    return CauseFinding(
+        cause="unknown",
+        place=root.place,
+        columns=[case.column],
+        finding="",
+        undone="",
+        action="",
+        rows=rows,
+        differing=int(rows.sum()),
+        vanished=0,
+        tried=tried,
+    )
+
+
+def _exchange_finding(root: Root, exchange: ColumnExchange, names: tuple[str, str]) -> CauseFinding:
     cases = {case.column: case for case in root.cases}
     columns = list(exchange.columns)
     rows = np.zeros(len(cases[columns[0]].differs), dtype=bool)
@@ -155,25 +158,25 @@ def _exchanged(root: Root, exchange: ColumnExchange, names: tuple[str, str]) -> 
     )
 
 
-def _merged(found: Sequence[CauseFinding]) -> list[CauseFinding]:
+def _merged(findings: Sequence[CauseFinding]) -> list[CauseFinding]:
     """Merge the findings of one step, or of features that differ on the same rows."""
-    kept: list[CauseFinding] = []
-    for one in found:
-        like = next((other for other in kept if _is_same(one, other)), None)
-        if like is None:
-            kept.append(one)
+    merged: list[CauseFinding] = []
+    for finding in findings:
+        same = next((other for other in merged if _is_same(finding, other)), None)
+        if same is None:
+            merged.append(finding)
         else:
-            like.columns += [name for name in one.columns if name not in like.columns]
-            like.rows = like.rows | one.rows
-    return kept
+            same.columns += [name for name in finding.columns if name not in same.columns]
+            same.rows = same.rows | finding.rows
+    return merged
 
 
-def _is_same(one: CauseFinding, other: CauseFinding) -> bool:
-    if one.cause != other.cause:
+def _is_same(left: CauseFinding, right: CauseFinding) -> bool:
+    if left.cause != right.cause:
         return False
-    if (one.place or one.cause == "float noise") and one.cause != "unknown":
+    if (left.place or left.cause == "float noise") and left.cause != "unknown":
         return True
-    shared = (one.rows & other.rows).sum()
-    return bool(shared >= _SAME_ROWS * max(one.rows.sum(), other.rows.sum(), 1)) and (
-        one.cause in ("missing feature", "time zone", "unknown", "temporal leakage")
+    shared = (left.rows & right.rows).sum()
+    return bool(shared >= _SAME_ROWS * max(left.rows.sum(), right.rows.sum(), 1)) and (
+        left.cause in ("missing feature", "time zone", "unknown", "temporal leakage")
     )

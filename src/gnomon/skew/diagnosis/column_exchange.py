@@ -50,18 +50,18 @@ def exchanges(cases: Sequence[Case]) -> list[ColumnExchange]:
         if source is not None:
             mapping[case.column] = source
     by_name = {case.column: case for case in cases}
-    found: list[ColumnExchange] = []
+    exchanged: list[ColumnExchange] = []
     for cycle in _cycles(mapping):
         members = [by_name[name] for name in cycle]
         flags = all(_is_flag(member) for member in members)
         if flags and min(int(member.differs.sum()) for member in members) < 2 * FEWEST_ROWS:
             continue
         columns = {name: mapping[name] for name in cycle}
-        apart = np.logical_or.reduce([member.differs for member in members])
+        differs = np.logical_or.reduce([member.differs for member in members])
         back = [_same(member, by_name[columns[member.column]]) for member in members]
-        restored = apart & np.logical_and.reduce(back)
-        found.append(ColumnExchange(columns, flags, _is_date(members), restored))
-    return found
+        restored = differs & np.logical_and.reduce(back)
+        exchanged.append(ColumnExchange(columns, flags, _is_date(members), restored))
+    return exchanged
 
 
 def _source(case: Case, cases: Sequence[Case]) -> str | None:
@@ -69,7 +69,7 @@ def _source(case: Case, cases: Sequence[Case]) -> str | None:
     if case.differs.sum() < FEWEST_ROWS:
         return None
     for other in cases:
-        if other is not case and _alike(case, other):
+        if other is not case and _are_comparable(case, other):
             same = _same(case, other)
             if same[case.differs].mean() >= CONFIRMED and _is_telling(case, other, same):
                 return other.column
@@ -96,7 +96,7 @@ def _is_telling(case: Case, other: Case, same: Mask) -> bool:
     return bool(chance < 0.9)
 
 
-def _alike(case: Case, other: Case) -> bool:
+def _are_comparable(case: Case, other: Case) -> bool:
     return (case.is_numeric and other.is_numeric) or (case.is_text and other.is_text)
 
 
@@ -109,7 +109,7 @@ def _same(case: Case, other: Case) -> Mask:
 
 def _cycles(mapping: dict[str, str]) -> list[list[str]]:
     """Find the cycles of two or more columns."""
-    found, seen = [], set()
+    cycles, seen = [], set()
     for start in mapping:
         if start in seen:
             continue
@@ -117,9 +117,9 @@ def _cycles(mapping: dict[str, str]) -> list[list[str]]:
         while (following := mapping.get(path[-1])) is not None and following not in path:
             path.append(following)
         if following == start and len(path) > 1:
-            found.append(path)
+            cycles.append(path)
             seen |= set(path)
-    return found
+    return cycles
 
 
 def _is_flag(case: Case) -> bool:

@@ -16,8 +16,8 @@ from gnomon.errors import PredictionFailed
 from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.offline.shifts import History
 from gnomon.policy import Rules
+from gnomon.quantities import count, rows
 from gnomon.report import Diagnosis, Rung, Swap, share
-from gnomon.report.numbers import count, rows
 from gnomon.skew.consistency.reported_columns import only
 from gnomon.skew.diagnosis.batch_dependence import BatchDependence, probe_batch_dependence
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask, spread
@@ -127,14 +127,14 @@ class _Investigation:
             and self._explains_divergence(dependence)
         ):
             return Diagnosed(self._batch_diagnosis(dependence), self.ladder)
-        there = self._environment_diagnosis(runner)
-        if there is not None:
-            return Diagnosed(there, self.ladder)
-        found, everything = runner.roots()
-        moved = swaps(runner, found, self.confidence)
+        diagnosis = self._environment_diagnosis(runner)
+        if diagnosis is not None:
+            return Diagnosed(diagnosis, self.ladder)
+        roots, everything = runner.roots()
+        restoring = swaps(runner, roots, self.confidence)
         self.evidence += runner.cleared
-        findings = [finding for root in found for finding in gather(root, self.names)]
-        findings = findings or self._answer_causes(runner)
+        findings = [finding for root in roots for finding in gather(root, self.names)]
+        findings = findings or self._answer_findings(runner)
         findings = self._replace_unknown(runner, findings)
         findings = self._weigh(runner, findings)
         beyond = None
@@ -143,15 +143,17 @@ class _Investigation:
         if not any(map(_matters, findings)):
             beyond = beyond or self._model_diagnosis(runner)
         if beyond and not findings:
-            return Diagnosed(beyond, self.ladder, moved)
-        unsure = not self._reproduces_logged(runner)
+            return Diagnosed(beyond, self.ladder, restoring)
+        is_unsure = not self._reproduces_logged(runner)
         writer = DiagnosisWriter(
             self.walk, self.rerun, self.names, self.confidence, tuple(self.evidence)
         )
-        told = [writer.write(finding, unsure) for finding in findings]
-        told.sort(key=lambda d: (d.verdict != "confirmed", -(d.accounts.rows if d.accounts else 0)))
-        first, *rest = [beyond, *told] if beyond else told
-        return Diagnosed(replace(first, also=tuple(rest[:8])), self.ladder, moved)
+        diagnoses = [writer.write(finding, is_unsure) for finding in findings]
+        diagnoses.sort(
+            key=lambda d: (d.verdict != "confirmed", -(d.accounts.rows if d.accounts else 0))
+        )
+        first, *rest = [beyond, *diagnoses] if beyond else diagnoses
+        return Diagnosed(replace(first, also=tuple(rest[:8])), self.ladder, restoring)
 
     def _batch_dependence(self, runner: RepairRunner) -> BatchDependence | None:
         """Run the first rungs of the ladder; None where there are no outputs to compare."""
@@ -159,7 +161,7 @@ class _Investigation:
         if not rules.comparators:
             return None
         try:
-            found = probe_batch_dependence(
+            dependence = probe_batch_dependence(
                 self.walk.inputs,
                 self.walk.left,
                 self.walk.right,
@@ -171,8 +173,8 @@ class _Investigation:
         except PredictionFailed as error:
             self.evidence.append(f"Run one by one, rows fail: {error.message}.")
             return None
-        self.ladder = found.rungs
-        return found
+        self.ladder = dependence.rungs
+        return dependence
 
     def _explains_divergence(self, dependence: BatchDependence) -> bool:
         """Whether enough rows vary to account for the divergence."""
@@ -232,34 +234,36 @@ class _Investigation:
         agreed = runner.agreed(everything)
         return bool(agreed[diverged].mean() >= CONFIRMED) if diverged.any() else True
 
-    def _answer_causes(self, runner: RepairRunner) -> list[CauseFinding]:
+    def _answer_findings(self, runner: RepairRunner) -> list[CauseFinding]:
         """Find causes that are visible in the answers themselves: fewer digits or the last bits."""
         cases = [
             runner.case(name, self.walk.left.column(name).combine_chunks(), Repairs())
             for name in runner.outputs.comparators
         ]
-        parted = [case for case in cases if case.differs.any() and case.is_numeric]
-        found = gather(Root("", parted), self.names) if parted else []
-        kept = [f for f in found if f.cause in _OF_ANSWERS]
-        for finding in kept:
+        differing = [case for case in cases if case.differs.any() and case.is_numeric]
+        findings = gather(Root("", differing), self.names) if differing else []
+        answer_findings = [f for f in findings if f.cause in _OF_ANSWERS]
+        for finding in answer_findings:
             finding.of_answers, finding.accounts = True, finding.vanished
-        return kept
+        return answer_findings
 
     def _replace_unknown(
         self, runner: RepairRunner, findings: list[CauseFinding]
     ) -> list[CauseFinding]:
         """Try distortions of the inputs for steps without a cause, and for answers that differ."""
-        kept: list[CauseFinding] = []
+        replaced: list[CauseFinding] = []
         for finding in findings:
-            hit = None
+            match = None
             if finding.cause == "unknown" and finding.place:
-                hit = self._distortion(finding.columns[:_MOST_TARGETS], finding.rows, runner)
-            kept += self._hit_causes(hit, finding.rows, finding.place) if hit else [finding]
-        if kept or not runner.outputs.comparators:
-            return kept
+                match = self._distortion(finding.columns[:_MOST_TARGETS], finding.rows, runner)
+            replaced += (
+                self._match_findings(match, finding.rows, finding.place) if match else [finding]
+            )
+        if replaced or not runner.outputs.comparators:
+            return replaced
         diverged = self.walk.sample.diverged
-        hit = self._distortion(list(runner.outputs.comparators), diverged, runner)
-        return self._hit_causes(hit, diverged, "") if hit else []
+        match = self._distortion(list(runner.outputs.comparators), diverged, runner)
+        return self._match_findings(match, diverged, "") if match else []
 
     def _distortion(
         self, targets: list[str], differs: Mask, runner: RepairRunner
@@ -267,10 +271,10 @@ class _Investigation:
         rules = only(self.walk.rules, targets)
         steps = [name for name in targets if self.walk.kinds[name] == "step"]
 
-        def answer(given: pa.RecordBatch) -> pa.Table | pa.RecordBatch:
+        def answer(batch: pa.RecordBatch) -> pa.Table | pa.RecordBatch:
             if steps:
-                return self.rerun.experiment(given, targets)
-            return self.rerun.score(given)
+                return self.rerun.experiment(batch, targets)
+            return self.rerun.score(batch)
 
         return search(
             self.walk.inputs,
@@ -282,12 +286,15 @@ class _Investigation:
             runner.around.zones,
         )
 
-    def _hit_causes(self, hit: DistortionMatch, differs: Mask, place: str) -> list[CauseFinding]:
-        if hit.rivals:
-            told = {f"{c.cause} of `{c.features[0]}`" for c in (hit.parts[-1], *hit.rivals)}
-            if len({c.cause for c in (hit.parts[-1], *hit.rivals)}) > 1:
+    def _match_findings(
+        self, match: DistortionMatch, differs: Mask, place: str
+    ) -> list[CauseFinding]:
+        if match.rivals:
+            candidates = (match.parts[-1], *match.rivals)
+            changes = sorted({f"{c.cause} of `{c.features[0]}`" for c in candidates})
+            if len({c.cause for c in candidates}) > 1:
                 self.evidence.append(
-                    f"Several changes explain the answers equally well: {', '.join(sorted(told))}."
+                    f"Several changes explain the answers equally well: {', '.join(changes)}."
                 )
                 return []
         return [
@@ -300,12 +307,12 @@ class _Investigation:
                 + (f", up to step {place}" if place else ""),
                 action=part.action,
                 rows=differs,
-                differing=hit.tried,
-                vanished=hit.restored,
+                differing=match.tried,
+                vanished=match.restored,
                 was_tried=True,
-                accounts=hit.restored,
+                accounts=match.restored,
             )
-            for part in hit.parts
+            for part in match.parts
         ]
 
     def _weigh(self, runner: RepairRunner, findings: list[CauseFinding]) -> list[CauseFinding]:
@@ -313,39 +320,39 @@ class _Investigation:
         if not runner.outputs.comparators or not self.walk.sample.diverged.any():
             return findings
         places = pa.array(spread(self.walk.sample.diverged, WEIGHED))
-        together = Repairs()
+        all_repairs = Repairs()
         for finding in findings:
-            together |= finding.repairs
-        restored = runner.agreed(together, places)
-        kept = []
+            all_repairs |= finding.repairs
+        restored = runner.agreed(all_repairs, places)
+        weighed = []
         for finding in findings:
             if finding.accounts is not None:
-                kept.append(finding)
+                weighed.append(finding)
                 continue
-            rest = together - finding.repairs
-            still_diverging = ~runner.agreed(rest, places)
-            alone = runner.agreed(finding.repairs, places)
-            finding.accounts = int((still_diverging & restored).sum()) or int(alone.sum())
-            finding.moves = self._moves(runner, together, rest, places)
+            other_repairs = all_repairs - finding.repairs
+            still_diverging = ~runner.agreed(other_repairs, places)
+            agreed_alone = runner.agreed(finding.repairs, places)
+            finding.accounts = int((still_diverging & restored).sum()) or int(agreed_alone.sum())
+            finding.moves = self._moves(runner, all_repairs, other_repairs, places)
             matters = finding.accounts or finding.moves or not restored.any()
             if matters or finding.cause != "unknown":
-                kept.append(finding)
+                weighed.append(finding)
             else:
                 self.evidence.append(
                     f"`{finding.name}` differs on {rows(int(finding.rows.sum()))} "
                     "too, but changes no answer."
                 )
-        return kept
+        return weighed
 
     def _moves(
-        self, runner: RepairRunner, together: Repairs, rest: Repairs, places: pa.Array
+        self, runner: RepairRunner, all_repairs: Repairs, other_repairs: Repairs, places: pa.Array
     ) -> float | None:
         names = list(runner.outputs.comparators)
         try:
-            one, other = (runner.run(r, names, places) for r in (together, rest))
+            repaired, without = (runner.run(r, names, places) for r in (all_repairs, other_repairs))
         except PredictionFailed:
             return None
-        difference = compare(one, other, runner.outputs).difference
+        difference = compare(repaired, without, runner.outputs).difference
         known = difference[np.isfinite(difference)]
         return float(known.mean()) if len(known) else None
 
@@ -369,25 +376,25 @@ class _Investigation:
     def _external_causes(self, runner: RepairRunner) -> ExternalCauses:
         return ExternalCauses(self.walk, self.artifact, self.rerun, self.names, runner.outputs)
 
-    def _external_diagnosis(self, found: ExternalCause | None) -> Diagnosis | None:
-        if found is None:
+    def _external_diagnosis(self, cause: ExternalCause | None) -> Diagnosis | None:
+        if cause is None:
             return None
         diverged = int(self.walk.sample.diverged.sum())
         return Diagnosis(
             verdict="confirmed",
-            column=found.column,
-            step=(found.column or "").rpartition("/")[0],
-            cause=found.cause,
-            sentence=found.sentence,
+            column=cause.column,
+            step=(cause.column or "").rpartition("/")[0],
+            cause=cause.cause,
+            sentence=cause.sentence,
             evidence=tuple(self.evidence),
-            action=found.action,
-            repaired=share(found.same, diverged, self.confidence),
+            action=cause.action,
+            repaired=share(cause.same, diverged, self.confidence),
         )
 
     def _model_diagnosis(self, runner: RepairRunner) -> Diagnosis:
         """Diagnose the model, or a step the table does not have: no column differs by itself."""
-        seen = self.walk.of_kind("step")
-        unsure = not self._reproduces_logged(runner)
+        steps = self.walk.of_kind("step")
+        is_unsure = not self._reproduces_logged(runner)
         return Diagnosis(
             verdict="unknown",
             column=None,
@@ -395,16 +402,16 @@ class _Investigation:
             cause="unknown",
             sentence="Every column that both sides have agrees, up to the outputs: they first "
             "differ in the model, or in a step for which the table has no column."
-            if not unsure
+            if not is_unsure
             else "The logged answers cannot be reproduced here: online ran other code, or "
             "other versions of the packages.",
             evidence=(*self.evidence, *since_packed(self.artifact)),
             action="Compare the environments, and run `gnomon diagnose --python` with the other's "
             "interpreter."
-            if unsure
+            if is_unsure
             else (
                 "Compare the model's own version and settings on both sides."
-                if seen
+                if steps
                 else "Give the table features and step columns too; they show where "
                 "the sides first differ."
             ),

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 from gnomon.compare.comparators import compare
 from gnomon.offline.rerun import Rerun
-from gnomon.report import Diagnosis, share
-from gnomon.report.numbers import count, plural, rows
+from gnomon.quantities import count, plural, rows
+from gnomon.report import Diagnosis, Share, share
 from gnomon.skew.consistency.reported_columns import only
 from gnomon.skew.diagnosis.cause_findings import CauseFinding
 from gnomon.skew.diagnosis.observations import facts
 from gnomon.skew.diagnosis.replaced_inputs import hours, with_hours
-from gnomon.skew.diagnosis.shared_values import segment, since
+from gnomon.skew.diagnosis.shared_values import SharedValue, segment, since
 from gnomon.skew.diagnosis.traced_rows import TracedRows
 
 __all__ = ["WEIGHED", "DiagnosisWriter"]
@@ -49,67 +49,91 @@ class DiagnosisWriter:
             unsure: the logged answers are not reproduced, so the steps may give other values now
                 than they gave online.
         """
-        column, step = finding.columns[0], finding.place
-        called = f"`{finding.name}`"
-        diverged = int(self.walk.sample.diverged.sum())
-        weighed = min(diverged, WEIGHED)
-        about = self.walk.sample.pairs.about
         where = segment(
             finding.rows,
             self.walk.inputs,
-            about,
+            self.walk.sample.pairs.about,
             self.walk.sample.weights,
             but=frozenset(f"`{name}`" for name in finding.columns),
         )
-        start = since(finding.rows, hours(about.column("moment")))
-        doubted = unsure and (bool(step) or finding.of_answers) and finding.cause != "float noise"
-        confirmed = finding.cause != "unknown" and not doubted
-        common: dict[str, object] = {
-            "column": column,
-            "step": step,
+        common = self._common(finding, where)
+        evidence = [*self.evidence, *finding.tried]
+        in_doubt = unsure and (bool(finding.place) or finding.of_answers)
+        if finding.cause != "unknown" and (not in_doubt or finding.cause == "float noise"):
+            return self._confirmed(finding, where, evidence, common)
+        if where is not None and finding.cause == "unknown" and finding.accounts and not unsure:
+            return self._segment_local(finding, where, evidence, common)
+        return self._unknown(finding, evidence, common)
+
+    def _common(self, finding: CauseFinding, where: SharedValue | None) -> dict[str, object]:
+        """Return the fields that every diagnosis of this finding has."""
+        start = since(finding.rows, hours(self.walk.sample.pairs.about.column("moment")))
+        return {
+            "column": finding.columns[0],
+            "step": finding.place,
             "columns": tuple(finding.columns[1:]),
-            "accounts": None
-            if finding.accounts is None
-            else share(min(finding.accounts, weighed), weighed, self.confidence),
+            "accounts": None if finding.accounts is None else self._share(finding.accounts),
             "moves": finding.moves,
             "segment": where.text if where else None,
             "since": None if start is None else _iso(start),
         }
-        evidence = [*self.evidence, *finding.tried]
-        if confirmed:
-            if not finding.tried:
-                evidence.append(
-                    f"{finding.undone}, {called} agrees on {count(finding.vanished)} of the "
-                    f"{rows(finding.differing)} that differed."
-                )
-            evidence += self._moved(finding)
-            more = plural(len(finding.columns) - 1, "more column")
-            also = f" ({more} likewise)" if len(finding.columns) > 1 else ""
-            return Diagnosis(
-                verdict="confirmed",
-                cause=finding.cause,
-                sentence=f"{self.names[0].capitalize()} {called} {finding.finding}{also}."
-                + (f" This holds where {where.text}." if where else ""),
-                evidence=tuple(evidence),
-                action=finding.action,
-                repaired=share(finding.vanished, finding.differing, self.confidence),
-                **common,  # type: ignore[arg-type]
-            )
-        if where is not None and finding.cause == "unknown" and finding.accounts and not unsure:
-            return Diagnosis(
-                verdict="confirmed",
-                cause="segment-local skew",
-                sentence=f"{self.names[0].capitalize()} {called} differs only where {where.text}: "
-                f"{rows(int(finding.rows.sum()))}, {where.inside:.0%} of those there. How it was "
-                f"changed is unknown; with its {self.names[1]} values, answers agree.",
-                evidence=(*evidence, *facts(self.walk, column, called.strip("`"), self.names)),
-                action=f"Find out what is done differently where {where.text}.",
-                repaired=share(min(finding.accounts, weighed), weighed, self.confidence),
-                **common,  # type: ignore[arg-type]
-            )
-        return self._unknown(finding, called, evidence, common)
 
-    def _moved(self, finding: CauseFinding) -> Iterator[str]:
+    def _share(self, accounts: int) -> Share:
+        """Return the share of the weighed rows for which a cause accounts."""
+        weighed = min(int(self.walk.sample.diverged.sum()), WEIGHED)
+        return share(min(accounts, weighed), weighed, self.confidence)
+
+    def _confirmed(
+        self,
+        finding: CauseFinding,
+        where: SharedValue | None,
+        evidence: list[str],
+        common: dict[str, object],
+    ) -> Diagnosis:
+        called = f"`{finding.name}`"
+        if not finding.tried:
+            evidence.append(
+                f"{finding.undone}, {called} agrees on {count(finding.vanished)} of the "
+                f"{rows(finding.differing)} that differed."
+            )
+        evidence += self._evidence_of_moved_time(finding)
+        more = plural(len(finding.columns) - 1, "more column")
+        also = f" ({more} likewise)" if len(finding.columns) > 1 else ""
+        return Diagnosis(
+            verdict="confirmed",
+            cause=finding.cause,
+            sentence=f"{self.names[0].capitalize()} {called} {finding.finding}{also}."
+            + (f" This holds where {where.text}." if where else ""),
+            evidence=tuple(evidence),
+            action=finding.action,
+            repaired=share(finding.vanished, finding.differing, self.confidence),
+            **common,  # type: ignore[arg-type]
+        )
+
+    def _segment_local(
+        self,
+        finding: CauseFinding,
+        where: SharedValue,
+        evidence: list[str],
+        common: dict[str, object],
+    ) -> Diagnosis:
+        """Confirm that the sides differ only in one segment, where no cause is known."""
+        return Diagnosis(
+            verdict="confirmed",
+            cause="segment-local skew",
+            sentence=f"{self.names[0].capitalize()} `{finding.name}` differs only where "
+            f"{where.text}: {rows(int(finding.rows.sum()))}, {where.inside:.0%} of those there. "
+            f"How it was changed is unknown; with its {self.names[1]} values, answers agree.",
+            evidence=(
+                *evidence,
+                *facts(self.walk, finding.columns[0], finding.name, self.names),
+            ),
+            action=f"Find out what is done differently where {where.text}.",
+            repaired=self._share(finding.accounts or 0),
+            **common,  # type: ignore[arg-type]
+        )
+
+    def _evidence_of_moved_time(self, finding: CauseFinding) -> Iterator[str]:
         """If a timestamp was moved, count the answers that agree with it moved."""
         rules = only(self.walk.rules, self.walk.of_kind("output"))
         if finding.proposal is None or finding.proposal.moved is None or not rules.comparators:
@@ -121,9 +145,9 @@ class DiagnosisWriter:
         yield f"The outputs then agree on {count(restored)} of the {of} that diverged."
 
     def _unknown(
-        self, finding: CauseFinding, called: str, evidence: list[str], common: dict[str, object]
+        self, finding: CauseFinding, evidence: list[str], common: dict[str, object]
     ) -> Diagnosis:
-        column = finding.columns[0]
+        column, called = finding.columns[0], f"`{finding.name}`"
         kind = self.walk.kinds.get(column, "feature")
         actions = {
             "feature": f"Find out where {called} comes from on either side: it differs before any "
@@ -138,10 +162,7 @@ class DiagnosisWriter:
             cause="unknown",
             sentence=f"The two sides first differ at {called}. The cause is unknown: no cause "
             "that was tried could be confirmed.",
-            evidence=(
-                *evidence,
-                *facts(self.walk, finding.columns[0], called.strip("`"), self.names),
-            ),
+            evidence=(*evidence, *facts(self.walk, column, finding.name, self.names)),
             action=actions[kind],
             **common,  # type: ignore[arg-type]
         )

@@ -75,27 +75,31 @@ def search(
         rules: the rules of the columns to compare.
         answer: runs the artifact and returns the columns of ``rules``.
     """
-    few = spread(diverged, _TRIED[0]), spread(~diverged, _TRIED[1])
-    at = np.concatenate(few)
-    bad = np.arange(len(at)) < len(few[0])
-    tried = _Tried(rows.take(pa.array(at)), right.take(pa.array(at)), bad, rules, answer)
-    made = list(candidates(tried.rows, contract, zones))
-    screened = tried.screen(made)
-    whole = tried.verify([s.candidate for s in screened if s.restored >= 0.9])
-    if whole:
-        return tried.hit((), whole)
-    before = tried.error(tried.answer(tried.rows), bad)
+    samples = spread(diverged, _TRIED[0]), spread(~diverged, _TRIED[1])
+    positions = np.concatenate(samples)
+    is_diverging = np.arange(len(positions)) < len(samples[0])
+    sample = _Tried(
+        rows.take(pa.array(positions)), right.take(pa.array(positions)), is_diverging, rules, answer
+    )
+    distortions = list(candidates(sample.rows, contract, zones))
+    screened = sample.screen(distortions)
+    verified = sample.verify([s.candidate for s in screened if s.restored >= 0.9])
+    if verified:
+        return sample.hit((), verified)
+    before = sample.error(sample.answer(sample.rows), is_diverging)
     bases = [s for s in screened if s.error <= (1 - _NEARER) * before or s.restored >= _NEARER]
     bases = (
         sorted(bases, key=lambda s: (-s.restored, s.error))[:_BASES]
         + sorted(bases, key=lambda s: s.error)[:_BASES]
     )
     for base in _distinct(bases):
-        above = _Tried(base.rows, tried.right, bad, rules, answer)
-        again = [c for c in candidates(base.rows, contract, zones) if c.features != base.features]
-        found = above.verify([s.candidate for s in above.screen(again) if s.restored >= 0.9])
-        if found:
-            return above.hit((base,), found)
+        distorted = _Tried(base.rows, sample.right, is_diverging, rules, answer)
+        second = [c for c in candidates(base.rows, contract, zones) if c.features != base.features]
+        verified = distorted.verify(
+            [s.candidate for s in distorted.screen(second) if s.restored >= 0.9]
+        )
+        if verified:
+            return distorted.hit((base,), verified)
     return None
 
 
@@ -107,30 +111,30 @@ class _Tried:
     rules: Rules
     answer: Answer
 
-    def screen(self, made: Sequence[Candidate]) -> list[_Scored]:
+    def screen(self, distortions: Sequence[Candidate]) -> list[_Scored]:
         """Score every candidate on a few diverging rows."""
         places = pa.array(spread(self.bad, _SCREENED))
         right = self.right.take(places)
-        found: list[_Scored] = []
-        each = max(len(places), 1)
-        source = iter(made)
-        while block := list(islice(source, max(_BLOCK // each, 1))):
+        scores: list[_Scored] = []
+        size = max(len(places), 1)
+        source = iter(distortions)
+        while block := list(islice(source, max(_BLOCK // size, 1))):
             batch = pa.Table.from_batches([c.rows.take(places) for c in block])
             try:
                 answers = self.answer(batch.combine_chunks().to_batches()[0])
             except PredictionFailed:
                 continue
             for number, candidate in enumerate(block):
-                part = answers.slice(number * each, each)
+                part = answers.slice(number * size, size)
                 agreed = compare(part, right, self.rules).agreed
                 error = self._error(part, right)
-                found.append(_Scored(candidate, float(agreed.mean()), error))
-        return found
+                scores.append(_Scored(candidate, float(agreed.mean()), error))
+        return scores
 
-    def verify(self, made: Sequence[Candidate]) -> list[tuple[Candidate, int, bool]]:
+    def verify(self, distortions: Sequence[Candidate]) -> list[tuple[Candidate, int, bool]]:
         """Keep candidates that hold on all rows, with rows restored and if the rest still agree."""
-        found = []
-        for candidate in made:
+        verified = []
+        for candidate in distortions:
             try:
                 agreed = compare(self.answer(candidate.rows), self.right, self.rules).agreed
             except PredictionFailed:
@@ -138,23 +142,23 @@ class _Tried:
             restored = int(agreed[self.bad].sum())
             if restored >= CONFIRMED * self.bad.sum():
                 keeps = bool(agreed[~self.bad].mean() >= CONFIRMED) if (~self.bad).any() else True
-                found.append((candidate, restored, keeps))
-        return found
+                verified.append((candidate, restored, keeps))
+        return verified
 
     def hit(
-        self, base: tuple[Candidate, ...], found: list[tuple[Candidate, int, bool]]
+        self, base: tuple[Candidate, ...], verified: list[tuple[Candidate, int, bool]]
     ) -> DistortionMatch:
         """Return the best candidate, and the rivals that restore as many rows."""
-        without_side_effects = [f for f in found if f[2]] or found
+        without_side_effects = [f for f in verified if f[2]] or verified
         most = max(restored for _, restored, _ in without_side_effects)
         best = [candidate for candidate, restored, _ in without_side_effects if restored == most]
         first = best[0]
         rivals = [c for c in best[1:] if (c.cause, c.features) != (first.cause, first.features)]
         return DistortionMatch((*base, first), most, int(self.bad.sum()), tuple(rivals))
 
-    def error(self, answers: pa.Table | pa.RecordBatch, at: Mask) -> float:
+    def error(self, answers: pa.Table | pa.RecordBatch, mask: Mask) -> float:
         """Return the mean difference from the other side's numbers on some rows."""
-        places = pa.array(np.flatnonzero(at))
+        places = pa.array(np.flatnonzero(mask))
         return self._error(answers.take(places), self.right.take(places))
 
     def _error(self, answers: pa.Table | pa.RecordBatch, right: pa.Table) -> float:
@@ -163,10 +167,10 @@ class _Tried:
         return float(known.mean()) if len(known) else float((~compared.agreed).mean())
 
 
-def _distinct(found: Sequence[_Scored]) -> Iterator[Candidate]:
-    seen: set[tuple[str, tuple[str, ...]]] = set()
-    for scored in found:
+def _distinct(scores: Sequence[_Scored]) -> Iterator[Candidate]:
+    keys: set[tuple[str, tuple[str, ...]]] = set()
+    for scored in scores:
         key = scored.candidate.cause, scored.candidate.features
-        if key not in seen:
-            seen.add(key)
+        if key not in keys:
+            keys.add(key)
             yield scored.candidate

@@ -38,10 +38,10 @@ class Explanation:
     @property
     def rest(self) -> Mask:
         """Rows that differ and that no cause explains."""
-        left: Mask = self.case.differs.copy()
+        rest: Mask = self.case.differs.copy()
         for _, rows in self.found:
-            left &= ~rows
-        return left
+            rest &= ~rows
+        return rest
 
     @property
     def is_whole(self) -> bool:
@@ -55,20 +55,20 @@ def explain(case: Case) -> Explanation:
     For an output, a cause must explain all rows: the combined effect of several features has no
     clear pattern, and where many answers are 0 and 1, some always look rounded.
     """
-    found: list[tuple[Proposal, Mask]] = []
+    accepted: list[tuple[Proposal, Mask]] = []
     tried: list[tuple[Proposal, int, int]] = []
     rest = case.differs.copy()
     fewest = max(FEWEST_ROWS, _REST * case.differs.sum())
-    while rest.sum() >= fewest and len(found) < _MOST_CAUSES:
-        met = list(_proposals(case.of(rest)))
-        best = _best(met, rest, 1.0 if case.kind == "output" else _PART)
-        tried += [(p, int((p.explained & rest).sum()), int(rest.sum())) for p in met]
+    while rest.sum() >= fewest and len(accepted) < _MOST_CAUSES:
+        proposals = list(_proposals(case.of(rest)))
+        best = _best(proposals, rest, 1.0 if case.kind == "output" else _PART)
+        tried += [(p, int((p.explained & rest).sum()), int(rest.sum())) for p in proposals]
         if not best:
             break
         for proposal in best:
-            found.append((proposal, proposal.explained & rest))
+            accepted.append((proposal, proposal.explained & rest))
         rest &= ~best[0].explained
-    return Explanation(case, tuple(found), tuple(tried))
+    return Explanation(case, tuple(accepted), tuple(tried))
 
 
 def _proposals(case: Case) -> Iterator[Proposal]:
@@ -84,12 +84,12 @@ def _proposals(case: Case) -> Iterator[Proposal]:
                 return
 
 
-def _best(met: Sequence[Proposal], rest: Mask, part: float) -> list[Proposal]:
+def _best(proposals: Sequence[Proposal], rest: Mask, part: float) -> list[Proposal]:
     """Return the proposal for all rows, or else the one for most, if that is at least ``part``."""
-    whole = [p for p in met if (p.explained & rest).sum() >= CONFIRMED * rest.sum()]
+    whole = [p for p in proposals if (p.explained & rest).sum() >= CONFIRMED * rest.sum()]
     if whole:
         return [whole[0], whole[0].beside] if whole[0].beside else whole[:1]
-    most = max(met, key=lambda p: int((p.explained & rest).sum()), default=None)
+    most = max(proposals, key=lambda p: int((p.explained & rest).sum()), default=None)
     if most is None or (most.explained & rest).sum() < part * rest.sum():
         return []
     return [most]

@@ -76,17 +76,20 @@ class ExternalCauses:
         """Return the first other version of the artifact that gives the other side's answers."""
         diverged = self.walk.sample.diverged
         for other, rerun in others:
-            mine, theirs = self.artifact.contract, other.contract
-            if (mine.input_schema, mine.output_schema) != (
-                theirs.input_schema,
-                theirs.output_schema,
+            own, candidate = self.artifact.contract, other.contract
+            if (own.input_schema, own.output_schema) != (
+                candidate.input_schema,
+                candidate.output_schema,
             ):
                 continue
             same = int(self._agree(rerun.score(self.walk.inputs), self.walk.right).sum())
             if same < CONFIRMED * diverged.sum():
                 continue
-            one, another = self.artifact.manifest, other.manifest
-            seeds = one.lineage.data == another.lineage.data and one.seeds != another.seeds
+            own_manifest, other_manifest = self.artifact.manifest, other.manifest
+            seeds = (
+                own_manifest.lineage.data == other_manifest.lineage.data
+                and own_manifest.seeds != other_manifest.seeds
+            )
             return ExternalCause(
                 cause="seed" if seeds else "another version",
                 column=None,

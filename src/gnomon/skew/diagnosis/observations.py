@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.report.numbers import rows, signed, value
+from gnomon.quantities import rows, signed
+from gnomon.report.numbers import value
 from gnomon.skew.consistency.reported_columns import quantiles
 from gnomon.skew.diagnosis.replaced_inputs import without_lists
 from gnomon.skew.diagnosis.traced_rows import TracedRows
@@ -50,9 +51,9 @@ def facts(walk: TracedRows, column: str, name: str, names: tuple[str, str]) -> I
 
 def _pairs(left: pa.ChunkedArray, right: pa.ChunkedArray, names: tuple[str, str]) -> Iterator[str]:
     """Yield the most frequent pairs of different labels."""
-    met = Counter(zip(left.to_pylist(), right.to_pylist(), strict=True))
-    for (one, other), n in met.most_common(_PAIRS):
-        yield f"{value(one)} {names[0]} is {value(other)} {names[1]} on {rows(n)}."
+    counts = Counter(zip(left.to_pylist(), right.to_pylist(), strict=True))
+    for (first, second), n in counts.most_common(_PAIRS):
+        yield f"{value(first)} {names[0]} is {value(second)} {names[1]} on {rows(n)}."
 
 
 def _same_values(left: pa.ChunkedArray, right: pa.ChunkedArray) -> bool:

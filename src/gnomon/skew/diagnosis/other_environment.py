@@ -44,10 +44,10 @@ class OtherEnvironment:
     @property
     def difference(self) -> str:
         """Up to three packages, such as ``scikit-learn 1.9.1 here, 1.7.2 there``."""
-        told = [
+        differences = [
             f"{name} {here} here, {there} there" for name, (here, there) in self.changed.items()
         ]
-        return "; ".join(told[:3]) + ("; and more" if len(told) > 3 else "")
+        return "; ".join(differences[:3]) + ("; and more" if len(differences) > 3 else "")
 
 
 def run_in_environment(
@@ -80,15 +80,15 @@ def environment_of(python: str) -> dict[str, str]:
         SettingsError: the interpreter cannot be run.
     """
     try:
-        done = subprocess.run([python, "-c", _ASK], capture_output=True, text=True, check=True)
+        process = subprocess.run([python, "-c", _ASK], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise SettingsError(
             f"cannot ask the interpreter what is installed: {error}",
             where=python,
             hint="give the path of a python in which gnomon's requirements are installed",
         ) from None
-    found: dict[str, str] = json.loads(done.stdout)
-    return found
+    installed: dict[str, str] = json.loads(process.stdout)
+    return installed
 
 
 def other_versions(

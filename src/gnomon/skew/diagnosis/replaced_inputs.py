@@ -35,8 +35,8 @@ def without_lists(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedAr
     if not pa.types.is_nested(values.type):
         return values
     texts = [None if items is None else json.dumps(items) for items in values.to_pylist()]
-    found = pa.array(texts, pa.string())
-    return pa.chunked_array([found]) if isinstance(values, pa.ChunkedArray) else found
+    array = pa.array(texts, pa.string())
+    return pa.chunked_array([array]) if isinstance(values, pa.ChunkedArray) else array
 
 
 def with_hours(rows: pa.RecordBatch, feature: str, moments: Floats) -> pa.RecordBatch:
@@ -52,6 +52,6 @@ def with_feature(rows: pa.RecordBatch, feature: str, values: pa.Array) -> pa.Rec
     Raises:
         pa.ArrowInvalid: the feature cannot have these values.
     """
-    at = rows.schema.get_field_index(feature)
-    field = rows.schema.field(at)
-    return rows.set_column(at, field, pc.cast(values, field.type))
+    position = rows.schema.get_field_index(feature)
+    field = rows.schema.field(position)
+    return rows.set_column(position, field, pc.cast(values, field.type))

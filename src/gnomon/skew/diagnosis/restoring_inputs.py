@@ -40,11 +40,11 @@ def swaps(runner: RepairRunner, roots: list[Root], confidence: float) -> tuple[S
     before = _apart(runner, Repairs(), places)
     if before is None:
         return ()
-    found = [
+    results = [
         _swap(runner, column, repairs, before, places, confidence)
         for column, repairs in _candidates(runner, roots)
     ]
-    known = [swap for swap in found if swap is not None]
+    known = [swap for swap in results if swap is not None]
     return tuple(sorted(known, key=lambda swap: (-swap.back.rows, swap.left)))
 
 

@@ -20,7 +20,7 @@ from gnomon.compare.comparators import compare
 from gnomon.errors import PredictionFailed
 from gnomon.offline.rerun import Rerun
 from gnomon.policy import Comparator, Rules
-from gnomon.report.numbers import count, rows
+from gnomon.quantities import count, rows
 from gnomon.skew.consistency.reported_columns import only
 from gnomon.skew.diagnosis.case import Case, Mask, RowContext
 from gnomon.skew.diagnosis.replaced_inputs import numbers, with_feature, with_hours, without_lists
@@ -84,25 +84,25 @@ class RepairRunner:
 
     def roots(self) -> tuple[list[Root], Repairs]:
         """Find every place that differs by itself, in order, and the repair of all of them."""
-        found: list[Root] = []
+        roots: list[Root] = []
         inputs = self._trusted(self._features())
-        done = Repairs()
+        repairs = Repairs()
         if inputs:
-            found.append(Root("", inputs))
-            done |= Repairs(features=frozenset(case.column for case in inputs))
+            roots.append(Root("", inputs))
+            repairs |= Repairs(features=frozenset(case.column for case in inputs))
         steps = self.walk.of_kind("step")
         for _ in range(_MOST_STEPS if steps else 0):
             try:
-                now = self.run(done, steps)
+                answers = self.run(repairs, steps)
             except PredictionFailed:
                 break
-            cases = self._parting(now, done)
+            cases = self._first_differing_step(answers, repairs)
             if not cases:
                 break
             place = cases[0].column.rpartition("/")[0]
-            found.append(Root(place, cases[:_MOST_COLUMNS]))
-            done |= Repairs(steps=frozenset(case.column for case in cases))
-        return found, done
+            roots.append(Root(place, cases[:_MOST_COLUMNS]))
+            repairs |= Repairs(steps=frozenset(case.column for case in cases))
+        return roots, repairs
 
     def run(self, repairs: Repairs, columns: list[str], places: pa.Array | None = None) -> pa.Table:
         """Compute some step columns and outputs with columns repaired.
@@ -145,8 +145,8 @@ class RepairRunner:
         """Build the case of one column, whose left side was computed with ``before`` repaired."""
         rule = self.walk.rules.comparators[column]
         right = self.walk.right.column(column).combine_chunks()
-        one = pa.table({column: left}), pa.table({column: right})
-        differs = ~compare(*one, only(self.walk.rules, [column])).agreed
+        sides = pa.table({column: left}), pa.table({column: right})
+        differs = ~compare(*sides, only(self.walk.rules, [column])).agreed
         kind = self.walk.kinds[column]
         return Case(
             column=column,
@@ -160,7 +160,7 @@ class RepairRunner:
             else lambda a, b: _agree(a, b, rule),
             around=self.around,
             names=self.names,
-            moved=self._moved(column, before) if kind == "step" else None,
+            moved=self._runner_with_moved_times(column, before) if kind == "step" else None,
             raw_null=_null_inputs(self.walk.inputs, differs),
         )
 
@@ -173,8 +173,8 @@ class RepairRunner:
             for name in self.walk.of_kind("feature")
             if (self.walk.differs(name) & diverged).any()
         ]
-        every = [self._input(name) for name in names]
-        return sorted(every, key=lambda case: -int(case.differs.sum()))
+        cases = [self._input(name) for name in names]
+        return sorted(cases, key=lambda case: -int(case.differs.sum()))
 
     def _trusted(self, cases: list[Case]) -> list[Case]:
         """Drop features whose table values are not those that the other side used.
@@ -185,63 +185,66 @@ class RepairRunner:
         if not names:
             return cases
         rules = only(self.walk.rules, names)
-        if self._apart(Repairs(features=frozenset(c.column for c in cases)), names, rules) == 0:
+        all_features = Repairs(features=frozenset(case.column for case in cases))
+        if self._count_differing(all_features, names, rules) == 0:
             return cases  # each may mislead without the others, as two exchanged columns do
-        before = self._apart(Repairs(), names, rules)
-        kept = []
+        before = self._count_differing(Repairs(), names, rules)
+        trusted = []
         for case in cases[:_MOST_TRIED]:
             repairs = Repairs(features=frozenset((case.column,)))
-            after = self._apart(repairs, names, rules)
+            after = self._count_differing(repairs, names, rules)
             if after is None or before is None or after <= before:
-                kept.append(case)
+                trusted.append(case)
                 continue
-            at = self.walk.sample.diverged & case.differs
-            restored = int((self.agreed(repairs) & at).sum())
+            mask = self.walk.sample.diverged & case.differs
+            restored = int((self.agreed(repairs) & mask).sum())
             self.cleared.append(
                 f"With the {self.names[1]} `{case.column}` instead, {count(restored)} of the "
-                f"{rows(int(at.sum()))} that differ in it and diverge agree in every output, and "
+                f"{rows(int(mask.sum()))} that differ in it and diverge agree in every output, and "
                 "others no longer do."
             )
-        return [*kept, *cases[_MOST_TRIED:]]
+        return [*trusted, *cases[_MOST_TRIED:]]
 
-    def _apart(self, repairs: Repairs, names: list[str], rules: Rules) -> int | None:
+    def _count_differing(self, repairs: Repairs, names: list[str], rules: Rules) -> int | None:
         """Count the values that differ with columns repaired; None where it cannot be run."""
         try:
-            now = self.run(repairs, names)
+            answers = self.run(repairs, names)
         except PredictionFailed:
             return None
-        compared = compare(now, self.walk.right, rules).columns
+        compared = compare(answers, self.walk.right, rules).columns
         return sum(int((~column.agree).sum()) for column in compared.values())
 
     def _input(self, name: str) -> Case:
         return self.case(name, self.walk.left.column(name).combine_chunks(), Repairs())
 
-    def _parting(self, now: pa.Table, done: Repairs) -> list[Case]:
+    def _first_differing_step(self, answers: pa.Table, repairs: Repairs) -> list[Case]:
         """Return the differing columns of the first step that differs."""
-        names = [n for n in self.walk.of_kind("step") if n not in done.steps]
+        names = [n for n in self.walk.of_kind("step") if n not in repairs.steps]
         for _, group in groupby(names, key=lambda name: name.rpartition("/")[0]):
             part = list(group)
-            compared = compare(now, self.walk.right, only(self.walk.rules, part)).columns
-            apart = [name for name in part if not compared[name].agree.all()]
-            if apart:
-                apart.sort(key=lambda name: -int((~compared[name].agree).sum()))
-                return [self.case(n, now.column(n).combine_chunks(), done) for n in apart]
+            compared = compare(answers, self.walk.right, only(self.walk.rules, part)).columns
+            differing = [name for name in part if not compared[name].agree.all()]
+            if differing:
+                differing.sort(key=lambda name: -int((~compared[name].agree).sum()))
+                return [
+                    self.case(n, answers.column(n).combine_chunks(), repairs) for n in differing
+                ]
         return []
 
-    def _moved(
+    def _runner_with_moved_times(
         self, column: str, before: Repairs
     ) -> Callable[[str, npt.NDArray[np.int64], Floats], Floats]:
         inputs, forced = self.repaired(before)
 
-        def moved(feature: str, at: npt.NDArray[np.int64], to: Floats) -> Floats:
-            places = pa.array(at)
-            moved_to = with_hours(inputs.take(places), feature, to)
-            given = {name: values.take(places) for name, values in forced.items()}
+        def moved(feature: str, positions: npt.NDArray[np.int64], moments: Floats) -> Floats:
+            places = pa.array(positions)
+            moved_to = with_hours(inputs.take(places), feature, moments)
+            replaced = {name: values.take(places) for name, values in forced.items()}
             try:
-                found = self.rerun.experiment(moved_to, [column], forced=given)
+                answers = self.rerun.experiment(moved_to, [column], forced=replaced)
             except PredictionFailed:
-                return np.full(len(at), np.nan)
-            return numbers(found.column(column))
+                return np.full(len(positions), np.nan)
+            return numbers(answers.column(column))
 
         return moved
 
@@ -258,10 +261,12 @@ def _null_inputs(inputs: pa.RecordBatch, differs: Mask) -> Mask | None:
 
 def _agree(left: Floats, right: Floats, rule: Comparator) -> Mask:
     """Compare with the policy's tolerance; NaN, which stands for null, agrees with NaN."""
-    one, other = (pa.record_batch({"column": pa.array(side)}) for side in (left, right))
+    left_batch, right_batch = (
+        pa.record_batch({"column": pa.array(side)}) for side in (left, right)
+    )
     if rule.kind == "label":
         return np.asarray((left == right) | (np.isnan(left) & np.isnan(right)))
-    return compare(one, other, Rules(comparators={"column": rule})).agreed
+    return compare(left_batch, right_batch, Rules(comparators={"column": rule})).agreed
 
 
 def _agree_in_time(left: Floats, right: Floats) -> Mask:

@@ -34,8 +34,8 @@ def surroundings(
     about, inputs = walk.sample.pairs.about, walk.inputs
     left, right = walk.sample.pairs.left, walk.sample.pairs.right
     times = [f for f in contract.features if f.type == "timestamp"]
-    named = [o.name for o in contract.outputs if o.name in left.column_names]
-    outputs = {name: _as_numbers(left.column(name)) for name in named}
+    output_names = [o.name for o in contract.outputs if o.name in left.column_names]
+    outputs = {name: _as_numbers(left.column(name)) for name in output_names}
     return RowContext(
         moments=hours(about.column("moment")),
         times={f.name: hours(inputs.column(f.name)) for f in times},
@@ -58,20 +58,20 @@ def _versions(about: pa.Table, history: History) -> Callable[[str], Iterator[Ver
 
     def versions(column: str) -> Iterator[Version]:
         for shift in _SHIFTS:
-            found = joined(shift)
-            if column in found.right.column_names and found.there.any():
-                known = hours(found.right.column(KNOWN_AT))
-                yield Version(shift, found.right.column(column).combine_chunks(), known)
+            shifted = joined(shift)
+            if column in shifted.right.column_names and shifted.there.any():
+                known = hours(shifted.right.column(KNOWN_AT))
+                yield Version(shift, shifted.right.column(column).combine_chunks(), known)
 
     return versions
 
 
 def _as_numbers(column: pa.ChunkedArray) -> Floats | None:
     """Return numbers as floats, two labels as 0 and 1 in sorted order, and None for the rest."""
-    kind = column.type
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+    type_ = column.type
+    if pa.types.is_boolean(type_) or pa.types.is_integer(type_) or pa.types.is_floating(type_):
         return numbers(column)
-    if not pa.types.is_string(kind):
+    if not pa.types.is_string(type_):
         return None
     distinct = sorted(pc.unique(column.drop_null()).to_pylist())
     if len(distinct) != 2:
@@ -82,22 +82,22 @@ def _as_numbers(column: pa.ChunkedArray) -> Floats | None:
 def _groups(inputs: pa.RecordBatch, contract: Contract) -> list[tuple[str, npt.NDArray[np.int64]]]:
     """List groupings by which rows may have a history: the entity key, then recurring values."""
     n = inputs.num_rows
-    found = []
+    groups = []
     keys = {" and ".join(contract.entity_key), *contract.entity_key}
-    named = [(name,) for name in contract.entity_key]
-    whole = [contract.entity_key] if len(contract.entity_key) > 1 else []
+    keys_alone = [(name,) for name in contract.entity_key]
+    full_key = [contract.entity_key] if len(contract.entity_key) > 1 else []
     texts = [
         (f.name,)
         for f in contract.features
         if f.type in ("string", "category", "integer") and f.name not in contract.entity_key
     ]
-    for key in (*whole, *named, *texts):
+    for key in (*full_key, *keys_alone, *texts):
         codes = _codes([inputs.column(name) for name in key])
         distinct = len(np.unique(codes))
         name = " and ".join(key)
         if 1 < distinct <= (0.9 * n if name in keys else n / 3):
-            found.append((name, codes))
-    return found[:_MOST_GROUPS]
+            groups.append((name, codes))
+    return groups[:_MOST_GROUPS]
 
 
 def _codes(columns: list[pa.Array]) -> npt.NDArray[np.int64]:

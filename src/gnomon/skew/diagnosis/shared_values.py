@@ -77,9 +77,9 @@ def segment(
     for name, codes, labels in _attributes(inputs, about):
         if name in but:
             continue
-        found = _held(name, codes, labels, differs, weights)
-        if found is not None and (best is None or found.inside > best.inside + 1e-9):
-            best = found
+        candidate = _shared_value(name, codes, labels, differs, weights)
+        if candidate is not None and (best is None or candidate.inside > best.inside + 1e-9):
+            best = candidate
     return best
 
 
@@ -98,24 +98,27 @@ def since(differs: Mask, moments: Floats) -> float | None:
     return first
 
 
-def _held(
+def _shared_value(
     name: str, codes: npt.NDArray[np.int64], labels: list[str], differs: Mask, weights: Floats
 ) -> SharedValue | None:
-    every = np.bincount(codes, weights, len(labels))
-    bad = np.bincount(codes, weights * differs, len(labels))
-    share = np.divide(bad, every, where=every > 0, out=np.zeros(len(labels)))
-    chosen = np.argsort(-share, kind="stable")[:_UNITED]
-    for count in range(1, len(chosen) + 1):
-        few = chosen[:count]
-        if share[few].min() < _INSIDE or every[few].sum() > _WIDEST * weights.sum():
+    totals = np.bincount(codes, weights, len(labels))
+    differing = np.bincount(codes, weights * differs, len(labels))
+    share = np.divide(differing, totals, where=totals > 0, out=np.zeros(len(labels)))
+    ranked = np.argsort(-share, kind="stable")[:_UNITED]
+    for count in range(1, len(ranked) + 1):
+        top = ranked[:count]
+        if share[top].min() < _INSIDE or totals[top].sum() > _WIDEST * weights.sum():
             return None
-        rest = weights.sum() - every[few].sum()
-        if bad[few].sum() >= _RECALL * bad.sum() and bad.sum() - bad[few].sum() <= _OUTSIDE * rest:
-            rows = np.isin(codes, few)
+        rest = weights.sum() - totals[top].sum()
+        if (
+            differing[top].sum() >= _RECALL * differing.sum()
+            and differing.sum() - differing[top].sum() <= _OUTSIDE * rest
+        ):
+            rows = np.isin(codes, top)
             if (~rows).sum() < FEWEST_ROWS:
                 return None
-            values = tuple(labels[i] for i in sorted(few.tolist()))
-            return SharedValue(name, values, rows, float(bad[few].sum() / every[few].sum()))
+            values = tuple(labels[i] for i in sorted(top.tolist()))
+            return SharedValue(name, values, rows, float(differing[top].sum() / totals[top].sum()))
     return None
 
 
@@ -125,21 +128,24 @@ def _attributes(
     for name, column in zip(inputs.schema.names, inputs.columns, strict=True):
         if pa.types.is_timestamp(column.type) or pa.types.is_floating(column.type):
             if 0 < column.null_count < len(column):
-                yield f"`{name}`", *_coded(pc.is_null(column), {True: "null", False: "not null"})
+                yield (
+                    f"`{name}`",
+                    *_factorize(pc.is_null(column), {True: "null", False: "not null"}),
+                )
             continue
         if pc.count_distinct(column).as_py() <= _MOST_VALUES:
-            yield f"`{name}`", *_coded(column)
+            yield f"`{name}`", *_factorize(column)
     if "client_id" in about.column_names:
-        yield "client", *_coded(about.column("client_id").combine_chunks())
+        yield "client", *_factorize(about.column("client_id").combine_chunks())
     for name, what in (("arrived", "hour of arrival (UTC)"), ("moment", "hour (UTC)")):
         times = about.column(name).combine_chunks()
         if len(times) and pc.count_distinct(pc.floor_temporal(times, unit="day")).as_py() > 1:
-            yield what, *_coded(pc.hour(times.cast(pa.timestamp("us", "UTC"))))
+            yield what, *_factorize(pc.hour(times.cast(pa.timestamp("us", "UTC"))))
 
 
-def _coded(
-    column: pa.Array, named: dict[bool, str] | None = None
+def _factorize(
+    column: pa.Array, names: dict[bool, str] | None = None
 ) -> tuple[npt.NDArray[np.int64], list[str]]:
     codes, labels = pd.factorize(np.array(column.to_pylist(), dtype=object), use_na_sentinel=False)
-    texts = [(named or {}).get(label) or value(label) for label in labels.tolist()]
+    texts = [(names or {}).get(label) or value(label) for label in labels.tolist()]
     return codes.astype(np.int64), texts

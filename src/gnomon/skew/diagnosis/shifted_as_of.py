@@ -41,12 +41,12 @@ def versions(
     contract = artifact.contract
     rules = only(walk.rules, walk.of_kind("output"))
     logged = Policy().rules(contract.output_schema, outputs=contract.compared_as, same=True)
-    chosen = spread(walk.sample.diverged, _MOST_ROWS)
-    about = walk.sample.pairs.about.take(pa.array(chosen))
+    rows = spread(walk.sample.diverged, _MOST_ROWS)
+    about = walk.sample.pairs.about.take(pa.array(rows))
     what = "features" if walk.kinds[columns[0]] == "feature" else "step columns"
-    for found in changing(history, about):
-        places = pa.array(chosen[found.there])
-        inputs, forced = _given(walk, places, columns, found)
+    for shifted in changing(history, about):
+        places = pa.array(rows[shifted.there])
+        inputs, forced = _with_shifted_values(walk, places, columns, shifted)
         try:
             answers = (
                 rerun.experiment(inputs, contract.output_schema.names, forced=forced)
@@ -59,8 +59,8 @@ def versions(
         yield Rung(
             name="R4",
             what=f"with the {what} the table had then"
-            if found.shift == NOW
-            else f"with those of {found.shift.what}",
+            if shifted.shift == NOW
+            else f"with those of {shifted.shift.what}",
             rows=len(places),
             as_left=int(compare(answers, left, logged).agreed.sum()),
             as_right=int(compare(answers, right, rules).agreed.sum())
@@ -78,12 +78,12 @@ def _differing(walk: TracedRows) -> list[str]:
     return features or steps
 
 
-def _given(
-    walk: TracedRows, places: pa.Array, columns: list[str], found: Shifted
+def _with_shifted_values(
+    walk: TracedRows, places: pa.Array, columns: list[str], shifted: Shifted
 ) -> tuple[pa.RecordBatch, dict[str, pa.Array]]:
     """Return the rows with the table's values of features, and the table's step columns."""
     inputs, forced = walk.inputs.take(places), {}
-    table = found.right.filter(pa.array(found.there))
+    table = shifted.right.filter(pa.array(shifted.there))
     for name in columns:
         values = table.column(name).combine_chunks()
         if walk.kinds[name] == "step":

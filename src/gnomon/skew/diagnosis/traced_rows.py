@@ -47,16 +47,21 @@ class Sampled:
 
 def sampled(diverging: RowSample, agreeing: RowSample) -> Sampled:
     """Join two samples into one; at least one of them has a row."""
-    samples = [(s.pairs(), s.seen, bad) for s, bad in ((diverging, True), (agreeing, False))]
-    parts = [(pairs, seen, bad) for pairs, seen, bad in samples if pairs is not None]
-    drawn = Sampled(
+    samples = [
+        (s.pairs(), s.seen, is_diverging)
+        for s, is_diverging in ((diverging, True), (agreeing, False))
+    ]
+    parts = [
+        (pairs, seen, is_diverging) for pairs, seen, is_diverging in samples if pairs is not None
+    ]
+    rows = Sampled(
         Pairs.concat([pairs for pairs, _, _ in parts]),
-        np.concatenate([np.full(pairs.num_rows, bad) for pairs, _, bad in parts]),
+        np.concatenate([np.full(pairs.num_rows, is_diverging) for pairs, _, is_diverging in parts]),
         np.concatenate([np.full(p.num_rows, seen / p.num_rows) for p, seen, _ in parts]),
     )
     # Rows of one request are put next to each other, so that its body is read once.
     keys = [("request_id", "ascending"), ("row", "ascending")]
-    return drawn.take(pc.sort_indices(drawn.pairs.about, keys).to_numpy())
+    return rows.take(pc.sort_indices(rows.pairs.about, keys).to_numpy())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,7 @@ class TracedRows:
 
     def of_kind(self, kind: Kind) -> list[str]:
         """Return the columns of one kind, in order."""
-        return [name for name, found in self.kinds.items() if found == kind]
+        return [name for name, column_kind in self.kinds.items() if column_kind == kind]
 
 
 def trace_sample(
@@ -115,12 +120,12 @@ def trace_sample(
     """
     decoded = source.decode(sample.pairs.about, source.decoder())
     scored = rerun.score(decoded.batch)
-    good = np.flatnonzero(scored.column(ERROR).is_null())
-    if not len(good):
+    scorable = np.flatnonzero(scored.column(ERROR).is_null())
+    if not len(scorable):
         return None
-    lost = sample.pairs.num_rows - len(good)
-    sample = sample.take(decoded.places[good])
-    inputs, scored = decoded.batch.take(pa.array(good)), scored.take(pa.array(good))
+    lost = sample.pairs.num_rows - len(scorable)
+    sample = sample.take(decoded.places[scorable])
+    inputs, scored = decoded.batch.take(pa.array(scorable)), scored.take(pa.array(scorable))
     if other_environment is not None:
         sample = replace(sample, pairs=_with_steps(sample.pairs, other_environment, source, inputs))
     return trace_scored(
@@ -181,11 +186,11 @@ def trace_scored(
     )
 
 
-def _identical(again: pa.RecordBatch, logged: pa.Table, names: list[str]) -> Mask:
+def _identical(replayed: pa.RecordBatch, logged: pa.Table, names: list[str]) -> Mask:
     """Return the mask of rows with all columns bit-identical; two nulls are identical."""
-    same = np.ones(again.num_rows, dtype=bool)
+    same = np.ones(replayed.num_rows, dtype=bool)
     for name in names:
-        left, right = again.column(name), logged.column(name)
+        left, right = replayed.column(name), logged.column(name)
         equal = pc.fill_null(pc.equal(left, right), False).to_numpy(zero_copy_only=False)
         nulls = pc.and_(pc.is_null(left, nan_is_null=True), pc.is_null(right, nan_is_null=True))
         same &= equal | nulls.to_numpy(zero_copy_only=False)

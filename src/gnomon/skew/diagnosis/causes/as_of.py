@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.offline.shifts import Shift
-from gnomon.report.numbers import duration, plural
+from gnomon.quantities import duration, plural
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal, Version
 from gnomon.skew.diagnosis.replaced_inputs import numbers, without_lists
 from gnomon.tolerances import MOMENT_HOURS, ROUNDING, close
@@ -37,7 +37,7 @@ def leakage(case: Case) -> Iterator[Proposal]:
         if late.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
             after = float(np.median((around.known - around.moments)[late])) * 3600
             if early.mean() < late.sum() / max(case.differs.sum(), 1):
-                yield _leak(
+                yield _leakage_proposal(
                     case, late, f"was known only {duration(round(after))} after the prediction"
                 )
                 return
@@ -46,27 +46,30 @@ def leakage(case: Case) -> Iterator[Proposal]:
     rows = case.both & np.isfinite(around.label)
     if rows.sum() < 2 * FEWEST_ROWS:
         return
-    told = [
-        _tells(side[rows], around.label[rows]) for side in (case.left_numbers, case.right_numbers)
+    strengths = [
+        _predictive_power(side[rows], around.label[rows])
+        for side in (case.left_numbers, case.right_numbers)
     ]
-    if told[1] >= _TELLS_LABEL and told[0] < told[1] - 0.1:
-        yield _leak(case, rows, f"predicts the label ({told[1]:.2f} against {told[0]:.2f} online)")
+    if strengths[1] >= _TELLS_LABEL and strengths[0] < strengths[1] - 0.1:
+        yield _leakage_proposal(
+            case, rows, f"predicts the label ({strengths[1]:.2f} against {strengths[0]:.2f} online)"
+        )
 
 
 def feedback(case: Case) -> Iterator[Proposal]:
     """Propose that the left side's value is computed from the model's earlier answers."""
     if not case.is_numeric:
         return
-    for group, codes in (*case.around.groups, _everything(case)):
+    for group, codes in (*case.around.groups, _one_group(case)):
         order, starts = _ordered(case.around.moments, codes)
         for output, answers in case.around.outputs.items():
-            for what, made in _own(answers, order, starts):
-                explained = _linear(case, made)
+            for what, computed in _values_of_answers(answers, order, starts):
+                explained = _linear(case, computed)
                 if explained is None:
                     continue
                 yield Proposal(
                     cause="feedback loop",
-                    finding=f"is computed from the model's own {what} `{output}`{_per(group)}",
+                    finding=f"is computed from the model's own {what} `{output}`{_by_group(group)}",
                     undone="Without its own answers",
                     action="Keep the model's own answers out of its features, or train it on "
                     "data that has them: offline there was no such answer.",
@@ -81,21 +84,23 @@ def stale(case: Case) -> Iterator[Proposal]:
     if batch_from_table is not None:
         yield batch_from_table
         return
-    if not _telling(case):
+    if not _has_distinct_values(case):
         return
     best: tuple[Mask, str] | None = None
-    for group, codes in (*case.around.groups, _everything(case)):
+    for group, codes in (*case.around.groups, _one_group(case)):
         order, starts = _ordered(case.around.moments, codes)
         for lag in _LAGS:
             rows = _matches(case, order, starts, lag)
             if rows.sum() >= _FEWEST_MATCHES * case.differs.sum() and _by_more_than_chance(
                 case, order, starts, lag, rows
             ):
-                yield _stale(
-                    case, rows, f"is the value from {plural(lag, 'row')} earlier{_per(group)}"
+                yield _stale_proposal(
+                    case,
+                    rows,
+                    f"is the value from {plural(lag, 'row')} earlier{_by_group(group)}",
                 )
                 return
-        rows, ahead = _seen(case, order, starts)
+        rows, ahead = _values_of_other_rows(case, order, starts)
         enough = rows.sum() >= max(FEWEST_ROWS, 0.5 * case.differs.sum())
         if (
             enough
@@ -104,25 +109,25 @@ def stale(case: Case) -> Iterator[Proposal]:
         ):
             best = rows, group
     if best is not None:
-        yield _stale(case, best[0], f"is a value it had earlier{_per(best[1])}")
+        yield _stale_proposal(case, best[0], f"is a value it had earlier{_by_group(best[1])}")
 
 
 def _other_moment(case: Case) -> Proposal | None:
     """Look for the value in the table, under the same key at another time."""
-    found = [
+    matches = [
         (version, _equal(case, version.values)) for version in case.around.versions(case.column)
     ]
-    found = [(version, equal) for version, equal in found if _is_why(case, version, equal)]
-    if not found:
+    matches = [(version, equal) for version, equal in matches if _is_why(case, version, equal)]
+    if not matches:
         return None
     # Agreeing rows also show which shift it was: a lag of one hour leaves most values unchanged.
     known = case.differs | case.agrees
-    best, equal = max(found, key=lambda one: int((one[1] & known).sum()))
+    best, equal = max(matches, key=lambda match: int((match[1] & known).sum()))
     rows = case.differs & equal
     lags = (
         v.shift
-        for v, also in found
-        if v.shift.hours and (also & known).sum() >= (equal & known).sum()
+        for v, matched in matches
+        if v.shift.hours and (matched & known).sum() >= (equal & known).sum()
     )
     return _version_proposal(case, best, rows, next(lags, None))
 
@@ -134,13 +139,13 @@ def _is_why(case: Case, version: Version, equal: Mask) -> bool:
         return False
     known = np.flatnonzero(case.differs)
     dealt = np.random.default_rng(0).permutation(known)
-    again = _equal(case, version.values.take(pa.array(_exchanged(len(rows), known, dealt))))
-    return bool((again & case.differs).sum() < 0.5 * rows.sum())
+    permuted = _equal(case, version.values.take(pa.array(_permuted(len(rows), known, dealt))))
+    return bool((permuted & case.differs).sum() < 0.5 * rows.sum())
 
 
-def _exchanged(size: int, rows: Places, by: Places) -> Places:
+def _permuted(size: int, rows: Places, replacements: Places) -> Places:
     places = np.arange(size)
-    places[rows] = by
+    places[rows] = replacements
     return places
 
 
@@ -148,19 +153,19 @@ def _equal(case: Case, values: pa.Array) -> Mask:
     if case.is_numeric:
         return close(case.left_numbers, numbers(values))
     same = pc.equal(case.left, without_lists(values).cast(case.left.type))
-    found: Mask = pc.fill_null(same, False).to_numpy(zero_copy_only=False)
-    return found
+    mask: Mask = pc.fill_null(same, False).to_numpy(zero_copy_only=False)
+    return mask
 
 
 def _version_proposal(case: Case, version: Version, rows: Mask, lag: Shift | None) -> Proposal:
-    apart = (case.around.moments - version.known)[rows]
-    span = duration(round(abs(float(np.nanmedian(apart))) * 3600))
+    ages = (case.around.moments - version.known)[rows]
+    span = duration(round(abs(float(np.nanmedian(ages))) * 3600))
     shift = version.shift
     how = f"is the table's value {'as ' if shift.hours else ''}of {shift.what}"
     if lag not in (None, shift):
         how += f" (and as of {lag.what})"
     if not shift.is_later:
-        return _stale(case, rows, f"{how}, {span} old when it was used")
+        return _stale_proposal(case, rows, f"{how}, {span} old when it was used")
     return Proposal(
         cause="stale data",
         finding=f"{how}, known {span} after by its time",
@@ -171,7 +176,7 @@ def _version_proposal(case: Case, version: Version, rows: Mask, lag: Shift | Non
     )
 
 
-def _leak(case: Case, explained: Mask, how: str) -> Proposal:
+def _leakage_proposal(case: Case, explained: Mask, how: str) -> Proposal:
     return Proposal(
         cause="temporal leakage",
         finding=f"differs because the {case.names[1]} value {how}",
@@ -182,7 +187,7 @@ def _leak(case: Case, explained: Mask, how: str) -> Proposal:
     )
 
 
-def _stale(case: Case, explained: Mask, how: str) -> Proposal:
+def _stale_proposal(case: Case, explained: Mask, how: str) -> Proposal:
     return Proposal(
         cause="stale data",
         finding=f"{how}",
@@ -193,7 +198,7 @@ def _stale(case: Case, explained: Mask, how: str) -> Proposal:
     )
 
 
-def _telling(case: Case) -> bool:
+def _has_distinct_values(case: Case) -> bool:
     """Whether there are so many distinct values that a repeated one is unlikely to be chance."""
     rows = case.both
     if case.is_timestamp or not case.is_numeric or rows.sum() < FEWEST_ROWS:
@@ -205,7 +210,7 @@ def _telling(case: Case) -> bool:
     return len(distinct) >= 5 and chance < 0.3
 
 
-def _everything(case: Case) -> tuple[str, Places]:
+def _one_group(case: Case) -> tuple[str, Places]:
     return "", np.zeros(len(case.differs), dtype=np.int64)
 
 
@@ -224,9 +229,9 @@ def _before(values: Floats, order: Places, starts: Places, lag: int) -> Floats:
     if lag < len(values):
         shifted[lag:] = sorted_values[:-lag]
     shifted[np.arange(len(values)) - lag < starts] = np.nan
-    found = np.empty(len(values))
-    found[order] = shifted
-    return found
+    values_before = np.empty(len(values))
+    values_before[order] = shifted
+    return values_before
 
 
 def _matches(case: Case, order: Places, starts: Places, lag: int) -> Mask:
@@ -241,7 +246,7 @@ def _by_more_than_chance(case: Case, order: Places, starts: Places, lag: int, ro
     return bool(close(case.left_numbers[known], earlier[dealt]).sum() < 0.5 * rows.sum())
 
 
-def _seen(case: Case, order: Places, starts: Places) -> tuple[Mask, Mask]:
+def _values_of_other_rows(case: Case, order: Places, starts: Places) -> tuple[Mask, Mask]:
     """Find rows whose left value the right side had earlier in the group, and those with later."""
     past = np.zeros(len(order), dtype=bool)
     future = np.zeros(len(order), dtype=bool)
@@ -256,61 +261,63 @@ def _seen(case: Case, order: Places, starts: Places) -> tuple[Mask, Mask]:
         for place in range(begin, end):
             past[place] = first.get(left[place], end) < place
             future[place] = last.get(left[place], -1) > place
-    found = [np.zeros(len(order), dtype=bool) for _ in range(2)]
-    found[0][order], found[1][order] = past, future
-    return case.both & found[0], case.both & found[1]
+    masks = [np.zeros(len(order), dtype=bool) for _ in range(2)]
+    masks[0][order], masks[1][order] = past, future
+    return case.both & masks[0], case.both & masks[1]
 
 
-def _own(answers: Floats, order: Places, starts: Places) -> Iterator[tuple[str, Floats]]:
+def _values_of_answers(
+    answers: Floats, order: Places, starts: Places
+) -> Iterator[tuple[str, Floats]]:
     """Yield values that can be computed from a model's earlier answers, with their names."""
     for lag in (1, 2, 3):
-        said = "one request" if lag == 1 else f"{lag} requests"
-        yield f"answer {said} before,", _before(answers, order, starts, lag)
+        distance = "one request" if lag == 1 else f"{lag} requests"
+        yield f"answer {distance} before,", _before(answers, order, starts, lag)
     filled = np.nan_to_num(answers[order])
     total = np.cumsum(filled) - filled
     total -= total[starts]
-    number = np.arange(len(order)) - starts
-    mean = np.divide(total, number, where=number > 0, out=np.zeros(len(total)))
+    count = np.arange(len(order)) - starts
+    mean = np.divide(total, count, where=count > 0, out=np.zeros(len(total)))
     for what, values in (("sum of answers so far,", total), ("mean of answers so far,", mean)):
-        found = np.empty(len(order))
-        found[order] = values
-        yield what, found
+        computed = np.empty(len(order))
+        computed[order] = values
+        yield what, computed
 
 
-def _linear(case: Case, made: Floats) -> Mask | None:
-    """Find rows whose left value, or its difference, is a multiple of ``made``; None if none."""
-    if len(np.unique(made[case.both & np.isfinite(made)])) < 2:
+def _linear(case: Case, computed: Floats) -> Mask | None:
+    """Find rows whose left value or difference is a multiple of ``computed``; None if none."""
+    if len(np.unique(computed[case.both & np.isfinite(computed)])) < 2:
         return None
     for target in (case.left_numbers, case.left_numbers - case.right_numbers):
-        known = case.both & np.isfinite(made) & (made != 0)
+        known = case.both & np.isfinite(computed) & (computed != 0)
         if known.sum() < FEWEST_ROWS or len(np.unique(target[known])) < 2:
             continue
         with np.errstate(all="ignore"):
-            factor = float(np.median(target[known] / made[known]))
+            factor = float(np.median(target[known] / computed[known]))
         if not np.isfinite(factor) or factor == 0:
             continue
-        known = case.both & np.isfinite(made)
-        on = known & _on(target, factor * made)
-        if on.sum() < CONFIRMED * known.sum():
+        known = case.both & np.isfinite(computed)
+        on_line = known & _is_close(target, factor * computed)
+        if on_line.sum() < CONFIRMED * known.sum():
             continue
-        if on.sum() < 0.9 * case.differs.sum():
+        if on_line.sum() < 0.9 * case.differs.sum():
             continue
         dealt = np.random.default_rng(0).permutation(np.flatnonzero(known))
-        chance = _on(target[known], factor * made[dealt])
+        chance = _is_close(target[known], factor * computed[dealt])
         if chance.mean() < 0.7:
-            return on
+            return on_line
     return None
 
 
-def _on(one: Floats, other: Floats) -> Mask:
-    return close(one, other, absolute=ROUNDING)
+def _is_close(left: Floats, right: Floats) -> Mask:
+    return close(left, right, absolute=ROUNDING)
 
 
-def _per(group: str) -> str:
+def _by_group(group: str) -> str:
     return f", for the same `{group}`" if group else ""
 
 
-def _tells(values: Floats, label: Floats) -> float:
+def _predictive_power(values: Floats, label: Floats) -> float:
     """Return the ROC AUC in either direction; for a numeric label, the absolute correlation."""
     classes = np.unique(label)
     if len(classes) == 2:

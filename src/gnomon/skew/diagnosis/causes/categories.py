@@ -38,7 +38,7 @@ def form(case: Case) -> Iterator[Proposal]:
         return
     left, right = _texts(case)
     rows = np.flatnonzero(case.differs & ~case.left_null & ~case.right_null)
-    found = []
+    results = []
     for names in (*((name,) for name in FORMS), tuple(FORMS)[:4], tuple(FORMS)):
         same = {
             pair: spelled(pair[0], names) == spelled(pair[1], names)
@@ -46,17 +46,17 @@ def form(case: Case) -> Iterator[Proposal]:
         }
         explained = np.zeros(len(left), dtype=bool)
         explained[[i for i in rows.tolist() if same[left[i], right[i]]]] = True
-        found.append((names, explained))
-    most = max(int(explained.sum()) for _, explained in found)
+        results.append((names, explained))
+    most = max(int(explained.sum()) for _, explained in results)
     if most < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
         return
     # The fewest forms that explain as much as all of them.
-    names, explained = next(f for f in found if f[1].sum() >= CONFIRMED * most)
-    one = _most_frequent(left, right, explained)
+    names, explained = next(f for f in results if f[1].sum() >= CONFIRMED * most)
+    example = _most_frequent(left, right, explained)
     what = " and ".join(names) if len(names) < 3 else "case, white space or Unicode form"
     yield Proposal(
         cause="category form",
-        finding=f"is spelled differently from {case.names[1]}, in its {what}: {one}",
+        finding=f"is spelled differently from {case.names[1]}, in its {what}: {example}",
         undone=f"Ignoring {what}",
         action="Write labels the same way on both sides before the pipeline sees them: strip, "
         "fold the case and normalise to NFC in the pipeline itself.",
@@ -71,15 +71,15 @@ def text_cut(case: Case) -> Iterator[Proposal]:
     left, right = _texts(case)
     rows = np.flatnonzero(case.differs & ~case.left_null & ~case.right_null).tolist()
     for name, short, long in ((case.names[0], left, right), (case.names[1], right, left)):
-        kept = {len(short[i]) for i in rows}
+        lengths = {len(short[i]) for i in rows}
         explained = np.zeros(len(left), dtype=bool)
         explained[[i for i in rows if short[i] and long[i].startswith(short[i])]] = True
         enough = explained.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum())
-        if enough and len(kept) <= 2:
+        if enough and len(lengths) <= 2:
             yield Proposal(
                 cause="truncation",
-                finding=f"differs by truncation: the {name} side keeps {max(kept)} characters",
-                undone=f"With both sides cut to {max(kept)} characters",
+                finding=f"differs by truncation: the {name} side keeps {max(lengths)} characters",
+                undone=f"With both sides cut to {max(lengths)} characters",
                 action=f"Keep the complete text on the {name} side; look for a column that is too "
                 "narrow.",
                 explained=explained,
@@ -94,23 +94,23 @@ def unknown_category(case: Case) -> Iterator[Proposal]:
         return
     left, right = _texts(case)
     known = [np.array([text in domain for text in side], dtype=bool) for side in (left, right)]
-    whole = case.differs & ~case.left_null & ~case.right_null
-    for at, (name, strange) in enumerate(
+    comparable = case.differs & ~case.left_null & ~case.right_null
+    for index, (name, strange) in enumerate(
         ((case.names[0], ~known[0] & known[1]), (case.names[1], ~known[1] & known[0]))
     ):
-        explained = whole & strange
+        explained = comparable & strange
         if explained.sum() < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
             continue
-        side = (left, right)[at]
-        met = Counter(side[i] for i in np.flatnonzero(explained).tolist())
-        shown = ", ".join(f"`{text}`" for text, _ in met.most_common(3))
-        shown += " and others" if len(met) > 3 else ""
-        never = f"{shown}, which training never saw"
+        side = (left, right)[index]
+        counts = Counter(side[i] for i in np.flatnonzero(explained).tolist())
+        examples = ", ".join(f"`{text}`" for text, _ in counts.most_common(3))
+        examples += " and others" if len(counts) > 3 else ""
+        unseen = f"{examples}, which training never saw"
         yield Proposal(
             cause="unknown category",
-            finding=f"is {never}, where {case.names[1]} has labels that it saw"
-            if at == 0
-            else f"has labels that training saw where {case.names[1]} is {never}",
+            finding=f"is {unseen}, where {case.names[1]} has labels that it saw"
+            if index == 0
+            else f"has labels that training saw where {case.names[1]} is {unseen}",
             undone="With the known label in its place",
             action=f"Find what replaces labels on the {name} side: a lookup that misses, a list "
             "of allowed values, or a default for what is rare.",
@@ -130,10 +130,10 @@ def code_order(case: Case) -> Iterator[Proposal]:
         return
     explained = np.zeros(len(left), dtype=bool)
     explained[[i for i in rows.tolist() if mapping.get(right[i]) == left[i]]] = True
-    shown = ", ".join(f"{value(a)} is {value(b)}" for a, b in sorted(mapping.items())[:3])
+    examples = ", ".join(f"{value(a)} is {value(b)}" for a, b in sorted(mapping.items())[:3])
     yield Proposal(
         cause="category code order",
-        finding=f"has the codes of {case.names[1]} in another order ({shown})",
+        finding=f"has the codes of {case.names[1]} in another order ({examples})",
         undone="With the codes put back in order",
         action="Take the encoder's categories from the artifact, in its order, on both sides; look "
         "for codes that are given by order of appearance.",
@@ -164,9 +164,9 @@ def _as_number(text: str) -> str:
 
 
 def _most_frequent(left: list[str], right: list[str], among: Mask) -> str:
-    met = Counter((left[i], right[i]) for i in np.flatnonzero(among).tolist())
-    (one, other), _ = met.most_common(1)[0]
-    return f"`{one}` where it is `{other}`"
+    counts = Counter((left[i], right[i]) for i in np.flatnonzero(among).tolist())
+    (first, second), _ = counts.most_common(1)[0]
+    return f"`{first}` where it is `{second}`"
 
 
 def _codes(case: Case) -> tuple[list[Any], list[Any]] | None:
@@ -185,9 +185,9 @@ def _codes(case: Case) -> tuple[list[Any], list[Any]] | None:
 
 def _bijection(pairs: list[tuple[Any, Any]]) -> dict[Any, Any] | None:
     """Return the one-to-one mapping from right to left codes; None if the sets of codes differ."""
-    met = Counter(pairs)
+    counts = Counter(pairs)
     best: dict[Any, tuple[Any, int]] = {}
-    for (right, left), n in met.items():
+    for (right, left), n in counts.items():
         if n > best.get(right, (None, 0))[1]:
             best[right] = (left, n)
     mapping = {right: left for right, (left, _) in best.items()}

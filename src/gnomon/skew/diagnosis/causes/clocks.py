@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnomon.report.numbers import number, plural
+from gnomon.quantities import number, plural
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
 from gnomon.tolerances import CLOCK_HOURS, MOMENT_HOURS
 
@@ -100,53 +100,59 @@ def day_and_month(case: Case) -> Iterator[Proposal]:
         ):
             explained = case.both & (np.abs(swapped(side) - other) < CLOCK_HOURS)
             if explained.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
-                yield _exchanged(explained)
+                yield _exchange_proposal(explained)
                 return
     elif case.is_numeric and case.moved is not None:
         for feature, moments in case.around.times.items():
             rows = np.flatnonzero(case.both)
-            to = swapped(moments)
-            if not np.isfinite(to[rows]).any():
+            exchanged = swapped(moments)
+            if not np.isfinite(exchanged[rows]).any():
                 continue
-            found = np.full(len(moments), np.nan)
-            found[rows] = case.moved(feature, rows, np.where(np.isfinite(to), to, moments)[rows])
-            explained = case.both & case.near(found, case.right_numbers)
+            results = np.full(len(moments), np.nan)
+            results[rows] = case.moved(
+                feature, rows, np.where(np.isfinite(exchanged), exchanged, moments)[rows]
+            )
+            explained = case.both & case.near(results, case.right_numbers)
             if explained.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
-                yield _exchanged(explained, (feature, np.where(np.isfinite(to), to, moments)))
+                yield _exchange_proposal(
+                    explained, (feature, np.where(np.isfinite(exchanged), exchanged, moments))
+                )
                 return
 
 
 @cache
 def _swap(hour: int) -> float:
-    at = _EPOCH + timedelta(hours=hour)
-    if at.day > 12 or at.day == at.month:
+    moment = _EPOCH + timedelta(hours=hour)
+    if moment.day > 12 or moment.day == moment.month:
         return np.nan
-    return (at.replace(day=at.month, month=at.day) - _EPOCH).total_seconds() / 3600
+    return (moment.replace(day=moment.month, month=moment.day) - _EPOCH).total_seconds() / 3600
 
 
 def swapped(moments: Floats) -> Floats:
     """Exchange day and month of each moment; NaN where that gives no other valid date."""
     whole = np.floor(np.nan_to_num(moments)).astype(np.int64)
     distinct, places = np.unique(whole, return_inverse=True)
-    to = np.array([_swap(int(hour)) for hour in distinct.tolist()])
-    found: Floats = to[places] + np.where(np.isfinite(moments), moments - np.floor(moments), np.nan)
-    return found
+    exchanged = np.array([_swap(int(hour)) for hour in distinct.tolist()])
+    moments_exchanged: Floats = exchanged[places] + np.where(
+        np.isfinite(moments), moments - np.floor(moments), np.nan
+    )
+    return moments_exchanged
 
 
 def _timestamp_proposals(case: Case) -> Iterator[Proposal]:
     """Propose zones for a timestamp column, by moving its values."""
     rows = _probe(case)
-    apart = (case.right_numbers - case.left_numbers)[rows]
+    difference = (case.right_numbers - case.left_numbers)[rows]
     for offset in zone_offsets(case.around.zones):
         moments = case.left_numbers if offset.sign > 0 else case.right_numbers
-        if (np.abs(offset.hours(moments[rows]) - apart) < MOMENT_HOURS).mean() < CONFIRMED:
+        if (np.abs(offset.hours(moments[rows]) - difference) < MOMENT_HOURS).mean() < CONFIRMED:
             continue
         hours = offset.hours(moments)
         explained = case.both & (
             np.abs(case.left_numbers + hours - case.right_numbers) < CLOCK_HOURS
         )
         if explained.any():
-            yield _zone(case, offset, hours, explained, f"Moved {offset.clock}")
+            yield _zone_proposal(case, offset, hours, explained, f"Moved {offset.clock}")
             return
 
 
@@ -156,13 +162,13 @@ def _input_proposals(case: Case, feature: str, moments: Floats) -> Iterator[Prop
     rows = _probe(case)
     if not np.isfinite(moments[rows]).any():
         return
-    every = list(zone_offsets(case.around.zones))
-    known = {offset: offset.hours(moments[rows]) for offset in every}
+    offsets = list(zone_offsets(case.around.zones))
+    known = {offset: offset.hours(moments[rows]) for offset in offsets}
     steps = sorted({float(step) for hours in known.values() for step in np.unique(hours)})
     agrees = dict(zip(steps, _try_steps(case, feature, moments, rows, steps), strict=True))
-    for offset in every:
-        good = [agrees[hours][i] for i, hours in enumerate(known[offset].tolist())]
-        if np.mean(good) < CONFIRMED or not known[offset].any():
+    for offset in offsets:
+        agreements = [agrees[hours][i] for i, hours in enumerate(known[offset].tolist())]
+        if np.mean(agreements) < CONFIRMED or not known[offset].any():
             continue
         hours = offset.hours(moments)
         left = case.moved(feature, np.arange(len(moments)), moments + hours)
@@ -172,7 +178,7 @@ def _input_proposals(case: Case, feature: str, moments: Floats) -> Iterator[Prop
         if agree[case.differs | case.agrees].mean() >= CONFIRMED:
             undone = f"With `{feature}` moved {offset.clock} and run again"
             moved = (feature, moments + hours)
-            yield _zone(case, offset, hours, case.differs & agree, undone, moved)
+            yield _zone_proposal(case, offset, hours, case.differs & agree, undone, moved)
             return
 
 
@@ -188,30 +194,30 @@ def _reading_proposals(case: Case) -> Iterator[Proposal]:
     rows = np.flatnonzero(
         (case.differs | case.agrees) & np.isfinite(case.left_numbers - case.right_numbers)
     )
-    few = rows[np.linspace(0, len(rows) - 1, min(len(rows), 2 * _PROBED_ROWS)).astype(int)]
-    apart = case.left_numbers - case.right_numbers
+    sample = rows[np.linspace(0, len(rows) - 1, min(len(rows), 2 * _PROBED_ROWS)).astype(int)]
+    difference = case.left_numbers - case.right_numbers
     sources = [*case.around.times.values(), case.around.moments]
     for offset in zone_offsets(case.around.zones):
         for moments in sources:
-            if not _fits(offset, moments[few], apart[few], period).mean() >= CONFIRMED:
+            if not _fits(offset, moments[sample], difference[sample], period).mean() >= CONFIRMED:
                 continue
-            fits = _fits(offset, moments, apart, period)
+            fits = _fits(offset, moments, difference, period)
             if fits[rows].mean() >= CONFIRMED and (case.both & fits).any():
                 undone = f"Moved {offset.clock}"
-                yield _zone(case, offset, offset.hours(moments), case.both & fits, undone)
+                yield _zone_proposal(case, offset, offset.hours(moments), case.both & fits, undone)
                 return
 
 
-def _fits(offset: ZoneOffset, moments: Floats, apart: Floats, period: int) -> Mask:
+def _fits(offset: ZoneOffset, moments: Floats, difference: Floats, period: int) -> Mask:
     """Find rows whose values differ as the clocks do, modulo the day or the week."""
     hours = offset.hours(moments)
     days = np.floor((moments + hours) / 24) - np.floor(moments / 24)
-    rest = (apart + (hours if period == 24 else days)) % period
+    rest = (difference + (hours if period == 24 else days)) % period
     fits: Mask = (rest < MOMENT_HOURS) | (period - rest < MOMENT_HOURS)
     return fits
 
 
-def _zone(
+def _zone_proposal(
     case: Case,
     offset: ZoneOffset,
     hours: Floats,
@@ -229,7 +235,7 @@ def _zone(
     )
 
 
-def _exchanged(explained: Mask, moved: tuple[str, Floats] | None = None) -> Proposal:
+def _exchange_proposal(explained: Mask, moved: tuple[str, Floats] | None = None) -> Proposal:
     return Proposal(
         cause="date format",
         finding="has day and month exchanged, on dates that have both readings",
@@ -246,10 +252,10 @@ def _try_steps(
 ) -> Iterator[Mask]:
     """Yield, for each number of hours, the rows that agree when moved by it."""
     assert case.moved is not None
-    again = np.tile(rows, len(steps))
-    moved = case.moved(feature, again, moments[again] + np.repeat(steps, len(rows)))
-    for at in range(len(steps)):
-        part = moved[at * len(rows) : (at + 1) * len(rows)]
+    repeated = np.tile(rows, len(steps))
+    moved = case.moved(feature, repeated, moments[repeated] + np.repeat(steps, len(rows)))
+    for index in range(len(steps)):
+        part = moved[index * len(rows) : (index + 1) * len(rows)]
         yield case.near(part, case.right_numbers[rows]) | (
             np.isnan(part) & np.isnan(case.right_numbers[rows])
         )
@@ -257,20 +263,20 @@ def _try_steps(
 
 def _probe(case: Case) -> Places:
     """Return a few rows that differ and a few that agree, spread evenly."""
-    found = [np.flatnonzero(case.differs), np.flatnonzero(case.agrees)]
+    groups = [np.flatnonzero(case.differs), np.flatnonzero(case.agrees)]
     return np.concatenate(
-        [rows[:: max(len(rows) // _PROBED_ROWS, 1)][:_PROBED_ROWS] for rows in found]
+        [rows[:: max(len(rows) // _PROBED_ROWS, 1)][:_PROBED_ROWS] for rows in groups]
     )
 
 
 def zone_offsets(zones: Sequence[str] = ()) -> Iterator[ZoneOffset]:
     """Yield every zone's clock and daylight saving time, named and familiar zones first."""
-    named = tuple(zone for zone in zones if zone != "UTC")
-    first = tuple(dict.fromkeys((*named, *_FAMILIAR)))
+    given = tuple(zone for zone in zones if zone != "UTC")
+    first = tuple(dict.fromkeys((*given, *_FAMILIAR)))
     for zones in (first, tuple(zone for zone in _all_zones() if zone not in first)):
         for summer in (False, True):
             for zone in zones:
-                if not summer or _winter(zone) != _most(zone):
+                if not summer or _winter(zone) != _summer(zone):
                     yield ZoneOffset(zone, 1, summer)
                     yield ZoneOffset(zone, -1, summer)
 
@@ -285,8 +291,8 @@ def _year(zone: str) -> tuple[float, float]:
     """Return the smallest and the largest offset from UTC in the year 2020, in hours."""
     clock = _clock(zone)
     months = [datetime(2020, month, 15, 12, tzinfo=UTC) for month in range(1, 13)]
-    found = [at.astimezone(clock).utcoffset() for at in months]
-    hours = [offset.total_seconds() / 3600 for offset in found if offset is not None]
+    offsets = [moment.astimezone(clock).utcoffset() for moment in months]
+    hours = [offset.total_seconds() / 3600 for offset in offsets if offset is not None]
     return min(hours), max(hours)
 
 
@@ -294,7 +300,7 @@ def _winter(zone: str) -> float:
     return _year(zone)[0]
 
 
-def _most(zone: str) -> float:
+def _summer(zone: str) -> float:
     return _year(zone)[1]
 
 
@@ -314,8 +320,8 @@ def _offsets_at(zone: str, seconds: bytes) -> Floats:
     daylight saving time, and by several causes.
     """
     utc = pd.DatetimeIndex(np.frombuffer(seconds, dtype="datetime64[s]"))
-    apart = utc.tz_localize("UTC").tz_convert(_clock(zone)).tz_localize(None) - utc
-    return apart.total_seconds().to_numpy() / 3600
+    offsets = utc.tz_localize("UTC").tz_convert(_clock(zone)).tz_localize(None) - utc
+    return offsets.total_seconds().to_numpy() / 3600
 
 
 @cache

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.report.numbers import number, value
+from gnomon.quantities import number
+from gnomon.report.numbers import value
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
 from gnomon.tolerances import close
 
@@ -27,18 +28,18 @@ def imputation(case: Case) -> Iterator[Proposal]:
     sides = [_stand_in(case, side) for side in (0, 1)]
     if None in sides:
         return
-    (mine, at_mine), (theirs, at_theirs) = sides  # type: ignore[misc]
-    explained = case.differs & at_mine & at_theirs
+    (left, at_left), (right, at_right) = sides  # type: ignore[misc]
+    explained = case.differs & at_left & at_right
     if explained.sum() < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
         return
     null_at = case.raw_null if case.raw_null is not None else case.left_null | case.right_null
     of_null = bool(null_at[explained].mean() >= CONFIRMED)
-    if not of_null and _common(case, mine, theirs):
+    if not of_null and _common(case, left, right):
         return
-    told = [_filled(case, x, side) for side, x in enumerate((mine, theirs))]
+    descriptions = [_describe_stand_in(case, x, side) for side, x in enumerate((left, right))]
     yield Proposal(
         cause="imputation",
-        finding=f"is {told[0]}; {case.names[1]} it is {told[1]}",
+        finding=f"is {descriptions[0]}; {case.names[1]} it is {descriptions[1]}",
         undone="Filled in with the same value",
         action="Keep the imputer in the pipeline, and let both sides send null: look for a default "
         "that is filled in before the model, or an imputer that was fitted on other data.",
@@ -48,29 +49,29 @@ def imputation(case: Case) -> Iterator[Proposal]:
 
 def missing(case: Case) -> Iterator[Proposal]:
     """Propose that one side has null, or always the same default, where the other has values."""
-    for at, name in enumerate(case.names):
-        null, other_null = (case.left_null, case.right_null)[:: 1 if at == 0 else -1]
-        other = (case.right, case.left)[at]
-        gone = case.differs & null & ~other_null
-        if gone.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
-            varied = len(pc.unique(other.filter(pa.array(gone)))) > 1
+    for side, name in enumerate(case.names):
+        null, other_null = (case.left_null, case.right_null)[:: 1 if side == 0 else -1]
+        other = (case.right, case.left)[side]
+        missing_rows = case.differs & null & ~other_null
+        if missing_rows.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
+            varied = len(pc.unique(other.filter(pa.array(missing_rows)))) > 1
             if varied or case.kind == "feature":
-                yield _missing(case, name, "null", gone)
+                yield _missing_proposal(case, name, "null", missing_rows)
                 continue
-        found = _stand_in(case, at)
-        if found is None:
+        stand_in = _stand_in(case, side)
+        if stand_in is None:
             continue
-        default, rows = found
+        default, rows = stand_in
         explained = case.differs & rows
         if (explained & ~other_null).sum() < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
             continue
         distinct = len(pc.unique(other.filter(pa.array(explained & ~other_null))))
-        if distinct < (3 if explained.sum() < 50 else 4) or _is_usual(case, at, default):
+        if distinct < (3 if explained.sum() < 50 else 4) or _is_usual(case, side, default):
             continue
-        yield _missing(case, name, f"always {value(default)}", explained)
+        yield _missing_proposal(case, name, f"always {value(default)}", explained)
 
 
-def _missing(case: Case, name: str, what: str, explained: Mask) -> Proposal:
+def _missing_proposal(case: Case, name: str, what: str, explained: Mask) -> Proposal:
     left, right = case.names
     return Proposal(
         cause="missing feature",
@@ -84,15 +85,15 @@ def _missing(case: Case, name: str, what: str, explained: Mask) -> Proposal:
     )
 
 
-def _stand_in(case: Case, at: int) -> tuple[Any, Mask] | None:
+def _stand_in(case: Case, side: int) -> tuple[Any, Mask] | None:
     """Return a side's most frequent value on the rows that differ, possibly null, and its rows."""
-    side = (case.left, case.right)[at]
-    null = (case.left_null, case.right_null)[at]
+    column = (case.left, case.right)[side]
+    null = (case.left_null, case.right_null)[side]
     among = case.differs
     if null[among].mean() >= CONFIRMED:
         return None, null
     if case.is_numeric:
-        values = (case.left_numbers, case.right_numbers)[at]
+        values = (case.left_numbers, case.right_numbers)[side]
         known = values[among & np.isfinite(values)]
         if not len(known):
             return None
@@ -100,37 +101,37 @@ def _stand_in(case: Case, at: int) -> tuple[Any, Mask] | None:
         top = float(distinct[counts.argmax()])
         rows = close(values, np.full(len(values), top))
         return (top, rows) if rows[among].sum() >= 0.2 * among.sum() else None
-    counted = pc.value_counts(side.filter(pa.array(among & ~null)))
+    counted = pc.value_counts(column.filter(pa.array(among & ~null)))
     if not len(counted):
         return None
     best = max(counted.to_pylist(), key=lambda entry: entry["counts"])
-    rows = np.asarray(pc.fill_null(pc.equal(side, pa.scalar(best["values"], side.type)), False))
+    rows = np.asarray(pc.fill_null(pc.equal(column, pa.scalar(best["values"], column.type)), False))
     return (best["values"], rows) if best["counts"] >= 0.2 * among.sum() else None
 
 
-def _is_usual(case: Case, at: int, default: Any) -> bool:
+def _is_usual(case: Case, side: int, default: Any) -> bool:
     """Whether agreeing rows often have this value, so that it is not a default.
 
     A column with only this value proves nothing: rows then agree where it happens to be right.
     """
     if case.agrees.sum() < FEWEST_ROWS:
         return False
-    side = (case.left, case.right)[at]
-    same = np.asarray(pc.fill_null(pc.equal(side, pa.scalar(default, side.type)), False))
-    return bool(same[case.agrees].mean() > _RARE) and 1 < len(pc.unique(side)) <= 5
+    values = (case.left, case.right)[side]
+    same = np.asarray(pc.fill_null(pc.equal(values, pa.scalar(default, values.type)), False))
+    return bool(same[case.agrees].mean() > _RARE) and 1 < len(pc.unique(values)) <= 5
 
 
-def _common(case: Case, mine: Any, theirs: Any) -> bool:
+def _common(case: Case, left: Any, right: Any) -> bool:
     """Whether the two defaults are values that agreeing rows have too, as labels are."""
     agreeing = case.agrees
     if agreeing.sum() < FEWEST_ROWS or not case.is_numeric:
         return True
-    both = [x for x in (mine, theirs) if x is not None]
+    both = [x for x in (left, right) if x is not None]
     rate = [float((case.right_numbers[agreeing] == x).mean()) for x in both]
     return max(rate, default=0.0) > 0.02
 
 
-def _filled(case: Case, x: Any, side: int) -> str:
+def _describe_stand_in(case: Case, x: Any, side: int) -> str:
     return "null" if x is None else f"filled in with {_statistic(case, x, side)}"
 
 

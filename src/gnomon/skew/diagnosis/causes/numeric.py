@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gnomon.compare.comparators import ulps
-from gnomon.report.numbers import number
+from gnomon.quantities import number
 from gnomon.skew.diagnosis.case import FEWEST_ROWS, Case, Mask, Proposal
 from gnomon.tolerances import LAST_DIGITS, ROUNDING, close
 
@@ -38,27 +38,27 @@ def float32(case: Case) -> Iterator[Proposal]:
     for name, coarse, fine in _sides(case):
         cut = case.both & (fine.astype(np.float32).astype(np.float64) == coarse)
         if _enough(case, cut, coarse, fine):
-            yield _single(name, cut, how="With both sides as 32-bit floats")
+            yield _float32_proposal(name, cut, how="With both sides as 32-bit floats")
     single = [_is_single(side[known]) for side in (case.left_numbers, case.right_numbers)]
     if single[0] != single[1]:
         near = case.both & (ulps(case.left_numbers, case.right_numbers) <= _SINGLE_ULPS * _SINGLE)
         if _enough(case, near, case.left_numbers, case.right_numbers):
             name = case.names[0] if single[0] else case.names[1]
-            yield _single(name, near, how="To the digits that 32-bit floats have")
+            yield _float32_proposal(name, near, how="To the digits that 32-bit floats have")
 
 
 def rounding(case: Case) -> Iterator[Proposal]:
     """Propose that one side was rounded to some digits."""
     for name, coarse, fine in _sides(case):
-        grids = {digits: _rounded_to(coarse, fine, digits) for digits in range(12, -7, -1)}
-        whole = {digits: _same(_significant(fine, digits), coarse) for digits in range(1, 10)}
-        said = [
-            *((case.both & cut, _decimals(digits)) for digits, cut in grids.items()),
-            *((case.both & cut, _digits(digits)) for digits, cut in whole.items()),
+        by_decimals = {digits: _rounded_to(coarse, fine, digits) for digits in range(12, -7, -1)}
+        by_digits = {digits: _same(_significant(fine, digits), coarse) for digits in range(1, 10)}
+        candidates = [
+            *((case.both & cut, _decimals(digits)) for digits, cut in by_decimals.items()),
+            *((case.both & cut, _digits(digits)) for digits, cut in by_digits.items()),
         ]
-        cut, how = max(said, key=lambda one: int(one[0].sum()))
+        cut, how = max(candidates, key=lambda candidate: int(candidate[0].sum()))
         if _enough(case, cut, coarse, fine):
-            yield _rounded(name, cut, how)
+            yield _rounding_proposal(name, cut, how)
 
 
 def truncation(case: Case) -> Iterator[Proposal]:
@@ -86,11 +86,11 @@ def float_noise(case: Case) -> Iterator[Proposal]:
     """Propose that only the last bits differ, which depend on the order of additions."""
     scale = _SINGLE if _is_single(case.left_numbers) and _is_single(case.right_numbers) else 1.0
     with np.errstate(invalid="ignore"):
-        apart = ulps(case.left_numbers, case.right_numbers).astype(np.float64) / scale
-    near = case.both & (apart <= MOST_ULPS)
+        distance = ulps(case.left_numbers, case.right_numbers).astype(np.float64) / scale
+    near = case.both & (distance <= MOST_ULPS)
     if near.sum() < FEWEST_ROWS:
         return
-    most = int(apart[near].max())
+    most = int(distance[near].max())
     yield Proposal(
         cause="float noise",
         finding=f"differs by at most {number(most)} representable floats",
@@ -114,7 +114,7 @@ def _enough(case: Case, cut: Mask, coarse: Floats, fine: Floats) -> bool:
     return len(np.unique(fine[cut])) >= 3 and len(np.unique(coarse[cut])) >= 2
 
 
-def _single(name: str, cut: Mask, *, how: str) -> Proposal:
+def _float32_proposal(name: str, cut: Mask, *, how: str) -> Proposal:
     return Proposal(
         cause="float32",
         finding=f"differs by the precision of 32-bit floats, on the {name} side",
@@ -125,7 +125,7 @@ def _single(name: str, cut: Mask, *, how: str) -> Proposal:
     )
 
 
-def _rounded(name: str, cut: Mask, digits: str) -> Proposal:
+def _rounding_proposal(name: str, cut: Mask, digits: str) -> Proposal:
     return Proposal(
         cause="rounding",
         finding=f"differs by rounding: the {name} side {digits}",
@@ -143,16 +143,16 @@ def _rounded_to(coarse: Floats, fine: Floats, digits: int) -> Mask:
     return near & _on_grid(coarse, grid)
 
 
-def _same(one: Floats, other: Floats) -> Mask:
-    return close(one, other, relative=LAST_DIGITS)
+def _same(left: Floats, right: Floats) -> Mask:
+    return close(left, right, relative=LAST_DIGITS)
 
 
 def _on_grid(values: Floats, grid: float) -> Mask:
     with np.errstate(all="ignore"):
         steps = values / grid
         off, size = np.abs(steps - np.round(steps)), np.abs(steps)
-        on: Mask = (off <= np.fmin(1e-3, ROUNDING * size)) & (size < 1e12)
-    return on
+        mask: Mask = (off <= np.fmin(1e-3, ROUNDING * size)) & (size < 1e12)
+    return mask
 
 
 def _significant(values: Floats, digits: int) -> Floats:

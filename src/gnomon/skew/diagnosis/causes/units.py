@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gnomon.contract.check.units import SHIFTS, UNITS
-from gnomon.report.numbers import number
+from gnomon.quantities import number
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
 from gnomon.skew.diagnosis.causes.numeric import float32, rounding, truncation
 from gnomon.tolerances import LEADING_DIGITS, ON_A_LINE, ROUNDING, close
@@ -76,7 +76,7 @@ def unit(case: Case) -> Iterator[Proposal]:
     known = known_factor(factor)
     if known is None and case.kind == "step":
         return  # a fitted scale: see affine
-    yield _unit(case, explained, _times(factor), known, f"Divided by {number(factor)}")
+    yield _unit_proposal(case, explained, _times(factor), known, f"Divided by {number(factor)}")
 
 
 def unit_and_digits(case: Case) -> Iterator[Proposal]:
@@ -93,22 +93,22 @@ def unit_and_digits(case: Case) -> Iterator[Proposal]:
             for proposal in lost(scaled):
                 if proposal.explained.sum() < CONFIRMED * case.differs.sum():
                     continue
-                told = f"Divided by {number(factor)}, and then"
-                first = _unit(case, proposal.explained, _times(factor), known, told)
+                undone = f"Divided by {number(factor)}, and then"
+                first = _unit_proposal(case, proposal.explained, _times(factor), known, undone)
                 yield replace(first, beside=proposal)
                 return
 
 
 def affine(case: Case) -> Iterator[Proposal]:
     """Propose that one side is linear in the other: a temperature's unit, or a scaler's."""
-    found = _line(case)
-    if found is None:
+    line = _line(case)
+    if line is None:
         return
-    slope, shift, explained = found
+    slope, shift, explained = line
     for known, x, y in conversions():
         if y and abs(slope / x - 1) < _LIKE and abs(shift - y) < _LIKE * max(abs(y), 1):
             finding = f"is {number(x)} x {_plus(y)} of {case.names[1]}"
-            yield _unit(case, explained, finding, known, "Converted back")
+            yield _unit_proposal(case, explained, finding, known, "Converted back")
             return
     if slope <= 0 or abs(slope - 1) < ROUNDING:
         return
@@ -125,18 +125,18 @@ def affine(case: Case) -> Iterator[Proposal]:
 
 def offset(case: Case) -> Iterator[Proposal]:
     """Propose that one side is higher by a constant."""
-    by = _mode((case.left_numbers - case.right_numbers)[case.both])
-    if by is None or by == 0:
+    gap = _mode((case.left_numbers - case.right_numbers)[case.both])
+    if gap is None or gap == 0:
         return
-    explained = case.both & case.near(case.left_numbers - by, case.right_numbers)
+    explained = case.both & case.near(case.left_numbers - gap, case.right_numbers)
     if not _enough(case, explained):
         return
-    amount = number(abs(by))
-    whole = float(by).is_integer() or case.kind == "feature"
+    amount = number(abs(gap))
+    whole = float(gap).is_integer() or case.kind == "feature"
     yield Proposal(
         cause="constant offset" if whole else "stale scaler statistics",
-        finding=f"is {amount} {'higher' if by > 0 else 'lower'} than {case.names[1]}",
-        undone=f"With {amount} {'subtracted' if by > 0 else 'added'} on the {case.names[0]} side",
+        finding=f"is {amount} {'higher' if gap > 0 else 'lower'} than {case.names[1]}",
+        undone=f"With {amount} {'subtracted' if gap > 0 else 'added'} on the {case.names[0]} side",
         action=f"Look for a shift by {amount}: another origin or zero point, a stale mean, or a "
         "default added twice.",
         explained=explained,
@@ -145,7 +145,7 @@ def offset(case: Case) -> Iterator[Proposal]:
 
 def decimal_comma(case: Case) -> Iterator[Proposal]:
     """Propose that one side was parsed with the decimal sign of another locale."""
-    for at, (name, broken, whole) in enumerate(
+    for index, (name, broken, whole) in enumerate(
         (
             (case.names[0], case.left_numbers, case.right_numbers),
             (case.names[1], case.right_numbers, case.left_numbers),
@@ -159,20 +159,24 @@ def decimal_comma(case: Case) -> Iterator[Proposal]:
         read_on = case.both & with_decimals & close(broken, np.round(scaled))
         varied = len(np.unique(digits[read_on])) > 1
         if _enough(case, read_on) and clean and (varied or agrees.sum() >= FEWEST_ROWS):
-            yield _comma(name, "the decimal sign was read as a thousands separator", read_on)
+            yield _locale_proposal(
+                name, "the decimal sign was read as a thousands separator", read_on
+            )
         big = np.abs(whole) >= 1000
         small = bool((~big)[agrees].all())
         split = case.both & big & close(broken, whole / 1000)
         if _enough(case, split) and small and agrees.sum() >= FEWEST_ROWS:
-            yield _comma(name, "a thousands separator was read as the decimal sign", split)
+            yield _locale_proposal(
+                name, "a thousands separator was read as the decimal sign", split
+            )
         cut = case.both & big & (np.floor(np.abs(whole) / 1000) == np.abs(broken))
         if _enough(case, cut) and small and agrees.sum() >= FEWEST_ROWS:
-            yield _comma(name, "the number ended at its thousands separator", cut)
-        null, other = (case.left_null, case.right_null)[:: 1 if at == 0 else -1]
+            yield _locale_proposal(name, "the number ended at its thousands separator", cut)
+        null, other = (case.left_null, case.right_null)[:: 1 if index == 0 else -1]
         lost = case.differs & null & ~other & with_decimals
         varied = len(np.unique(whole[lost])) >= 5
         if lost.sum() >= FEWEST_ROWS and varied and clean and agrees.sum() >= FEWEST_ROWS:
-            yield _comma(name, "numbers with decimals could not be read", lost)
+            yield _locale_proposal(name, "numbers with decimals could not be read", lost)
 
 
 def conversions() -> Iterator[tuple[str, float, float]]:
@@ -198,11 +202,13 @@ def _both_ways() -> Iterator[tuple[str, float]]:
         yield name, 1 / value
 
 
-def _unit(case: Case, explained: Mask, finding: str, known: str | None, undone: str) -> Proposal:
-    told = f", as between {known}" if known and not known.startswith("a factor") else ""
+def _unit_proposal(
+    case: Case, explained: Mask, finding: str, known: str | None, undone: str
+) -> Proposal:
+    units = f", as between {known}" if known and not known.startswith("a factor") else ""
     return Proposal(
         cause="unit change",
-        finding=f"{finding} {case.names[1]}{told}" if "x" not in finding else finding + told,
+        finding=f"{finding} {case.names[1]}{units}" if "x" not in finding else finding + units,
         undone=f"{undone} on the {case.names[0]} side",
         action=_UNIT_ACTIONS[case.kind],
         explained=explained,
@@ -235,8 +241,8 @@ def _mode(values: Floats) -> float | None:
     if counts.max() < max(FEWEST_ROWS, 0.2 * len(values)):
         return None
     top = float(cut[counts.argmax()])
-    found = float(np.median(known[close(known, np.full(len(known), top), relative=LEADING_DIGITS)]))
-    return float(f"{found:.12g}")
+    mode = float(np.median(known[close(known, np.full(len(known), top), relative=LEADING_DIGITS)]))
+    return float(f"{mode:.12g}")
 
 
 def _line(case: Case) -> tuple[float, float, Mask] | None:
@@ -248,20 +254,20 @@ def _line(case: Case) -> tuple[float, float, Mask] | None:
     best: tuple[float, float, Mask] | None = None
     n = len(order)
     for low, high in ((0.0, 1.0), (0.1, 0.9), (0.25, 0.75), (0.0, 0.5), (0.5, 1.0), (0.35, 0.65)):
-        one, other = order[int(low * (n - 1))], order[int(high * (n - 1))]
-        width = case.right_numbers[other] - case.right_numbers[one]
+        start, stop = order[int(low * (n - 1))], order[int(high * (n - 1))]
+        width = case.right_numbers[stop] - case.right_numbers[start]
         if width == 0:
             continue
-        slope = (case.left_numbers[other] - case.left_numbers[one]) / width
-        shift = case.left_numbers[one] - slope * case.right_numbers[one]
+        slope = (case.left_numbers[stop] - case.left_numbers[start]) / width
+        shift = case.left_numbers[start] - slope * case.right_numbers[start]
         size = np.fmax(
             np.abs(case.left_numbers), np.fmax(np.abs(slope * case.right_numbers), abs(shift))
         )
-        on = case.both & (
+        on_line = case.both & (
             np.abs(case.left_numbers - (slope * case.right_numbers + shift)) <= ON_A_LINE * size
         )
-        if best is None or on.sum() > best[2].sum():
-            best = float(slope), float(shift), on
+        if best is None or on_line.sum() > best[2].sum():
+            best = float(slope), float(shift), on_line
     if (
         best is None
         or not _enough(case, best[2])
@@ -279,17 +285,17 @@ def _enough(case: Case, explained: Mask) -> bool:
 
 def _decimals(values: Floats) -> npt.NDArray[np.int64]:
     """Count the decimals in the shortest text of each number; 0 if it is not finite."""
-    found = np.zeros(len(values), dtype=np.int64)
+    counts = np.zeros(len(values), dtype=np.int64)
     fractions = np.flatnonzero(np.isfinite(values) & (values % 1 != 0))
     texts: Callable[[float], str] = repr
     for place, value in zip(fractions.tolist(), values[fractions].tolist(), strict=True):
         text = texts(value)
         if "e" not in text:
-            found[place] = len(text.partition(".")[2])
-    return found
+            counts[place] = len(text.partition(".")[2])
+    return counts
 
 
-def _comma(name: str, how: str, explained: Mask) -> Proposal:
+def _locale_proposal(name: str, how: str, explained: Mask) -> Proposal:
     return Proposal(
         cause="locale",
         finding=f"was read in another locale: {how}, on the {name} side",

@@ -144,16 +144,16 @@ class Heartbeats(NamedTuple):
 
 def find(storage: Storage, model: str) -> Heartbeats:
     """Return the last report of every slice of a model. Unreadable files do not hide the others."""
-    found = Heartbeats([], {})
+    heartbeats = Heartbeats([], {})
     for name in storage.names(f"slices/{model}"):
         content = storage.read(name)
         if content is None:
             continue  # The slice ended in the meantime.
         try:
-            found.beats.append(decode(content, Heartbeat, _KIND, name))
+            heartbeats.beats.append(decode(content, Heartbeat, _KIND, name))
         except UnreadableFile as error:
-            found.unreadable[name.rpartition("/")[2].removesuffix(".json")] = error
-    return found
+            heartbeats.unreadable[name.rpartition("/")[2].removesuffix(".json")] = error
+    return heartbeats
 
 
 def read(storage: Storage, model: str) -> list[Heartbeat]:
