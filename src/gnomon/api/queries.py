@@ -20,8 +20,8 @@ from gnomon.drift import DriftReport, measure, to_html
 from gnomon.drift.measure import STEP_ROWS
 from gnomon.leakage import LeakageReport
 from gnomon.log import InferenceLog
+from gnomon.log.snapshot import Role
 from gnomon.notebook import NotebookTable, Tabular
-from gnomon.offline.logged import Role
 from gnomon.policy import Policy, find_policy
 from gnomon.report.saved import SavedReports, list_reports, save
 from gnomon.rollout.decisions import check

@@ -14,15 +14,15 @@ from pathlib import Path
 from gnomon.artifact import Artifact, inspect
 from gnomon.errors import TableError
 from gnomon.log import InferenceLog
+from gnomon.log.snapshot import Role
 from gnomon.notebook import NotebookTable, Tabular
-from gnomon.offline.logged import Role
 from gnomon.policy import Policy, find_policy
 from gnomon.report import Report, to_html
 from gnomon.report.saved import save
 from gnomon.rollout.defaults import find_artifact, find_role
 from gnomon.settings import Settings
-from gnomon.skew import last_replay, table_comparison
-from gnomon.skew import replay as logged_again
+from gnomon.skew import replay as skew_replay
+from gnomon.skew import skew_record, table_comparison
 from gnomon.storage import Storage
 
 __all__ = ["SkewCheck", "compare_offline", "diagnose", "replay"]
@@ -99,7 +99,7 @@ def replay(
     """
     settings = settings or Settings.read()
     artifact = find_artifact(settings, which)
-    report = logged_again.replay(
+    report = skew_replay.replay(
         InferenceLog(settings, artifact.name),
         artifact,
         through=None if through is None else inspect(through),
@@ -110,7 +110,7 @@ def replay(
         limit=limit,
         settings=settings,
         python=python,
-        why=trace,
+        trace=trace,
         progress=progress,
     )
     return _saved(report, settings, save_as)
@@ -260,5 +260,5 @@ def diagnose(
 def _saved(report: Report, settings: Settings, save_as: Path | str | None) -> SkewCheck:
     path = None if save_as is None else Path(save_as)
     page = save(report.kind, report, to_html(report), settings, path)
-    last_replay.record(Storage(settings), report, page)
+    skew_record.record(Storage(settings), report, page)
     return SkewCheck(report, page)

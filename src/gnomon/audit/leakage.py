@@ -28,8 +28,9 @@ from gnomon.leakage.gap import Stage
 from gnomon.leakage.model_answers import class_scores
 from gnomon.leakage.overlap import is_later
 from gnomon.log import InferenceLog
+from gnomon.log.snapshot import Role
 from gnomon.offline.column_names import joint_contract
-from gnomon.offline.logged import Range, Role
+from gnomon.offline.logged import Range
 from gnomon.offline.rerun import Rerun
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient

@@ -27,7 +27,7 @@ from gnomon.rollout.gates import evaluate
 from gnomon.rollout.history import Event, History, RolloutState, open_history
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
-from gnomon.skew import last_replay
+from gnomon.skew import skew_record
 from gnomon.storage import Storage
 
 __all__ = ["check", "promote", "rollback", "start_shadow", "stop_shadow"]
@@ -245,10 +245,10 @@ def _gates(
     )
 
 
-def _skew(storage: Storage, tag: str) -> last_replay.Skew | UnreadableFile | None:
+def _skew(storage: Storage, tag: str) -> skew_record.SkewRecord | UnreadableFile | None:
     """Read the last replay, or return the error, which then is the reason of an unknown gate."""
     try:
-        return last_replay.read(storage, tag)
+        return skew_record.read(storage, tag)
     except UnreadableFile as error:
         return error
 

@@ -14,7 +14,7 @@ from gnomon.rollout.evidence import Evidence, RowReference
 from gnomon.rollout.gate import Gate, Verdict, share_of
 from gnomon.rollout.history import Shadow
 from gnomon.rollout.outlook import Awaited, Traffic, action, more_rows
-from gnomon.skew.last_replay import Skew
+from gnomon.skew.skew_record import SkewRecord
 
 __all__ = ["disagreement_gate", "failed_gate", "flips_gate", "skew_gate"]
 
@@ -184,7 +184,7 @@ def _rate_gate(
 
 
 def skew_gate(
-    limit: float, confidence: float, shadow: Shadow, replay: Skew | UnreadableFile | None
+    limit: float, confidence: float, shadow: Shadow, replay: SkewRecord | UnreadableFile | None
 ) -> Gate:
     """Judge the share of rows whose online and offline predictions differ in the last replay.
 
@@ -203,7 +203,7 @@ def skew_gate(
         return Gate(
             name="skew",
             verdict="unknown",
-            says="the artifact was not replayed",
+            says="the artifact was neither replayed nor compared with a table",
             limit=limit,
             awaits=_replay_awaits(shadow, "a replay of the rows that it has scored"),
         )
@@ -219,7 +219,9 @@ def skew_gate(
     )
 
 
-def _replayed_awaits(limit: float, confidence: float, shadow: Shadow, replay: Skew) -> Awaited:
+def _replayed_awaits(
+    limit: float, confidence: float, shadow: Shadow, replay: SkewRecord
+) -> Awaited:
     more = rows_still_needed(replay.disagreed, replay.rows, limit, confidence)
     if more is None:
         return action(_AT_THE_LIMIT)

@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from gnomon.artifact import Artifact
 from gnomon.log import InferenceLog
+from gnomon.log.snapshot import Role
 from gnomon.offline.column_names import joint_contract
-from gnomon.offline.logged import Range, Role, Rows
+from gnomon.offline.logged import Range, Rows
 from gnomon.offline.offline_table import OfflineTable
 from gnomon.offline.paired_rows import with_columns
 from gnomon.offline.rerun import LazyRerun, Rerun, refuse_unknown_names, step_columns

@@ -25,7 +25,7 @@ from gnomon.shadow import heartbeats
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
 from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
 from gnomon.shadow.shadow_counts import OpenGate, ShadowCounts, added
-from gnomon.skew import last_replay
+from gnomon.skew import skew_record
 from gnomon.storage import Storage
 
 __all__ = ["REFRESH_SECONDS", "GateOutlook"]
@@ -99,7 +99,7 @@ class GateOutlook:
         if counts.scored >= ENOUGH_TIMES:  # Enough rows were scored in batches of live's sizes.
             limits = structs.replace(limits, max_latency_ratio=None)
         try:
-            skew = last_replay.read(self._storage, shadow.artifact) if limits.max_skew else None
+            skew = skew_record.read(self._storage, shadow.artifact) if limits.max_skew else None
         except UnreadableFile:
             skew, limits = None, structs.replace(limits, max_skew=None)
         for gate in judge(limits, shadow, evidence, slices=beats, skew=skew):
