@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.compat.skops import is_stored_by_state, stored_and_loaded, values_on_the_way
+from gnomon.compat.skops import is_stored_by_state, load_here, values_on_the_way, write
 from gnomon.errors import GnomonError, PackRefused
 
 __all__ = ["cannot_store", "check_storable", "key_as_text"]
@@ -96,33 +96,30 @@ def _says_how_it_is_made(value: Any) -> bool:
 
 
 def _check_comes_back(value: Any) -> None:
-    """See that an object is the same after skops stored and loaded it: a deque would be empty."""
-    try:
-        stored_and_loaded(value)
-    except Exception as error:
-        raise _NotStored(
-            f"{_a(value)}, which skops stores and cannot load ({error})", _instead(value)
-        ) from error
-    if not isinstance(value, np.ndarray) and _is_in_the_call(value):
-        raise _NotStored(f"{_a(value)}, which skops stores without its content", _instead(value))
-
-
-def _is_in_the_call(value: Any) -> bool:
-    """Return whether the content of an object is in the call that makes it, or in items.
+    """See that an object is the same after skops stored and loaded it: a deque would be empty.
 
     See ``object.__reduce__``: it names a function, its arguments, a state, and items to add. skops
     stores the state, and the arguments only if the function is the object's class.
     """
     kind: Any = type(value)
-    reduced = copyreg.dispatch_table.get(kind, kind.__reduce__)(value)
-    if not isinstance(reduced, tuple):
-        return False
-    made_by, arguments, *rest = reduced
+    try:
+        reduced = copyreg.dispatch_table.get(kind, kind.__reduce__)(value)
+        made_by, arguments, *rest = reduced
+        if made_by is kind and all(part is None for part in rest):
+            return  # such as a date or a Decimal, of which there may be many
+        content = write(value, lambda inner: None)
+    except Exception:  # skops raises on it too, and says why
+        return
+    try:
+        load_here(content)
+    except Exception as error:
+        raise _NotStored(
+            f"{_a(value)}, which skops stores and cannot load ({error})", _instead(value)
+        ) from error
     state, *items = rest or [None]
-    if made_by is kind and all(part is None for part in rest):
-        return False
     added = any(part is not None for part in items)
-    return added or (state is None and len(arguments) > 1)
+    if not isinstance(value, np.ndarray) and (added or (state is None and len(arguments) > 1)):
+        raise _NotStored(f"{_a(value)}, which skops stores without its content", _instead(value))
 
 
 def _check_keys(value: Any) -> None:
