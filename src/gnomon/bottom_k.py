@@ -37,18 +37,18 @@ class BottomK(Generic[T]):
     ) -> None:
         self.seen = 0
         self._size, self._take, self._concat = size, take, concat
-        self._below = np.inf
+        self._bound = np.inf
         self._parts: list[tuple[Floats, T]] = []
-        self._held = 0
+        self._row_count = 0
 
     def offer(self, places: Floats, rows: T) -> None:
         """Offer more rows, each with its draw or hash."""
         self.seen += len(places)
-        chosen = np.flatnonzero(places < self._below)
+        chosen = np.flatnonzero(places < self._bound)
         if len(chosen):
             self._parts.append((places[chosen], self._take(rows, chosen)))
-            self._held += len(chosen)
-        if self._held > 2 * self._size:
+            self._row_count += len(chosen)
+        if self._row_count > 2 * self._size:
             self._shrink()
 
     def merge(self, other: BottomK[T]) -> None:
@@ -70,5 +70,5 @@ class BottomK(Generic[T]):
         order = np.argsort(places, kind="stable")[: self._size]
         kept = self._take(self._concat([rows for _, rows in self._parts]), order)
         if len(places) > self._size:
-            self._below = float(places[order[-1]])
-        self._parts, self._held = [(places[order], kept)], len(order)
+            self._bound = float(places[order[-1]])
+        self._parts, self._row_count = [(places[order], kept)], len(order)

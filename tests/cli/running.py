@@ -48,8 +48,10 @@ class Shell:
     @property
     def variables(self) -> dict[str, str]:
         """The whole environment: this process's but for Gnomon's settings, and the shell's own."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("GNOMON_", "COLUMNS"))}
-        return {**kept, **self.environment}
+        inherited = {
+            k: v for k, v in os.environ.items() if not k.startswith(("GNOMON_", "COLUMNS"))
+        }
+        return {**inherited, **self.environment}
 
 
 def offline(path: Path, rows: int, factor: float) -> Path:

@@ -18,13 +18,13 @@ VERBS = sorted(TOP.commands)  # type: ignore[attr-defined]
 
 def test_help_names_every_verb_in_a_line(shell: Shell) -> None:
     """Whole sentences: none is cut off at the width of a terminal."""
-    told = shell("--help", COLUMNS="80").out
+    text = shell("--help", COLUMNS="80").out
     for verb in VERBS:
-        assert re.search(rf"^  {verb} +[A-Z].*\.$", told, re.MULTILINE), verb
-    assert "..." not in told.partition("Commands:")[2]
+        assert re.search(rf"^  {verb} +[A-Z].*\.$", text, re.MULTILINE), verb
+    assert "..." not in text.partition("Commands:")[2]
 
 
-def test_no_words_at_all_show_the_help(shell: Shell) -> None:
+def test_no_arguments_show_the_help(shell: Shell) -> None:
     """A usage error by its exit code."""
     done = shell(expect=2)
     assert "Usage: gnomon" in done.out + done.err

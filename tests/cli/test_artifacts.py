@@ -18,8 +18,8 @@ def test_artifacts_are_listed_newest_first(shell: Shell, pack: Pack, own_home: P
     assert sorted(listed) == sorted([one, two])
     assert listed == sorted(listed, reverse=True)
     (own_home / "models" / other.replace(":", "/") / "manifest.json").write_text("{")
-    told = shell("artifacts", COLUMNS="60").out
-    assert all(tag in told for tag in (one, two, other))
+    text = shell("artifacts", COLUMNS="60").out
+    assert all(tag in text for tag in (one, two, other))
     entries = {entry["artifact"]: entry for entry in shell("artifacts", "--json").json}
     assert entries[other]["error"]["code"] == "artifact_corrupt"
     assert entries[one]["bytes"] > 0
@@ -28,7 +28,7 @@ def test_artifacts_are_listed_newest_first(shell: Shell, pack: Pack, own_home: P
 def test_an_artifact_is_shown_without_running_it(shell: Shell, pack: Pack) -> None:
     """Contract, environment, files, vendored code and trusted types."""
     tag = pack(times(1))
-    told = shell("inspect", "toy").out
+    text = shell("inspect", "toy").out
     for words in (
         tag,
         "not signed: its hashes detect damage, not who made it",
@@ -42,10 +42,10 @@ def test_an_artifact_is_shown_without_running_it(shell: Shell, pack: Pack) -> No
         "pipeline.skops",
         "regression",
     ):
-        assert words in told, words
-    said = shell("inspect", tag, "--json").json
-    assert [feature["name"] for feature in said["contract"]["features"]] == ["x", "id"]
-    assert said["manifest"]["modules"] == {"preprocessing": "preprocessing.py"}
+        assert words in text, words
+    document = shell("inspect", tag, "--json").json
+    assert [feature["name"] for feature in document["contract"]["features"]] == ["x", "id"]
+    assert document["manifest"]["modules"] == {"preprocessing": "preprocessing.py"}
 
 
 def test_a_tampered_artifact_is_refused(shell: Shell, pack: Pack, own_home: Path) -> None:
@@ -78,20 +78,20 @@ def test_an_artifact_is_signed_and_then_served_by_whoever_trusts_the_key(
 ) -> None:
     """A key is made, an artifact signed with it; nothing unsigned is inspected or promoted."""
     tag, other = pack(times(1)), pack(times(2))
-    made = shell("sign", "--new-key", "key", "--comment", "ours", "--json").json
-    assert (tmp_path / "key.pub").read_text() == f"{made['public']} ours\n"
+    key = shell("sign", "--new-key", "key", "--comment", "ours", "--json").json
+    assert (tmp_path / "key.pub").read_text() == f"{key['public']} ours\n"
     assert (
         shell("sign", tag, "--key", "key").out.strip()
-        == f"{tag} is signed by {made['fingerprint']}."
+        == f"{tag} is signed by {key['fingerprint']}."
     )
     trusting = {"GNOMON_TRUSTED_KEYS": "key.pub"}
-    told = shell("inspect", tag, **trusting).out
-    assert f"signed by {made['fingerprint']} ours" in told
+    text = shell("inspect", tag, **trusting).out
+    assert f"signed by {key['fingerprint']} ours" in text
     for words in (("inspect", other), ("promote", other), ("shadow", "start", other)):
         assert "is not signed" in shell(*words, expect=2, **trusting).err
     shell("promote", tag, **trusting)
     (signer,) = shell("inspect", tag, "--json", **trusting).json["signers"]
-    assert (signer["fingerprint"], signer["trusted"]) == (made["fingerprint"], True)
+    assert (signer["fingerprint"], signer["trusted"]) == (key["fingerprint"], True)
     assert "not checked" in shell("inspect", tag).out
 
 

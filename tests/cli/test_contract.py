@@ -19,9 +19,9 @@ def test_a_contract_is_changed_without_training(shell: Shell, pack: Pack) -> Non
     contract["features"][0] |= {"outside": "error", "unit": "km"}
     file = shell.folder / "contract.json"
     file.write_text(json.dumps(contract))
-    made = shell("contract", "apply", tag, str(file), "--version", "strict", "--json").json
-    assert (made["artifact"], made["from"]) == ("toy:strict", tag)
-    assert {change["where"] for change in made["changes"]} == {"x"}
+    result = shell("contract", "apply", tag, str(file), "--version", "strict", "--json").json
+    assert (result["artifact"], result["from"]) == ("toy:strict", tag)
+    assert {change["where"] for change in result["changes"]} == {"x"}
     assert "km" in shell("inspect", "toy:strict").out
     again = shell("contract", "apply", "toy:strict", str(file))
     assert again.out.startswith("Nothing to do")
@@ -31,7 +31,9 @@ def test_a_contract_is_changed_without_training(shell: Shell, pack: Pack) -> Non
     assert "`x` unit: km -> mi" in edited.out
 
 
-def test_what_the_pipeline_was_fitted_on_stays(shell: Shell, pack: Pack) -> None:
+def test_a_field_that_the_pipeline_was_fitted_on_cannot_be_changed(
+    shell: Shell, pack: Pack
+) -> None:
     """The place is named, and what may be changed; nothing is made."""
     tag = pack(times(2))
     file = shell.folder / "contract.json"
@@ -66,7 +68,7 @@ def test_what_the_pipeline_was_fitted_on_stays(shell: Shell, pack: Pack) -> None
         ),
     ],
 )
-def test_what_the_contract_would_accept_is_tried_on_the_pipeline(
+def test_a_contract_is_refused_if_the_pipeline_fails_on_what_it_accepts(
     shell: Shell, pack: Pack, change: dict[str, Any], says: tuple[str, ...]
 ) -> None:
     """Else each such request would fail, although it keeps to the contract."""

@@ -13,7 +13,7 @@ from tests.cli.running import offline
 pytestmark = pytest.mark.slow
 
 
-def test_a_diagnosis_climbs_the_ladder(running: Running, tmp_path: Path) -> None:
+def test_a_diagnosis_runs_rows_alone_and_in_other_batches(running: Running, tmp_path: Path) -> None:
     """The rows are run one by one and in other batches; the command it names is the one given."""
     table = offline(tmp_path / "offline.csv", running.rows, 7.0)
     done = running.shell("diagnose", "toy", "--table", str(table), "--on", "id", "--json", expect=1)

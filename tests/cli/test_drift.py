@@ -12,7 +12,7 @@ from tests.cli.conftest import Running
 pytestmark = pytest.mark.slow
 
 
-def test_few_rows_are_bad_news_to_who_waits_for_proof(running: Running, tmp_path: Path) -> None:
+def test_an_inconclusive_drift_exits_with_1(running: Running, tmp_path: Path) -> None:
     """Exit code 1; the page and the data are kept where asked."""
     done = running.shell("drift", "toy", "--report", str(tmp_path / "drift"), expect=1)
     assert "UNKNOWN" in done.out
@@ -33,7 +33,7 @@ def test_json_is_all_that_is_printed(running: Running) -> None:
     assert pages
 
 
-def test_a_feature_that_is_none_is_an_error(running: Running) -> None:
+def test_an_unknown_feature_is_an_error(running: Running) -> None:
     """Exit code 2, with the features there are."""
     done = running.shell("drift", "toy", "--by", "colour", expect=2)
     assert "the features are" in done.err

@@ -42,7 +42,7 @@ def words(path: tuple[str, ...]) -> list[str]:
 
 
 @pytest.mark.parametrize("path", leaves(TOP), ids=" ".join)
-def test_an_error_inside_any_command_is_no_verdict(path: tuple[str, ...], shell: Shell) -> None:
+def test_an_error_inside_any_command_is_not_a_verdict(path: tuple[str, ...], shell: Shell) -> None:
     """A fault in the function of each command ends it with 3, and says where it was raised."""
     code = inspect.unwrap(found(path).callback).__code__  # type: ignore[attr-defined]
     script = shell.folder / "faulty.py"
@@ -56,7 +56,7 @@ def test_an_error_inside_any_command_is_no_verdict(path: tuple[str, ...], shell:
 
 
 @pytest.mark.parametrize("path", leaves(TOP), ids=" ".join)
-def test_a_storage_root_that_is_no_folder_is_no_verdict(
+def test_a_storage_root_that_is_not_a_folder_is_not_a_verdict(
     path: tuple[str, ...], shell: Shell
 ) -> None:
     """Each command that needs the root fails on it; none of them says that a check failed."""
@@ -66,7 +66,7 @@ def test_a_storage_root_that_is_no_folder_is_no_verdict(
     assert done.code != 1, done.out + done.err
 
 
-def test_a_damaged_contract_is_no_verdict(shell: Shell) -> None:
+def test_a_damaged_contract_is_not_a_verdict(shell: Shell) -> None:
     """``gnomon check`` of a file that was cut."""
     (shell.folder / "contract.json").write_bytes(b'{"format": 2, "task": "regr')
     (shell.folder / "rows.csv").write_text("x\n1\n")
@@ -80,7 +80,7 @@ def test_a_file_that_may_not_be_read_is_an_error_with_its_name(shell: Shell) -> 
     assert "contract.json" in shell("check", "contract.json", expect=FAILED).err
 
 
-def test_output_that_nobody_reads_is_no_verdict(shell: Shell) -> None:
+def test_a_closed_pipe_is_not_a_verdict(shell: Shell) -> None:
     """``gnomon --help | true``: the reader is gone before the first line."""
     reading, writing = os.pipe()
     os.close(reading)
@@ -97,7 +97,7 @@ def test_output_that_nobody_reads_is_no_verdict(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(("code", "expected"), [(0, 0), (1, FAILED), (4, 4), (-9, 137)])
-def test_a_server_that_ends_has_no_verdict(code: int, expected: int) -> None:
+def test_the_exit_code_of_a_server_passes_through_except_1(code: int, expected: int) -> None:
     """Its exit code passes through ``gnomon serve``, but for 1."""
     assert of_process(code) == expected
 

@@ -7,7 +7,6 @@ in this process, each in a folder and a storage root that were prepared for it.
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import json
 import os
@@ -151,7 +150,7 @@ def value(parameter: Any, rng: random.Random) -> str:
     if parameter.name == "query":
         return rng.choice(TEXTS)
     kinds = [parameter.bare_type(), *get_args(parameter.bare_type())]
-    choices = [one for kind in kinds for one in get_args(kind) if isinstance(one, str)]
+    choices = [choice for kind in kinds for choice in get_args(kind) if isinstance(choice, str)]
     if choices and rng.random() < 0.5:
         return rng.choice(choices)
     if rng.random() < 0.1:
@@ -181,8 +180,8 @@ def nearly_right(path: tuple[str, ...], tag: str, rng: random.Random) -> list[st
         fits = FITS.get(parameter.name, "toy").replace("TAG", tag)
         if path[0] == "contract" and parameter.name == "file":
             fits = "contract.json"
-        given = value(parameter, rng) if parameter is odd else fits
-        words += [*[o for o in parameter.opts if o.startswith("--")][:1], given]
+        argument = value(parameter, rng) if parameter is odd else fits
+        words += [*[o for o in parameter.opts if o.startswith("--")][:1], argument]
     return words
 
 
@@ -190,13 +189,13 @@ def mixed_up(path: tuple[str, ...], tag: str, rng: random.Random) -> list[str]:
     """A command line with things missing, twice, unknown and out of their place."""
     words: list[str] = []
     for parameter in found(path).params:  # type: ignore[attr-defined]
-        named = [o for o in parameter.opts if o.startswith("-") and o not in ENDLESS]
-        if parameter.param_type_name == "option" and not named:
+        options = [o for o in parameter.opts if o.startswith("-") and o not in ENDLESS]
+        if parameter.param_type_name == "option" and not options:
             continue
         if rng.random() > (0.9 if parameter.required else 0.3):
             continue
         for _ in range(2 if rng.random() < 0.1 else 1):
-            words += [rng.choice(named)] if named else []
+            words += [rng.choice(options)] if options else []
             if not getattr(parameter, "is_flag", False):
                 words.append(tag if rng.random() < 0.25 else value(parameter, rng))
     if rng.random() < 0.1:
@@ -248,11 +247,8 @@ def run(words: list[str], folder: Path) -> Ended:
         signal.signal(signal.SIGALRM, before)
         os.umask(umask)
         sys.excepthook = hook
-    said = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
-    return Ended(code, *said)
-
-
-built_once = functools.cache(typer.main.get_command)
+    outputs = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
+    return Ended(code, *outputs)
 
 
 @pytest.fixture(autouse=True)
@@ -278,7 +274,7 @@ def alone(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = SimpleNamespace(poll=_no_server, wait=lambda: 1, terminate=lambda: None)
     monkeypatch.setattr(serve, "subprocess", SimpleNamespace(Popen=lambda *_, **__: ended))
     # A process builds the command line once; to do so takes four times as long as most commands.
-    monkeypatch.setattr(typer.main, "get_command", built_once)
+    monkeypatch.setattr(typer.main, "get_command", lambda _: TOP)
 
 
 def _no_server() -> int:
@@ -300,12 +296,12 @@ def test_no_argument_breaks_a_command(path: tuple[str, ...], prepared: Prepared)
             ended = run(words, prepared.folders[state])
         except Hangs:
             pytest.fail(f"it does not end: {json.dumps(words)} in {state}")
-        told = f"{json.dumps(words)} in {state}: {ended}"
-        assert ended.code in (0, 1, 2), told
-        assert "Traceback" not in ended.err, told
-        assert "\x1b" not in ended.out + ended.err, told
+        description = f"{json.dumps(words)} in {state}: {ended}"
+        assert ended.code in (0, 1, 2), description
+        assert "Traceback" not in ended.err, description
+        assert "\x1b" not in ended.out + ended.err, description
         if ended.code == 1:
-            assert ended.out.strip(), told
+            assert ended.out.strip(), description
         if ended.code == 2:
-            assert "rror" in ended.err or "Usage:" in ended.err, told
-            assert len(ended.err) < 20_000, told
+            assert "rror" in ended.err or "Usage:" in ended.err, description
+            assert len(ended.err) < 20_000, description

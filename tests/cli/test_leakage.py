@@ -30,11 +30,11 @@ WORDS = ("--label", "slow", "--event-time", "at")
 
 def test_findings_are_told_with_what_to_do(shell: Shell, train: Path) -> None:
     """Exit code 1; what was not looked for is told as well."""
-    told = shell(
+    text = shell(
         "leakage", str(train), *WORDS, "--known-at", "fee=charged", expect=1, COLUMNS="100"
     ).out
     for words in (
-        "Leakage: 2 sure",
+        "Leakage: 2 proven",
         "✗ leak",
         "`fee` is known only after the prediction (`charged`, against `at`) in 400 of 400 rows",
         "`fee` is the label under other names",
@@ -42,7 +42,7 @@ def test_findings_are_told_with_what_to_do(shell: Shell, train: Path) -> None:
         "400 training rows; checks that found nothing: identifier, row order",
         "score gap: not checked, no artifact was given",
     ):
-        assert words in " ".join(told.split()), words
+        assert words in " ".join(text.split()), words
 
 
 def test_healthy_rows_exit_with_0(shell: Shell, train: Path, tmp_path: Path) -> None:
@@ -66,9 +66,9 @@ def test_an_artifact_is_asked_for_its_scores(shell: Shell, pack: Pack, tmp_path:
     rows[:300].to_csv(tmp_path / "train.csv", index=False)
     rows[300:].to_csv(tmp_path / "later.csv", index=False)
     words = ("--label", "y", "--artifact", tag, "--later", "later.csv", "--json")
-    said = shell("leakage", "train.csv", *words).json
-    assert "score gap" in said["passed"]
-    assert "no log" in said["skipped"]["domain"]
+    report = shell("leakage", "train.csv", *words).json
+    assert "score gap" in report["passed"]
+    assert "no log" in report["skipped"]["domain"]
 
 
 @pytest.mark.parametrize(
@@ -104,27 +104,27 @@ from sklearn.pipeline import Pipeline
 def test_inspect_shows_what_packing_found(shell: Shell, pack: Pack) -> None:
     """The toy's target is its x, and its forest has no seed."""
     tag = pack(times(1), "unseeded", IMPORTS + UNSEEDED)
-    told = " ".join(shell("inspect", tag).out.split())
+    text = " ".join(shell("inspect", tag).out.split())
     for words in (
         "Leakage",
         "`x` is the label in another unit: in all 64 rows each determines the other",
         "`id` identifies its rows, and its order predicts the label",
-        "leakage 2 sure; looked for",
+        "leakage 2 proven; looked for",
         "forest__random_state=none, although it uses random numbers",
     ):
-        assert words in told, words
-    said = shell("inspect", tag, "--json").json
-    assert [finding["check"] for finding in said["leakage"]["findings"][:2]] == [
+        assert words in text, words
+    document = shell("inspect", tag, "--json").json
+    assert [finding["check"] for finding in document["leakage"]["findings"][:2]] == [
         "identifier",
         "label",
     ]
 
 
-def test_a_mere_suspicion_is_bad_news_too(shell: Shell, train: Path, tmp_path: Path) -> None:
+def test_a_suspicion_alone_exits_with_1(shell: Shell, train: Path, tmp_path: Path) -> None:
     """Exit code 1 for what is likely and not sure: a holdout that overlaps training in time."""
     rows = pd.read_parquet(train).drop(columns=["fee", "charged"])
     rows[::2].to_csv(tmp_path / "first.csv", index=False)
     rows[1::2].to_csv(tmp_path / "second.csv", index=False)
     words = ("leakage", "first.csv", *WORDS, "--holdout", "second.csv", "--json")
-    found = shell(*words, expect=1).json["findings"]
-    assert {finding["severity"] for finding in found} == {"suspect"}
+    findings = shell(*words, expect=1).json["findings"]
+    assert {finding["severity"] for finding in findings} == {"suspect"}

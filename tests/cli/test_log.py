@@ -23,9 +23,9 @@ pytestmark = pytest.mark.slow
 def test_the_log_answers_sql(running: Running) -> None:
     """As a table, as JSON, as CSV."""
     query = "SELECT role, count(*) AS n FROM log WHERE row < 40 GROUP BY role ORDER BY role"
-    said = running.shell("log", "sql", query, "--json").json
-    assert [row["role"] for row in said] == ["live", "shadow"]
-    assert said[0]["n"] >= running.rows
+    rows = running.shell("log", "sql", query, "--json").json
+    assert [row["role"] for row in rows] == ["live", "shadow"]
+    assert rows[0]["n"] >= running.rows
     assert "shadow" in running.shell("log", "sql", query).out
     table = list(csv.DictReader(io.StringIO(running.shell("log", "sql", query, "--csv").out)))
     assert [row["role"] for row in table] == ["live", "shadow"]
@@ -55,7 +55,7 @@ def test_lists_and_structs_are_json(running: Running, tmp_path: Path) -> None:
     running.shell("log", "sql", query, "--csv", "--json", expect=2)
 
 
-def test_of_a_long_value_the_beginning_is_shown() -> None:
+def test_a_long_value_is_shortened() -> None:
     """The body of a request with many rows filled the terminal many times over."""
     with console.out.capture() as shown:
         show_rows(pa.table({"raw": ["x" * (LONGEST_SHOWN + 1234)], "row": [7]}))
@@ -70,22 +70,23 @@ def test_a_wrong_query_is_a_plain_error(running: Running) -> None:
 
 def test_the_accounts_balance(running: Running) -> None:
     """For live and for the shadow, to the row."""
-    said = running.shell("log", "accounts", "--json").json
-    assert said["balanced"] is True
-    assert said["live"]["received"] >= running.rows
-    assert [shadow["artifact"] for shadow in said["shadows"]] == [running.shadow]
+    accounts = running.shell("log", "accounts", "--json").json
+    assert accounts["balanced"] is True
+    assert accounts["live"]["received"] >= running.rows
+    assert [shadow["artifact"] for shadow in accounts["shadows"]] == [running.shadow]
     assert "rows received =" in running.shell("log", "accounts").out
-    assert running.shell("log", "books", "--json").json.keys() == said.keys()  # its name until 0.2
+    # The command's name until 0.2:
+    assert running.shell("log", "books", "--json").json.keys() == accounts.keys()
 
 
-def test_what_was_sealed_by_whom_and_what_came_since_is_said() -> None:
+def test_the_message_says_what_was_sealed_and_what_is_open() -> None:
     """``--now`` is not advised to who gave it, nor hidden what the server sealed meanwhile."""
-    one, many = OpenSegment(Path("a"), 0, 1, 2.0), OpenSegment(Path("b"), 3, 1_200, 5.0)
+    single, many = OpenSegment(Path("a"), 0, 1, 2.0), OpenSegment(Path("b"), 3, 1_200, 5.0)
     assert explain(2, [], 60) == "2 closed segments sealed"
-    assert explain(1, [one], 62) == (
+    assert explain(1, [single], 62) == (
         "1 closed segment sealed; 1 open segment with 1 row, it closes in 60 s, or now with --now"
     )
-    assert explain(0, [one], 60, [one, many]) == (
+    assert explain(0, [single], 60, [single, many]) == (
         "2 open segments with 1,201 rows closed; 0 closed segments sealed, the others by the "
         "server; 1 open segment with 1 row came since"
     )

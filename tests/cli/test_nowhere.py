@@ -15,10 +15,12 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_says_so_and_leaves_nothing_behind(tmp_path: Path, command: str) -> None:
+def test_a_command_without_a_storage_root_fails_and_creates_nothing(
+    tmp_path: Path, command: str
+) -> None:
     """The rollout's, the log's and those that read it, all alike: a sample of each."""
     shell = Shell(tmp_path, {"BENTOML_HOME": str(tmp_path / "bentoml")})
-    said = shell(*command.split(), expect=2)
+    result = shell(*command.split(), expect=2)
     expected = "no artifact `toy`" if command.startswith("check") else "neither a deployment nor"
-    assert expected in said.err
+    assert expected in result.err
     assert not (tmp_path / ".gnomon").exists()

@@ -29,12 +29,12 @@ def test_a_replay_through_another_artifact_diverges(running: Running) -> None:
     assert pages
 
 
-def test_a_range_without_answers_is_no_agreement(running: Running) -> None:
+def test_a_range_without_answers_is_inconclusive(running: Running) -> None:
     """Nothing is known, which is not the proof that a script waits for: exit code 1."""
     assert "UNKNOWN" in running.shell("replay", "toy", "--end", "2001-01-01", expect=1).out
 
 
-def test_a_time_that_is_none_is_a_usage_error(running: Running) -> None:
+def test_an_invalid_time_is_a_usage_error(running: Running) -> None:
     """With an example of one that is."""
     done = running.shell("replay", "toy", "--start", "soon", expect=2)
     assert "2024-05-01T12:00" in done.err

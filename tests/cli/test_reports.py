@@ -17,9 +17,9 @@ def test_reports_are_listed(shell: Shell) -> None:
     assert "no reports are saved" in shell("reports", "--model", model).out
     root = str(shell.folder / ".gnomon")
     page = save(report.kind, report, to_html(report), Settings(root=root), None)
-    said = " ".join(shell("reports", "--model", model).out.split())
-    assert report.subject.artifact in said
-    assert "diverged" in said
-    (found,) = shell("reports", "--model", model, "--json").json
-    assert found["title"] == report.title
-    assert found["page"].endswith(page.rpartition("/")[2])
+    text = " ".join(shell("reports", "--model", model).out.split())
+    assert report.subject.artifact in text
+    assert "diverged" in text
+    (entry,) = shell("reports", "--model", model, "--json").json
+    assert entry["title"] == report.title
+    assert entry["page"].endswith(page.rpartition("/")[2])

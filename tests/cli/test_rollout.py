@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gnomon.settings import Settings
-from gnomon.shadow import slices
-from gnomon.shadow.slices import Heartbeat, ShadowBeat
+from gnomon.shadow import heartbeats
+from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
 from gnomon.storage import Storage
 from tests.cli.conftest import Running
 from tests.cli.running import Shell
@@ -24,8 +24,8 @@ def test_a_rollout_without_a_server_is_recorded_in_the_storage_root(
 ) -> None:
     """Every server of that root follows it when it starts."""
     one, two = pack(times(1)), pack(times(100))
-    said = shell("promote", one, "--why", "the first").out.replace("\n", " ")
-    assert f"{one} is recorded as live at .gnomon. It takes effect when a server" in said
+    message = shell("promote", one, "--why", "the first").out.replace("\n", " ")
+    assert f"{one} is recorded as live at .gnomon. It takes effect when a server" in message
     started = shell("shadow", "start", two, "--fraction", "0.25", "--json").json
     assert (started["kind"], started["fraction"]) == ("shadow_start", 0.25)
     assert "@" in started["by"]
@@ -36,9 +36,9 @@ def test_a_rollout_without_a_server_is_recorded_in_the_storage_root(
     assert f"{one} is recorded as live again" in shell("rollback").out.replace("\n", " ")
     decisions = [event["kind"] for event in shell("history", "--json").json]
     assert decisions == ["promote", "shadow_start", "shadow_stop", "promote", "rollback"]
-    told = shell("history").out
-    assert "in a hurry" in told
-    assert "promote, forced" in told
+    history = shell("history").out
+    assert "in a hurry" in history
+    assert "promote, forced" in history
 
 
 def test_a_promotion_needs_its_gates(shell: Shell, pack: Pack) -> None:
@@ -68,7 +68,7 @@ def test_a_promotion_can_wait_for_its_evidence(shell: Shell, pack: Pack) -> None
         epoch = len(shell("history", "--json").json)
         heard = datetime.now(UTC) + timedelta(minutes=5)
         beat = ShadowBeat(artifact=artifact, epoch=epoch, lagging=0)
-        slices.write(
+        heartbeats.write(
             Storage(settings),
             Heartbeat(
                 model="toy", slice="a", host="h", pid=1, started=heard, updated=heard,
@@ -139,20 +139,20 @@ def test_a_misspelt_setting_is_told_the_right_ones(shell: Shell) -> None:
 @pytest.mark.slow
 def test_commands_find_the_server_that_runs(running: Running) -> None:
     """Through the storage root alone: its address in the heartbeat, its token in the file."""
-    told = running.shell("status").out
-    assert f"toy at {running.server.url}" in told
-    assert re.search(r"(\d+) rows received: \1 answered", told)
-    assert running.live in told
-    assert re.search(r"(\d+) of \1 rows scored, none failed, 0 behind", told)
-    assert re.search(r"100\.00% of \d+ rows disagree with live", told)
+    text = running.shell("status").out
+    assert f"toy at {running.server.url}" in text
+    assert re.search(r"(\d+) rows received: \1 answered", text)
+    assert running.live in text
+    assert re.search(r"(\d+) of \1 rows scored, none failed, 0 behind", text)
+    assert re.search(r"100% of \d+ rows disagree with live", text)
 
 
 @pytest.mark.slow
 def test_a_status_for_programs(running: Running) -> None:
     """The same as over HTTP."""
-    said = running.shell("status", "--json").json
-    assert said["place"] == running.server.url
-    [only] = said["slices"]
+    status = running.shell("status", "--json").json
+    assert status["place"] == running.server.url
+    [only] = status["slices"]
     assert only["live"]["artifact"] == running.live
     assert only["shadows"][0]["scored"] >= running.rows
 
@@ -162,10 +162,10 @@ def test_a_server_is_asked_by_its_address_and_token(running: Running, tmp_path: 
     """From another machine there is no storage root to look into."""
     token = (Path(running.server.settings.root) / "control.token").read_text().strip()
     elsewhere = Shell(tmp_path, {})
-    asked = ("history", "--json", "--url", running.server.url)
-    assert "control.token" in elsewhere(*asked, expect=2).err
-    assert "invalid token" in elsewhere(*asked, "--token", "wrong", expect=2).err
-    assert elsewhere(*asked, "--token", token).json[0]["artifact"] == running.live
+    words = ("history", "--json", "--url", running.server.url)
+    assert "control.token" in elsewhere(*words, expect=2).err
+    assert "invalid token" in elsewhere(*words, "--token", "wrong", expect=2).err
+    assert elsewhere(*words, "--token", token).json[0]["artifact"] == running.live
     by_variable = elsewhere(
         "history",
         "--json",

@@ -37,8 +37,7 @@ CLOCK_SCRIPT = (
 )
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_a_clock_without_a_zone_is_that_of_training(shell: Shell, pack: Pack, ending: str) -> None:
+def test_a_clock_without_a_zone_is_that_of_training(shell: Shell, pack: Pack) -> None:
     """The training file, whose zone was declared when it was packed, can be scored and checked.
 
     A time that no clock shows is refused by itself. Through a server it is the same.
@@ -53,20 +52,24 @@ def test_a_clock_without_a_zone_is_that_of_training(shell: Shell, pack: Pack, en
             ),
         }
     )
-    rows = shell.folder / f"rows.{ending}"
-    frame.to_csv(rows, index=False) if ending == "csv" else frame.to_parquet(rows)
-    shell("score", tag, rows.name, "--out", "out.parquet", expect=1)
-    found = pd.read_parquet(shell.folder / "out.parquet")
-    assert found["prediction"].tolist()[:3] == [21.0, 4.0, 12.0]
-    assert "expected timestamp with an offset" in found["error"][3]
+    frame.to_csv(shell.folder / "rows.csv", index=False)
+    frame.to_parquet(shell.folder / "rows.parquet")
+    frame[:3].to_csv(shell.folder / "good.csv", index=False)
+    frame[:3].to_parquet(shell.folder / "good.parquet")
     deployment = shell.folder / "deployment"
     write_service(deployment, '"clock"')
     with serving(deployment, deployment / "root") as server:
-        through = ("--url", server.url)
-        shell("score", rows.name, "--out", "there.parquet", *through, expect=1)
-    pd.testing.assert_frame_equal(pd.read_parquet(shell.folder / "there.parquet"), found)
-    frame[:3].to_csv(rows, index=False) if ending == "csv" else frame[:3].to_parquet(rows)
-    shell("check", tag, "--table", rows.name)
+        for ending in ("csv", "parquet"):
+            rows = f"rows.{ending}"
+            shell("score", tag, rows, "--out", "out.parquet", expect=1)
+            scored = pd.read_parquet(shell.folder / "out.parquet")
+            assert scored["prediction"].tolist()[:3] == [21.0, 4.0, 12.0]
+            assert "expected timestamp with an offset" in scored["error"][3]
+            shell("score", rows, "--out", "there.parquet", "--url", server.url, expect=1)
+            there = pd.read_parquet(shell.folder / "there.parquet")
+            pd.testing.assert_frame_equal(there, scored)
+    for ending in ("csv", "parquet"):
+        shell("check", tag, "--table", f"good.{ending}")
 
 
 @pytest.mark.parametrize(("read", "ending"), [(pd.read_csv, "csv"), (pd.read_parquet, "parquet")])
@@ -76,16 +79,16 @@ def test_a_file_is_scored_as_requests_are(
     """Rows that the contract refuses or the pipeline fails on say why; keys stay text."""
     tag, rows, out = pack(times(2)), shell.folder / f"rows.{ending}", f"out.{ending}"
     ROWS.to_csv(rows, index=False) if ending == "csv" else ROWS.to_parquet(rows)
-    said = shell("score", tag, rows.name, "--out", out, "--json", expect=1).json
-    assert (said["artifact"], said["rows"], said["failed"]) == (tag, 4, 2)
+    summary = shell("score", tag, rows.name, "--out", out, "--json", expect=1).json
+    assert (summary["artifact"], summary["rows"], summary["failed"]) == (tag, 4, 2)
     options = {"dtype": {"id": str}} if ending == "csv" else {}
-    found = read(shell.folder / out, **options)  # type: ignore[operator]
-    assert list(found.columns) == ["id", "prediction", "error"]
-    assert found["id"].tolist() == ["001", "b", "c", "d"]
-    assert found["prediction"].tolist()[::3] == [3.0, 8.0]
-    assert found["prediction"].isna().tolist() == [False, True, True, False]
-    assert "negative x" in found["error"][1]
-    assert found["error"][2].startswith("expected float, got null at $.x. send a value")
+    scored = read(shell.folder / out, **options)  # type: ignore[operator]
+    assert list(scored.columns) == ["id", "prediction", "error"]
+    assert scored["id"].tolist() == ["001", "b", "c", "d"]
+    assert scored["prediction"].tolist()[::3] == [3.0, 8.0]
+    assert scored["prediction"].isna().tolist() == [False, True, True, False]
+    assert "negative x" in scored["error"][1]
+    assert scored["error"][2].startswith("expected float, got null at $.x. send a value")
 
 
 def test_columns_of_the_file_are_kept_beside_the_answers(shell: Shell, pack: Pack) -> None:
@@ -125,16 +128,16 @@ def test_a_file_is_scored_through_a_server(
     with serving(folder, folder / "root", environment={"GNOMON_PREDICT_TOKEN": "t"}) as server:
         there = ("--url", server.url, "--token", "t")
         for name in ("rows.csv", "rows.parquet"):
-            said = shell("score", name, "--out", "there.csv", "--json", *there, expect=1).json
-            assert (said["artifact"], said["rows"], said["failed"]) == (tag, 4, 2)
+            summary = shell("score", name, "--out", "there.csv", "--json", *there, expect=1).json
+            assert (summary["artifact"], summary["rows"], summary["failed"]) == (tag, 4, 2)
             shell("score", tag, name, "--out", "here.csv", expect=1)
             assert (shell.folder / "there.csv").read_text() == (
                 shell.folder / "here.csv"
             ).read_text()
         shell("score", "none.parquet", "--out", "none.csv", *there)
         assert "token" in shell("score", "rows.csv", "--out", "o.csv", *there[:2], expect=2).err
-        said = shell("score", tag, "rows.csv", "--out", "o.csv", *there, expect=2).err
-        assert "do not name one" in said
+        message = shell("score", tag, "rows.csv", "--out", "o.csv", *there, expect=2).err
+        assert "do not name one" in message
         assert "no such file" in shell("score", "no.csv", "--out", "o.csv", *there, expect=2).err
         rows = InferenceLog(server.settings, "toy").sql("select count(*) as n from log").to_pylist()
         assert rows[0]["n"] >= 8

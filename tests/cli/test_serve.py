@@ -36,9 +36,9 @@ ROW = {
 def test_a_new_deployment_trains_serves_and_answers(shell: Shell) -> None:
     """Init, train, serve, ask, shadow a rival, send, replay, promote it; Ctrl-C ends it in good
     order."""
-    told = shell("init", "My Iris").out
-    assert "model my-iris" in told
-    assert "gnomon serve" in told
+    text = shell("init", "My Iris").out
+    assert "model my-iris" in text
+    assert "gnomon serve" in text
     folder = shell.folder / "My Iris"
     deployed = Shell(folder, shell.environment)
     train = [sys.executable, "-m", "models.train"]
@@ -127,16 +127,16 @@ def test_a_host_or_origin_of_the_wrong_form_is_a_plain_error(
     [("promote", "iris"), ("shadow", "start", "iris"), ("shadow", "stop", "iris"), ("rollback",),
      ("status",), ("history",)],
 )  # fmt: skip
-def test_a_decision_in_a_folder_of_nothing_is_refused(
+def test_a_decision_in_a_folder_without_a_deployment_is_refused(
     shell: Shell, words: tuple[str, ...], tmp_path: Path
 ) -> None:
     """And leaves no storage root there that no server follows."""
     nowhere = tmp_path / "nowhere"
     nowhere.mkdir()
-    kept = {k: v for k, v in shell.environment.items() if k != "GNOMON_ROOT"}
-    said = Shell(nowhere, kept)(*words, expect=2).err
-    assert "GNOMON_ROOT" in said
-    assert "deployment" in said
+    environment = {k: v for k, v in shell.environment.items() if k != "GNOMON_ROOT"}
+    message = Shell(nowhere, environment)(*words, expect=2).err
+    assert "GNOMON_ROOT" in message
+    assert "deployment" in message
     assert not list(nowhere.iterdir())
 
 

@@ -12,9 +12,9 @@ from gnomon.cli.show.status import show_status
 from gnomon.service.status.deployment_overview import Overview
 from gnomon.service.status.slice_status import RowAccounts, ShadowStatus, Status
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
+from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
 from gnomon.shadow.shadow_counts import OpenGate
-from gnomon.shadow.slices import Heartbeat, ShadowBeat
 from gnomon.storage import Storage
 from tests.cli.running import Shell
 from tests.packing import Pack, times
@@ -33,11 +33,11 @@ def deployment(shell: Shell, pack: Pack) -> tuple[Storage, str]:
 
 def beat(storage: Storage, name: str, shadow: ShadowBeat, **more: Any) -> None:
     """What a slice says of itself; long silent slices are not alive."""
-    given = {
+    defaults = {
         "model": "toy", "slice": name, "host": "machine", "pid": 1, "started": NOW, "epoch": 2,
         "live": "toy:live", "shadows": (shadow,), "accounts": {"received": 10, "answered": 10},
     }  # fmt: skip
-    slices.write(storage, Heartbeat(**{**given, **more}))
+    heartbeats.write(storage, Heartbeat(**{**defaults, **more}))
 
 
 def test_slices_are_summed_and_gone_ones_are_named(
@@ -45,27 +45,27 @@ def test_slices_are_summed_and_gone_ones_are_named(
 ) -> None:
     """Every live slice counts; one that is gone is told with when, and what waits there."""
     storage, tag = deployment
-    said = ShadowBeat(artifact=tag, epoch=2, scored=7, lagging=2, compared=7, disagreed=1)
-    beat(storage, "one", said)
-    beat(storage, "two", said)
+    shadow_beat = ShadowBeat(artifact=tag, epoch=2, scored=7, lagging=2, compared=7, disagreed=1)
+    beat(storage, "one", shadow_beat)
+    beat(storage, "two", shadow_beat)
     ago = NOW - timedelta(hours=3)
     beat(storage, "three", ShadowBeat(artifact=tag, epoch=2, lagging=1203), updated=ago)
     beat(storage, "four", ShadowBeat(artifact=tag, epoch=1, lagging=5), ended=True)
-    told = shell("status").out
-    assert "2 slices" in told
-    assert "20 rows received: 20 answered" in told
-    assert "14 of 18 rows scored" in told
-    assert "of 14 rows disagree" in told
-    assert f"three on machine  for 3 h, since {ago.astimezone():%Y-%m-%d %H:%M:%S}" in told
-    assert f"1,203 rows wait for {tag}" in told
-    assert "5 rows wait" not in told
-    found = shell("status", "--json").json
-    assert [one["slice"] for one in found["slices"]] == ["one", "two"]
-    assert [(one["slice"], one["waiting"]) for one in found["gone"]] == [
+    text = shell("status").out
+    assert "2 slices" in text
+    assert "20 rows received: 20 answered" in text
+    assert "14 of 18 rows scored" in text
+    assert "of 14 rows disagree" in text
+    assert f"three on machine  for 3 h, since {ago.astimezone():%Y-%m-%d %H:%M:%S}" in text
+    assert f"1,203 rows wait for {tag}" in text
+    assert "5 rows wait" not in text
+    overview = shell("status", "--json").json
+    assert [entry["slice"] for entry in overview["slices"]] == ["one", "two"]
+    assert [(entry["slice"], entry["waiting"]) for entry in overview["gone"]] == [
         ("four", {}),
         ("three", {tag: 1203}),
     ]
-    assert found["total"]["shadows"][0]["lagging"] == 4
+    assert overview["total"]["shadows"][0]["lagging"] == 4
 
 
 def test_a_slice_that_ends_is_kept_only_while_rows_wait_there(
@@ -76,8 +76,8 @@ def test_a_slice_that_ends_is_kept_only_while_rows_wait_there(
     started = {"model": "toy", "host": "h", "pid": 1, "started": NOW}
     for name, lagging in (("done", 0), ("behind", 3)):
         shadow = ShadowBeat(artifact=tag, epoch=2, lagging=lagging)
-        slices.end(storage, Heartbeat(slice=name, shadows=(shadow,), **started))  # type: ignore[arg-type]
-    (left,) = slices.read(storage, "toy")
+        heartbeats.end(storage, Heartbeat(slice=name, shadows=(shadow,), **started))  # type: ignore[arg-type]
+    (left,) = heartbeats.read(storage, "toy")
     assert (left.slice, left.is_stale()) == ("behind", True)
 
 
@@ -87,27 +87,25 @@ def test_files_that_cannot_be_read_are_named(shell: Shell, deployment: tuple[Sto
     beat(storage, "one", ShadowBeat(artifact=tag, epoch=2))
     storage.write("slices/toy/two.json", b'{"format": 2}')
     storage.write("slices/toy/three.json", b"")
-    told = shell("status").out.replace("\n", " ")
-    assert "slice one" in told
-    assert "this heartbeat has format 2;" in told
-    assert "slices/toy/two.json" in told
-    assert "not a heartbeat: the file is empty (0 bytes) at slices/toy/three.json" in told
+    text = shell("status").out.replace("\n", " ")
+    assert "slice one" in text
+    assert "this heartbeat has format 2;" in text
+    assert "slices/toy/two.json" in text
+    assert "not a heartbeat: the file is empty (0 bytes) at slices/toy/three.json" in text
     assert len(shell("status", "--json").json["problems"]) == 2
 
 
-def test_a_lost_history_is_not_a_model_that_never_ran(
-    shell: Shell, deployment: tuple[Storage, str]
-) -> None:
+def test_a_lost_history_is_an_error(shell: Shell, deployment: tuple[Storage, str]) -> None:
     """The folder of events is gone; what is recorded elsewhere tells that there were some."""
     storage, _ = deployment
     for name in storage.names("rollout"):
         storage.remove(name)
     for command in (("history",), ("promote", "toy:latest", "--force"), ("rollback",)):
-        said = shell(*command, expect=2).err.replace("\n", " ")
-        assert "heads/toy.json says that there were 2" in said
-    told = shell("status").out.replace("\n", " ")
-    assert "not ready" in told
-    assert "missing: 000000.json, 000001.json" in told
+        message = shell(*command, expect=2).err.replace("\n", " ")
+        assert "heads/toy.json says that there were 2" in message
+    text = shell("status").out.replace("\n", " ")
+    assert "not ready" in text
+    assert "missing: 000000.json, 000001.json" in text
     assert storage.names("rollout") == []
 
 

@@ -21,17 +21,17 @@ GOOD = json.dumps({"x": 4.0, "id": "a"}).encode()
 
 def connect(server: Server, receive_buffer: int | None = None) -> socket.socket:
     """A connection to a server; with a small receive buffer the server soon cannot write more."""
-    made = socket.socket()
+    sock = socket.socket()
     if receive_buffer is not None:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     host, _, port = server.url.removeprefix("http://").partition(":")
-    made.settimeout(30)
+    sock.settimeout(30)
     try:
-        made.connect((host, int(port)))
+        sock.connect((host, int(port)))
     except OSError:
-        made.close()
+        sock.close()
         raise
-    return made
+    return sock
 
 
 def request(body: bytes = GOOD, length: int | None = None) -> bytes:

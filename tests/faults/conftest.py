@@ -53,8 +53,8 @@ def shared(
 @pytest.fixture
 def power(tmp_path: Path) -> Iterator[Power]:
     """A disk of this test's own, whose power can be cut."""
-    made = Power(tmp_path)
+    simulator = Power(tmp_path)
     try:
-        yield made
+        yield simulator
     finally:
-        made.close()
+        simulator.close()

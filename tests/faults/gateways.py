@@ -20,16 +20,16 @@ def ask(server: Server) -> httpx.Response | None:
 
 def answers_until(server: Server, status: int) -> list[httpx.Response]:
     """What clients are answered, one after the other, to the first answer of that status."""
-    found: list[httpx.Response] = []
+    answers: list[httpx.Response] = []
 
     def is_there() -> bool:
         answer = ask(server)
         if answer is not None:
-            found.append(answer)
-        return bool(found) and found[-1].status_code == status
+            answers.append(answer)
+        return bool(answers) and answers[-1].status_code == status
 
     until(is_there, f"an answer with {status}")
-    return found
+    return answers
 
 
 def kill_all_gateways(server: Server, slices: int = 1) -> None:
@@ -41,10 +41,10 @@ def kill_all_gateways(server: Server, slices: int = 1) -> None:
     left = standbys(server)
     for gateway in gateways(server):
         gateway.kill()
-    [told] = answers_until(server, 503)[-1:]
-    assert "the gateway has ended" in told.json()["error"]["message"]
-    assert told.json()["error"]["code"] == "not_ready"
-    assert told.headers["retry-after"] == "1"
+    [answer] = answers_until(server, 503)[-1:]
+    assert "the gateway has ended" in answer.json()["error"]["message"]
+    assert answer.json()["error"]["code"] == "not_ready"
+    assert answer.headers["retry-after"] == "1"
     answers_until(server, 200)
     psutil.wait_procs(left, timeout=10)
     assert not [process for process in left if process.is_running()]
@@ -60,14 +60,14 @@ def stop_all(server: Server) -> None:
 
 def standbys(server: Server) -> list[psutil.Process]:
     """The processes that would answer if a gateway was killed."""
-    found = []
+    processes = []
     for process in everything(server):
         try:
             if any(word.endswith("standby_process.py") for word in process.cmdline()):
-                found.append(process)
+                processes.append(process)
         except psutil.NoSuchProcess:
             continue
-    return found
+    return processes
 
 
 def holders(server: Server) -> list[psutil.Process]:

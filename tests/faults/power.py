@@ -28,8 +28,8 @@ def why_not_here() -> str | None:
     for tool in ("mkfs.ext4", "mount", "losetup"):
         if shutil.which(tool) is None:
             return f"there is no {tool}"
-    found = subprocess.run(["losetup", "--find"], capture_output=True, check=False)
-    return None if found.returncode == 0 else "there is no loop device"
+    result = subprocess.run(["losetup", "--find"], capture_output=True, check=False)
+    return None if result.returncode == 0 else "there is no loop device"
 
 
 class Power:

@@ -44,8 +44,8 @@ class Shadow:
     @property
     def status(self) -> ShadowStatus:
         """What its slice says of it."""
-        (found,) = [s for s in self.control.status().shadows if s.artifact == self.tag]
-        return found
+        (shadow,) = [s for s in self.control.status().shadows if s.artifact == self.tag]
+        return shadow
 
     def processes(self) -> list[psutil.Process]:
         """The holder and the scorer of its worker, as far as they live."""
@@ -83,11 +83,13 @@ class Shadow:
         assert (self.status.scored, self.status.failed) == (rows - failed, failed)
 
 
-def accounts_of(found: LogAccounts, tag: str) -> Counter[str]:
+def accounts_of(accounts: LogAccounts, tag: str) -> Counter[str]:
     """A shadow's accounts over all of its runs."""
-    ours = [books for books in found.shadows if books.artifact == tag]
+    shadow_accounts = [books for books in accounts.shadows if books.artifact == tag]
     names = ("eligible", "scored", "failed", "lagging")
-    return +Counter({name: sum(getattr(books, name) for books in ours) for name in names})
+    return +Counter(
+        {name: sum(getattr(books, name) for books in shadow_accounts) for name in names}
+    )
 
 
 @contextmanager

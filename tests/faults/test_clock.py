@@ -42,7 +42,9 @@ class WallClock:
 
 
 @pytest.mark.slow
-def test_a_clock_that_is_set_back_costs_nothing(pack: Pack, serve: Serve, tmp_path: Path) -> None:
+def test_a_clock_that_is_set_back_keeps_the_order_and_loses_no_row(
+    pack: Pack, serve: Serve, tmp_path: Path
+) -> None:
     """An hour back and two forth: ids keep the order of arrival, no timing is negative, segments
     are closed and sealed, and the rollout's history keeps its order."""
     clock = WallClock(tmp_path)

@@ -31,32 +31,32 @@ SEGMENT_SECONDS = 2.0
 @contextlib.contextmanager
 def small_disk(place: Path) -> Iterator[Disk]:
     """A small disk until the block ends."""
-    made = Mounted(place / "disk") if os.geteuid() == 0 else Limited(place / "disk")
+    mounted = Mounted(place / "disk") if os.geteuid() == 0 else Limited(place / "disk")
     try:
-        yield made
+        yield mounted
     finally:
-        made.close()
+        mounted.close()
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
     """A small disk of this test's own."""
-    with small_disk(tmp_path) as made:
-        yield made
+    with small_disk(tmp_path) as mounted:
+        yield mounted
 
 
 @pytest.fixture(scope="module")
 def served_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
     """A small disk that holds all of the server that is told to serve."""
-    with small_disk(tmp_path_factory.mktemp("served")) as made:
-        yield made
+    with small_disk(tmp_path_factory.mktemp("served")) as mounted:
+        yield mounted
 
 
 @pytest.fixture(scope="module")
 def refusing_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
     """A small disk that holds all of the server that is told to refuse."""
-    with small_disk(tmp_path_factory.mktemp("refusing")) as made:
-        yield made
+    with small_disk(tmp_path_factory.mktemp("refusing")) as mounted:
+        yield mounted
 
 
 @pytest.fixture(scope="module")

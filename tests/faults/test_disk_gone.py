@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 
-def test_no_answer_is_given_that_is_not_on_disk(pack: Pack, serve: Serve, power: Power) -> None:
+def test_every_answer_is_on_disk_before_it_is_sent(pack: Pack, serve: Serve, power: Power) -> None:
     """With GNOMON_FSYNC_SECONDS=0 each request is refused, and status says why. After a restart on
     the disk as it is then, every answer that was given is in the log."""
     tag = pack(times(2))
@@ -31,9 +31,9 @@ def test_no_answer_is_given_that_is_not_on_disk(pack: Pack, serve: Serve, power:
             wait_for_more(seen, 50, "it answers")
             power.cut()
             until(lambda: len(seen.refused) > 20, "it refuses")
-            given = len(seen.acknowledged)
+            acknowledged = len(seen.acknowledged)
             until(lambda: len(seen.refused) > 40, "it refuses for good")
-            assert len(seen.acknowledged) - given <= 4  # What was on its way.
+            assert len(seen.acknowledged) - acknowledged <= 4  # What was on its way.
         answer = httpx.post(f"{server.url}/predict", json={"x": 4.0, "id": "a"}, timeout=30)
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "log_unavailable")
         error = control.status().error

@@ -51,15 +51,18 @@ class Seen:
 
 def run(place: Path, *command: str, folder: Path | None = None) -> str:
     """Run a command under umask 000; what it printed."""
-    done = subprocess.run(
-        command,
-        cwd=folder or place,
-        env={**os.environ, **variables(place)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        umask=0,
-    )
+    before = os.umask(0)  # Which is inherited; with one given, ``subprocess`` cannot fork.
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder or place,
+            env={**os.environ, **variables(place)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    finally:
+        os.umask(before)
     assert done.returncode in (0, 1), done.stderr
     return done.stdout
 
@@ -83,48 +86,48 @@ def pack(place: Path, factor: float, *before: str) -> str:
 
 def modes_below(*folders: Path) -> dict[Path, int]:
     """The modes of folders and of all below them, sockets too; what goes meanwhile is left out."""
-    found = {}
+    modes = {}
     for folder in folders:
         for path in (folder, *folder.rglob("*")):
             try:
                 if not path.is_symlink():
-                    found[path] = stat.S_IMODE(path.stat().st_mode)
+                    modes[path] = stat.S_IMODE(path.stat().st_mode)
             except FileNotFoundError:
                 continue
-    return found
+    return modes
 
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     """An artifact packed, served, put in its own shadow; the log sealed, replayed and reported."""
     place = tmp_path_factory.mktemp("power")
-    one = pack(place, 1, *strace(place / "packed.txt"))
+    tag = pack(place, 1, *strace(place / "packed.txt"))
     deployment = place / "deployment"
     write_service(deployment)
     gnomon = (sys.executable, "-m", "gnomon")
     trace = place / "served.txt"
-    run(place, *gnomon, "promote", one)
+    run(place, *gnomon, "promote", tag)
     with traced(deployment, place / "root", trace, variables(place), 0) as server:
         with server.client() as client:
             client.predict([{"x": 1.0, "id": "a"}])
-            client.start_shadow(one, same=True)
+            client.start_shadow(tag, same=True)
             client.predict([{"x": 2.0, "id": "b"}])
             until(lambda: client.status().shadows[0].scored > 0, "the shadow scores", 60)
         table = place / "root" / "log"
         until(lambda: any(table.rglob("*.parquet")), "the log is sealed", 60)
-        run(place, *gnomon, "replay", one, "--report", "reports/kept", folder=deployment)
-        run(place, *gnomon, "replay", one, folder=deployment)
+        run(place, *gnomon, "replay", tag, "--report", "reports/kept", folder=deployment)
+        run(place, *gnomon, "replay", tag, folder=deployment)
         modes = modes_below(place / "root", place / "bentoml" / "models", deployment / "reports")
     models = place / "bentoml" / "models"
     return Seen(
-        place, calls(trace), calls(place / "packed.txt"), models / one.replace(":", "/"), modes
+        place, calls(trace), calls(place / "packed.txt"), models / tag.replace(":", "/"), modes
     )
 
 
 def after(done: list[Call], path: Path, start: int) -> int | None:
     """Where a file or folder is synced, from ``start`` on."""
-    found = (n for n, call in enumerate(done[start:], start) if call.synced == str(path))
-    return next(found, None)
+    positions = (n for n, call in enumerate(done[start:], start) if call.synced == str(path))
+    return next(positions, None)
 
 
 def namings(seen: Seen) -> list[tuple[int, Path, Path]]:
@@ -142,9 +145,9 @@ def namings(seen: Seen) -> list[tuple[int, Path, Path]]:
 def test_a_decision_is_answered_after_it_is_on_disk(seen: Seen) -> None:
     """The event's bytes, its name, its folder; then the client hears of it."""
     event = seen.root / "rollout/toy/000001.json"
-    ((named, aside, _),) = [found for found in namings(seen) if found[2] == event]
+    ((renamed, aside, _),) = [naming for naming in namings(seen) if naming[2] == event]
     synced = after(seen.served, aside, 0)
-    folder = after(seen.served, event.parent, named)
+    folder = after(seen.served, event.parent, renamed)
     answered = next(
         n
         for n, call in enumerate(seen.served)
@@ -154,17 +157,17 @@ def test_a_decision_is_answered_after_it_is_on_disk(seen: Seen) -> None:
     )
     assert synced is not None
     assert folder is not None
-    assert synced < named < folder < answered
+    assert synced < renamed < folder < answered
 
 
 def test_every_file_is_synced_before_its_name_and_its_folder_after(seen: Seen) -> None:
     """Heartbeats, the control token, the record of the history's end: all that has no log."""
-    found = namings(seen)
-    kinds = {target.relative_to(seen.root).parts[0] for _, _, target in found}
+    renames = namings(seen)
+    kinds = {target.relative_to(seen.root).parts[0] for _, _, target in renames}
     assert {"rollout", "slices", "heads", "control.token"} <= kinds
-    beats = [(n, aside, target) for n, aside, target in found if "slices" in target.parts]
+    beats = [(n, aside, target) for n, aside, target in renames if "slices" in target.parts]
     # The last heartbeats are written while the server ends.
-    for n, aside, target in [*(f for f in found if f not in beats), *beats[:-2]]:
+    for n, aside, target in [*(f for f in renames if f not in beats), *beats[:-2]]:
         synced = after(seen.served, aside, 0)
         assert synced is not None, target
         assert synced < n, target
@@ -173,26 +176,26 @@ def test_every_file_is_synced_before_its_name_and_its_folder_after(seen: Seen) -
 
 def test_new_folders_are_on_disk_too(seen: Seen) -> None:
     """The parent of each folder that was made for a file is synced after it was made."""
-    made = [
+    created = [
         (n, Path(call.paths[0]))
         for n, call in enumerate(seen.served)
         if call.name.startswith("mkdir") and call.paths
     ]
-    ours = [
+    own_folders = [
         (n, path)
-        for n, path in made
+        for n, path in created
         if path.is_relative_to(seen.root)
         and path.relative_to(seen.root).parts[0] in ("rollout", "slices", "heads")
     ]
-    assert ours
-    for n, path in ours:
+    assert own_folders
+    for n, path in own_folders:
         assert after(seen.served, path.parent, n) is not None, path
 
 
 def test_an_artifact_is_on_disk_before_it_appears(seen: Seen) -> None:
     """Every file and folder of it, then its one name, then ``latest``; then ``pack`` returns."""
     done, path = seen.packed, seen.packed_at
-    ((named, staged),) = [
+    ((renamed, staged),) = [
         (n, Path(call.named[0]))
         for n, call in enumerate(done)
         if call.named is not None and call.named[1] == str(path)
@@ -202,25 +205,25 @@ def test_an_artifact_is_on_disk_before_it_appears(seen: Seen) -> None:
             continue
         synced = after(done, staged / file.relative_to(path), 0)
         assert synced is not None, file
-        assert synced < named, file
+        assert synced < renamed, file
     latest = next(
         n
         for n, call in enumerate(done)
         if call.named is not None and call.named[1] == str(path.parent / "latest")
     )
-    told = next(
+    printed = next(
         n
         for n, call in enumerate(done)
         if call.name == "write" and f"toy:{path.name}" in call.arguments
     )
-    appeared, pointed = after(done, path.parent, named), after(done, path.parent, latest)
+    appeared, pointed = after(done, path.parent, renamed), after(done, path.parent, latest)
     assert appeared is not None
     assert pointed is not None
-    assert named < appeared < latest < pointed < told
+    assert renamed < appeared < latest < pointed < printed
     assert after(done, path.parent.parent, 0) is not None
 
 
-def test_nobody_else_can_read_or_write_anything(seen: Seen) -> None:
+def test_files_are_accessible_to_their_owner_only(seen: Seen) -> None:
     """The root, the spool, the sealed log, artifacts, reports, lock files: all under umask 000."""
     kinds = {path.name for path in seen.modes} | {path.suffix for path in seen.modes}
     expected = {

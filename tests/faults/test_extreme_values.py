@@ -97,7 +97,7 @@ def test_a_value_the_pipeline_cannot_take_is_refused_by_name(
 
 
 @pytest.mark.parametrize("more", [{}, {"x": 1e39}])
-def test_what_the_pipeline_makes_of_an_ordinary_value_is_its_own_fault(
+def test_an_error_on_an_ordinary_value_is_a_server_error(
     more: dict[str, Any], forest: Server
 ) -> None:
     """An infinity that comes of z = 10.5 is a 500, with the pipeline's reason; also beside a value

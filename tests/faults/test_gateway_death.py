@@ -15,7 +15,9 @@ from tests.load import everything, load, until, wait_for_more
 
 
 @pytest.mark.slow
-def test_clients_are_told_to_come_again(serve_in: ServeIn, tmp_path: Path) -> None:
+def test_a_standby_answers_clients_of_a_killed_gateway_with_retry_after(
+    serve_in: ServeIn, tmp_path: Path
+) -> None:
     """The gateway is killed twice, and once more after its standby was, which is started again. A
     server whose standby has just been killed stops as it is told to. ``test_takeover.py`` does the
     same to a server of two slices."""
@@ -33,7 +35,7 @@ def test_clients_are_told_to_come_again(serve_in: ServeIn, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_a_server_that_is_killed_leaves_nothing(serve_in: ServeIn, tmp_path: Path) -> None:
+def test_a_killed_server_leaves_no_process(serve_in: ServeIn, tmp_path: Path) -> None:
     """``kill -9`` of the process that starts gateways: nobody would start the gateway again, and
     it keeps the port. It stops in good order, and every process of the server with it."""
     with serve_in(tmp_path, "pass", {}) as server:

@@ -45,11 +45,11 @@ def server(place: Path) -> Iterator[Server]:
 @pytest.fixture
 def events(place: Path) -> Iterator[Path]:
     """The folder of events; it is as before when the test ends."""
-    folder, kept = place / "root/rollout/toy", place / "kept"
-    shutil.copytree(folder, kept)
+    folder, backup = place / "root/rollout/toy", place / "kept"
+    shutil.copytree(folder, backup)
     yield folder
     shutil.rmtree(folder)
-    kept.rename(folder)
+    backup.rename(folder)
 
 
 def gap(events: Path) -> str:
@@ -91,15 +91,15 @@ def test_a_running_server_keeps_what_is_live_and_decides_nothing(
     with server.client() as client:
         until(lambda: client.status().error is None, "the history is whole")
         before = client.status()
-        named = damage(events)
+        message = damage(events)
         left = sorted(events.iterdir())
         with pytest.raises(HistoryDamaged) as caught:
             client.history()
-        assert named in str(caught.value)
+        assert message in str(caught.value)
         status = client.status()
         assert status.ready
         assert status.error is not None
-        assert named in status.error
+        assert message in status.error
         assert status.live == before.live
         assert client.predict([{"x": 3.0, "id": "a"}]).rows[0].prediction == 6.0
         for decide in (client.rollback, lambda: client.promote(before.previous or "", force=True)):
@@ -108,10 +108,10 @@ def test_a_running_server_keeps_what_is_live_and_decides_nothing(
             assert ".json" in str(refused.value)
         assert sorted(events.iterdir()) == left
         shell = Shell(place, {"BENTOML_HOME": str(place / "bentoml"), "GNOMON_ROOT": "root"})
-        told = shell("history", expect=2)
-        assert "promote" in told.out
-        assert named in told.err.replace("\n", " ")
-        assert named in shell("status").out
+        result = shell("history", expect=2)
+        assert "promote" in result.out
+        assert message in result.err.replace("\n", " ")
+        assert message in shell("status").out
         for path in events.iterdir():
             path.unlink()
         shutil.copytree(place / "kept", events, dirs_exist_ok=True)
@@ -120,7 +120,7 @@ def test_a_running_server_keeps_what_is_live_and_decides_nothing(
         assert len(client.history()) == 3
 
 
-def test_a_starting_server_does_not_go_back(place: Path, tmp_path: Path) -> None:
+def test_a_starting_server_does_not_serve_an_older_rollout(place: Path, tmp_path: Path) -> None:
     """With its last events gone it would make live what was so before: it names them instead."""
     root = tmp_path / "root"
     for folder in ("rollout", "heads"):
@@ -133,9 +133,9 @@ def test_a_starting_server_does_not_go_back(place: Path, tmp_path: Path) -> None
         serving(place / "deployment", root, environment=environment, wait_seconds=12.0),
     ):
         pass
-    named = "ends after 1 decision, but heads/toy.json says that there were 3; "
-    assert f"{named}missing: 000001.json, 000002.json" in str(caught.value)
+    message = "ends after 1 decision, but heads/toy.json says that there were 3; "
+    assert f"{message}missing: 000001.json, 000002.json" in str(caught.value)
     assert [path.name for path in (root / "rollout/toy").iterdir()] == ["000000.json"]
-    told = Shell(place, {"GNOMON_ROOT": str(root)})("history", expect=2)
-    assert "promote" in told.out
-    assert named in told.err.replace("\n", " ")
+    result = Shell(place, {"GNOMON_ROOT": str(root)})("history", expect=2)
+    assert "promote" in result.out
+    assert message in result.err.replace("\n", " ")

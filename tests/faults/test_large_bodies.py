@@ -16,16 +16,16 @@ import pytest
 from gnomon.log import SegmentReader, stream_segments
 from gnomon.testing import Server
 from tests.faults.accounts import Accounts
-from tests.faults.clients import GOOD
+from tests.faults.clients import GOOD, post
 from tests.faults.conftest import ServeIn
 from tests.load import Load, gateways, load, record, until, wait_for_more
 
 FAULT = "pass"
 SETTINGS = {"GNOMON_DEADLINE": "20"}
 
-BYTES = 12_000_000
+BYTES = 6_000_000
 LISTS = b'{"x":[' + b"[]," * (BYTES // 3) + b"[]]}"
-KEYS = b"{" + b"".join(b'"k%d":1,' % n for n in range(BYTES // 12)) + GOOD[1:]
+KEYS = b"{" + b"".join(map(b'"k%d":1,'.__mod__, range(BYTES // 12))) + GOOD[1:]
 ROWS = b'{"rows":[' + b"{}," * (BYTES // 3) + b"{}]}"
 DIGITS = b'{"x":' + b"1" * BYTES + b"}"
 NOT_A_NUMBER = b'{"x":[' + b"[]," * 80_000 + b"NaN]}"
@@ -40,7 +40,7 @@ class Others:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        with httpx.Client(timeout=30) as client:
+        with httpx.Client(timeout=30, verify=False) as client:
             while not self.stop.is_set():
                 answer = client.post(f"{self.url}/predict", content=GOOD)
                 self.answered.append(answer.status_code)
@@ -59,7 +59,7 @@ def codec(server: Server) -> psutil.Process:
 
 def ask(server: Server, body: bytes) -> httpx.Response:
     """One request, however long it takes."""
-    return httpx.post(f"{server.url}/predict", content=body, timeout=60)
+    return post(f"{server.url}/predict", content=body, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def ask(server: Server, body: bytes) -> httpx.Response:
     [
         pytest.param(LISTS, 422, "invalid_request", id="millions of lists"),
         pytest.param(ROWS, 413, "body_too_large", id="millions of rows"),
-        pytest.param(KEYS, 200, None, id="a million unknown fields"),
+        pytest.param(KEYS, 200, None, id="half a million unknown fields"),
     ],
 )
-def test_others_are_answered_while_it_is_read(
+def test_other_clients_are_answered_while_a_large_body_is_decoded(
     body: bytes, status: int, code: str | None, shared: Server
 ) -> None:
     """What takes a parser a long time is parsed while other clients get their answers; it is
@@ -105,7 +105,7 @@ def test_others_are_answered_while_it_is_read(
         pytest.param(GOOD[:-1] + b"\xff}" + b" " * BYTES, 400, "the body is not", id="not UTF-8"),
     ],
 )
-def test_it_is_refused_for_what_is_wrong_with_it(
+def test_a_large_body_gets_the_same_error_as_a_short_one(
     body: bytes, status: int, says: str, shared: Server
 ) -> None:
     """A long body gets the same error as a short one of its kind."""
@@ -127,7 +127,7 @@ def test_it_is_refused_for_what_is_wrong_with_it(
         pytest.param(b'"z":[' + b",".join([b"[" * 500 + b"]" * 500] * 500) + b"]", id="deep"),
     ],
 )
-def test_what_only_is_large_is_answered(fields: bytes, shared: Server) -> None:
+def test_a_large_valid_body_is_answered(fields: bytes, shared: Server) -> None:
     """A megabyte beside the features, of any make, changes no answer."""
     answer = ask(shared, b"{" + fields + b"," + GOOD[1:])
     assert answer.json()["prediction"] == 8.0
@@ -146,7 +146,7 @@ def test_names_made_of_the_body_stay_short(shared: Server) -> None:
     assert len(httpx.get(f"{shared.url}/metrics").content) < 200_000
 
 
-def test_many_rows_are_answered_as_few_are(shared: Server) -> None:
+def test_ten_thousand_rows_are_answered_as_each_alone(shared: Server) -> None:
     """10,000 rows, some of which fail: each has the answer that it has alone, in its place."""
     values = [-1.0 if n % 1000 == 7 else float(n % 50) for n in range(10_000)]
     body = json.dumps({"rows": [{"x": x, "id": "a", "extra": 1} for x in values]}).encode()
@@ -162,15 +162,15 @@ def test_many_rows_are_answered_as_few_are(shared: Server) -> None:
 def first_of_segments(server: Server) -> set[str]:
     """The requests in the first batch of each segment that is not sealed yet."""
     [stream] = server.settings.spool_path.glob("*/*/requests")
-    found: set[str] = set()
+    request_ids: set[str] = set()
     for segment in stream_segments(stream):
         with SegmentReader(segment.path) as reader:
             for _, batch in itertools.islice(reader.batches(), 1):
-                found |= set(batch.column("request_id").to_pylist())
-    return found
+                request_ids |= set(batch.column("request_id").to_pylist())
+    return request_ids
 
 
-def test_its_record_does_not_hold_up_the_log(shared: Server) -> None:
+def test_a_large_record_does_not_delay_the_log(shared: Server) -> None:
     """What takes long to write is written beside the open segment, and begins the next one; what is
     short follows in that."""
     _, large, small = (ask(shared, body).json()["request_id"] for body in (GOOD, KEYS, GOOD))
@@ -181,7 +181,9 @@ def test_its_record_does_not_hold_up_the_log(shared: Server) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [psutil.Process.kill, psutil.Process.suspend])
-def test_its_reader_may_die_or_hang(end: Callable[[psutil.Process], None], shared: Server) -> None:
+def test_a_dead_or_hanging_codec_process_is_replaced(
+    end: Callable[[psutil.Process], None], shared: Server
+) -> None:
     """The process that reads large bodies is killed or stopped: small requests do not notice, and
     the next large one is read by another. A stopped one costs the request that meets it a 504."""
     accounts, gone = Accounts(shared), codec(shared)
@@ -201,7 +203,9 @@ def large(number: int) -> dict[str, object]:
 
 
 @pytest.mark.slow
-def test_no_death_of_the_gateway_loses_a_large_record(serve_in: ServeIn, tmp_path: Path) -> None:
+def test_a_large_record_survives_the_death_of_the_gateway(
+    serve_in: ServeIn, tmp_path: Path
+) -> None:
     """Killed again and again while large records are written beside small ones, and sealed: what
     was answered is in the log once, and no file is left of what was not."""
     settings = {"GNOMON_SEGMENT_SECONDS": "0.5", **SETTINGS}

@@ -53,7 +53,7 @@ def server(place: Path) -> Iterator[Server]:
         yield running
 
 
-def test_a_lost_root_is_named_and_nothing_is_made_live(place: Path, server: Server) -> None:
+def test_a_lost_root_is_reported_and_no_artifact_is_promoted(place: Path, server: Server) -> None:
     """The running server answers on and says what is gone. One that starts does not take the newest
     artifact for the live one, as it would with no history. With the root back, all is there."""
     shell = Shell(place, environment(place))
@@ -72,12 +72,12 @@ def test_a_lost_root_is_named_and_nothing_is_made_live(place: Path, server: Serv
         with pytest.raises(HistoryDamaged):
             client.history()
         assert "000000.json" in complaint()
-        assert "rows of" in (told := shell("log", "accounts", expect=2).err.replace("\n", " "))
-        assert "GNOMON_ROOT" in told
+        assert "rows of" in (message := shell("log", "accounts", expect=2).err.replace("\n", " "))
+        assert "GNOMON_ROOT" in message
     assert server.stop() == 0
     shutil.rmtree(place / "disk", ignore_errors=True)
-    told = shell("history", expect=2).err.replace("\n", " ")
-    assert "rollout.json says that there was 1;" in told
+    message = shell("history", expect=2).err.replace("\n", " ")
+    assert "rollout.json says that there was 1;" in message
     with (
         pytest.raises(NotReady, match=r"ends after 0 decisions.*rollout\.json.*mounted"),
         serving(place / "deployment", place, environment=environment(place), wait_seconds=12.0),

@@ -46,13 +46,13 @@ def test_the_deadline_counts_from_when_a_request_was_read(shared: Server) -> Non
     assert since["timed_out:deadline_exceeded"] == statuses.count(504)
 
 
-def test_thousands_at_once_hold_up_nobody(shared: Server) -> None:
+def test_a_thousand_pipelined_requests_do_not_delay_other_clients(shared: Server) -> None:
     """Every one is answered, in order, and others are served between them."""
-    bodies = [b'{"x": %d, "id": "a"}' % number for number in range(3_000)]
+    bodies = [b'{"x": %d, "id": "a"}' % number for number in range(1_000)]
     done, waited = threading.Event(), []
 
     def beside() -> None:
-        while not done.is_set():
+        while not done.wait(0.01):
             waited.append(ask(shared))
 
     other = threading.Thread(target=beside)
@@ -64,14 +64,14 @@ def test_thousands_at_once_hold_up_nobody(shared: Server) -> None:
         done.set()
         sending.join()
         other.join()
-    told = [answer.json["prediction"] for answer in answers if answer.status == 200]
+    predictions = [answer.json["prediction"] for answer in answers if answer.status == 200]
     assert len(answers) == len(bodies)
     assert {answer.status for answer in answers} <= {200, 504}
-    assert told == sorted(told)
+    assert predictions == sorted(predictions)
     assert max(waited) < DEADLINE
 
 
-def test_a_client_that_only_sends_costs_no_memory(shared: Server) -> None:
+def test_a_client_that_never_reads_does_not_grow_memory(shared: Server) -> None:
     """What the gateway does not answer, because its answers are not taken, it does not read."""
     [gateway] = gateways(shared)
     before = resident(gateway)
@@ -82,6 +82,7 @@ def test_a_client_that_only_sends_costs_no_memory(shared: Server) -> None:
         try:
             sent += deaf.send(data)
         except BlockingIOError:
+            time.sleep(0.02)
             ask(shared)
     grown = resident(gateway) - before
     deaf.close()
@@ -90,7 +91,7 @@ def test_a_client_that_only_sends_costs_no_memory(shared: Server) -> None:
     assert grown < 30_000_000
 
 
-def test_nothing_is_read_behind_a_request_that_hangs(shared: Server) -> None:
+def test_requests_behind_one_that_hangs_are_not_read(shared: Server) -> None:
     """While it is under way, what the client sends behind it fills the kernel's buffers only."""
     with connect(shared) as client, shared.client() as control:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
@@ -108,7 +109,7 @@ def test_nothing_is_read_behind_a_request_that_hangs(shared: Server) -> None:
         assert client.recv(65_536).startswith(b"HTTP/1.1 504")
 
 
-def test_headers_without_end_cost_no_memory(shared: Server) -> None:
+def test_endless_headers_do_not_grow_memory(shared: Server) -> None:
     """They are refused, and what follows is thrown away until the connection is closed."""
     [gateway] = gateways(shared)
     before = resident(gateway)

@@ -39,19 +39,19 @@ def cut_under_load(power: Power, server: Server, seen: list[Load], *, slack: flo
     """Cut power in the middle, end every process, and return the ids that must be there: those
     that were answered ``slack`` seconds before, of each load some.
     """
-    first = max(min(one.acknowledged_at.copy().values()) for one in seen)
+    first = max(min(client.acknowledged_at.copy().values()) for client in seen)
     until(lambda: time.monotonic() > first + 2 * slack, "some answers are that old")
     before = time.monotonic()
     power.cut()
     for process in reversed(everything(server)):
         with contextlib.suppress(psutil.NoSuchProcess):  # It ended with its parent.
             process.kill()
-    found: set[str] = set()
-    for one in seen:
-        old = {request for request, at in one.acknowledged_at.items() if at < before - slack}
+    acknowledged: set[str] = set()
+    for client in seen:
+        old = {request for request, at in client.acknowledged_at.items() if at < before - slack}
         assert old, "no answer was old enough to say anything"
-        found |= old
-    return found
+        acknowledged |= old
+    return acknowledged
 
 
 def large(number: int) -> dict[str, object]:
@@ -59,7 +59,7 @@ def large(number: int) -> dict[str, object]:
     return {**record(number), "note": "n" * 4_500_000}
 
 
-def test_no_loss_of_power_loses_what_was_synced(
+def test_synced_answers_survive_a_power_loss(
     tmp_path: Path, pack: Pack, deploy: Deploy, power: Power
 ) -> None:
     """Cut at random while segments are sealed, among them such as hold one large record: every

@@ -24,14 +24,14 @@ def serve_once(setup: Settings) -> list[str]:
     folder = stream_folder(setup, "flights", "a", "requests")
     writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
     ids = [new_request_id() for _ in range(3)]
-    for one in ids:
+    for request_id in ids:
         writer.rotate()
-        writer.append(live([one]))
+        writer.append(live([request_id]))
     writer.close()  # Syncs.
     return ids
 
 
-def test_what_comes_after_the_loss_of_power_is_not_taken_for_sealed(power: Power) -> None:
+def test_rows_after_a_power_loss_are_not_treated_as_sealed(power: Power) -> None:
     """The segment that recovery began is on disk before those that it follows are removed."""
     setup = Settings(root=str(power.path / "root"), fsync_seconds=0.0)
     ids = serve_once(setup)
@@ -43,13 +43,13 @@ def test_what_comes_after_the_loss_of_power_is_not_taken_for_sealed(power: Power
     power.restore()
     ids += serve_once(setup)
     Sealer(setup, "flights").seal()
-    kept, balanced = _read(setup)
+    logged, balanced = _read(setup)
     gc.collect()  # The disk is unmounted by killing whoever has a file open there.
     assert balanced
-    assert kept == sorted(ids)
+    assert logged == sorted(ids)
 
 
 def _read(setup: Settings) -> tuple[list[str], bool]:
     log = InferenceLog(setup, "flights")
-    kept = log.table(columns=["request_id"])["request_id"].to_pylist()
-    return sorted(kept), balance(log).balanced
+    logged = log.table(columns=["request_id"])["request_id"].to_pylist()
+    return sorted(logged), balance(log).balanced

@@ -58,18 +58,18 @@ def damage(setup: Settings) -> None:
     commits[-1].write_bytes(b"")
 
 
-def test_a_repair_that_power_ended_is_done_again(power: Power) -> None:
+def test_a_repair_interrupted_by_a_power_loss_can_be_repeated(power: Power) -> None:
     """Cut at random: the next repair finishes it. Every batch that could be read is there once,
     what is lost is named once or more, and the accounts balance."""
     setup = Settings(root=str(power.path / "root"))
     seed = random.randrange(2**32)
     dice = random.Random(seed)
-    kept: set[str] = set()
+    written: set[str] = set()
     for number in range(CUTS):
-        kept |= set(write_segments(setup, segments=1, rows=4))
+        written |= set(write_segments(setup, segments=1, rows=4))
         Sealer(setup, "flights").seal()
         ids = write_segments(setup, segments=3, rows=4)
-        kept |= set(ids[8:])
+        written |= set(ids[8:])
         damage(setup)
         os.sync()
         worker = subprocess.Popen(
@@ -85,9 +85,9 @@ def test_a_repair_that_power_ended_is_done_again(power: Power) -> None:
         power.restore()
         repair(setup, "flights")
         assert repair(setup, "flights").is_whole, f"seed {seed}, cut {number}"
-        found = logged(setup)
-        assert len(found) == len(set(found)), f"seed {seed}, cut {number}"
-        assert not kept - set(found), f"seed {seed}, cut {number}"
-        assert len(set(ids[:4]) & set(found)) == 3, f"seed {seed}, cut {number}"
+        rows = logged(setup)
+        assert len(rows) == len(set(rows)), f"seed {seed}, cut {number}"
+        assert not written - set(rows), f"seed {seed}, cut {number}"
+        assert len(set(ids[:4]) & set(rows)) == 3, f"seed {seed}, cut {number}"
         accounts = balance(InferenceLog(setup, "flights"))
         assert accounts.balanced, f"seed {seed}, cut {number}: {accounts.explain()}"

@@ -19,10 +19,10 @@ from gnomon.log import InferenceLog
 from gnomon.log.seal import Sealer
 from gnomon.rollout.history import History
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.shadow.accounts.accounts import LogAccounts
 from gnomon.shadow.accounts.balance import balance
-from gnomon.shadow.slices import Heartbeat
+from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.storage import Storage
 from gnomon.testing import Server, serving
 from tests.bucket import bucket, needs_bucket
@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 def beats(settings: Settings) -> list[Heartbeat]:
     """What the slices that live say."""
-    return [b for b in slices.read(Storage(settings), "toy") if not b.is_stale()]
+    return [b for b in heartbeats.read(Storage(settings), "toy") if not b.is_stale()]
 
 
 def all_follow(settings: Settings, epoch: int, live: str) -> None:
@@ -68,15 +68,15 @@ def status(settings: Settings) -> dict[str, Any]:
     environment = {**os.environ, **settings.environment()}
     done = run_python(["-m", "gnomon", "status", "--json"], cwd=Path.cwd(), env=environment)
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = msgspec.json.decode(done.stdout)
-    return found
+    overview: dict[str, Any] = msgspec.json.decode(done.stdout)
+    return overview
 
 
 def accounts(settings: Settings) -> LogAccounts:
     """The accounts, which balance."""
-    found = balance(InferenceLog(settings, "toy"))
-    assert found.balanced, found.explain()
-    return found
+    balanced = balance(InferenceLog(settings, "toy"))
+    assert balanced.balanced, balanced.explain()
+    return balanced
 
 
 def kinds(settings: Settings) -> list[str]:
@@ -102,7 +102,7 @@ def test_two_slices_of_a_server_run_one_rollout(pack: Pack, serve: Serve) -> Non
             assert (seen.lost, seen.refused) == (0, [])
             rows += len(seen.acknowledged)
         caught_up(settings, rows)
-        found = status(settings)
+        overview = status(settings)
         first = accounts(settings)
         with load(server, connections=4, rate=RATE) as swapped:
             control.promote(new, force=True)
@@ -111,9 +111,9 @@ def test_two_slices_of_a_server_run_one_rollout(pack: Pack, serve: Serve) -> Non
             control.rollback()
             all_follow(settings, 4, old)
             wait_for_more(swapped, 20, "old answers")
-    assert [len(found["slices"]), found["gone"]] == [2, []]
-    assert found["total"]["books"]["answered"] == rows
-    assert found["total"]["shadows"][0]["disagreed"] == rows
+    assert [len(overview["slices"]), overview["gone"]] == [2, []]
+    assert overview["total"]["books"]["answered"] == rows
+    assert overview["total"]["shadows"][0]["disagreed"] == rows
     assert (first.shadows[0].eligible, first.shadows[0].scored) == (rows, rows)
     check(swapped, {old: 2.0, new: 3.0})
     assert accounts(settings).live.outcomes == {"answered": rows + len(swapped.acknowledged)}
@@ -180,7 +180,7 @@ def test_two_replicas_run_one_rollout(
             wait_for_more(seen_b, 30, "b answers")
         rows = len(seen_a.acknowledged) + len(seen_b.acknowledged)
         caught_up(other, rows)
-        found = status(other)
+        overview = status(other)
         with (
             load(a, connections=4, rate=RATE) as more_a,
             load(b, connections=4, rate=RATE) as more_b,
@@ -195,17 +195,17 @@ def test_two_replicas_run_one_rollout(
             wait_for_more(more_b, 20, "old answers")
     for server in (a, b):
         Sealer(server.settings, "toy").seal()
-    assert [one["slice"] for one in found["slices"]] == ["machine-a-1", "machine-b-1"]
-    assert found["total"]["books"]["answered"] == rows
-    assert found["total"]["shadows"][0]["scored"] == rows
+    assert [entry["slice"] for entry in overview["slices"]] == ["machine-a-1", "machine-b-1"]
+    assert overview["total"]["books"]["answered"] == rows
+    assert overview["total"]["shadows"][0]["scored"] == rows
     for seen in (more_a, more_b):
         check(seen, {old: 2.0, new: 3.0})
     every = {**seen_a.acknowledged, **seen_b.acknowledged, **more_a.acknowledged}
     every.update(more_b.acknowledged)
     for settings in (a.settings, b.settings, other):
-        held = accounts(settings)
-        assert held.live.outcomes == {"answered": len(every)}
-        assert held.shadows[0].eligible == held.shadows[0].scored >= rows
+        totals = accounts(settings)
+        assert totals.live.outcomes == {"answered": len(every)}
+        assert totals.shadows[0].eligible == totals.shadows[0].scored >= rows
     table = InferenceLog(other, "toy").table(columns=["request_id"], role="live")
     assert Counter(table["request_id"].to_pylist()) == Counter(every.keys())
     assert kinds(other) == ["promote", "shadow_start", "promote", "rollback"]

@@ -68,10 +68,10 @@ def test_a_shadow_killed_and_stopped_scores_every_row_once(
             feed = shadow.feed()
             feed.send_signal(signal.SIGSTOP)
             until(lambda: shadow.status.state == "failing", "it is said to fail")
-            said = shadow.status
-            assert f"process {feed.pid}, has not reported" in (said.error or "")
+            status = shadow.status
+            assert f"process {feed.pid}, has not reported" in (status.error or "")
             wait_for_more(seen, 20, "live answers on")
-            assert shadow.status.behind_seconds > said.behind_seconds
+            assert shadow.status.behind_seconds > status.behind_seconds
             feed.send_signal(signal.SIGCONT)
             until(lambda: shadow.status.state == "running", "it runs again")
         shadow.check(seen)
@@ -113,7 +113,7 @@ def test_a_leaking_shadow_is_replaced_at_its_limit(shared: Server, packed_once: 
         shadow.check(seen)
 
 
-def test_a_row_for_which_a_shadow_has_not_the_memory_fails_alone(
+def test_a_row_that_exceeds_a_shadows_memory_fails_alone(
     shared: Server, packed_once: Packed
 ) -> None:
     """It needs a gigabyte: it is tried twice by itself, and its reason names the setting."""
@@ -143,7 +143,7 @@ def damaged(path: Path) -> Callable[[], object]:
     return lambda: file.write_bytes(whole)
 
 
-def test_a_shadow_whose_artifact_is_not_there_resumes_when_it_is_back(
+def test_a_shadow_resumes_when_its_missing_artifact_is_back(
     shared: Server, packed_once: Packed
 ) -> None:
     """Taken from the store, and then damaged, and its processes killed: it is failing and says why.

@@ -45,7 +45,7 @@ def killed(server: Server) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("ended", [told_to_stop, killed])
-def test_no_process_is_left_behind(
+def test_a_server_leaves_no_process_of_its_shadows(
     ended: Callable[[Server], None], pack: Pack, serve: Serve, own_home: Path
 ) -> None:
     """Shadows that hang, are stopped, die or are missing: all of their processes end with it."""
@@ -77,8 +77,8 @@ def test_no_process_is_left_behind(
 
 def feed_of(server: Server, tag: str) -> psutil.Process:
     """The feed of a shadow."""
-    (found,) = [feed for feed in feeds(server) if tag in feed.cmdline()]
-    return found
+    (process,) = [feed for feed in feeds(server) if tag in feed.cmdline()]
+    return process
 
 
 def alive(processes: list[psutil.Process]) -> int:

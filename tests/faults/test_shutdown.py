@@ -58,7 +58,9 @@ def answered(server: Server) -> set[str]:
 
 
 @pytest.mark.slow
-def test_what_was_accepted_is_answered_and_nobody_else_let_in(pack: Pack, serve: Serve) -> None:
+def test_a_stopping_server_answers_accepted_requests_and_refuses_connections(
+    pack: Pack, serve: Serve
+) -> None:
     """Under load, with a batch at the worker that takes its time: every request whose answer is in
     the log got it, and new connections are refused at once."""
     tag = pack(times(2, "time.sleep(1)"))
@@ -73,7 +75,7 @@ def test_what_was_accepted_is_answered_and_nobody_else_let_in(pack: Pack, serve:
 
 
 @pytest.mark.slow
-def test_nothing_under_way_holds_it_up(pack: Pack, serve: Serve) -> None:
+def test_a_stopping_server_waits_for_no_unfinished_work(pack: Pack, serve: Serve) -> None:
     """Neither a shadow in the midst of a batch, nor one that is still loading, nor a body that does
     not end, nor an answer that is not read. Requests at a hung worker get their 504 at the
     deadline. Whoever promotes an artifact that still loads is told that the server stops, and

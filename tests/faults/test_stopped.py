@@ -25,9 +25,9 @@ SETTINGS = {"GNOMON_DEADLINE": str(DEADLINE), "GNOMON_SEGMENT_SECONDS": "1"}
 @pytest.fixture
 def stopped() -> Iterator[list[psutil.Process]]:
     """Processes that a test stops; they go on when it is over."""
-    found: list[psutil.Process] = []
-    yield found
-    for process in found:
+    processes: list[psutil.Process] = []
+    yield processes
+    for process in processes:
         if process.is_running():
             process.send_signal(signal.SIGCONT)
 
@@ -41,8 +41,8 @@ def stop(process: psutil.Process, stopped: list[psutil.Process]) -> None:
 def sealer(server: Server) -> psutil.Process:
     """The process that seals, not one of its forks."""
     [gateway] = gateways(server)
-    [found] = [p for p in gateway.children() if "gnomon.log.seal" in p.cmdline()]
-    return found
+    [process] = [p for p in gateway.children() if "gnomon.log.seal" in p.cmdline()]
+    return process
 
 
 def trouble(server: Server) -> str:
@@ -52,7 +52,7 @@ def trouble(server: Server) -> str:
 
 
 @pytest.mark.slow
-def test_a_stopped_sealer_is_seen_and_goes_on(
+def test_a_stopped_sealer_is_reported_and_resumes(
     shared: Server, stopped: list[psutil.Process]
 ) -> None:
     """Nothing is sealed while it is stopped, status says that it is silent, and requests are
@@ -107,7 +107,7 @@ def test_a_worker_whose_holder_is_stopped_too_is_replaced(
 
 
 @pytest.mark.slow
-def test_a_stopped_gateway_goes_on(shared: Server, stopped: list[psutil.Process]) -> None:
+def test_a_stopped_gateway_resumes(shared: Server, stopped: list[psutil.Process]) -> None:
     """Longer than the deadline: clients wait, and are answered or told that it took too long;
     nothing acknowledged is missing, and no process was replaced."""
     accounts, [gateway] = Accounts(shared), gateways(shared)
@@ -134,8 +134,8 @@ def test_a_request_sent_to_a_stopped_gateway_is_answered(
     with httpx.Client(base_url=shared.url, timeout=30) as client, ThreadPoolExecutor(1) as thread:
         assert client.post("/predict", content=GOOD).status_code == 200
         stop(gateway, stopped)
-        asked = thread.submit(client.post, "/predict", content=GOOD)
+        answer = thread.submit(client.post, "/predict", content=GOOD)
         time.sleep(2 * DEADLINE)  # There is nothing to poll: it is to be stopped for so long.
         stopped.pop().send_signal(signal.SIGCONT)
-        assert asked.result().status_code == 200
+        assert answer.result().status_code == 200
     accounts.check(Load())

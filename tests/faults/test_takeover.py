@@ -83,7 +83,7 @@ def test_the_same_worker_serves_again(shared: Server) -> None:
     assert {error["code"] for error in seen.errors.values()} <= {"not_ready"}
 
 
-def test_a_gateway_killed_in_the_takeover(shared: Server) -> None:
+def test_a_gateway_killed_during_takeover_is_replaced(shared: Server) -> None:
     """The next gateway is killed as well, once it has asked for a fresh scorer: the one after that
     takes the same worker over."""
     [holder], [before] = holders(shared), scorers(shared)
@@ -99,7 +99,7 @@ def test_a_gateway_killed_in_the_takeover(shared: Server) -> None:
     assert holders(shared) == [holder]
 
 
-def test_the_standby_is_killed_too(shared: Server) -> None:
+def test_the_worker_is_taken_over_without_a_standby(shared: Server) -> None:
     """The standby is killed with the gateway: the worker is taken over all the same."""
     [holder], [gateway] = holders(shared), gateways(shared)
     kill(*standbys(shared), gateway)
@@ -108,7 +108,7 @@ def test_the_standby_is_killed_too(shared: Server) -> None:
     assert gateways(shared) != [gateway]
 
 
-def test_the_worker_is_killed_too(shared: Server) -> None:
+def test_a_worker_killed_with_its_gateway_is_loaded_again(shared: Server) -> None:
     """Gateway and worker are killed together: the next gateway loads the artifact."""
     left = workers(shared)
     kill(*gateways(shared), *holders(shared))
@@ -128,7 +128,7 @@ def test_a_stopped_worker_is_not_taken_over(shared: Server) -> None:
     assert len(holders(shared)) == 1
 
 
-def test_another_artifact_was_promoted_meanwhile(
+def test_a_worker_of_an_artifact_that_is_no_longer_live_is_ended(
     shared: Server, packed_once: Packed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A promotion is recorded while there is no gateway: the next one loads what is live now, and
@@ -147,7 +147,7 @@ def test_another_artifact_was_promoted_meanwhile(
         assert control.predict({"x": 1.0, "id": "a"}).artifact == tag
 
 
-def test_settings_were_changed_meanwhile(shared: Server) -> None:
+def test_a_worker_with_other_settings_is_started_anew(shared: Server) -> None:
     """The deployment has other settings when the gateway is started again: its worker is started
     anew, with those. Not with other threads: every worker after it would be a new interpreter."""
     left = workers(shared)
@@ -161,7 +161,9 @@ def test_settings_were_changed_meanwhile(shared: Server) -> None:
     assert WORKER_BYTES <= limit < 2 * WORKER_BYTES  # with what it had reserved before
 
 
-def test_two_slices(serve_in: ServeIn, tmp_path: Path) -> None:
+def test_each_gateway_of_two_slices_takes_over_one_worker(
+    serve_in: ServeIn, tmp_path: Path
+) -> None:
     """In what BentoML takes for its container one gateway of two is killed: the other takes all
     that comes, and nobody gets an error but those whose connection broke. Then both are killed:
     clients are told to come again, and each worker is taken over by one. Told to stop, the

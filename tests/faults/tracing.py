@@ -59,9 +59,9 @@ class Call:
     @property
     def named(self) -> tuple[str, str] | None:
         """From which name to which, if it gave a file a name."""
-        given = re.findall(r'"((?:[^"\\]|\\.)*)"', self.arguments)
+        paths = re.findall(r'"((?:[^"\\]|\\.)*)"', self.arguments)
         is_naming = self.name.startswith(("rename", "link"))
-        return (given[0], given[1]) if is_naming and len(given) > 1 else None
+        return (paths[0], paths[1]) if is_naming and len(paths) > 1 else None
 
 
 def strace(output: Path) -> list[str]:
@@ -78,15 +78,15 @@ def calls(output: Path) -> list[Call]:
 
 
 def _read(lines: Sequence[str]) -> Iterator[Call]:
-    begun: dict[str, str] = {}
+    unfinished: dict[str, str] = {}
     for line in lines:
-        if found := _UNFINISHED.match(line):
-            begun[found[1]] = found[3]
-        elif found := _RESUMED.match(line):
+        if match := _UNFINISHED.match(line):
+            unfinished[match[1]] = match[3]
+        elif match := _RESUMED.match(line):
             if not _FAILED.search(line):
-                yield Call(found[2], begun.pop(found[1], "") + found[3])
-        elif (found := _WHOLE.match(line)) and not _FAILED.search(line):
-            yield Call(found[2], found[3])
+                yield Call(match[2], unfinished.pop(match[1], "") + match[3])
+        elif (match := _WHOLE.match(line)) and not _FAILED.search(line):
+            yield Call(match[2], match[3])
 
 
 @contextmanager

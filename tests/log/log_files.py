@@ -71,10 +71,10 @@ def write_segments(setup: Settings, segments: int, rows: int, **values: Any) -> 
     folder = stream_folder(setup, "flights", "a", "requests")
     writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
     ids = [new_request_id() for _ in range(segments * rows)]
-    for number, one in enumerate(ids):
+    for number, request_id in enumerate(ids):
         if number and number % rows == 0:
             writer.rotate()
-        writer.append(live([one], **values))
+        writer.append(live([request_id], **values))
     writer.rotate()
     writer.close()
     return ids
@@ -91,9 +91,9 @@ def write_lettered_segments(setup: Settings, *segments: str) -> Path:
     return folder
 
 
-def exchange(one: Path, other: Path) -> None:
+def exchange(first: Path, second: Path) -> None:
     """Give each file the other's name."""
-    aside = one.with_name("x")
-    os.rename(one, aside)
-    os.rename(other, one)
-    os.rename(aside, other)
+    aside = first.with_name("x")
+    os.rename(first, aside)
+    os.rename(second, first)
+    os.rename(aside, second)

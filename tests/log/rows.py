@@ -31,7 +31,7 @@ def settings(tmp_path: Path, **values: Any) -> Settings:
 
 def live(ids: Sequence[str], schema: pa.Schema = REQUESTS_SCHEMA, **values: Any) -> pa.RecordBatch:
     """One answered live row for each id; a list in ``values`` gives one value a row."""
-    given = {
+    defaults = {
         "request_id": list(ids),
         "row": 0,
         "role": "live",
@@ -46,7 +46,7 @@ def live(ids: Sequence[str], schema: pa.Schema = REQUESTS_SCHEMA, **values: Any)
     }
     columns = []
     for field in schema:
-        value = given.get(field.name)
+        value = defaults.get(field.name)
         per_row = value if isinstance(value, list) else [value] * len(ids)
         columns.append(pa.array(per_row, field.type))
     return pa.record_batch(columns, schema=schema)
@@ -54,7 +54,7 @@ def live(ids: Sequence[str], schema: pa.Schema = REQUESTS_SCHEMA, **values: Any)
 
 def shadow(ids: Sequence[str], read_to: Position, **values: Any) -> pa.RecordBatch:
     """One scored shadow row for each id, read from the live batch that ends at ``read_to``."""
-    given = {
+    columns = {
         "role": "shadow",
         "outcome": "scored",
         "artifact": "flights:2",
@@ -64,7 +64,7 @@ def shadow(ids: Sequence[str], read_to: Position, **values: Any) -> pa.RecordBat
         "agreed": True,
         **values,
     }
-    return live(ids, SHADOW_SCHEMA, **given)
+    return live(ids, SHADOW_SCHEMA, **columns)
 
 
 def ids_of(batches: Sequence[pa.RecordBatch]) -> list[str]:
@@ -74,10 +74,10 @@ def ids_of(batches: Sequence[pa.RecordBatch]) -> list[str]:
 
 def drain(tail: Tail) -> list[pa.RecordBatch]:
     """Every batch there is now."""
-    found = []
+    batches = []
     while more := tail.poll():
-        found += [batch for _, batch in more]
-    return found
+        batches += [batch for _, batch in more]
+    return batches
 
 
 def main(folder: str, prefix: str) -> None:

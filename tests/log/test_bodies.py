@@ -26,7 +26,7 @@ def test_rows_are_found_in_their_requests_bodies() -> None:
     assert read.refused == {}
 
 
-def test_fields_nobody_asks_for_are_told_at_row_0() -> None:
+def test_unknown_fields_are_recorded_once_per_request() -> None:
     """As live logs them: once a request."""
     assert decode(asked(["many"] * 3, [0, 1, 2]), BODIES, DECODER).unknown == {0: ("y",)}
     assert decode(asked(["many"], [1]), BODIES, DECODER).unknown == {}
@@ -41,7 +41,9 @@ def test_fields_nobody_asks_for_are_told_at_row_0() -> None:
         ("one", 1, "has 1 rows, no row 1"),
     ],
 )
-def test_what_cannot_be_read_is_refused_alone(request_id: str, row: int, reason: str) -> None:
+def test_an_unreadable_body_does_not_affect_other_rows(
+    request_id: str, row: int, reason: str
+) -> None:
     """A body the contract refuses, or that is not there, costs the other rows nothing."""
     read = decode(asked(["one", request_id, "one"], [0, row, 0]), BODIES, DECODER)
     assert reason in read.refused[1]

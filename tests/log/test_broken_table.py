@@ -45,7 +45,7 @@ def empty(file: Path) -> None:
 
 @pytest.mark.parametrize("damage", [Path.unlink, cut, empty])
 @pytest.mark.parametrize("cleaned", [False, True])
-def test_a_checkpoint_costs_no_row(
+def test_a_damaged_checkpoint_loses_no_row(
     setup: Settings, damage: Callable[[Path], None], cleaned: bool
 ) -> None:
     """Nor where the commits before it were removed, and nothing says any more what the table is: it
@@ -70,7 +70,7 @@ def test_a_checkpoint_costs_no_row(
     assert repair(setup, "flights").is_whole
 
 
-def test_the_note_of_a_checkpoint_alone_costs_no_row(setup: Settings) -> None:
+def test_a_damaged_last_checkpoint_file_loses_no_row(setup: Settings) -> None:
     """A cut note is moved aside; what it was about is found without it."""
     before = days_old(setup)
     cut(table(setup) / "_delta_log" / "_last_checkpoint")
@@ -79,7 +79,7 @@ def test_the_note_of_a_checkpoint_alone_costs_no_row(setup: Settings) -> None:
     assert rows(setup) == before
 
 
-def test_exchanged_data_files_cost_no_row(setup: Settings) -> None:
+def test_exchanged_data_files_lose_no_row(setup: Settings) -> None:
     """They can be read, but are not as the table says; their rows are added again."""
     seal(setup, 2)
     exchange(*sorted(table(setup).rglob("day=*/*.parquet")))
@@ -90,21 +90,21 @@ def test_exchanged_data_files_cost_no_row(setup: Settings) -> None:
 
 
 @pytest.mark.parametrize("damage", [cut, empty])
-def test_who_reads_a_damaged_data_file_is_told_what_to_do(
+def test_an_error_on_a_damaged_data_file_names_repair(
     setup: Settings, damage: Callable[[Path], None]
 ) -> None:
     """The accounts and the sealer's maintenance name repair."""
     seal(setup, 2)
     damage(next(table(setup).rglob("day=*/*.parquet")))
-    with pytest.raises(LogError) as found:
+    with pytest.raises(LogError) as caught:
         balance(InferenceLog(setup, "flights"))
-    assert "gnomon log repair" in str(found.value)
-    with pytest.raises(LogError) as found:
+    assert "gnomon log repair" in str(caught.value)
+    with pytest.raises(LogError) as caught:
         Sealer(setup, "flights").maintain()
-    assert "gnomon log repair" in str(found.value)
+    assert "gnomon log repair" in str(caught.value)
 
 
-def test_files_of_another_table_are_not_taken_for_lost_rows(
+def test_files_of_another_table_are_not_treated_as_lost_rows(
     setup: Settings, tmp_path: Path
 ) -> None:
     """They have rows of streams of the same names. Repair names how many are too many."""

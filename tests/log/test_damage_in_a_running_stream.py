@@ -21,14 +21,14 @@ def damaged(tmp_path: Path, change: int, garbage: bytes) -> tuple[Settings, list
     folder = stream_folder(setup, "flights", "a", "requests")
     writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
     ids = [new_request_id() for _ in range(6)]
-    for number, one in enumerate(ids):
+    for number, request_id in enumerate(ids):
         if number == 3:
             with stream_segments(folder)[-1].path.open("r+b") as file:
                 size = file.seek(0, 2)
                 file.truncate(size - change)
                 file.seek(0, 2)
                 file.write(garbage)
-        writer.append(live([one]))
+        writer.append(live([request_id]))
     writer.rotate()
     writer.close()
     return setup, ids
@@ -50,7 +50,7 @@ def test_whole_batches_after_an_odd_cut_are_kept(tmp_path: Path) -> None:
     assert sorted(table["request_id"].to_pylist()) == sorted(ids[:2] + ids[3:])
 
 
-def test_the_books_name_damage(tmp_path: Path) -> None:
+def test_the_accounts_report_damage(tmp_path: Path) -> None:
     setup, _ = damaged(tmp_path, 0, b"garbage!" * 200)
     with pytest.raises(LogError, match="damaged log segment"):
         balance(InferenceLog(setup, "flights"))

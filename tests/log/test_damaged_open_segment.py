@@ -40,8 +40,8 @@ def killed(tmp_path: Path, *, synced: bool) -> tuple[Settings, Path]:
     setup = settings(tmp_path)
     folder = stream_folder(setup, "flights", "a", "requests")
     writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
-    for one in "abc":
-        writer.append(live([one]))
+    for request_id in "abc":
+        writer.append(live([request_id]))
     if synced:
         writer.fsync()
     writer._lock.close()
@@ -49,7 +49,9 @@ def killed(tmp_path: Path, *, synced: bool) -> tuple[Settings, Path]:
 
 
 @pytest.mark.parametrize("damage", [halve, shorten, empty, flip])
-def test_what_was_on_disk_is_missed(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+def test_missing_synced_rows_of_an_open_segment_are_reported(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
     """The accounts name the file, before a server or a sealer has looked at it."""
     setup, file = killed(tmp_path, synced=True)
     assert balance(InferenceLog(setup, "flights")).live.received == 3
@@ -58,7 +60,7 @@ def test_what_was_on_disk_is_missed(tmp_path: Path, damage: Callable[[Path], Non
         balance(InferenceLog(setup, "flights"))
     done = repair(setup, "flights")
     assert done.lost_rows
-    assert [one.segment for one in done.segments] == [file]
+    assert [lost.segment for lost in done.segments] == [file]
     accounts = balance(InferenceLog(setup, "flights"))
     assert accounts.live.received < 3
     assert "lost to damage" in accounts.explain()
@@ -66,7 +68,9 @@ def test_what_was_on_disk_is_missed(tmp_path: Path, damage: Callable[[Path], Non
 
 
 @pytest.mark.parametrize("damage", [halve, shorten, empty])
-def test_what_was_not_may_be_torn(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+def test_unsynced_rows_of_an_open_segment_may_be_torn(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
     """That is what a loss of power leaves; it is no damage."""
     setup, file = killed(tmp_path, synced=False)
     damage(file)

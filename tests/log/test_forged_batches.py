@@ -79,7 +79,9 @@ def zero_up_to_the_forged_batch(content: bytearray, begin: int, end: int) -> Non
     "damage", [flip_a_bit, overwrite_the_length, zero_the_head, zero_up_to_the_forged_batch]
 )
 @pytest.mark.parametrize("version", [2, 3])
-def test_repair_takes_no_row_out_of_a_body(setup: Settings, version: int, damage: Damage) -> None:
+def test_repair_recovers_no_row_from_inside_a_body(
+    setup: Settings, version: int, damage: Damage
+) -> None:
     """A body may hold a batch with a right checksum, and the stretch around it be damaged: what is
     kept are batches that the server wrote, and all of them."""
     body = b"12345678" + FORGED + b"more"
@@ -99,7 +101,7 @@ def test_repair_takes_no_row_out_of_a_body(setup: Settings, version: int, damage
     assert balance(InferenceLog(setup, "flights")).balanced
 
 
-def test_a_batch_of_another_segment_is_none_of_this_one(setup: Settings) -> None:
+def test_a_batch_of_another_segment_is_damage(setup: Settings) -> None:
     """Each segment has a mark of its own: blocks of a deleted file, which a loss of power may
     leave in this one, are damage."""
     first = segment_with(setup, b"{}")
@@ -121,7 +123,7 @@ def test_a_batch_of_another_segment_is_none_of_this_one(setup: Settings) -> None
     assert logged(setup) == [f"request-{n}" for n in range(6)]
 
 
-def test_a_mark_is_no_two_segments(setup: Settings) -> None:
+def test_each_segment_has_its_own_random_mark(setup: Settings) -> None:
     """It is random, and long enough not to be guessed: 96 bits."""
     segment_with(setup, b"{}")
     marks = []

@@ -90,7 +90,7 @@ def test_a_table_outlives_repair_where_another_spool_is_idle(
     assert rows(setup) == before
 
 
-def test_a_segment_of_another_stream_takes_no_rows_with_it(setup: Settings) -> None:
+def test_a_segment_of_another_stream_is_moved_away_by_repair(setup: Settings) -> None:
     """Slice b's segment, copied into slice a under the number 5, would be sealed as b's fifth, and
     b's next ones would count as sealed. It is named, and repair moves it away."""
     ids = write_segment(setup, slice_name="b")
@@ -104,8 +104,10 @@ def test_a_segment_of_another_stream_takes_no_rows_with_it(setup: Settings) -> N
     ids += write_segment(setup, slice_name="b")
     assert len(repair(setup, "flights").misplaced) == 1
     Sealer(setup, "flights").seal()
-    found = InferenceLog(setup, "flights").table(columns=["request_id"])["request_id"].to_pylist()
-    assert set(ids) <= set(found)
+    request_ids = (
+        InferenceLog(setup, "flights").table(columns=["request_id"])["request_id"].to_pylist()
+    )
+    assert set(ids) <= set(request_ids)
     assert balance(InferenceLog(setup, "flights")).balanced
 
 
@@ -119,7 +121,7 @@ def test_a_data_file_that_is_gone_is_counted_as_lost(setup: Settings) -> None:
     assert rows(setup) == 6
 
 
-def test_an_older_ledger_does_not_unbalance_for_ever(setup: Settings) -> None:
+def test_repair_balances_the_accounts_of_an_older_ledger(setup: Settings) -> None:
     """The sealer stops, as rows may be lost that such a ledger does not know of; repair counts the
     streams anew."""
     seal(setup, 1)
@@ -136,7 +138,7 @@ def test_an_older_ledger_does_not_unbalance_for_ever(setup: Settings) -> None:
     assert accounts.balanced, accounts.explain()
 
 
-def test_the_accounts_notice_what_an_older_ledger_hides(setup: Settings) -> None:
+def test_the_accounts_report_an_older_ledger(setup: Settings) -> None:
     """With a ledger behind the table nobody can say what is missing, so the accounts say that."""
     seal(setup, 2)
     old = ledgers(setup)[0].read_bytes()
@@ -155,8 +157,8 @@ def shadowed(setup: Settings, batches: int) -> dict[str, Position]:
     start = writer.position
     ids = [new_request_id() for _ in range(batches)]
     places = []
-    for one in ids:
-        writer.append(live([one]))
+    for request_id in ids:
+        writer.append(live([request_id]))
         places.append(writer.position)
     writer.close()
     run = Run(artifact="flights:2", epoch=1, since=str(start), fraction=1.0)
@@ -166,8 +168,8 @@ def shadowed(setup: Settings, batches: int) -> dict[str, Position]:
         settings=setup,
         metadata=run.metadata,
     )
-    for one, place in zip(ids, places, strict=True):
-        feed.append(shadow([one], place, epoch=1))
+    for request_id, place in zip(ids, places, strict=True):
+        feed.append(shadow([request_id], place, epoch=1))
     feed.close()
     return dict(zip(ids, places, strict=True))
 
@@ -191,9 +193,9 @@ def test_a_shadow_goes_on_after_repair_of_its_newest_segment(setup: Settings) ->
     requests = SegmentWriter(
         stream_folder(setup, "flights", "a", "requests"), REQUESTS_SCHEMA, settings=setup
     )
-    one = new_request_id()
-    requests.append(live([one]))
-    for unread, place in [*places.items(), (one, requests.position)]:
+    request_id = new_request_id()
+    requests.append(live([request_id]))
+    for unread, place in [*places.items(), (request_id, requests.position)]:
         if place > read:
             feed.append(shadow([unread], place, epoch=1))
     requests.close()

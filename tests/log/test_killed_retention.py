@@ -37,7 +37,7 @@ for _ in range(100):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_what_was_removed_and_what_is_left_adds_up(tmp_path: Path) -> None:
+def test_removed_and_remaining_rows_add_up(tmp_path: Path) -> None:
     """Whenever it dies: the next one goes on by itself, nothing is counted as lost, nothing is
     there twice, and no damage is seen."""
     setup = settings(tmp_path, spool=str(tmp_path / "spool"))

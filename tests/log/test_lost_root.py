@@ -24,10 +24,10 @@ Loss = Callable[[Settings], None]
 @pytest.fixture
 def setup(tmp_path: Path) -> Settings:
     """Six rows, sealed; three in the spool."""
-    made = settings(tmp_path, spool=str(tmp_path / "spool"))
-    seal(made, 2)
-    write_segment(made)
-    return made
+    configured = settings(tmp_path, spool=str(tmp_path / "spool"))
+    seal(configured, 2)
+    write_segment(configured)
+    return configured
 
 
 def root_deleted(setup: Settings) -> None:
@@ -68,7 +68,7 @@ def test_a_lost_root_is_named_and_its_rows_counted_as_lost(setup: Settings, lose
     assert repair(setup, "flights").is_whole
 
 
-def test_a_root_that_is_mounted_again_loses_nothing(setup: Settings, tmp_path: Path) -> None:
+def test_a_remounted_root_loses_no_row(setup: Settings, tmp_path: Path) -> None:
     """Whatever the sealer did meanwhile."""
     Path(setup.root).rename(tmp_path / "elsewhere")
     with pytest.raises(LogError, match="is gone"):

@@ -27,27 +27,27 @@ def setup(tmp_path: Path) -> Settings:
 def writer(setup: Settings, slice_name: str = "a") -> Iterator[SegmentWriter]:
     """A stream that is written, two rows in it."""
     folder = stream_folder(setup, "flights", slice_name, "requests")
-    made = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
-    made.append(live(["a", "b"]))
+    segment_writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
+    segment_writer.append(live(["a", "b"]))
     try:
-        yield made
+        yield segment_writer
     finally:
-        made.close()
+        segment_writer.close()
 
 
-def served(one: SegmentWriter, ended: threading.Event) -> None:
+def served(segment_writer: SegmentWriter, ended: threading.Event) -> None:
     """What a gateway does again and again."""
     while not ended.wait(0.02):
-        if one.needs_rotation:
-            one.rotate()
-        one.fsync()
+        if segment_writer.needs_rotation:
+            segment_writer.rotate()
+        segment_writer.fsync()
 
 
 def test_rows_of_open_segments_are_counted(setup: Settings) -> None:
     """By stream; those that are closed or have no rows are no more to be told."""
     with writer(setup), writer(setup, "b") as other:
         other.append(live(["c"]))
-        assert sorted(one.rows for one in open_segments(setup, "flights")) == [2, 3]
+        assert sorted(segment.rows for segment in open_segments(setup, "flights")) == [2, 3]
         other.rotate()
         (left,) = open_segments(setup, "flights")
         assert (left.folder.parent.name, left.sequence, left.rows) == ("a", 0, 2)
@@ -55,9 +55,9 @@ def test_rows_of_open_segments_are_counted(setup: Settings) -> None:
 
 def test_a_writer_closes_when_it_is_asked(setup: Settings) -> None:
     """Once: what comes later is in the next segment until that is due."""
-    with writer(setup) as one:
+    with writer(setup) as segment_writer:
         ended = threading.Event()
-        thread = threading.Thread(target=served, args=(one, ended))
+        thread = threading.Thread(target=served, args=(segment_writer, ended))
         thread.start()
         try:
             close_now(setup, "flights")
@@ -66,8 +66,8 @@ def test_a_writer_closes_when_it_is_asked(setup: Settings) -> None:
             thread.join()
         assert open_segments(setup, "flights") == []
         assert Sealer(setup, "flights").seal() == 1
-        one.append(live(["c"]))
-        assert not one.needs_rotation
+        segment_writer.append(live(["c"]))
+        assert not segment_writer.needs_rotation
 
 
 def test_a_writer_that_does_not_answer_is_named(setup: Settings) -> None:
@@ -76,18 +76,18 @@ def test_a_writer_that_does_not_answer_is_named(setup: Settings) -> None:
         close_now(setup, "flights", seconds=0.2)
 
 
-def test_what_a_dead_writer_left_is_closed_at_once(setup: Settings) -> None:
+def test_a_segment_of_a_dead_writer_is_closed_at_once(setup: Settings) -> None:
     """Nobody has to be asked."""
-    with writer(setup) as one:
+    with writer(setup) as segment_writer:
         pass
     close_now(setup, "flights")
     assert open_segments(setup, "flights") == []
-    assert not list(Path(one._folder).glob(CLOSE))
+    assert not list(Path(segment_writer._folder).glob(CLOSE))
     assert Sealer(setup, "flights").seal() == 1
 
 
-def test_a_mark_that_cannot_be_removed_is_not_obeyed_again_and_again(setup: Settings) -> None:
+def test_a_close_request_that_cannot_be_removed_is_ignored(setup: Settings) -> None:
     """Somebody made a folder of that name; a segment a request would be the end of the spool."""
-    with writer(setup) as one:
-        (Path(one._folder) / CLOSE).mkdir()
-        assert not one.needs_rotation
+    with writer(setup) as segment_writer:
+        (Path(segment_writer._folder) / CLOSE).mkdir()
+        assert not segment_writer.needs_rotation

@@ -23,8 +23,8 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
     }
 
     def recorded(name: str) -> object:
-        def step(target: object, *rest: object, **named: object) -> object:
-            done = real[name](target, *rest, **named)
+        def step(target: object, *rest: object, **keywords: object) -> object:
+            done = real[name](target, *rest, **keywords)
             place = os.readlink(f"/proc/self/fd/{target}") if isinstance(target, int) else target
             taken.append((name, Path(str(rest[0] if rest else place))))
             return done
@@ -48,7 +48,7 @@ def first_removal(steps: list[tuple[str, Path]]) -> int:
     )
 
 
-def test_a_segment_goes_after_all_that_holds_its_rows_is_on_disk(
+def test_a_segment_is_removed_after_its_rows_are_on_disk_in_the_table(
     tmp_path: Path, steps: list[tuple[str, Path]]
 ) -> None:
     """Data files, the commit, the ledger, and every folder that names them."""
@@ -88,7 +88,7 @@ def test_a_segment_is_closed_after_its_bytes_and_its_successor_are_on_disk(
     writer.close()
 
 
-def test_files_that_compaction_replaces_go_after_the_new_ones_are_on_disk(
+def test_compaction_removes_files_after_the_new_ones_are_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, Path]]
 ) -> None:
     """And commits before a checkpoint go after the checkpoint is."""

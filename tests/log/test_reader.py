@@ -65,7 +65,7 @@ def ids(setup: Settings, **where: Any) -> list[str]:
     return ids_of(list(log.scan(columns=["request_id"], **where)))
 
 
-def test_no_log_says_what_there_is(setup: Settings, open_stream: Open) -> None:
+def test_a_missing_log_lists_the_models_that_have_one(setup: Settings, open_stream: Open) -> None:
     """A model that was never served is told so, and which models were."""
     with pytest.raises(LogError, match=r"no log of a model `flights`.*send it a request first"):
         InferenceLog(setup, "flights").table()
@@ -112,7 +112,7 @@ def test_sealed_rows_are_read_by_small_groups_in_their_order(
     assert ids_of(batches) == names
 
 
-def test_a_row_tells_where_it_was_written(setup: Settings, open_stream: Open) -> None:
+def test_a_row_has_the_address_where_it_was_written(setup: Settings, open_stream: Open) -> None:
     """Slice, stream, segment and offset; a shadow's source is its live row's address."""
     writer = open_stream()
     writer.append(live(["a"]))
@@ -157,14 +157,16 @@ def test_rows_are_chosen_by_role_artifact_outcome_and_time(
     assert ids(setup, role="live", start=later.replace(tzinfo=None)) == ["b"]
 
 
-def test_an_unknown_column_is_refused_with_the_known(setup: Settings, open_stream: Open) -> None:
+def test_an_unknown_column_is_refused_with_the_known_columns(
+    setup: Settings, open_stream: Open
+) -> None:
     """A typo shows what to choose from."""
     open_stream().append(live(["a"]))
     with pytest.raises(LogError, match=r"no column `input_huor`.*input_hour"):
         InferenceLog(setup, "flights").table(columns=["input_huor"])
 
 
-def test_sql_answers_over_both_parts(setup: Settings, open_stream: Open) -> None:
+def test_sql_reads_sealed_and_unsealed_rows(setup: Settings, open_stream: Open) -> None:
     """A query may use the log more than once, as joining shadow with live does."""
     requests, other = open_stream(), open_stream("shadow-2", SHADOW_SCHEMA)
     for name in ("a", "b"):
@@ -177,20 +179,20 @@ def test_sql_answers_over_both_parts(setup: Settings, open_stream: Open) -> None
             other.rotate()
             other.fsync()
             Sealer(setup, "flights").seal()
-    found = InferenceLog(setup, "flights").sql(
+    result = InferenceLog(setup, "flights").sql(
         """
         SELECT request_id, s.output_prediction - l.output_prediction AS difference, s.arrived
         FROM log AS l JOIN log AS s USING (request_id, row)
         WHERE l.role = 'live' AND s.role = 'shadow' ORDER BY request_id
         """
     )
-    assert found.to_pylist() == [
+    assert result.to_pylist() == [
         {"request_id": name, "difference": 0.25, "arrived": NOON} for name in "ab"
     ]
-    assert found.schema.field("arrived").type == pa.timestamp("us", tz="UTC")
+    assert result.schema.field("arrived").type == pa.timestamp("us", tz="UTC")
 
 
-def test_a_wrong_query_says_what_duckdb_says(setup: Settings, open_stream: Open) -> None:
+def test_a_wrong_query_raises_the_message_of_duckdb(setup: Settings, open_stream: Open) -> None:
     """No traceback of another library."""
     open_stream()
     with pytest.raises(LogError, match=r"(?s)DuckDB: .*\"outcom\".*the relation `log`"):
@@ -243,8 +245,8 @@ def test_columns_change_type_and_lose_nothing(
     same = {"input_Hour": 7.0, "input_at": NOON, "input_a b,c@d^E": 3.0}
     exact = [[large, None, None], [None, 1.5, None], [None, None, "x"]]
     expected = [dict(zip(columns, [*values, *same.values()], strict=True)) for values in exact]
-    found = log.table(columns=["request_id", *columns]).sort_by("request_id")
-    assert found.drop_columns("request_id").to_pylist() == expected
+    rows = log.table(columns=["request_id", *columns]).sort_by("request_id")
+    assert rows.drop_columns("request_id").to_pylist() == expected
     united = log.table(columns=["input_hour", "request_id"]).sort_by("request_id")
     assert united.column("input_hour").to_pylist() == [str(large), "1.5", "x"]
     queried = log.sql('SELECT input_hour, "input_hour@int64" AS n FROM log ORDER BY request_id')
@@ -288,8 +290,8 @@ def test_lists_dates_and_decimals_change_type_and_lose_nothing(
         )
         writer.rotate(schema)
         writer.fsync()
-        given = {f"input_{name}": [value] for name, (_, value) in features.items()}
-        writer.append(live([str(number)], schema, **given))
+        inputs = {f"input_{name}": [value] for name, (_, value) in features.items()}
+        writer.append(live([str(number)], schema, **inputs))
         writer.rotate()
         writer.fsync()
         if number in seal:
@@ -305,8 +307,8 @@ def test_lists_dates_and_decimals_change_type_and_lose_nothing(
         "input_p@decimal128(38, 3)": [None, Decimal("0.125"), None],
         "input_p@int64": [None, None, 7],
     }
-    found = log.table(columns=["request_id", *exact]).sort_by("request_id")
-    assert found.drop_columns("request_id").to_pydict() == exact
+    rows = log.table(columns=["request_id", *exact]).sort_by("request_id")
+    assert rows.drop_columns("request_id").to_pydict() == exact
     united = log.table(columns=["request_id", "input_v", "input_p"]).sort_by("request_id")
     texts = ["[1.0,0.1]", '["a",null,"c"]', "2.5"]
     assert united.column("input_v").to_pylist() == texts
@@ -326,7 +328,7 @@ def test_numbers_of_several_types_read_as_floats(setup: Settings, open_stream: O
     assert table.column("input_hour").to_pylist() == [2.0, 1.5]
 
 
-def test_a_snapshot_stays_as_it_was(setup: Settings, open_stream: Open) -> None:
+def test_a_snapshot_does_not_change(setup: Settings, open_stream: Open) -> None:
     """What is appended, sealed and compacted after it does not change what it gives."""
     writer = open_stream()
     writer.append(live(["a"]))
@@ -376,10 +378,10 @@ def test_a_row_sealed_between_two_looks_is_read_once(setup: Settings, times: int
     racing = Racing(setup, times)
     folder = stream_folder(setup, "flights", "a", "requests").parent.parent
     with Snapshot(racing, folder) as snapshot:
-        found = ids_of(list(snapshot.scan()))
+        rows = ids_of(list(snapshot.scan()))
     logged = [str(number) for number in range(times - 1, -1, -1)]
-    assert sorted(found) == sorted(logged[: len(found)])
-    assert found
+    assert sorted(rows) == sorted(logged[: len(rows)])
+    assert rows
     racing._writer.close()
 
 
@@ -404,10 +406,10 @@ def test_every_row_is_read_once_while_sealing_runs(setup: Settings) -> None:
             sealing = pool.submit(seal)
             before = 0
             while before < 1_000 or sealed_version(setup) < 10:
-                found = sorted(int(name.removeprefix("w-")) for name in ids(setup))
-                assert found == list(range(len(found)))
-                assert len(found) >= before
-                before = len(found)
+                numbers = sorted(int(name.removeprefix("w-")) for name in ids(setup))
+                assert numbers == list(range(len(numbers)))
+                assert len(numbers) >= before
+                before = len(numbers)
                 assert process.poll() is None
                 assert not sealing.done() or sealing.result()
         finally:

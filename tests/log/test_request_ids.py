@@ -17,10 +17,10 @@ def test_an_id_is_a_uuid_of_version_7_with_the_time_in_it() -> None:
     """The standard library reads it, and its first 48 bits are Unix milliseconds."""
     before = time.time_ns() // 1_000_000
     text = new_request_id()
-    made = uuid.UUID(text)
-    assert str(made) == text
-    assert (made.version, made.variant) == (7, uuid.RFC_4122)
-    assert before <= made.int >> 80 <= time.time_ns() // 1_000_000 + 1
+    parsed = uuid.UUID(text)
+    assert str(parsed) == text
+    assert (parsed.version, parsed.variant) == (7, uuid.RFC_4122)
+    assert before <= parsed.int >> 80 <= time.time_ns() // 1_000_000 + 1
 
 
 def test_ids_grow_in_the_order_they_are_made() -> None:
@@ -32,8 +32,8 @@ def test_ids_grow_in_the_order_they_are_made() -> None:
 def test_threads_never_make_the_same_id() -> None:
     """The counter is shared."""
     with ThreadPoolExecutor(4) as pool:
-        made = list(pool.map(lambda _: [new_request_id() for _ in range(2_000)], range(4)))
-    assert len({id_ for ids in made for id_ in ids}) == 8_000
+        id_lists = list(pool.map(lambda _: [new_request_id() for _ in range(2_000)], range(4)))
+    assert len({id_ for ids in id_lists for id_ in ids}) == 8_000
 
 
 def test_a_clock_set_back_or_a_full_counter_keeps_the_order(

@@ -90,7 +90,7 @@ def test_closed_segments_move_into_the_table(
     assert sealer.seal() == 0
 
 
-def test_nothing_to_seal_makes_nothing(tmp_path: Path) -> None:
+def test_sealing_without_a_spool_creates_nothing(tmp_path: Path) -> None:
     """Sealing a model that has no spool leaves no folder behind."""
     setup = settings(tmp_path)
     Sealer(setup, "flights").seal()
@@ -131,7 +131,7 @@ def test_requests_wait_for_every_running_shadow(
     assert sorted(sealed_ids(setup)) == ["a", "b"]
 
 
-def test_requests_that_wait_hold_no_more_than_allowed(
+def test_waiting_requests_are_sealed_beyond_the_limit(
     tmp_path: Path, requests: SegmentWriter
 ) -> None:
     """Beyond the setting the oldest are sealed though a shadow has not read them."""
@@ -150,7 +150,7 @@ def test_requests_that_wait_hold_no_more_than_allowed(
     assert sequences(bounded) == [2, 3, 4]
 
 
-def test_a_shadow_with_nothing_to_record_lets_requests_go(
+def test_a_shadow_without_records_does_not_delay_sealing(
     setup: Settings, sealer: Sealer, requests: SegmentWriter, shadowing: SegmentWriter
 ) -> None:
     """A position in a segment's metadata counts like one in a row."""
@@ -164,7 +164,7 @@ def test_a_shadow_with_nothing_to_record_lets_requests_go(
     assert sealed_ids(setup) == ["a"]
 
 
-def test_a_shadow_of_another_slice_holds_nothing_up(
+def test_a_shadow_of_another_slice_does_not_delay_sealing(
     setup: Settings, sealer: Sealer, requests: SegmentWriter
 ) -> None:
     """Slices share nothing."""
@@ -192,7 +192,7 @@ def test_sealing_keeps_how_far_a_shadow_read(
     assert sorted(sealed_ids(setup)) == ["a", "b"]
 
 
-def test_a_damaged_stream_does_not_keep_the_others(
+def test_a_damaged_stream_does_not_stop_the_others(
     setup: Settings, sealer: Sealer, requests: SegmentWriter, shadowing: SegmentWriter
 ) -> None:
     """The error names the file; what can be sealed is."""
@@ -210,7 +210,7 @@ def test_a_damaged_stream_does_not_keep_the_others(
     assert sequences(setup) == [0, 1]
 
 
-def test_a_spool_that_was_lost_is_not_taken_for_sealed(setup: Settings, sealer: Sealer) -> None:
+def test_rows_of_a_new_spool_are_not_treated_as_sealed(setup: Settings, sealer: Sealer) -> None:
     """A new disk begins at segment 0 again; its rows are new rows."""
     for name in ("a", "b"):
         writer = SegmentWriter(folder_of(setup), REQUESTS_SCHEMA, settings=setup)
@@ -353,9 +353,7 @@ def test_compaction_joins_small_files(
 
 
 @pytest.mark.parametrize(("days", "left"), [(0.0, 3), (5.0, 2), (0.25, 1)])
-def test_rows_older_than_the_retention_go_by_the_day(
-    tmp_path: Path, days: float, left: int
-) -> None:
+def test_retention_removes_whole_days(tmp_path: Path, days: float, left: int) -> None:
     """A day's rows go when all of the day is older than the setting."""
     setup = settings(tmp_path, retention_days=days)
     sealer = Sealer(setup, "flights")
@@ -368,7 +366,7 @@ def test_rows_older_than_the_retention_go_by_the_day(
     assert sorted(all_ids(setup)) == sorted(["now", "3", "9"][:left])
 
 
-def test_the_oldest_rows_go_when_the_log_is_too_large(tmp_path: Path) -> None:
+def test_the_oldest_rows_are_removed_above_the_size_limit(tmp_path: Path) -> None:
     """The newest rows that fit stay; the log is under the limit, and not far under."""
     limit = 200_000
     setup = settings(tmp_path, retention_bytes=limit)
@@ -389,8 +387,8 @@ def test_the_oldest_rows_go_when_the_log_is_too_large(tmp_path: Path) -> None:
     assert table is not None
     sizes = pa.table(table.get_add_actions(flatten=True)).column("size_bytes").to_pylist()
     assert limit / 2 < sum(sizes) <= limit
-    kept = InferenceLog(setup, "flights").table(columns=["request_id", "arrived"])
-    rest = kept.column("arrived").to_pylist()
+    remaining = InferenceLog(setup, "flights").table(columns=["request_id", "arrived"])
+    rest = remaining.column("arrived").to_pylist()
     assert 0 < len(rest) < 8 * 400
     assert max(rest) == start + dt.timedelta(minutes=70, seconds=399)
     gone = 8 * 400 - len(rest)
@@ -436,14 +434,14 @@ def test_the_sealing_process_ends_when_its_gateway_closes_its_socket(
     requests.append(live(["a"]))
     requests.rotate()
     requests.fsync()
-    ours, theirs = socket.socketpair()
-    parent_socket = f"--parent-socket={theirs.fileno()}"
+    gateway_end, sealer_end = socket.socketpair()
+    parent_socket = f"--parent-socket={sealer_end.fileno()}"
     process = subprocess.Popen(
         [sys.executable, "-m", "gnomon.log.seal", "--model=flights", parent_socket],
-        pass_fds=[theirs.fileno()],
+        pass_fds=[sealer_end.fileno()],
         env={**os.environ, "GNOMON_ROOT": setup.root},
     )
-    theirs.close()
+    sealer_end.close()
     until(lambda: sequences(setup) == [1], process)
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGINT)
@@ -451,12 +449,12 @@ def test_the_sealing_process_ends_when_its_gateway_closes_its_socket(
     requests.rotate()
     requests.fsync()
     until(lambda: sequences(setup) == [2], process)
-    ours.close()
+    gateway_end.close()
     assert process.wait() == 0
     assert sorted(sealed_ids(setup)) == ["a", "b"]
 
 
-def test_a_table_whose_first_commit_power_loss_left_empty_is_none_yet(
+def test_an_empty_first_commit_is_not_a_table(
     setup: Settings, sealer: Sealer, requests: SegmentWriter
 ) -> None:
     """The rows are read from the segments, before the next sealer takes the commit back and after.
@@ -482,9 +480,9 @@ def test_a_manual_seal_waits_for_a_running_sealer(setup: Settings, requests: Seg
     requests.append(live(["a"]))
     requests.rotate()
     requests.fsync()
-    asked = Sealer(setup, "flights", wait=0.1)
+    manual = Sealer(setup, "flights", wait=0.1)
     with only_sealer(setup.spool_path / "flights"):
         assert Sealer(setup, "flights").seal() == 0
         with pytest.raises(LogUnavailable, match=r"another sealer.*gnomon status"):
-            asked.seal()
-    assert asked.seal() == 1
+            manual.seal()
+    assert manual.seal() == 1

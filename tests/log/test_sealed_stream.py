@@ -50,9 +50,9 @@ def test_batches_come_out_as_they_were_logged(setup: Settings) -> None:
     written = write(setup)
     write(setup, "b")
     table = LogTable(setup, "flights")
-    found = list(sealed_batches(table, requests(setup), Position(0, 0), 4))
-    assert [position for position, _ in found] == [position for position, _ in written]
-    for (_, batch), (_, logged) in zip(found, written, strict=True):
+    batches = list(sealed_batches(table, requests(setup), Position(0, 0), 4))
+    assert [position for position, _ in batches] == [position for position, _ in written]
+    for (_, batch), (_, logged) in zip(batches, written, strict=True):
         for name in ("request_id", "row", "outcome", "raw", "input_hour", "output_prediction"):
             assert batch.column(name).equals(logged.column(name)), name
 
@@ -60,19 +60,19 @@ def test_batches_come_out_as_they_were_logged(setup: Settings) -> None:
 def test_reading_begins_and_ends_anywhere(setup: Settings) -> None:
     """After a batch in the middle of a segment, up to a segment that is not wanted."""
     written = write(setup)
-    found = sealed_batches(LogTable(setup, "flights"), requests(setup), written[0][0], 3)
-    assert ids_of([batch for _, batch in found]) == ids_of([b for _, b in written[1:4]])
+    batches = sealed_batches(LogTable(setup, "flights"), requests(setup), written[0][0], 3)
+    assert ids_of([batch for _, batch in batches]) == ids_of([b for _, b in written[1:4]])
 
 
 def test_compaction_changes_nothing(setup: Settings) -> None:
     """Files are joined and rows may move; the order of writing is kept with each row."""
     before = ids_of([batch for _, batch in write(setup)])
     Sealer(setup, "flights").maintain()
-    found = sealed_batches(LogTable(setup, "flights"), requests(setup), Position(0, 0), 9)
-    assert ids_of([batch for _, batch in found]) == before
+    batches = sealed_batches(LogTable(setup, "flights"), requests(setup), Position(0, 0), 9)
+    assert ids_of([batch for _, batch in batches]) == before
 
 
-def test_what_is_not_sealed_is_nothing(setup: Settings) -> None:
+def test_an_unsealed_stream_has_no_batches(setup: Settings) -> None:
     """No table, or no such segments: no batches."""
     assert (
         list(sealed_batches(LogTable(setup, "flights"), requests(setup), Position(0, 0), 9)) == []

@@ -25,7 +25,7 @@ def of_root(folder: Path, name: str) -> Settings:
     return Settings(root=str(folder / name), spool=str(folder / "spool"))
 
 
-def test_the_first_root_has_it(tmp_path: Path) -> None:
+def test_the_first_root_claims_a_spool(tmp_path: Path) -> None:
     """It may claim it again; another root is told whose it is, and nothing is made there."""
     first, second = of_root(tmp_path, "first"), of_root(tmp_path, "second")
     claim_spool(first, "flights")
@@ -36,7 +36,7 @@ def test_the_first_root_has_it(tmp_path: Path) -> None:
     claim_spool(second, "trips")
 
 
-def test_a_root_that_has_served_is_another_all_the_same(tmp_path: Path) -> None:
+def test_a_root_that_has_served_cannot_claim_the_spool_of_another(tmp_path: Path) -> None:
     """Each had a spool of its own until the setting was changed."""
     first, second = of_root(tmp_path, "first"), of_root(tmp_path, "second")
     claim_spool(Settings(root=second.root, spool=str(tmp_path / "own")), "flights")
@@ -45,14 +45,14 @@ def test_a_root_that_has_served_is_another_all_the_same(tmp_path: Path) -> None:
         claim_spool(second, "flights")
 
 
-def test_a_root_that_moved_keeps_it(tmp_path: Path) -> None:
+def test_a_moved_root_keeps_its_spool(tmp_path: Path) -> None:
     """Its identity is in it, not in its path."""
     claim_spool(of_root(tmp_path, "here"), "flights")
     (tmp_path / "here").rename(tmp_path / "there")
     claim_spool(of_root(tmp_path, "there"), "flights")
 
 
-def test_a_root_that_was_emptied_may_go_on_once_repaired(tmp_path: Path) -> None:
+def test_an_emptied_root_is_usable_after_repair(tmp_path: Path) -> None:
     """Until then, or until it is mounted again, nothing more is written."""
     first = of_root(tmp_path, "first")
     claim_spool(first, "flights")
@@ -63,7 +63,7 @@ def test_a_root_that_was_emptied_may_go_on_once_repaired(tmp_path: Path) -> None
     claim_spool(first, "flights")
 
 
-def test_a_copy_of_a_root_with_its_spool_is_whole(tmp_path: Path) -> None:
+def test_a_copied_root_and_spool_can_be_served(tmp_path: Path) -> None:
     """It may be served, and so may a root whose identity alone was deleted."""
     claim_spool(Settings(root=str(tmp_path / "root")), "flights")
     shutil.copytree(tmp_path / "root", tmp_path / "copy")
@@ -96,7 +96,7 @@ def test_the_spool_in_one_root_is_not_claimed_by_another(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("sealed", [False, True])
-def test_a_new_root_neither_seals_nor_repairs_what_is_another_s(
+def test_a_new_root_neither_seals_nor_repairs_the_spool_of_another(
     tmp_path: Path, sealed: bool
 ) -> None:
     """It has no identity yet, and is not taken for the first one emptied. A repair would count rows
@@ -123,7 +123,7 @@ def test_a_new_root_neither_seals_nor_repairs_what_is_another_s(
     assert "lost" not in accounts.explain()
 
 
-def test_nobody_is_asked_to_close_another_root_s_segments(tmp_path: Path) -> None:
+def test_a_writer_for_another_root_is_not_asked_to_close_its_segments(tmp_path: Path) -> None:
     """No mark is left for its server."""
     first, second = of_root(tmp_path, "first"), of_root(tmp_path, "second")
     claim_spool(first, "flights")
@@ -171,7 +171,7 @@ def test_a_damaged_identity_is_repaired(tmp_path: Path, damaged: str, content: b
     assert repair(first, "flights").is_whole
 
 
-def test_what_repair_cannot_tell_is_left_to_who_can(tmp_path: Path) -> None:
+def test_repair_refuses_a_root_with_another_identity(tmp_path: Path) -> None:
     """An emptied root in which another model's server has begun anew has another identity."""
     first = of_root(tmp_path, "first")
     claim_spool(first, "flights")
@@ -186,7 +186,7 @@ def test_what_repair_cannot_tell_is_left_to_who_can(tmp_path: Path) -> None:
     claim_spool(first, "flights")
 
 
-def test_neither_sealed_nor_repaired_for_another_root(tmp_path: Path) -> None:
+def test_a_spool_is_neither_sealed_nor_repaired_for_another_root(tmp_path: Path) -> None:
     """Its rows would be in the wrong table."""
     first, second = of_root(tmp_path, "first"), of_root(tmp_path, "second")
     claim_spool(first, "flights")

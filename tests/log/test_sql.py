@@ -149,7 +149,7 @@ def test_a_query_writes_nothing(log: InferenceLog, here: Path, query: str) -> No
         "SET file_search_path = '/etc'",
     ],
 )
-def test_no_query_takes_that_back(log: InferenceLog, here: Path, query: str) -> None:
+def test_no_query_lifts_the_restrictions(log: InferenceLog, here: Path, query: str) -> None:
     """Neither alone nor before what it would allow."""
     for whole in (query, f"{query}; FROM read_text('secret.csv')"):
         with pytest.raises(LogError):
@@ -166,11 +166,11 @@ def test_an_empty_query_is_refused(log: InferenceLog, query: str) -> None:
 @pytest.fixture
 def calls() -> Iterator[tuple[str, list[str]]]:
     """A server of this machine, and the paths it was asked for."""
-    asked: list[str] = []
+    paths: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
+            paths.append(self.path)
             self.send_error(404)
 
         do_HEAD = do_GET  # noqa: N815
@@ -181,14 +181,14 @@ def calls() -> Iterator[tuple[str, list[str]]]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", asked
+        yield f"http://127.0.0.1:{server.server_port}", paths
         server.shutdown()
         thread.join()
 
 
-def test_a_query_calls_nobody(log: InferenceLog, calls: tuple[str, list[str]]) -> None:
+def test_a_query_opens_no_connection(log: InferenceLog, calls: tuple[str, list[str]]) -> None:
     """No address is called: not for data, not for a database, not for an extension."""
-    url, asked = calls
+    url, paths = calls
     for query in (
         f"FROM read_csv('{url}/data.csv')",
         f"FROM '{url}/data.parquet'",
@@ -199,7 +199,7 @@ def test_a_query_calls_nobody(log: InferenceLog, calls: tuple[str, list[str]]) -
     ):
         with pytest.raises(LogError):
             log.sql(query)
-    assert asked == []
+    assert paths == []
 
 
 def test_what_is_refused_says_how_to_allow_it(log: InferenceLog, here: Path) -> None:
@@ -211,13 +211,13 @@ def test_what_is_refused_says_how_to_allow_it(log: InferenceLog, here: Path) -> 
     assert (here / "out/n.csv").read_text() == f"n\n{ROWS}\n"
 
 
-def test_the_log_is_all_there(log: InferenceLog) -> None:
+def test_a_query_can_use_every_part_of_the_log(log: InferenceLog) -> None:
     """Sealed and unsealed rows, tables of one's own, and views over the log."""
     assert log.sql("SELECT count(*) AS n FROM log").to_pylist() == [{"n": ROWS}]
-    found = log.sql(
+    result = log.sql(
         "CREATE TEMP TABLE mine AS SELECT DISTINCT role FROM log; SELECT role FROM mine"
     )
-    assert found.to_pylist() == [{"role": "live"}]
+    assert result.to_pylist() == [{"role": "live"}]
 
 
 def test_what_does_not_fit_in_memory_still_spills(
@@ -231,8 +231,8 @@ def test_what_does_not_fit_in_memory_still_spills(
         opened.execute(
             "CREATE TEMP TABLE big AS SELECT range AS x, hash(range) AS y FROM range(3e6::INT)"
         )
-        found = opened.sql("SELECT sum(m) FROM (SELECT max(x) OVER (ORDER BY y) AS m FROM big)")
-        assert found.fetchall()[0][0] > 0
+        result = opened.sql("SELECT sum(m) FROM (SELECT max(x) OVER (ORDER BY y) AS m FROM big)")
+        assert result.fetchall()[0][0] > 0
         (folder,) = tmp_path.iterdir()
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert sum(path.stat().st_size for path in folder.iterdir()) > 0

@@ -52,7 +52,7 @@ def lose_power(folder: Path) -> None:
     os.truncate(newest.path, 0)
 
 
-def test_requests_after_it_are_not_lost(setup: Settings) -> None:
+def test_requests_after_a_recovery_survive_a_power_loss(setup: Settings) -> None:
     """A number is never used again, so what comes next is not taken for sealed."""
     folder = stream_folder(setup, "flights", "a", "requests")
     ids = []

@@ -96,6 +96,6 @@ class Served:
 
     def connect(self) -> socket.socket:
         """A new connection, on which what is sent leaves at once."""
-        made = socket.create_connection(self.listener.getsockname(), timeout=20)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return made
+        sock = socket.create_connection(self.listener.getsockname(), timeout=20)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock

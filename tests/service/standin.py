@@ -158,15 +158,15 @@ class StandIn:
             await respond(send, status, content, headers=headers)
             return
         self.bodies.append(body)
-        asked = msgspec.json.decode(body)
-        one = {"prediction": "late", "probabilities": {"late": 0.75, "on_time": 0.25}}
+        request = msgspec.json.decode(body)
+        answer = {"prediction": "late", "probabilities": {"late": 0.75, "on_time": 0.25}}
         head = {"request_id": "r-1", "artifact": "flights:one"}
-        if "rows" in asked:
+        if "rows" in request:
             bad = {"error": {"code": "prediction_failed", "message": "boom"}}
-            rows = [bad if row.get("hour") == 13 else one for row in asked["rows"]]
+            rows = [bad if row.get("hour") == 13 else answer for row in request["rows"]]
             await respond(send, 200, msgspec.json.encode({**head, "rows": rows}))
         else:
-            await respond(send, 200, msgspec.json.encode({**head, **one}))
+            await respond(send, 200, msgspec.json.encode({**head, **answer}))
 
     def _decide(self, event: Event) -> Event:
         self.state = self.state.after(event)

@@ -18,9 +18,9 @@ X = Feature(name="x", type="float", dtype="float64")
 
 
 def contract(task: Any, *outputs: Output, classes: Any = ()) -> Contract:
-    made = Contract(task=task, features=(X,), outputs=outputs, classes=classes)
-    made.check()
-    return made
+    result = Contract(task=task, features=(X,), outputs=outputs, classes=classes)
+    result.check()
+    return result
 
 
 def number(name: str, **options: Any) -> Output:

@@ -75,8 +75,8 @@ def series(n: int) -> dict[str, Any]:
 
 def records(n: int) -> dict[str, Any]:
     """A record that leaves keys out."""
-    found = {"city": f"c{n % 5}", "size": float(n), "old": True}
-    return {key: value for k, (key, value) in enumerate(found.items()) if (n + k) % 3}
+    fields = {"city": f"c{n % 5}", "size": float(n), "old": True}
+    return {key: value for k, (key, value) in enumerate(fields.items()) if (n + k) % 3}
 
 
 def array(n: int) -> dict[str, Any]:
@@ -128,8 +128,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serving(deployment, root, environment=environment) as server, server.client() as client:
         for kind, record in KINDS.items():
             ask(client, kind, record)
-        asked = dt.datetime.now(dt.UTC).isoformat()
-        yield Served(server, shell, server.settings, asked)
+        asked_at = dt.datetime.now(dt.UTC).isoformat()
+        yield Served(server, shell, server.settings, asked_at)
 
 
 def ask(client: Client, kind: str, record: Any) -> None:
@@ -142,9 +142,9 @@ def ask(client: Client, kind: str, record: Any) -> None:
     answers = client.predict([record(n) for n in range(ROWS)])
     assert [answer.error for answer in answers] == [None] * ROWS
     alone = [client.predict(record(n)) for n in range(3)]
-    for one, among in zip(alone, answers, strict=False):
-        assert one.prediction == pytest.approx(among.prediction)
-        assert one.values == pytest.approx(among.values)
+    for single, among in zip(alone, answers, strict=False):
+        assert single.prediction == pytest.approx(among.prediction)
+        assert single.values == pytest.approx(among.values)
     until(lambda: compared(client, live) == ROWS + 3, "the shadow is compared", 60)
 
 
@@ -244,10 +244,10 @@ def test_lists_dates_and_decimals_are_compared_and_diagnosed(
         f"WHERE artifact = 'any:types' AND role = 'live' AND arrived < '{served.asked}' "
         "GROUP BY ALL"
     )
-    said = {
+    predictions = {
         r["customer"]: r["prediction"] for r in served.shell("log", "sql", query, "--json").json
     }
-    frame["prediction"] = frame["customer"].map(said)
+    frame["prediction"] = frame["customer"].map(predictions)
     good, bad = tmp_path / "good.parquet", tmp_path / "bad.parquet"
     frame.to_parquet(good)
     until_then = "--end", served.asked, "--json"
@@ -259,19 +259,21 @@ def test_lists_dates_and_decimals_are_compared_and_diagnosed(
     frame["day"] = [day + dt.timedelta(days=1) for day in frame["day"]]
     frame["prediction"] += 5.0
     frame.to_parquet(bad)
-    told = served.shell("diagnose", "any:types", "--table", str(bad), *until_then, expect=1).json
-    differing = {c["name"] for c in told["columns"] if c["diverged"]}
+    diagnosis = served.shell(
+        "diagnose", "any:types", "--table", str(bad), *until_then, expect=1
+    ).json
+    differing = {c["name"] for c in diagnosis["columns"] if c["diverged"]}
     assert differing == {"prediction", "pixels", "price", "day"}
 
 
 @pytest.mark.parametrize("kind", ["names", "types"])
-def test_they_are_drifted_and_checked_without_a_traceback(served: Served, kind: str) -> None:
+def test_drift_and_check_accept_features_named_like_columns(served: Served, kind: str) -> None:
     """Each column is counted in its own name space."""
     drift = served.shell("drift", f"any:{kind}", "--json", expect=None)
     assert drift.code in (0, 1)
-    told = {(column["kind"], column["name"]) for column in drift.json["columns"]}
-    assert {("input", name) for name in KINDS[kind](1)} <= told
-    assert ("output", "prediction") in told
+    columns = {(column["kind"], column["name"]) for column in drift.json["columns"]}
+    assert {("input", name) for name in KINDS[kind](1)} <= columns
+    assert ("output", "prediction") in columns
     checked = served.shell("check", f"any:{kind}", "--role", "live", "--json", expect=None)
     assert checked.code in (0, 1)
     broken = {f["feature"] for f in checked.json["findings"] if f["level"] == "broken"}
@@ -296,7 +298,7 @@ def test_a_list_of_another_length_is_refused_with_its_length(served: Served) -> 
     assert "not given to the model" in described["customer"]["description"]
 
 
-def test_an_instant_is_one_whatever_offset_it_is_sent_with(served: Served) -> None:
+def test_equal_instants_with_other_offsets_are_equal(served: Served) -> None:
     """The same answer, and the same value in the log, on the fast way and on the careful one."""
     with served.server.client() as client:
         ask(client, "types", types)
@@ -304,7 +306,7 @@ def test_an_instant_is_one_whatever_offset_it_is_sent_with(served: Served) -> No
             sent = [
                 {**types(7), "clock": clock(7, k), "customer": "one", **extra} for k in range(3)
             ]
-            alone = [client.predict(one) for one in sent]
+            alone = [client.predict(record) for record in sent]
             together = client.predict(sent)
             assert len({answer.prediction for answer in [*alone, *together]}) == 1
         query = (

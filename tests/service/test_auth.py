@@ -60,8 +60,8 @@ def test_slices_that_start_together_agree_on_a_token(settings: Settings) -> None
 
 def test_a_setting_wins_over_the_file(settings: Settings) -> None:
     """With a token in the settings no file is made."""
-    given = Settings(root=settings.root, control_token="mine")
-    assert control_token(given) == find_control_token(given) == "mine"
+    with_token = Settings(root=settings.root, control_token="mine")
+    assert control_token(with_token) == find_control_token(with_token) == "mine"
     assert not Path(settings.root).exists()
 
 

@@ -21,11 +21,11 @@ from tests.service.echo import Served
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    made = Served()
+    server = Served()
     try:
-        yield made
+        yield server
     finally:
-        made.close()
+        server.close()
 
 
 def plain(body: bytes, headers: bytes = b"") -> bytes:
@@ -113,8 +113,8 @@ def test_any_requests_cut_anywhere_are_answered_in_order(
         for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
             connection.sendall(stream[start:end])
         answers = read(connection, len(chosen))
-    told = [answer.get("body", answer.get("inner")) for _, answer in answers]
-    assert told == [expected for _, expected in chosen]
+    bodies = [answer.get("body", answer.get("inner")) for _, answer in answers]
+    assert bodies == [expected for _, expected in chosen]
     assert {status for status, _ in answers} == {200}
 
 
@@ -132,7 +132,7 @@ def test_the_rest_of_a_request_may_come_late(served: Served) -> None:
             assert [answer["body"] for _, answer in read(connection, 2)] == ["late", "next"]
 
 
-def test_a_broken_request_is_told_so(served: Served) -> None:
+def test_a_malformed_request_gets_an_error(served: Served) -> None:
     """Two lengths, or a header that is none, are a 400 and the end of the connection."""
     for headers in (b"Content-Length: 3\r\n", b"no header\r\n"):
         with served.connect() as connection:
@@ -153,7 +153,7 @@ def test_a_bug_is_a_500_and_the_connection_goes_on(
     assert "POST /predict failed" in caplog.text
 
 
-def test_a_client_that_leaves_takes_nobody_along(served: Served) -> None:
+def test_the_answer_of_a_disconnected_client_is_dropped(served: Served) -> None:
     """Its answer is dropped."""
     with served.connect() as connection:
         connection.sendall(plain(b"slow"))
@@ -180,7 +180,7 @@ def test_stopping_answers_what_is_under_way() -> None:
     assert b'"slow"' in received
 
 
-def test_heads_are_remembered_but_not_without_end(served: Served) -> None:
+def test_repeated_heads_are_remembered_up_to_a_limit(served: Served) -> None:
     """One that comes twice in a row is; whatever id the client gives its requests, and the ids are
     told apart."""
     with served.connect() as connection:

@@ -157,7 +157,7 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(server: Server) -> N
         ("POST", "/gnomon/promote", 401, "unauthorized"),
     ],
 )
-def test_a_wrong_route_method_or_token_is_told_so(
+def test_a_wrong_route_method_or_token_is_an_error(
     server: Server, method: str, path: str, status: int, code: str
 ) -> None:
     """One error shape, whoever would have answered."""
@@ -184,7 +184,7 @@ def test_a_wrong_route_method_or_token_is_told_so(
     ],
     ids=["brotli", "no gzip", "gzip cut short", "UTF-8 with a mark", "UTF-16", "UTF-32"],
 )
-def test_a_body_in_another_coding_is_told_so(
+def test_a_body_in_an_unknown_coding_is_refused(
     server: Server, body: bytes, headers: dict[str, str], status: int, code: str
 ) -> None:
     """With what to do about it."""
@@ -198,8 +198,8 @@ def test_a_compressed_body_is_answered_and_logged_as_the_plain_one(
     server: Server, coding: str
 ) -> None:
     """Short ones, and long ones, which another process reads."""
-    for asked in (GOOD, {"rows": [GOOD] * 3_000}):
-        body = json.dumps(asked).encode()
+    for request in (GOOD, {"rows": [GOOD] * 3_000}):
+        body = json.dumps(request).encode()
         sent = body if coding == "identity" else pa.compress(body, codec=coding, asbytes=True)
         answer = post(server, sent, **{"Content-Encoding": coding})
         assert answer.status_code == 200, answer.text
@@ -215,7 +215,7 @@ def test_an_unknown_artifact_is_told_with_those_there_are(server: Server) -> Non
             control.promote("toy:none")
 
 
-def test_a_client_that_leaves_early_hurts_nobody(server: Server) -> None:
+def test_a_client_that_disconnects_early_does_not_affect_the_next(server: Server) -> None:
     """Half a request and no more; the next is answered."""
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as half:

@@ -48,7 +48,7 @@ def server(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 
 
 @pytest.mark.parametrize("name", TRIED)
-def test_it_is_served_shadowed_replayed_and_compared(
+def test_each_kind_of_model_is_served_shadowed_replayed_and_compared(
     name: str,
     server: Server,
     home: Path,
@@ -97,26 +97,26 @@ def _check_answers(server: Server, name: str, answer: Any) -> None:
     loaded = load(f"kinds:{name}")
     shape = answer_shape(loaded.artifact.contract)
     expected = loaded.predict(X).take(list(range(0, len(X), 9)))
-    said = httpx.post(f"{server.url}/predict", json=ROWS.iloc[0].to_dict()).json()
-    assert set(said) == {"request_id", "artifact", *shape}
+    response = httpx.post(f"{server.url}/predict", json=ROWS.iloc[0].to_dict()).json()
+    assert set(response) == {"request_id", "artifact", *shape}
     document = httpx.get(f"{server.url}/docs.json").json()
-    assert set(document["components"]["schemas"]["Prediction"]["required"]) == set(said)
+    assert set(document["components"]["schemas"]["Prediction"]["required"]) == set(response)
     assert name in httpx.get(server.url).text
-    for at, given in enumerate(answer):
-        assert given.error is None
-        _check_row(shape, given, lambda column, at=at: expected.column(column)[at].as_py())
+    for at, prediction in enumerate(answer):
+        assert prediction.error is None
+        _check_row(shape, prediction, lambda column, at=at: expected.column(column)[at].as_py())
 
 
-def _check_row(shape: Any, given: Any, value: Callable[[str], Any]) -> None:
+def _check_row(shape: Any, answer: Any, value: Callable[[str], Any]) -> None:
     for key, part in shape.items():
-        found = given[key] if isinstance(given, dict) else getattr(given, key)
+        actual = answer[key] if isinstance(answer, dict) else getattr(answer, key)
         if isinstance(part, dict):
-            _check_row(part, found, value)
+            _check_row(part, actual, value)
         else:
             expected = value(part.name)
             if isinstance(expected, float):  # Other sizes of batch add sums in other orders.
                 expected = pytest.approx(expected, rel=1e-12, abs=1e-14)
-            assert found == expected
+            assert actual == expected
 
 
 def _scored(client: Client, tag: str) -> int:

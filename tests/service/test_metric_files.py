@@ -130,7 +130,7 @@ def test_a_folder_is_kept_while_any_process_has_it(tmp_path: Path) -> None:
             assert unseen.exists()
 
 
-def test_a_gateway_that_died_says_nothing_of_now(tmp_path: Path) -> None:
+def test_gauges_of_a_dead_gateway_are_dropped(tmp_path: Path) -> None:
     """What it counted stays in the sum; its gauges do not."""
     with process(tmp_path), process(tmp_path) as killed:
         [folder] = folders(tmp_path)

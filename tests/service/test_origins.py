@@ -92,7 +92,7 @@ def test_a_second_host_is_looked_at_too() -> None:
         {"sec_fetch_site": "none"},
     ],
 )
-def test_its_own_page_listed_pages_and_programs_may_send(headers: dict[str, str]) -> None:
+def test_own_and_listed_pages_and_programs_may_predict(headers: dict[str, str]) -> None:
     """A proxy may speak TLS, and call the server by another name: the browser knows better."""
     origins_of(Settings(origins=LISTED)).check(scope(host="localhost:3000", **headers))
 
@@ -113,7 +113,7 @@ def test_its_own_page_listed_pages_and_programs_may_send(headers: dict[str, str]
         {"sec_fetch_site": "anything"},
     ],
 )
-def test_a_page_elsewhere_may_not(headers: dict[str, str]) -> None:
+def test_a_page_of_another_site_is_refused(headers: dict[str, str]) -> None:
     """Also one on another port of this machine, or without an origin of its own."""
     with pytest.raises(OriginNotAllowed, match="GNOMON_ORIGINS"):
         origins_of(Settings(origins=LISTED)).check(scope(**{"host": "localhost:3000", **headers}))
@@ -148,7 +148,7 @@ def test_a_link_may_be_followed_but_not_framed() -> None:
         ("origins", "null"),
     ],
 )
-def test_what_is_no_name_or_origin_is_refused_at_the_start(setting: str, text: str) -> None:
+def test_an_invalid_host_or_origin_is_refused_at_the_start(setting: str, text: str) -> None:
     """With the variable and an example."""
     with pytest.raises(SettingsError, match=f"example.com.*GNOMON_{setting.upper()}"):
         origins_of(Settings(**{setting: f"*,{text}"}))
@@ -207,7 +207,7 @@ ROUTES = ("/", "/status.json", "/docs.json", "/metrics", "/livez", "/healthz", "
 
 
 @pytest.mark.slow
-def test_every_route_keeps_to_the_host_rule(server: Server) -> None:
+def test_every_route_checks_the_host(server: Server) -> None:
     """Gnomon's and BentoML's; a known name, an address and no name at all are answered."""
     for path in ROUTES:
         answer = httpx.get(server.url + path, headers={"host": "evil.example"})
@@ -220,7 +220,9 @@ def test_every_route_keeps_to_the_host_rule(server: Server) -> None:
 
 
 @pytest.mark.slow
-def test_a_refused_prediction_is_counted_and_logged_but_judged_by_nobody(server: Server) -> None:
+def test_a_refused_prediction_is_counted_and_logged_but_not_scored_by_shadows(
+    server: Server,
+) -> None:
     """Both ways in: rejected, by its reason, without the body, and no shadow is to score it."""
     before = books(server)
     body = json.dumps(ROW).encode()
@@ -241,13 +243,15 @@ def test_a_refused_prediction_is_counted_and_logged_but_judged_by_nobody(server:
     for batch in table.to_batches():
         mask = eligible(batch, (), 1.0)
         outcomes = [row["outcome"] for row in batch.to_pylist()]
-        assert [bool(one) for one in mask] == [outcome == "answered" for outcome in outcomes]
+        assert [bool(selected) for selected in mask] == [
+            outcome == "answered" for outcome in outcomes
+        ]
     shown = httpx.get(f"{server.url}/metrics").text
     assert re.search(r'gnomon_requests_refused_total{code="host_not_allowed".*} [1-9]', shown)
 
 
 @pytest.mark.slow
-def test_the_log_names_what_was_refused_but_not_for_ever(server: Server) -> None:
+def test_refused_hosts_and_origins_are_logged_up_to_a_limit(server: Server) -> None:
     """The operator who has not set it sees what to set; a client cannot fill the log."""
     with httpx.Client(base_url=server.url) as client:
         for number in range(50):
@@ -260,12 +264,12 @@ def test_the_log_names_what_was_refused_but_not_for_ever(server: Server) -> None
 @pytest.mark.slow
 def test_a_listed_page_gets_answers_it_can_read(server: Server) -> None:
     """The preflight, the answer and an error alike; other pages get no such header."""
-    asked = {
+    preflight = {
         "origin": LISTED,
         "access-control-request-method": "POST",
         "access-control-request-headers": "content-type",
     }
-    allowed = httpx.options(f"{server.url}/predict", headers=asked)
+    allowed = httpx.options(f"{server.url}/predict", headers=preflight)
     assert (allowed.status_code, allowed.content) == (200, b"")
     assert allowed.headers["access-control-allow-origin"] == LISTED
     assert allowed.headers["access-control-allow-methods"] == "POST"
@@ -280,7 +284,7 @@ def test_a_listed_page_gets_answers_it_can_read(server: Server) -> None:
         assert answer.status_code == status
         assert answer.headers["access-control-allow-origin"] == LISTED
         assert answer.headers["vary"] == "origin"
-    refused = httpx.options(f"{server.url}/predict", headers=asked | {"origin": "http://evil"})
+    refused = httpx.options(f"{server.url}/predict", headers=preflight | {"origin": "http://evil"})
     assert refused.status_code == 403
     plain = httpx.post(f"{server.url}/predict", json=ROW)
     for answer in (refused, plain):
@@ -288,7 +292,7 @@ def test_a_listed_page_gets_answers_it_can_read(server: Server) -> None:
 
 
 @pytest.mark.slow
-def test_answers_are_what_they_say_and_for_no_frame(server: Server) -> None:
+def test_answers_forbid_sniffing_and_framing(server: Server) -> None:
     """Each route says so in its headers, refusals too."""
     for path in ROUTES:
         for headers in ({}, {"host": "evil.example"}):
@@ -422,9 +426,7 @@ def test_a_browser_shows_the_page_but_in_no_frame(server: Server, tmp_path: Path
 
 @needs_browser
 @pytest.mark.slow
-def test_a_browser_that_a_name_was_pointed_at_here_reads_nothing(
-    server: Server, tmp_path: Path
-) -> None:
+def test_a_browser_reads_nothing_by_dns_rebinding(server: Server, tmp_path: Path) -> None:
     """DNS rebinding: the page's own name leads to this server, so the browser calls it its own."""
     port = server.url.rpartition(":")[2]
     shown = browse(

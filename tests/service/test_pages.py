@@ -34,8 +34,8 @@ def test_the_page_describes_every_field_of_the_contract(standin: StandIn) -> Non
 
 def test_the_page_says_what_was_allowed(standin: StandIn) -> None:
     """By name, with what packing found; nothing where nothing was."""
-    found = {"batch_dependent": "3 of 24 rows differ alone at step `centre` <b>"}
-    page = pages.index(standin.status(), CONTRACT, found).decode()
+    allowed = {"batch_dependent": "3 of 24 rows differ alone at step `centre` <b>"}
+    page = pages.index(standin.status(), CONTRACT, allowed).decode()
     assert (
         "<code>batch_dependent</code>: 3 of 24 rows differ alone at step `centre` &lt;b&gt;" in page
     )
@@ -85,7 +85,7 @@ def test_nothing_in_a_contract_or_status_becomes_markup(standin: StandIn) -> Non
     assert "<img" not in page
 
 
-def test_the_page_tells_no_reasons(standin: StandIn) -> None:
+def test_the_page_shows_the_public_status_only(standin: StandIn) -> None:
     """It needs no token, so it holds the public status only."""
     asyncio.run(standin.start_shadow("flights:two", 1.0, False, by=None, why=None))
     page = pages.index(standin.status(), CONTRACT)
@@ -124,6 +124,21 @@ def test_a_browser_shows_the_finding_and_keeps_it_fresh(
 
 @needs_browser
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("decisions", "finding"), [(0, "has no live artifact yet"), (5, "is not serving yet")]
+)
+def test_a_browser_tells_a_starting_server_from_an_empty_one(
+    url: str, standin: StandIn, tmp_path: Path, decisions: int, finding: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The live artifact may be decided and still be loading."""
+    status = msgspec.structs.replace(standin.status(), live=None, ready=False, epoch=decisions)
+    monkeypatch.setattr(standin, "status", lambda: status)
+    assert f"<title>flights: flights {finding}</title>" in browse(url, tmp_path)
+
+
+@needs_browser
+@pytest.mark.slow
 def test_a_browser_predicts(url: str, standin: StandIn, tmp_path: Path) -> None:
     """Pressing the button sends the example and shows the answer with its probabilities."""
     press = "document.querySelector('#try button').click()"
@@ -139,7 +154,7 @@ def test_a_browser_predicts(url: str, standin: StandIn, tmp_path: Path) -> None:
 
 @needs_browser
 @pytest.mark.slow
-def test_nothing_is_wider_than_a_small_phone(url: str, standin: StandIn, tmp_path: Path) -> None:
+def test_the_page_fits_a_small_phone(url: str, standin: StandIn, tmp_path: Path) -> None:
     """At 360 pixels no content is cut off nor scrolls sideways."""
     asyncio.run(standin.start_shadow("flights:" + "two" * 20, 1.0, False, by=None, why=None))
     page = html.escape(pages.index(standin.status(), CONTRACT).decode(), quote=True)

@@ -39,8 +39,8 @@ def series(server: Server) -> dict[str, float]:
 
 def paths(server: Server) -> set[str]:
     """The paths that BentoML's metrics know."""
-    found = (re.search(r'endpoint="([^"]*)"', name) for name in series(server))
-    return {match.group(1) for match in found if match}
+    matches = (re.search(r'endpoint="([^"]*)"', name) for name in series(server))
+    return {match.group(1) for match in matches if match}
 
 
 def unknown(server: Server) -> float:
@@ -69,8 +69,8 @@ def test_unknown_paths_are_one_label(server: Server) -> None:
 
 def test_the_paths_of_routes_are_answered_as_before(server: Server) -> None:
     """A route behind the counting gets the path that was asked for."""
-    found = httpx.get(f"{server.url}/static_content/swagger-ui.css")
-    assert (found.status_code, found.headers["content-type"][:8]) == (200, "text/css")
+    response = httpx.get(f"{server.url}/static_content/swagger-ui.css")
+    assert (response.status_code, response.headers["content-type"][:8]) == (200, "text/css")
     answer = httpx.get(f"{server.url}/nope").json()
     assert "/nope" in answer["error"]["message"]
 
@@ -81,14 +81,14 @@ def test_names_of_unknown_fields_are_cut_and_bounded(server: Server) -> None:
         for number in range(10):
             row = ROW | {f"{number}-{field}-" + "n" * 20_000: 1 for field in range(50)}
             assert client.post("/predict", json=row).status_code == 200
-    found = {
+    counts = {
         name: count
         for name, count in series(server).items()
         if name.startswith("gnomon_unknown_fields_total")
     }
-    assert len(found) == 101
-    assert sum(found.values()) == 500
-    assert max(map(len, found)) < 200
+    assert len(counts) == 101
+    assert sum(counts.values()) == 500
+    assert max(map(len, counts)) < 200
 
 
 def test_every_metric_shown_is_documented(server: Server) -> None:

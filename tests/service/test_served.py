@@ -85,7 +85,7 @@ def test_the_gateway_does_without_pandas_and_scikit_learn(server: Server) -> Non
     assert not any("pandas" in parts or "sklearn" in parts for parts in files)
 
 
-def test_what_a_gateway_started_with_is_not_collected_again(tmp_path: Path) -> None:
+def test_a_gateway_freezes_its_start_up_objects_for_the_garbage_collector(tmp_path: Path) -> None:
     """A full garbage collection would go over all that was imported, for a quarter of a second."""
     write_service(tmp_path)
     environment = {"BENTOML_HOME": str(tmp_path / "home"), "GNOMON_ROOT": str(tmp_path / "root")}
@@ -94,11 +94,11 @@ def test_what_a_gateway_started_with_is_not_collected_again(tmp_path: Path) -> N
         [sys.executable, "-c", OPENED], cwd=tmp_path, env={**own, **environment},
         capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
-    kept, left = map(int, done.stdout.split()[-2:])
-    assert kept > 10 * left
+    frozen, left = map(int, done.stdout.split()[-2:])
+    assert frozen > 10 * left
 
 
-def test_what_needs_no_token_holds_none(server: Server) -> None:
+def test_public_routes_show_no_token_or_path(server: Server) -> None:
     """Neither the token nor a path of the machine is on the page or in the public status."""
     token = (Path(server.settings.root) / "control.token").read_text().strip()
     for path in ("/", "/status.json", "/docs.json"):
@@ -137,9 +137,9 @@ def test_rows_without_names_are_the_features_in_order(server: Server) -> None:
     with server.client() as client:
         answered = client.predict([[2.5, "a"], [4.0, "b"]]).to_pandas()
         assert answered["prediction"].tolist() == [2.5, 4.0]
-        named = client.predict([["a", 2.5], ["b", -1.0]], columns=["id", "x"]).to_pandas()
-        assert named["prediction"].isna().tolist() == [False, True]
-        assert "negative x" in named["error"][1]
+        frame = client.predict([["a", 2.5], ["b", -1.0]], columns=["id", "x"]).to_pandas()
+        assert frame["prediction"].isna().tolist() == [False, True]
+        assert "negative x" in frame["error"][1]
         assert client.predict(pd.Series({"x": 3.0, "id": "c"})).to_pandas()["prediction"][0] == 3.0
         with pytest.raises(InvalidRequest, match="each of the 2 features, got 1"):
             client.predict(np.array([[1.0]]))

@@ -16,7 +16,7 @@ async def fails() -> None:
     raise ValueError("not closed")
 
 
-def test_the_first_error_comes_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_first_error_is_raised(caplog: pytest.LogCaptureFixture) -> None:
     """What fails as it closes after another error is logged; alone it is raised."""
 
     async def run(error: Exception | None) -> None:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.errors import GnomonError
+from gnomon.quantities import percent
 from gnomon.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -148,4 +149,4 @@ def local(time: datetime) -> str:
 
 def share(part: float | None) -> str:
     """Write a share as a percentage; a dash if there is none."""
-    return "-" if part is None else f"{part:.2%}"
+    return "-" if part is None else percent(part, 2)

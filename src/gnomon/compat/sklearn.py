@@ -50,8 +50,8 @@ def output_container(step: Any) -> str:
     set it but not to read it. Seen in 1.7 to 1.9. A step without it has no choice set, and follows
     scikit-learn's configuration.
     """
-    own = getattr(step, "_sklearn_output_config", {}).get("transform")
-    return str(own or sklearn.get_config()["transform_output"])
+    configured = getattr(step, "_sklearn_output_config", {}).get("transform")
+    return str(configured or sklearn.get_config()["transform_output"])
 
 
 def places_of_columns(step: Any, name: str) -> Sequence[int]:
@@ -160,7 +160,7 @@ def boosting_with(model: Any, encode: Callable[[Any], Any], applies: Callable[[A
     return quick
 
 
-def take_columns(step: Any, name: str, given: Any, columns: Any) -> Any:
+def take_columns(step: Any, name: str, inputs: Any, columns: Any) -> Any:
     """Return the columns a ``ColumnTransformer`` takes from a frame, array or sparse matrix.
 
     Uses ``sklearn.utils._safe_indexing``: columns may be given by names, positions, a slice or a
@@ -170,7 +170,7 @@ def take_columns(step: Any, name: str, given: Any, columns: Any) -> Any:
     Args:
         step: the fitted ``ColumnTransformer``.
         name: the transformer's name.
-        given: the input.
+        inputs: what the step gets.
         columns: the transformer's columns as ``transformers_`` has them.
 
     Raises:
@@ -178,12 +178,12 @@ def take_columns(step: Any, name: str, given: Any, columns: Any) -> Any:
     """
     from sklearn.utils import _safe_indexing
 
-    by_name = isinstance(given, pd.DataFrame) and hasattr(step, "feature_names_in_")
+    by_name = isinstance(inputs, pd.DataFrame) and hasattr(step, "feature_names_in_")
     if by_name and not np.isscalar(columns):
         columns = names_of_columns(step, name)
     elif by_name and not isinstance(columns, str):
         (columns,) = names_of_columns(step, name)
-    return _safe_indexing(given, columns, axis=1)
+    return _safe_indexing(inputs, columns, axis=1)
 
 
 def pca_solver(step: Any) -> str | None:

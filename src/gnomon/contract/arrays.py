@@ -98,10 +98,10 @@ def _objects(
     values: list[Any], change: Callable[[Any], Any] = lambda value: value, null: Any = None
 ) -> npt.NDArray[np.object_]:
     """Make an object array cell by cell: numpy would make a matrix of lists of equal length."""
-    made = np.empty(len(values), dtype=object)
+    array = np.empty(len(values), dtype=object)
     for place, value in enumerate(values):
-        made[place] = null if value is None else change(value)
-    return made
+        array[place] = null if value is None else change(value)
+    return array
 
 
 def _cell_of(kind: str) -> Callable[[Any], Any]:
@@ -218,6 +218,6 @@ def category_values(column: pd.Series[Any]) -> pa.Array:
     categories: Any = column.dtype.categories  # type: ignore[union-attr]
     if not isinstance(categories, pd.IntervalIndex):
         return pa.Array.from_pandas(column)
-    texts = pa.array([interval_text(one) for one in categories], pa.string())
+    texts = pa.array([interval_text(category) for category in categories], pa.string())
     codes = column.cat.codes.to_numpy()
     return texts.take(pa.array(codes, mask=codes < 0))

@@ -83,7 +83,7 @@ def infer_feature(
     """
     try:
         nullable = bool(column.isna().any())
-        kind, seen = _seen(column, timezone)
+        kind, facts = _infer(column, timezone)
         feature = Feature(
             name=str(column.name),
             type=kind,
@@ -92,7 +92,7 @@ def infer_feature(
             missing="impute" if nullable or may_lack else "error",
             carried=carried,
             column=_integer_label(column.name),
-            **seen,
+            **facts,
         )
         feature.check()
         if training_dtype(feature) != column.dtype:
@@ -126,28 +126,28 @@ def _valid_name(name: str) -> str:
     return "".join(c if FEATURE_NAME.fullmatch(c) else "_" for c in name) or "column"
 
 
-def _seen(column: pd.Series[Any], timezone: str | None) -> tuple[FeatureType, dict[str, Any]]:
+def _infer(column: pd.Series[Any], timezone: str | None) -> tuple[FeatureType, dict[str, Any]]:
     """Return the type of a column, and the domain, range, zone or shape seen in it."""
     dtype: Any = column.dtype
     if isinstance(dtype, pd.ArrowDtype):
-        return _seen_arrow(column, timezone)
+        return _infer_arrow(column, timezone)
     if isinstance(dtype, pd.DatetimeTZDtype):
         return "timestamp", {"timezone": zone_name(dtype.tz)}
     if isinstance(dtype, pd.CategoricalDtype):
-        return _seen_categories(dtype)
+        return _infer_categories(dtype)
     if isinstance(dtype, pd.StringDtype):
-        return _seen_text(column)
+        return _infer_text(column)
     if dtype == np.dtype(object):
-        return _seen_objects(column)
+        return _infer_objects(column)
     if dtype.kind == "M":
-        return "timestamp", {"timezone": _declared(column, timezone)}
+        return "timestamp", {"timezone": _declared_zone(column, timezone)}
     kind = _NUMBERS.get(dtype.kind)
     if kind is None or not holds(str(dtype), kind):
         raise ContractError(f"a column of dtype `{dtype}` cannot be sent as JSON")
     return kind, {} if kind == "boolean" else _range(column)
 
 
-def _declared(column: pd.Series[Any], timezone: str | None) -> str:
+def _declared_zone(column: pd.Series[Any], timezone: str | None) -> str:
     if timezone is None:
         raise ContractError(
             "the timestamps have no time zone, so it is unknown which instants they are",
@@ -157,27 +157,29 @@ def _declared(column: pd.Series[Any], timezone: str | None) -> str:
     return timezone
 
 
-def _seen_arrow(column: pd.Series[Any], timezone: str | None) -> tuple[FeatureType, dict[str, Any]]:
+def _infer_arrow(
+    column: pd.Series[Any], timezone: str | None
+) -> tuple[FeatureType, dict[str, Any]]:
     dtype: Any = column.dtype
     kind = dtype.pyarrow_dtype
     if pa.types.is_timestamp(kind):
-        zone = _declared(column, timezone) if kind.tz is None else zone_name(kind.tz)
+        zone = _declared_zone(column, timezone) if kind.tz is None else zone_name(kind.tz)
         return "timestamp", {"timezone": zone}
     if pa.types.is_date(kind):
         return "date", {}
     if pa.types.is_decimal(kind):
         return "decimal", {"scale": kind.scale, **_range(column)}
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        return _seen_lists(column, kind.value_type.to_pandas_dtype())
+        return _infer_lists(column, kind.value_type.to_pandas_dtype())
     if pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return _seen_text(column)
-    found = _NUMBERS.get(dtype.kind)
-    if found is None or not holds(str(dtype), found):
+        return _infer_text(column)
+    number_type = _NUMBERS.get(dtype.kind)
+    if number_type is None or not holds(str(dtype), number_type):
         raise ContractError(f"a column of dtype `{dtype}` cannot be sent as JSON")
-    return found, {} if found == "boolean" else _range(column)
+    return number_type, {} if number_type == "boolean" else _range(column)
 
 
-def _seen_categories(dtype: pd.CategoricalDtype) -> tuple[FeatureType, dict[str, Any]]:
+def _infer_categories(dtype: pd.CategoricalDtype) -> tuple[FeatureType, dict[str, Any]]:
     categories: Any = dtype.categories
     if isinstance(categories, pd.IntervalIndex) and categories.dtype.subtype.kind in "iuf":  # type: ignore[union-attr]
         return "category", {"domain": tuple(map(interval_text, categories))}
@@ -189,22 +191,22 @@ def _seen_categories(dtype: pd.CategoricalDtype) -> tuple[FeatureType, dict[str,
     return kind, {"domain": tuple(value.item() for value in categories.to_numpy())}
 
 
-def _seen_objects(column: pd.Series[Any]) -> tuple[FeatureType, dict[str, Any]]:
+def _infer_objects(column: pd.Series[Any]) -> tuple[FeatureType, dict[str, Any]]:
     known = column.dropna()
     if len(known) and all(isinstance(value, list | tuple | np.ndarray) for value in known):
-        return _seen_lists(known, None)
+        return _infer_lists(known, None)
     kind = pd.api.types.infer_dtype(column, skipna=True)
     if kind in ("string", "empty"):
-        return _seen_text(column)
-    found = _OBJECTS.get(kind)
-    if found is None:
-        raise _cannot_be_sent(known, kind)
-    if found == "decimal":
-        return found, {"scale": _scale(known), **_range(known)}
-    return found, {} if found in ("boolean", "date") else _range(known)
+        return _infer_text(column)
+    type_ = _OBJECTS.get(kind)
+    if type_ is None:
+        raise _unsendable_error(known, kind)
+    if type_ == "decimal":
+        return type_, {"scale": _scale(known), **_range(known)}
+    return type_, {} if type_ in ("boolean", "date") else _range(known)
 
 
-def _cannot_be_sent(known: pd.Series[Any], kind: str) -> ContractError:
+def _unsendable_error(known: pd.Series[Any], kind: str) -> ContractError:
     """The refusal of objects: what they are, and, where numbers are meant, how to have these."""
     kinds = sorted({type(value).__qualname__ for value in known})
     if kinds == ["dict"]:
@@ -235,7 +237,7 @@ def _scale(known: pd.Series[Any]) -> int:
     return max(0, -min(exponents, default=0))
 
 
-def _seen_lists(column: pd.Series[Any], items: Any) -> tuple[FeatureType, dict[str, Any]]:
+def _infer_lists(column: pd.Series[Any], items: Any) -> tuple[FeatureType, dict[str, Any]]:
     known = [np.asarray(value) for value in column.dropna()]
     name = repr(column.name)
     if any(array.ndim != 1 for array in known):
@@ -266,7 +268,7 @@ def _seen_lists(column: pd.Series[Any], items: Any) -> tuple[FeatureType, dict[s
     return "list", {"items": kind, "length": fixed or None}
 
 
-def _seen_text(column: pd.Series[Any]) -> tuple[FeatureType, dict[str, Any]]:
+def _infer_text(column: pd.Series[Any]) -> tuple[FeatureType, dict[str, Any]]:
     values = column.dropna().unique()
     if 0 < len(values) <= LARGEST_DOMAIN and 2 * len(values) <= column.count():
         return "category", {"domain": tuple(sorted(map(str, values)))}

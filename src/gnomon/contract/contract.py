@@ -192,12 +192,12 @@ class Contract(
         """
         try:
             content = msgspec.json.decode(body)
-            found = msgspec.json.decode(body, type=_Head).format
-            check_version(found, _KIND, "$.format")
+            version = msgspec.json.decode(body, type=_Head).format
+            check_version(version, _KIND, "$.format")
             contract = msgspec.json.decode(body, type=cls)
             contract.check()
         except msgspec.ValidationError as error:
-            raise _unfit(error, content, path) from None
+            raise _structure_error(error, content, path) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ContractError(f"the contract is not JSON: {error}", where=str(path)) from None
         except (ContractError, NewerFormat) as error:
@@ -249,33 +249,33 @@ class Contract(
         """Check that readers of the contract's own, older format could read it."""
         aged = [i for i, feature in enumerate(self.features) if feature.max_age is not None]
         if self.format == 1 and aged:
-            raise _too_old("max_age", f"$.features[{aged[0]}].max_age", since=2)
+            raise _too_old_error("max_age", f"$.features[{aged[0]}].max_age", since=2)
         if self.format < 3:
             for i, feature in enumerate(self.features):
                 if (key := feature.since_3) is not None:
-                    raise _too_old(key, f"$.features[{i}].{key}", since=3)
+                    raise _too_old_error(key, f"$.features[{i}].{key}", since=3)
             if self.task not in ("classification", "regression"):
-                raise _too_old(self.task, "$.task", since=3)
+                raise _too_old_error(self.task, "$.task", since=3)
             for i, output in enumerate(self.outputs):
                 for key in ("kind", "target", "label", "classes"):
                     if getattr(output, key) not in (None, ()):
-                        raise _too_old(key, f"$.outputs[{i}].{key}", since=3)
+                        raise _too_old_error(key, f"$.outputs[{i}].{key}", since=3)
             for key, default in _SINCE_3.items():
                 if getattr(self, key) != default:
-                    raise _too_old(key, f"$.{key}", since=3)
+                    raise _too_old_error(key, f"$.{key}", since=3)
 
     def _check_input(self) -> None:
-        given = [feature for feature in self.features if not feature.carried]
-        if self.features and not given:
+        inputs = [feature for feature in self.features if not feature.carried]
+        if self.features and not inputs:
             raise ContractError(
                 "every feature is carried, so none is given to the pipeline", where="$.features"
             )
-        if self.input == "series" and len(given) != 1:
+        if self.input == "series" and len(inputs) != 1:
             raise ContractError(
-                f"a series is one feature, but {len(given)} are given to the pipeline",
+                f"a series is one feature, but {len(inputs)} are given to the pipeline",
                 where="$.input",
             )
-        several = {feature.dtype.removesuffix("[nan]") for feature in given}
+        several = {feature.dtype.removesuffix("[nan]") for feature in inputs}
         if self.input == "array" and len(several) > 1:
             raise ContractError(
                 f"an array has one dtype, but its columns have {', '.join(sorted(several))}",
@@ -283,18 +283,18 @@ class Contract(
             )
 
     def _check_keys(self) -> None:
-        given: object = self.entity_key
-        if isinstance(given, str):
+        key: object = self.entity_key
+        if isinstance(key, str):
             raise ContractError(
-                f"expected a tuple of feature names, got the string {given!r}",
+                f"expected a tuple of feature names, got the string {key!r}",
                 where="$.entity_key",
-                hint=f"write entity_key=({given!r},)",
+                hint=f"write entity_key=({key!r},)",
             )
         for i, name in enumerate(self.entity_key):
-            _at(f"$.entity_key[{i}]", self, name)
+            _feature_at(f"$.entity_key[{i}]", self, name)
         _check_unique(list(self.entity_key), "$.entity_key")
         if self.event_time is not None:
-            kind = _at("$.event_time", self, self.event_time).type
+            kind = _feature_at("$.event_time", self, self.event_time).type
             if kind != "timestamp":
                 raise ContractError(
                     f"expected a timestamp, but `{self.event_time}` is a {kind}",
@@ -337,12 +337,12 @@ class Contract(
                 where="$.outputs",
                 hint='give each a `target`, or a `kind`: "score" or "value"',
             )
-        named = [o for o in about if o.role == "probability" and o.label is None]
+        unlabelled = [o for o in about if o.role == "probability" and o.label is None]
         classes = self.classes_of(predictions[0]) if predictions else ()
-        if len(named) not in (0, len(classes)):
+        if len(unlabelled) not in (0, len(classes)):
             raise ContractError(
                 f"expected no probability or one for each of the {len(classes)} classes, "
-                f"got {len(named)}",
+                f"got {len(unlabelled)}",
                 where="$.outputs",
             )
 
@@ -357,12 +357,12 @@ def _content(contract: Contract) -> bytes:
 
 
 def _check_unique(names: list[str], where: str) -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise ContractError(f"`{twice[0]}` is named twice", where=where)
+    duplicates = [name for name, count in Counter(names).items() if count > 1]
+    if duplicates:
+        raise ContractError(f"`{duplicates[0]}` is named twice", where=where)
 
 
-def _too_old(what: str, where: str, since: int) -> ContractError:
+def _too_old_error(what: str, where: str, since: int) -> ContractError:
     return ContractError(
         f"a contract of format {since - 1} has no `{what}`",
         where=where,
@@ -370,7 +370,7 @@ def _too_old(what: str, where: str, since: int) -> ContractError:
     )
 
 
-def _at(where: str, contract: Contract, name: str) -> Feature:
+def _feature_at(where: str, contract: Contract, name: str) -> Feature:
     try:
         return contract.feature(name)
     except ContractError as error:
@@ -378,7 +378,7 @@ def _at(where: str, contract: Contract, name: str) -> Feature:
         raise
 
 
-def _unfit(error: msgspec.ValidationError, content: Any, path: Path) -> ContractError:
+def _structure_error(error: msgspec.ValidationError, content: Any, path: Path) -> ContractError:
     """Return the error for JSON that is not a contract, with what would be accepted."""
     kind = Contract if isinstance(content, dict) and "format" in content else _Head
     message, place, hint = struct_error(error, kind, content)

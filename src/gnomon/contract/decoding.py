@@ -215,19 +215,21 @@ class Decoder:
         return True
 
     def _decode_any(self, body: bytes, max_rows: int | None) -> Decoded:
-        found = read_body(body, self._features)
-        unknown = dict.fromkeys(found.unknown)
-        if found.single:
-            return Decoded([self._read(found.rows[0], "$", unknown)], True, _named(unknown))
-        _check_count(found.rows, max_rows)
-        rows = [self._read(one, f"$.rows[{i}]", unknown) for i, one in enumerate(found.rows)]
+        content = read_body(body, self._features)
+        unknown = dict.fromkeys(content.unknown)
+        if content.single:
+            return Decoded([self._read(content.rows[0], "$", unknown)], True, _named(unknown))
+        _check_count(content.rows, max_rows)
+        rows = [
+            self._read(record, f"$.rows[{i}]", unknown) for i, record in enumerate(content.rows)
+        ]
         return Decoded(rows, False, _named(unknown))
 
     def _read(self, record: Any, path: str, unknown: dict[str, None]) -> Row:
         if not isinstance(record, Mapping):
             raise InvalidRequest(f"expected an object, got {shown(record)}", where=path)
-        strange = [name for name in record if name not in self._features]
-        unknown.update(dict.fromkeys(strange))
+        unknown_names = [name for name in record if name not in self._features]
+        unknown.update(dict.fromkeys(unknown_names))
         values: dict[str, Value] = {}
         for name, read in self._readers.items():
             if name in record:
@@ -242,7 +244,7 @@ class Decoder:
                 raise InvalidRequest(
                     f"expected {kind_text(self._features[name])}, but the field is missing",
                     where=path + key_path(name),
-                    hint=missing_hint(self._features[name], _named(strange)),
+                    hint=missing_hint(self._features[name], _named(unknown_names)),
                 )
         return self._row(**values)
 
@@ -273,21 +275,21 @@ def read_body(body: bytes, features: Collection[str] = ()) -> Body:
         MalformedBody: not JSON.
         InvalidRequest: JSON without records.
     """
-    found = parse(body)
-    if not isinstance(found, dict):
+    content = parse(body)
+    if not isinstance(content, dict):
         raise InvalidRequest(
-            f"expected an object, got {shown(found)}",
+            f"expected an object, got {shown(content)}",
             where="$",
             hint='send one record, or {"rows": [...]} for several',
         )
-    if "rows" not in found or ("rows" in features and not _are_objects(found["rows"])):
-        return Body([found], True)
-    records = found.pop("rows")
+    if "rows" not in content or ("rows" in features and not _are_objects(content["rows"])):
+        return Body([content], True)
+    records = content.pop("rows")
     if not isinstance(records, list):
         raise InvalidRequest(f"expected an array, got {shown(records)}", where="$.rows")
     if not records:
         raise InvalidRequest("expected at least one row, got []", where="$.rows")
-    return Body(records, False, tuple(found))
+    return Body(records, False, tuple(content))
 
 
 def _are_objects(value: Any) -> bool:

@@ -55,8 +55,8 @@ def difference(old: Contract, new: Contract) -> list[Change]:
         The changes, the most severe first, then in the order of the contracts. Without incompatible
         changes and warnings, ``new`` accepts every request that ``old`` accepts.
     """
-    found = [*_features(old, new), *_keys(old, new), *_answers(old, new)]
-    return sorted(found, key=lambda change: _ORDER.index(change.level))
+    changes = [*_features(old, new), *_keys(old, new), *_answers(old, new)]
+    return sorted(changes, key=lambda change: _ORDER.index(change.level))
 
 
 def worst(changes: Iterable[Change]) -> Level:
@@ -81,7 +81,7 @@ def _added(feature: Feature) -> Change:
         says = "requests without it are refused"
         return _change("incompatible", feature, "added", "no feature", "required", says)
     says = "requests without it are filled in"
-    return _change("compatible", feature, "added", "no feature", _left_out(feature), says)
+    return _change("compatible", feature, "added", "no feature", _when_missing(feature), says)
 
 
 def _feature(old: Feature, new: Feature) -> Iterator[Change]:
@@ -89,7 +89,7 @@ def _feature(old: Feature, new: Feature) -> Iterator[Change]:
     yield from _null(old, new)
     yield from _missing(old, new)
     yield from _reading(old, new)
-    yield from _seen(old, new)
+    yield from _values(old, new)
     yield from _meaning(old, new)
 
 
@@ -113,7 +113,7 @@ def _null(old: Feature, new: Feature) -> Iterator[Change]:
 
 
 def _missing(old: Feature, new: Feature) -> Iterator[Change]:
-    was, becomes = _left_out(old), _left_out(new)
+    was, becomes = _when_missing(old), _when_missing(new)
     if was == becomes:
         return
     if old.missing == "error":
@@ -126,7 +126,7 @@ def _missing(old: Feature, new: Feature) -> Iterator[Change]:
         yield _change("warning", new, "missing", was, becomes, says)
 
 
-def _left_out(feature: Feature) -> str:
+def _when_missing(feature: Feature) -> str:
     if feature.missing == "default":
         return f"default {shown(feature.default)}"
     return "required" if feature.missing == "error" else "null when left out"
@@ -159,7 +159,7 @@ def _reading(old: Feature, new: Feature) -> Iterator[Change]:
         yield _change("warning", new, "dtype", old.dtype, new.dtype, says)
 
 
-def _seen(old: Feature, new: Feature) -> Iterator[Change]:
+def _values(old: Feature, new: Feature) -> Iterator[Change]:
     """Compare domain, range and dtype: find values that were accepted and are now refused."""
     if {old.type, new.type} <= {*_TEXT}:
         yield from _domain(old, new)
@@ -169,33 +169,33 @@ def _seen(old: Feature, new: Feature) -> Iterator[Change]:
 
 def _domain(old: Feature, new: Feature) -> Iterator[Change]:
     was, becomes = set(old.domain or ()), set(new.domain or ())
-    gone = [value for value in old.domain or () if value not in becomes]
-    if new.outside == "error" and new.domain and (old.outside == "allow" or gone or not was):
-        if gone or not was:
-            named = ", ".join(map(shown, gone[:5])) or "other values"
-            yield _narrowed(old, new, "domain", "incompatible", f"{named} refused")
+    removed = [value for value in old.domain or () if value not in becomes]
+    if new.outside == "error" and new.domain and (old.outside == "allow" or removed or not was):
+        if removed or not was:
+            examples = ", ".join(map(shown, removed[:5])) or "other values"
+            yield _narrowed(old, new, "domain", "incompatible", f"{examples} refused")
         else:
             yield _narrowed(old, new, "domain", "warning", "values never seen are refused")
-    elif gone and new.domain:
-        says = f"{', '.join(map(shown, gone[:5]))} accepted, but never seen in training"
+    elif removed and new.domain:
+        says = f"{', '.join(map(shown, removed[:5]))} accepted, but never seen in training"
         yield _narrowed(old, new, "domain", "warning", says)
     elif was != becomes or old.outside != new.outside:
         yield _narrowed(old, new, "domain", "compatible", "every value is accepted as before")
 
 
 def _range(old: Feature, new: Feature) -> Iterator[Change]:
-    taken, takes = limits(old), limits(new)
-    if _within(taken, takes):
+    old_limits, new_limits = limits(old), limits(new)
+    if _within(old_limits, new_limits):
         if (old.minimum, old.maximum, old.outside) != (new.minimum, new.maximum, new.outside):
             yield _narrowed(old, new, "range", "compatible", "every value is accepted as before")
         return
-    low, high = taken
+    low, high = old_limits
     usual = (
         low if old.minimum is None else max(low, old.minimum),
         high if old.maximum is None else min(high, old.maximum),
     )
-    level: Level = "warning" if _within(usual, takes) else "incompatible"
-    says = f"numbers outside {takes[0]:g} to {takes[1]:g} are refused"
+    level: Level = "warning" if _within(usual, new_limits) else "incompatible"
+    says = f"numbers outside {new_limits[0]:g} to {new_limits[1]:g} are refused"
     yield _narrowed(old, new, "range", level, says)
 
 
@@ -239,45 +239,47 @@ def _keys(old: Contract, new: Contract) -> Iterator[Change]:
     if old.entity_key != new.entity_key:
         was, becomes = (", ".join(c.entity_key) or "none" for c in (old, new))
         says = "sampling and joins use another key"
-        yield _at("warning", "entity_key", "changed", was, becomes, says)
+        yield _change_at("warning", "entity_key", "changed", was, becomes, says)
     if old.event_time != new.event_time:
         says = "another feature gives the time of a row"
         was, becomes = old.event_time or "none", new.event_time or "none"
-        yield _at("warning", "event_time", "changed", was, becomes, says)
+        yield _change_at("warning", "event_time", "changed", was, becomes, says)
 
 
 def _answers(old: Contract, new: Contract) -> Iterator[Change]:
     if old.task != new.task:
         says = "the answers cannot be compared"
-        yield _at("incompatible", "task", "changed", old.task, new.task, says)
+        yield _change_at("incompatible", "task", "changed", old.task, new.task, says)
         return
     if set(map(shown, old.classes)) != set(map(shown, new.classes)):
         was, becomes = (", ".join(map(shown, c.classes)) for c in (old, new))
-        yield _at("warning", "classes", "changed", was, becomes, "other answers are possible")
+        yield _change_at(
+            "warning", "classes", "changed", was, becomes, "other answers are possible"
+        )
     before, after = ({o.name: o for o in contract.outputs} for contract in (old, new))
     for name, output in before.items():
         yield from _output(output, after.get(name))
     for name in [name for name in after if name not in before]:
         says = "answers have it too"
-        yield _at("compatible", name, "output added", "no output", after[name].type, says)
+        yield _change_at("compatible", name, "output added", "no output", after[name].type, says)
 
 
 def _output(old: Output, new: Output | None) -> Iterator[Change]:
     if new is None:
         says = "answers no longer have it"
-        yield _at("warning", old.name, "output removed", old.type, "no output", says)
+        yield _change_at("warning", old.name, "output removed", old.type, "no output", says)
         return
     for what in ("type", "unit"):
         was, becomes = getattr(old, what), getattr(new, what)
         if was != becomes:
             says = f"answers are in another {what}"
             was, becomes = was or "not stated", becomes or "not stated"
-            yield _at("warning", old.name, f"output {what}", was, becomes, says)
+            yield _change_at("warning", old.name, f"output {what}", was, becomes, says)
 
 
 def _change(level: Level, feature: Feature, what: str, old: str, new: str, says: str) -> Change:
-    return _at(level, feature.name, what, old, new, says)
+    return _change_at(level, feature.name, what, old, new, says)
 
 
-def _at(level: Level, where: str, what: str, old: str, new: str, says: str) -> Change:
+def _change_at(level: Level, where: str, what: str, old: str, new: str, says: str) -> Change:
     return Change(level=level, where=where, what=what, old=old, new=new, says=says)

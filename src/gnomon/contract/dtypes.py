@@ -77,31 +77,31 @@ def _is_cell(dtype: str) -> bool:
 
 
 def _categories(feature: Feature) -> pd.CategoricalDtype:
-    found = _CATEGORY.fullmatch(feature.dtype)
-    if found is None:
+    match = _CATEGORY.fullmatch(feature.dtype)
+    if match is None:
         raise ContractError(f"no dtype `{feature.dtype}`")
-    domain, kind = list(feature.domain or ()), found[4] or "str"
+    domain, kind = list(feature.domain or ()), match[4] or "str"
     if kind.startswith("interval"):
         values: Any = pd.IntervalIndex([interval(str(text)) for text in domain]).astype(kind)
     else:
         values = pd.Index(domain, dtype=kind)
-    return pd.CategoricalDtype(values, ordered=found[2] is not None)
+    return pd.CategoricalDtype(values, ordered=match[2] is not None)
 
 
 def _arrow(name: str) -> pa.DataType:
     """Return an Arrow type by the name that Arrow itself prints for it."""
-    if found := _TIMESTAMP.fullmatch(name):
-        return pa.timestamp(found[1], found[3])
-    if found := _DECIMAL.fullmatch(name):
-        return pa.decimal128(int(found[1]), int(found[2]))
-    if found := _FIXED.fullmatch(name):
-        item = pa.field(found[1], _arrow(found[2]), nullable=found[3] is None)
-        return pa.list_(item, int(found[4]))
-    if found := _LIST.fullmatch(name):
-        make = pa.large_list if found[1] else pa.list_
-        return make(pa.field(found[2], _arrow(found[3]), nullable=found[4] is None))
-    if found := _DICTIONARY.fullmatch(name):
-        return pa.dictionary(_arrow(found[2]), _arrow(found[1]), found[3] == "1")
+    if match := _TIMESTAMP.fullmatch(name):
+        return pa.timestamp(match[1], match[3])
+    if match := _DECIMAL.fullmatch(name):
+        return pa.decimal128(int(match[1]), int(match[2]))
+    if match := _FIXED.fullmatch(name):
+        item = pa.field(match[1], _arrow(match[2]), nullable=match[3] is None)
+        return pa.list_(item, int(match[4]))
+    if match := _LIST.fullmatch(name):
+        make = pa.large_list if match[1] else pa.list_
+        return make(pa.field(match[2], _arrow(match[3]), nullable=match[4] is None))
+    if match := _DICTIONARY.fullmatch(name):
+        return pa.dictionary(_arrow(match[2]), _arrow(match[1]), match[3] == "1")
     return pa.type_for_alias(name)
 
 

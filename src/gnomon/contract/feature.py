@@ -178,14 +178,14 @@ class Feature(
     @property
     def since_3(self) -> str | None:
         """The first key that readers of contracts before format 3 do not know, if any."""
-        told = {
+        uses = {
             "carried": self.carried,
             "column": self.column is not None,
             "domain": any(not isinstance(value, str) for value in self.domain or ()),
             "type": self.type in ("date", "decimal", "list"),
             "dtype": _BEFORE_3.fullmatch(self.dtype) is None,
         }
-        return next((key for key, new in told.items() if new), None)
+        return next((key for key, new in uses.items() if new), None)
 
     @property
     def own_offset_only(self) -> bool:
@@ -212,10 +212,10 @@ class Feature(
         """
         if not holds(self.dtype, self.type):
             kinds = [kind for kind, dtypes in _DTYPES.items() if dtypes.fullmatch(self.dtype)]
-            held = " or ".join(kinds) or "no feature; docs/contract.md lists the possible dtypes"
+            types = " or ".join(kinds) or "no feature; docs/contract.md lists the possible dtypes"
             raise ContractError(
                 f"a {self.type} cannot be held in a column of dtype `{self.dtype}`",
-                hint=f"such a column holds {held}",
+                hint=f"such a column holds {types}",
             )
         if self.nullable and not can_be_null(self.dtype):
             raise ContractError(
@@ -261,16 +261,16 @@ class Feature(
                 else f"a {self.type} has no `domain`",
                 hint="leave `domain` out" + (", or set `minimum` and `maximum`" if ranged else ""),
             )
-        odd = [v for v in self.domain or () if type(v) not in _DOMAINS.get(self.type, ())]
-        if odd:
+        wrong_type = [v for v in self.domain or () if type(v) not in _DOMAINS.get(self.type, ())]
+        if wrong_type:
             raise ContractError(
-                f"`domain` has a value that is not of type {self.type}: {odd[0]!r}",
+                f"`domain` has a value that is not of type {self.type}: {wrong_type[0]!r}",
                 hint=f"write each value as in a request, with type {self.type}",
             )
         if self.domain is not None and len(set(self.domain)) < len(self.domain):
-            twice = next(v for i, v in enumerate(self.domain) if v in self.domain[:i])
+            duplicate = next(v for i, v in enumerate(self.domain) if v in self.domain[:i])
             raise ContractError(
-                f"`domain` has a value twice: {twice!r}", hint="leave one of them out"
+                f"`domain` has a value twice: {duplicate!r}", hint="leave one of them out"
             )
         has_range = self.minimum is not None or self.maximum is not None
         if has_range and self.type not in _RANGED:
@@ -287,9 +287,9 @@ class Feature(
     def _check_zone(self) -> None:
         if self.type == "timestamp":
             zone(self.timezone or "UTC")
-            named = _ZONE.fullmatch(self.dtype)
-            if named is not None:
-                zone(zone_name(named[1] or named[2]))
+            match = _ZONE.fullmatch(self.dtype)
+            if match is not None:
+                zone(zone_name(match[1] or match[2]))
             elif self.timezone is None:
                 raise ContractError(
                     "timestamps without a zone need a `timezone`",

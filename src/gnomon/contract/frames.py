@@ -94,10 +94,10 @@ def from_frame(frame: pd.DataFrame, contract: Contract) -> pa.RecordBatch:
 
 def _label(frame: pd.DataFrame, feature: Feature) -> str | int:
     """Return the name of the feature's column: as in training, or as in requests."""
-    found = next((name for name in (feature.label, feature.name) if name in frame.columns), None)
-    if found is None:
+    label = next((name for name in (feature.label, feature.name) if name in frame.columns), None)
+    if label is None:
         raise ContractError(f"the frame has no column `{feature.name}`")
-    return found
+    return label
 
 
 class _Builder:

@@ -20,15 +20,15 @@ _CLOSED: dict[str, Literal["left", "right", "both", "neither"]] = {
 }
 
 
-def interval_text(given: Any) -> str:
+def interval_text(value: Any) -> str:
     """Return the text of an interval with all digits of its ends, which pandas may shorten.
 
     >>> interval_text(pd.Interval(0.1, 1.0))
     '(0.1, 1.0]'
     """
-    opens = "[" if given.closed in ("left", "both") else "("
-    closes = "]" if given.closed in ("right", "both") else ")"
-    return f"{opens}{float(given.left)!r}, {float(given.right)!r}{closes}"
+    opens = "[" if value.closed in ("left", "both") else "("
+    closes = "]" if value.closed in ("right", "both") else ")"
+    return f"{opens}{float(value.left)!r}, {float(value.right)!r}{closes}"
 
 
 def interval(text: str) -> pd.Interval[Any]:
@@ -40,11 +40,11 @@ def interval(text: str) -> pd.Interval[Any]:
     >>> interval("(0.1, 1.0]")
     Interval(0.1, 1.0, closed='right')
     """
-    found = _INTERVAL.fullmatch(text)
+    match = _INTERVAL.fullmatch(text)
     try:
-        if found is not None:
-            ends = float(found[2]), float(found[3])
-            return pd.Interval(*ends, closed=_CLOSED[found[1] + found[4]])
+        if match is not None:
+            ends = float(match[2]), float(match[3])
+            return pd.Interval(*ends, closed=_CLOSED[match[1] + match[4]])
     except ValueError:
         pass
     raise ContractError(f"`{text}` is not an interval such as (0.5, 1.0]")

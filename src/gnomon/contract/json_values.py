@@ -76,10 +76,10 @@ def reader(feature: Feature) -> Reader:
             if feature.nullable:
                 return None
             raise _refused("null", kind_text(feature), value)
-        given = read(value)
-        if bounds is not None and bounds.outside([given]):
+        converted = read(value)
+        if bounds is not None and bounds.outside([converted]):
             raise _refused(bounds.rule, inside(feature), value)
-        return given
+        return converted
 
     return checked
 
@@ -101,14 +101,14 @@ class Bounds:
 
     def outside(self, values: list[Any]) -> int:
         """Count how many of ``values`` are outside; null is not."""
-        given = [value for value in values if value is not None]
+        known_values = [value for value in values if value is not None]
         if self.known is not None:
-            if self.known.issuperset(given):
+            if self.known.issuperset(known_values):
                 return 0
-            return sum(value not in self.known for value in given)
-        if not given or (self.low <= min(given) and max(given) <= self.high):
+            return sum(value not in self.known for value in known_values)
+        if not known_values or (self.low <= min(known_values) and max(known_values) <= self.high):
             return 0
-        return sum(not self.low <= value <= self.high for value in given)
+        return sum(not self.low <= value <= self.high for value in known_values)
 
 
 def is_bounded(feature: Feature) -> bool:
@@ -127,8 +127,8 @@ def is_spelled(feature: Feature, value: Any) -> bool:
 
 def integer_limits(dtype: str) -> tuple[int, int]:
     """Return the smallest and largest integer that ``dtype`` and the log's 64 signed bits hold."""
-    found = _INTEGER_DTYPE.fullmatch(dtype)
-    unsigned, bits = (bool(found[1]), int(found[2])) if found else (False, 64)
+    match = _INTEGER_DTYPE.fullmatch(dtype)
+    unsigned, bits = (bool(match[1]), int(match[2])) if match else (False, 64)
     if unsigned:
         return 0, min(2**bits, 2**63) - 1
     return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
@@ -161,10 +161,10 @@ def in_zone(moment: dt.datetime, home: dt.tzinfo) -> bool:
 
     Local mean times of a century ago had offsets with seconds, which ISO 8601 does not have.
     """
-    given, expected = moment.utcoffset(), moment.astimezone(home).utcoffset()
-    if given == expected:
+    actual, expected = moment.utcoffset(), moment.astimezone(home).utcoffset()
+    if actual == expected:
         return True
-    return given is not None and expected is not None and abs(given - expected) < _MINUTE
+    return actual is not None and expected is not None and abs(actual - expected) < _MINUTE
 
 
 def shown(value: Any) -> str:
@@ -185,9 +185,9 @@ def key_path(name: str) -> str:
 def inside(feature: Feature) -> str:
     """Describe a feature's domain or range in words."""
     if feature.domain is not None:
-        named = ", ".join(shown(value) for value in feature.domain[:10])
+        examples = ", ".join(shown(value) for value in feature.domain[:10])
         rest = len(feature.domain) - 10
-        return f"one of {named}" + (f" and {rest} more" if rest > 0 else "")
+        return f"one of {examples}" + (f" and {rest} more" if rest > 0 else "")
     low, high = feature.minimum, feature.maximum
     if low is None:
         return f"{feature.type} of {_number_text(high)} or less"
@@ -306,7 +306,7 @@ def _list(feature: Feature) -> Reader:
         if feature.length is not None and len(value) != feature.length:
             raise InvalidRequest.of(Breach("type", kind_text(feature), f"an array of {len(value)}"))
         try:
-            return [item(one) for one in value]
+            return [item(element) for element in value]
         except InvalidRequest as error:
             got = f"an array with {error.breach.got if error.breach else 'another value'}"
             raise InvalidRequest.of(Breach("type", kind_text(feature), got)) from None

@@ -61,7 +61,7 @@ def parse(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except (UnicodeDecodeError, msgspec.DecodeError) as error:
-        raise _other_encoding(body) or _explained(body, error) from None
+        raise _other_encoding(body) or _parse_error(body, error) from None
     except RecursionError:
         raise MalformedBody("the body is nested too deeply") from None
 
@@ -69,7 +69,7 @@ def parse(body: bytes) -> Any:
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-class _Odd:
+class _InvalidNumber:
     """A number token that no 64-bit number represents."""
 
     def __init__(self, token: str) -> None:
@@ -87,7 +87,7 @@ def _other_encoding(body: bytes) -> MalformedBody | None:
     return None
 
 
-def _explained(body: bytes, error: msgspec.DecodeError | UnicodeDecodeError) -> InvalidRequest:
+def _parse_error(body: bytes, error: msgspec.DecodeError | UnicodeDecodeError) -> InvalidRequest:
     for pattern, what, hint in _LOOKS_LIKE:
         if pattern.match(body[:_BEGINNING]):
             return MalformedBody(f"the body is not JSON: it looks like {what}", hint=hint)
@@ -96,7 +96,7 @@ def _explained(body: bytes, error: msgspec.DecodeError | UnicodeDecodeError) -> 
     if not body.strip():
         return MalformedBody("expected JSON, got an empty body")
     lenient = _lenient(body) if len(body) <= _MOST_EXPLAINED else None
-    place = _find_odd(lenient)
+    place = _find_invalid_number(lenient)
     if place is None:
         if lenient is not None and _SURROGATE.search(body):  # Python's parser takes half a pair.
             return MalformedBody(
@@ -118,34 +118,34 @@ def _lenient(body: bytes) -> Any:
     """Parse with Python's own parser and mark invalid numbers; None if it fails."""
     try:
         return json.loads(
-            body.decode(), parse_constant=_Odd, parse_int=_integer, parse_float=_float
+            body.decode(), parse_constant=_InvalidNumber, parse_int=_integer, parse_float=_float
         )
     except (ValueError, RecursionError):
         return None
 
 
-def _integer(token: str) -> int | _Odd:
-    return int(token) if len(token) <= _MOST_DIGITS else _Odd(token)
+def _integer(token: str) -> int | _InvalidNumber:
+    return int(token) if len(token) <= _MOST_DIGITS else _InvalidNumber(token)
 
 
-def _float(token: str) -> float | _Odd:
+def _float(token: str) -> float | _InvalidNumber:
     number = float(token)
-    return _Odd(token) if math.isinf(number) else number
+    return _InvalidNumber(token) if math.isinf(number) else number
 
 
-def _cut(path: str) -> str:
+def _shortened(path: str) -> str:
     """Shorten a path: the body's keys may be long."""
     return path if len(path) <= _LONGEST_PATH else f"{path[: _LONGEST_PATH - 1]}…"
 
 
-def _find_odd(value: Any) -> tuple[str, str] | None:
+def _find_invalid_number(value: Any) -> tuple[str, str] | None:
     """Return path and token of an invalid number, if any. Not recursive: bodies may be deep."""
     waiting = [("", [("$", value)])]
     while waiting:
         path, inside = waiting.pop()
         for step, item in inside:
-            if isinstance(item, _Odd):
-                return _cut(path + step), item.token
+            if isinstance(item, _InvalidNumber):
+                return _shortened(path + step), item.token
             if isinstance(item, dict):
                 waiting.append((path + step, [(key_path(k), v) for k, v in item.items()]))
             elif isinstance(item, list):

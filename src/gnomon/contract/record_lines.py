@@ -34,7 +34,7 @@ def decode_lines(decoder: Decoder, lines: Sequence[bytes]) -> RecordLines:
     """
     rows: list[Row] = []
     unknown: dict[str, None] = {}
-    refused: dict[int, InvalidRequest] = {}
+    errors: dict[int, InvalidRequest] = {}
     for place, line in enumerate(lines):
         try:
             decoded = decoder.decode(line)
@@ -45,8 +45,8 @@ def decode_lines(decoder: Decoder, lines: Sequence[bytes]) -> RecordLines:
                     hint="write each of the rows on a separate line",
                 )
         except InvalidRequest as error:
-            refused[place] = error
+            errors[place] = error
         else:
             rows.append(decoded.rows[0])
             unknown.update(dict.fromkeys(decoded.unknown))
-    return RecordLines(rows, tuple(unknown), refused)
+    return RecordLines(rows, tuple(unknown), errors)

@@ -52,10 +52,10 @@ def value_hint(feature: Feature, breach: Breach, value: Any) -> str:
         admit = rule_hint(feature, breach.rule)
         return f"{near} Or {admit}" if near else admit
     if is_spelled(feature, value):
-        return f"send {_unquoted(feature, value)}, or {_admit('coerce', True)}"
+        return f"send {_unquoted(feature, value)}, or {_setting('coerce', True)}"
     if isinstance(value, str) and value.strip().casefold() in _MISSING_WORDS:
         return f"for a missing value {_null(feature)}"
-    return f"send {_sent(feature)}"
+    return f"send {_sendable(feature)}"
 
 
 def rule_hint(feature: Feature, rule: ValueRule) -> str:
@@ -63,9 +63,9 @@ def rule_hint(feature: Feature, rule: ValueRule) -> str:
     if rule == "null":
         return _null(feature)
     if rule in ("domain", "range"):
-        return f"{_admit('outside', 'allow')} accepts other values and counts them"
+        return f"{_setting('outside', 'allow')} accepts other values and counts them"
     if rule == "timezone":
-        anywhere = f"; {_admit('outside', 'allow')} accepts any offset"
+        anywhere = f"; {_setting('outside', 'allow')} accepts any offset"
         own = feature.own_offset_only
         return (
             f"send each with the offset of {feature.timezone or 'UTC'}{anywhere}"
@@ -73,8 +73,16 @@ def rule_hint(feature: Feature, rule: ValueRule) -> str:
             else ("send each with its offset: without an offset the instant is unknown")
         )
     spelled = feature.type in ("integer", "float", "boolean") and not feature.coerce
-    more = f"; {_admit('coerce', True)} accepts those spelled as text" if spelled else ""
-    return f"send {_sent(feature)}{more}"
+    more = f"; {_setting('coerce', True)} accepts those spelled as text" if spelled else ""
+    return f"send {_sendable(feature)}{more}"
+
+
+_OF_OTHERS = frozenset(
+    {"columns", "data", "dataframe_records", "dataframe_split", "inputs", "instances", "records"}
+)
+"""Fields of a request to other servers, such as TensorFlow Serving, KServe, MLServer and MLflow."""
+
+_ROWS = '; several records are sent as {"rows": [{…}, {…}]}'
 
 
 def missing_hint(feature: Feature, unknown: Sequence[str] = ()) -> str:
@@ -85,15 +93,16 @@ def missing_hint(feature: Feature, unknown: Sequence[str] = ()) -> str:
         unknown: fields of the record that are not features: one may be a misspelling of it.
     """
     near = did_you_mean(feature.name, unknown, "`{}`")
-    ways = f"{_admit('missing', 'default')} and a `default` would fill it in"
+    ways = f"{_setting('missing', 'default')} and a `default` would fill it in"
     if feature.nullable:
-        ways = f"send null, or {_admit('missing', 'impute')} would treat it as null"
+        ways = f"send null, or {_setting('missing', 'impute')} would treat it as null"
     if near:
         sent = near.removeprefix("did you mean ").removesuffix("?")
         return f"is {sent} meant to be `{feature.name}`? Else {ways}"
     if unknown:
-        strange = ", ".join(f"`{name}`" for name in unknown[:MOST_NAMED])
-        return f"{ways}; there are fields that are not features: {strange}"
+        names = ", ".join(f"`{name}`" for name in unknown[:MOST_NAMED])
+        several = _ROWS if _OF_OTHERS.intersection(unknown) else ""
+        return f"{ways}; there are fields that are not features: {names}{several}"
     return ways
 
 
@@ -107,15 +116,15 @@ def _null(feature: Feature) -> str:
             f"send a value; a column of dtype `{feature.dtype}` cannot hold null, so to accept it "
             "train on a nullable dtype"
         )
-    return f"send a value; if the pipeline accepts null, {_admit('nullable', True)} allows it"
+    return f"send a value; if the pipeline accepts null, {_setting('nullable', True)} allows it"
 
 
-def _admit(key: str, value: object) -> str:
+def _setting(key: str, value: object) -> str:
     """Describe a setting of the feature in its contract."""
     return f'"{key}": {shown(value)} in the contract'
 
 
-def _sent(feature: Feature) -> str:
+def _sendable(feature: Feature) -> str:
     if feature.type == "list":
         return f"an {kind_text(feature)}"
     return _SEND[feature.type]

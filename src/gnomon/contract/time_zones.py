@@ -56,8 +56,8 @@ def with_offset(value: Any, name: str) -> Any:
             clock = dt.datetime.fromisoformat(value)
         except ValueError:
             return value
-        found = with_offset(clock, name) if len(value) > _DAY else clock
-        return value if found is clock else found.isoformat()
+        localized = with_offset(clock, name) if len(value) > _DAY else clock
+        return value if localized is clock else localized.isoformat()
     if not isinstance(value, dt.datetime) or value.tzinfo is not None:
         return value
     shown = value.replace(tzinfo=zone(name), fold=0)

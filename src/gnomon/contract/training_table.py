@@ -63,34 +63,34 @@ def training_table(
     """
     if isinstance(X, TrainingTable):
         return X
-    found = _table(_as_pandas(X), list(names))
-    if names and found.input != "array":
+    table = _table(_as_pandas(X), list(names))
+    if names and table.input != "array":
         raise ContractError(
-            f"names are for the columns of an array, but X is a {_called(X)}",
+            f"names are for the columns of an array, but X is a {_type_text(X)}",
             hint="rename its columns instead",
         )
-    if isinstance(found.frame.columns, pd.MultiIndex):
+    if isinstance(table.frame.columns, pd.MultiIndex):
         raise ContractError(
             "the columns have names of several levels",
             hint='X.columns = ["_".join(map(str, name)) for name in X.columns]',
         )
-    if (twice := found.frame.columns[found.frame.columns.duplicated()]).size:
+    if (duplicates := table.frame.columns[table.frame.columns.duplicated()]).size:
         raise ContractError(
-            f"`{twice[0]}` is named twice among the columns of X",
+            f"`{duplicates[0]}` is named twice among the columns of X",
             hint="give each its own name before the pipeline is fitted; if they are the same: "
             "X = X.loc[:, ~X.columns.duplicated()]",
         )
     if isinstance(carry, pd.DataFrame | pd.Series):
-        return _beside(found, pd.DataFrame(carry))
+        return _with_carried(table, pd.DataFrame(carry))
     carry = as_names(carry)
-    missing = [name for name in carry if name not in found.frame.columns]
+    missing = [name for name in carry if name not in table.frame.columns]
     if missing:
         raise ContractError(
             f"X has no column `{missing[0]}` to carry",
             hint="to carry columns that are not in X, pass a frame; the columns of X are "
-            + ", ".join(map(str, found.frame.columns)),
+            + ", ".join(map(str, table.frame.columns)),
         )
-    return found._replace(carried=tuple(carry))
+    return table._replace(carried=tuple(carry))
 
 
 def hand_over(frame: pd.DataFrame, kind: InputKind) -> Any:
@@ -122,18 +122,20 @@ def as_table(X: Any, contract: Contract) -> pd.DataFrame:  # noqa: N803
     return training_table(X, names).frame
 
 
-def _beside(found: TrainingTable, more: pd.DataFrame) -> TrainingTable:
+def _with_carried(table: TrainingTable, carried: pd.DataFrame) -> TrainingTable:
     """Append carried columns after those of the pipeline."""
-    if len(more) != len(found.frame):
-        raise ContractError(f"X has {len(found.frame)} rows, but the columns to carry {len(more)}")
-    both = [name for name in more.columns if name in found.frame.columns]
+    if len(carried) != len(table.frame):
+        raise ContractError(
+            f"X has {len(table.frame)} rows, but the columns to carry {len(carried)}"
+        )
+    both = [name for name in carried.columns if name in table.frame.columns]
     if both:
         raise ContractError(
             f"`{both[0]}` is both a column of X and one to carry",
             hint=f'carry=("{both[0]}",) carries that of X and does not give it to the pipeline',
         )
-    frame = pd.concat([found.frame.reset_index(drop=True), more.reset_index(drop=True)], axis=1)
-    return TrainingTable(frame, found.input, tuple(map(str, more.columns)))
+    frame = pd.concat([table.frame.reset_index(drop=True), carried.reset_index(drop=True)], axis=1)
+    return TrainingTable(frame, table.input, tuple(map(str, carried.columns)))
 
 
 def _table(X: Any, names: list[str]) -> TrainingTable:  # noqa: N803
@@ -164,7 +166,7 @@ def _array(X: Any, names: list[str]) -> TrainingTable:  # noqa: N803
     if values.ndim != 2 or not values.size:
         raise ContractError(
             f"expected a DataFrame, a Series, a list of dictionaries or texts, or an array of two "
-            f"dimensions, got {_called(X)}",
+            f"dimensions, got {_type_text(X)}",
             hint="X = X.reshape(len(X), -1)" if values.ndim > 2 else "pass what it was fitted on",
         )
     columns = names or [f"x{place}" for place in range(values.shape[1])]
@@ -183,10 +185,10 @@ def _records(rows: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
         keys.update(dict.fromkeys(row))
     if not keys:
         raise ContractError("the dictionaries have no keys", hint="pass what it was fitted on")
-    strange = next((key for key in keys if not isinstance(key, str)), None)
-    if strange is not None:
+    wrong_key = next((key for key in keys if not isinstance(key, str)), None)
+    if wrong_key is not None:
         raise ContractError(
-            f"expected keys that are text, got {strange!r}",
+            f"expected keys that are text, got {wrong_key!r}",
             hint="X = [{str(key): value for key, value in row.items()} for row in X]",
         )
     null = next((key for key in keys for row in rows if key in row and row[key] is None), None)
@@ -211,7 +213,7 @@ def _as_pandas(X: Any) -> Any:  # noqa: N803
     return X.to_pandas()
 
 
-def _called(X: Any) -> str:  # noqa: N803
+def _type_text(X: Any) -> str:  # noqa: N803
     """Describe the type of an object for people; of an array, with its shape."""
     kind = f"{type(X).__module__}.{type(X).__qualname__}".removeprefix("builtins.")
     shape = getattr(X, "shape", None)

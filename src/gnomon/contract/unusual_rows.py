@@ -33,14 +33,14 @@ def unusual_rows(frame: pd.DataFrame, contract: Contract, *, nulls: bool = True)
     Args:
         nulls: whether to include the one with nulls.
     """
-    row = _fullest(frame, contract)
+    row = _fullest_row(frame, contract)
     changes: tuple[Change, ...] = (_whole, _unseen_category, _unseen_text)
     variants = [
         {feature.name: change(feature, row[feature.name]) for feature in contract.features}
         for change in ((_null, *changes) if nulls else changes)
     ]
-    made = [variant for variant in variants if variant != row]
-    return as_trained(pa.RecordBatch.from_pylist(made, schema=contract.input_schema), contract)
+    changed = [variant for variant in variants if variant != row]
+    return as_trained(pa.RecordBatch.from_pylist(changed, schema=contract.input_schema), contract)
 
 
 def unseen_rows(frame: pd.DataFrame, contract: Contract, most: int) -> Iterator[tuple[str, Any]]:
@@ -49,18 +49,18 @@ def unseen_rows(frame: pd.DataFrame, contract: Contract, most: int) -> Iterator[
     Args:
         most: how many of the categories and texts that accept any value to try.
     """
-    row = _fullest(frame, contract)
+    row = _fullest_row(frame, contract)
     open_ = [
         f for f in contract.features if f.type in _TEXT and f.outside == "allow" and not f.carried
     ]
     for feature in open_[:most]:
-        made = pa.RecordBatch.from_pylist(
+        inputs = pa.RecordBatch.from_pylist(
             [row | {feature.name: NEVER_SEEN}], schema=contract.input_schema
         )
-        yield feature.name, to_input(made, contract)
+        yield feature.name, to_input(inputs, contract)
 
 
-def _fullest(frame: pd.DataFrame, contract: Contract) -> dict[str, Any]:
+def _fullest_row(frame: pd.DataFrame, contract: Contract) -> dict[str, Any]:
     """Return the row with the fewest nulls, as in a request."""
     fewest = int(np.argmin(frame.isna().sum(axis=1).to_numpy()))
     row: dict[str, Any] = from_frame(frame.iloc[[fewest]], contract).to_pylist()[0]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
+from gnomon import quantities
 from gnomon.drift import plots
 from gnomon.drift.drift_summary import METRICS, SIGNS, amount, ranked
 from gnomon.drift.model import Alert, DriftColumn, DriftReport, DriftSegment
@@ -156,7 +157,7 @@ def _captions(column: DriftColumn) -> Iterator[CodeList]:
         yield CodeList(title=f"Largest increase: {column.grown}.{heading}", entries=rows)
     if column.new:
         entries = tuple(
-            (new_value.reason, numbers.rows(new_value.rows)) for new_value in column.new
+            (new_value.reason, quantities.rows(new_value.rows)) for new_value in column.new
         )
         yield CodeList(title="New:", entries=entries)
 
@@ -175,13 +176,13 @@ def _changes(report: DriftReport) -> Table:
         rows=rows[:_MOST_ALERTS],
         more=rows[_MOST_ALERTS:],
         more_title=f"{rest} more",
-        rest=f"and {numbers.plural(rest, 'more change')}" if rest > 0 else "",
+        rest=f"and {quantities.plural(rest, 'more change')}" if rest > 0 else "",
     )
 
 
 def _change(alert: Alert, report: DriftReport) -> TableRow:
     where = f", {report.by} {alert.segment}" if alert.segment else ""
-    before, after = numbers.rows(alert.before), numbers.rows(alert.after)
+    before, after = quantities.rows(alert.before), quantities.rows(alert.after)
     return TableRow(
         sign=Sign("↯" if alert.change == "sudden" else "↗", "bad"),
         cells=(
@@ -218,10 +219,10 @@ def _segment(segment: DriftSegment, column: DriftColumn) -> TableRow:
         sign=Sign("◀", "bad") if is_cause else None,
         cells=(
             TableCell(text=segment.name, tag="without it, within the limit" if is_cause else ""),
-            TableCell(text=numbers.count(segment.rows)),
+            TableCell(text=quantities.count(segment.rows)),
             TableCell(text=f"{segment.values.get(column.worst, 0.0):.3f}"),
             TableCell(text="" if without is None else f"{without:.3f}"),
-            TableCell(text=numbers.percent(segment.values.get("nulls", 0.0))),
+            TableCell(text=quantities.percent(segment.values.get("nulls", 0.0))),
         ),
     )
 
@@ -239,7 +240,7 @@ def _metrics_table(report: DriftReport) -> Table:
         ),
         rows=tuple(_column(column) for column in report.columns if column.kind != "step"),
         more=tuple(map(_column, steps)),
-        more_title=f"{len(steps)} columns of steps, over {numbers.rows(report.traced)}",
+        more_title=f"{len(steps)} columns of steps, over {quantities.rows(report.traced)}",
     )
 
 
@@ -249,7 +250,7 @@ def _column(column: DriftColumn) -> TableRow:
         sign=SIGNS[column.verdict] if column.judged else Sign("·"),
         cells=(
             TableCell(text=column.name, code=True, note=note),
-            TableCell(text=numbers.count(column.rows)),
+            TableCell(text=quantities.count(column.rows)),
             *(_effect(column, metric) for metric in METRICS),
             _medians(column),
         ),
@@ -281,10 +282,10 @@ def _figures(report: DriftReport) -> Lines:
     judged = sum(column.judged for column in report.columns)
     drifted = len(ranked(report.columns))
     return (
-        (numbers.count(report.rows), "rows counted"),
+        (quantities.count(report.rows), "rows counted"),
         (f"{drifted} of {judged}", "judged columns drifted from training"),
         (str(len(report.alerts)), "changes within the range"),
-        (numbers.duration(report.seconds), "per time bucket"),
+        (quantities.duration(report.seconds), "per time bucket"),
     )
 
 
@@ -299,6 +300,6 @@ def _identity(report: DriftReport) -> Lines:
         ("Digest", subject.digest[:12]),
         *span,
         ("Policy", report.policy),
-        ("Run again for steps", numbers.rows(report.traced)),
+        ("Run again for steps", quantities.rows(report.traced)),
         ("Made", f"{numbers.utc_time(report.created)} UTC"),
     )

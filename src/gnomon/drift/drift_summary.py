@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from gnomon.drift.model import Alert, DriftColumn, Effect, Verdict
 from gnomon.drift.verdicts import NEVER
 from gnomon.name_lists import listed
+from gnomon.quantities import number, percent, plural, rows
 from gnomon.report import Summary
 from gnomon.report.document import Sign
-from gnomon.report.numbers import number, percent, plural, rows, utc_time
+from gnomon.report.numbers import utc_time
 
 __all__ = ["METRICS", "SIGNS", "DriftFinding", "amount", "ranked"]
 
@@ -123,7 +124,7 @@ class DriftFinding:
     def _where(self, drifted: list[DriftColumn]) -> str:
         if not drifted:
             places = list(dict.fromkeys(f"`{a.name}`{_segment_text(a)}" for a in self.alerts))
-            return f"In {listed(places, _NAMED)}." if places else "Nowhere."
+            return f"In {listed(places, _NAMED)}." if places else "No column has drifted."
         parts = []
         for kind, word in (("input", "inputs"), ("step", "step columns"), ("output", "outputs")):
             names = [f"`{c.name}`" for c in drifted if c.kind == kind]
@@ -134,7 +135,11 @@ class DriftFinding:
 
     def _since(self, drifted: list[DriftColumn]) -> str:
         if not drifted:
-            return self._changed(self._largest()) if self.alerts else "Never in this range."
+            return (
+                self._changed(self._largest())
+                if self.alerts
+                else "Nothing changed within this range."
+            )
         first = drifted[0]
         if first.since is None:
             return "Unknown: the rows have no timestamp."

@@ -8,7 +8,7 @@ from gnomon.drift.bins import Extra
 from gnomon.drift.drift_counts import ColumnCounts
 from gnomon.drift.metrics import BinnedSides, rows
 from gnomon.drift.segments import place_names
-from gnomon.report.numbers import percent
+from gnomon.quantities import percent
 
 __all__ = ["LargestIncrease", "largest_increase"]
 

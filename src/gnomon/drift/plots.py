@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from gnomon import quantities
 from gnomon.drift.drift_summary import METRICS
 from gnomon.drift.model import DriftColumn, DriftReport
 from gnomon.report import numbers
@@ -54,8 +55,8 @@ def labelled(column: DriftColumn) -> tuple[LabelShares, ...]:
             label,
             100 * left / longest,
             100 * right / longest,
-            numbers.percent(left),
-            numbers.percent(right),
+            quantities.percent(left),
+            quantities.percent(right),
         )
         for label, left, right in entries
     )
@@ -79,13 +80,13 @@ def effects(column: DriftColumn, report: DriftReport) -> Plot | None:
             100 * report.seconds / (high - low),
             100 * value / top,
             f"{numbers.utc_time(moment.start, report.seconds)}: {METRICS[metric]} "
-            f"{numbers.number(value, 3)} of {numbers.rows(moment.rows)}, {moment.verdict}",
+            f"{quantities.number(value, 3)} of {quantities.rows(moment.rows)}, {moment.verdict}",
         )
         for moment, value in zip(timeline, values, strict=True)
     )
     marks = (timeline[0].start, timeline[len(timeline) // 2].start, timeline[-1].end)
     y = tuple(
-        Tick(100 * fraction, numbers.number(fraction * top, 3)) for fraction in (0.0, 0.5, 1.0)
+        Tick(100 * fraction, quantities.number(fraction * top, 3)) for fraction in (0.0, 0.5, 1.0)
     )
     height = 100 - 100 * limit / top
     outline = f"M0 {height:.2f}L100 {height:.2f}" if limit <= top else ""
@@ -107,7 +108,7 @@ def _edges(column: DriftColumn) -> list[Tick]:
 
 
 def _text(column: DriftColumn, value: float) -> str:
-    return numbers.timestamp(value) if column.is_time else numbers.number(value, 4)
+    return numbers.timestamp(value) if column.is_time else quantities.number(value, 4)
 
 
 def _title(column: DriftColumn, i: int, training: float, serving: float) -> str:
@@ -116,4 +117,5 @@ def _title(column: DriftColumn, i: int, training: float, serving: float) -> str:
     high = _text(column, edges[i]) if i < len(edges) else "and above"
     to = " to " if i and i < len(edges) else " "
     place = f"{low}{to}{high}" if edges else "all values"
-    return f"{place}: {numbers.percent(training)} in training, {numbers.percent(serving)} as served"
+    before, since = quantities.percent(training), quantities.percent(serving)
+    return f"{place}: {before} in training, {since} as served"

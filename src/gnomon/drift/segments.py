@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from gnomon.drift.bins import Bins
-from gnomon.report.numbers import number, timestamp
+from gnomon.quantities import number
+from gnomon.report.numbers import timestamp
 
 __all__ = ["Segments", "place_names"]
 

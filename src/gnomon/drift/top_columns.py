@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gnomon import quantities
 from gnomon.drift.drift_summary import SIGNS, amount, ranked
 from gnomon.drift.model import DriftColumn, DriftReport
 from gnomon.drift.verdicts import NEVER
-from gnomon.report import numbers
 from gnomon.report.document import Section, Spark, Table, TableCell, TableColumn, TableRow
 
 __all__ = ["brief"]
@@ -21,7 +21,7 @@ def brief(report: DriftReport) -> Section:
     outputs = [c for c in report.columns if c.kind == "output" and c.verdict == "ok"]
     columns = [*ranked(report.columns), *inconclusive, *outputs][:_MOST_COLUMNS]
     rest = len(report.columns) - len(columns)
-    by = f"by {numbers.duration(report.seconds)}; half height is the limit"
+    by = f"by {quantities.duration(report.seconds)}; half height is the limit"
     table = Table(
         columns=(
             TableColumn(kind="sign"),
@@ -32,7 +32,7 @@ def brief(report: DriftReport) -> Section:
             TableColumn(title=by, kind="bars"),
         ),
         rows=tuple(map(_column, columns)),
-        rest=f"and {numbers.plural(rest, 'more column')}" if rest else "",
+        rest=f"and {quantities.plural(rest, 'more column')}" if rest else "",
     )
     return Section(title="Against training", blocks=(table,), where="terminal")
 
@@ -43,7 +43,7 @@ def _column(column: DriftColumn) -> TableRow:
         cells=(
             TableCell(text=column.name, note=column.kind),
             TableCell(text=amount(column.worst, column.effects[column.worst])),
-            TableCell(text=numbers.percent(column.nulls[1])),
+            TableCell(text=quantities.percent(column.nulls[1])),
             TableCell(text=_outside_or_new(column)),
             TableCell(sparks=tuple(_over_time(column))),
         ),
@@ -52,8 +52,8 @@ def _column(column: DriftColumn) -> TableRow:
 
 def _outside_or_new(column: DriftColumn) -> str:
     if column.tails is not None:
-        return numbers.percent(sum(column.tails))
-    return numbers.percent(column.effects["new"].value) if "new" in column.effects else ""
+        return quantities.percent(sum(column.tails))
+    return quantities.percent(column.effects["new"].value) if "new" in column.effects else ""
 
 
 def _over_time(column: DriftColumn) -> Iterator[Spark]:

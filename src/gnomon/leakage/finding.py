@@ -10,6 +10,7 @@ import msgspec
 from gnomon.formats import Format, decode
 from gnomon.leakage.measures import Estimate
 from gnomon.notebook import NotebookTable, Tabular
+from gnomon.quantities import plural
 
 __all__ = [
     "LeakageEvidence",
@@ -157,6 +158,12 @@ class LeakageReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         return decode(content, cls, _KIND, where)
 
     @property
+    def verdict(self) -> Literal["leak", "suspect", "unknown", "ok"]:
+        """The severity of the worst finding; ``ok`` if there is none but notes."""
+        severity = self.findings[0].severity if self.findings else "note"
+        return "ok" if severity == "note" else severity
+
+    @property
     def alarms(self) -> tuple[LeakageFinding, ...]:
         """The findings for which a warning is given."""
         return tuple(finding for finding in self.findings if finding.alarming)
@@ -164,9 +171,10 @@ class LeakageReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     def overview(self) -> NotebookTable:
         """See :class:`gnomon.notebook.Tabular`."""
         return NotebookTable(
-            title=f"{len(self.findings)} findings in {self.rows:,} training rows; "
+            title=f"{plural(len(self.findings), 'finding')} "
+            f"in {plural(self.rows, 'training row')}; "
             f"nothing found by: {', '.join(self.passed) or 'no check'}",
-            verdict=self.findings[0].severity if self.findings else "none found",
+            verdict=self.verdict,
             columns=_COLUMNS,
             rows=[_overview_row(finding) for finding in self.findings],
         )

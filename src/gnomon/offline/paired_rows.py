@@ -65,20 +65,20 @@ class RowSample:
     """
 
     def __init__(self, size: int) -> None:
-        self._kept = BottomK[Pairs](size, Pairs.take, Pairs.concat)
+        self._sample = BottomK[Pairs](size, Pairs.take, Pairs.concat)
 
     @property
     def seen(self) -> int:
         """How many rows were offered."""
-        return self._kept.seen
+        return self._sample.seen
 
     def add(self, places: Floats, pairs: Pairs) -> None:
         """Offer rows, each with its hash (place) in [0, 1)."""
-        self._kept.offer(places, pairs)
+        self._sample.offer(places, pairs)
 
     def pairs(self) -> Pairs | None:
         """Return the rows kept, ordered by place; None when none were offered."""
-        return self._kept.kept()
+        return self._sample.kept()
 
 
 def about(rows: Rows, contract: Contract, keys: pa.Table) -> pa.Table:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from gnomon.report.numbers import duration, plural
+from gnomon.quantities import duration, plural
 
 __all__ = ["NOW", "SHIFTS", "History", "Shift", "Shifted", "changing"]
 

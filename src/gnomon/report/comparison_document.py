@@ -7,6 +7,7 @@ from itertools import groupby
 
 from rich.console import Console
 
+from gnomon import quantities
 from gnomon.report import numbers, plots
 from gnomon.report.counts import Column
 from gnomon.report.diagnosis import Walk
@@ -68,7 +69,7 @@ def print_report(report: Report, console: Console | None = None) -> None:
 
 def comparison_document(report: Report) -> Document:
     """Build the document of a comparison."""
-    confidence = numbers.percent(report.divergence.confidence)
+    confidence = quantities.percent(report.divergence.confidence)
     return Document(
         title=report.title,
         verdict=_VERDICTS[report.verdict],
@@ -132,7 +133,8 @@ def _sections(report: Report) -> Iterator[Section]:
     if report.columns:
         yield Section(
             title="Every column compared",
-            lead=f"Over all {numbers.rows(report.coverage.compared)}. Exact means bit-identical.",
+            lead=f"Over all {quantities.rows(report.coverage.compared)}. "
+            "Exact means bit-identical.",
             blocks=(_columns(report),),
         )
 
@@ -158,7 +160,7 @@ def _over_time(report: Report) -> Section:
     )
     return Section(
         title="Over time",
-        lead=f"Share of rows that diverge, in buckets of {numbers.duration(timeline.seconds)}.",
+        lead=f"Share of rows that diverge, in buckets of {quantities.duration(timeline.seconds)}.",
         blocks=(Figure(charts=(chart,)),),
     )
 
@@ -171,7 +173,7 @@ def _courses(report: Report) -> Iterator[Section]:
     width = max(column.seconds for column in report.over_time)
     starts = [numbers.seconds(m.start) for c in report.over_time for m in c.moments]
     begin, end = min(starts), max(starts) + width
-    by = numbers.duration(differing[0].seconds)
+    by = quantities.duration(differing[0].seconds)
     table = Table(
         columns=(
             TableColumn(title="Column", kind="name"),
@@ -185,7 +187,7 @@ def _courses(report: Report) -> Iterator[Section]:
 
 def _course(column: OverTime, begin: float, end: float) -> TableRow:
     worst = min(column.moments, key=lambda moment: moment.consistency)
-    share = numbers.percent(1 - worst.consistency)
+    share = quantities.percent(1 - worst.consistency)
     return TableRow(
         cells=(
             TableCell(
@@ -200,7 +202,7 @@ def _course(column: OverTime, begin: float, end: float) -> TableRow:
 
 
 def _walk(report: Report, walk: Walk) -> Section:
-    sides = f"{report.left} {numbers.MINUS} {report.right}"
+    sides = f"{report.left} {quantities.MINUS} {report.right}"
     table = Table(
         columns=(
             TableColumn(kind="sign"),
@@ -212,8 +214,8 @@ def _walk(report: Report, walk: Walk) -> Section:
     )
     return Section(
         title="Step by step",
-        lead=f"{numbers.rows(walk.rows)} followed through the pipeline, in the order it computes. "
-        f"{reproduced(walk)} A difference is its median, and its 5% and 95% quantiles.",
+        lead=f"{quantities.rows(walk.rows)} followed through the pipeline, in the order it "
+        f"computes. {reproduced(walk)} A difference is its median, and its 5% and 95% quantiles.",
         blocks=(table,),
         where="both" if walk.first else "page",
     )
@@ -224,7 +226,7 @@ def _steps(walk: Walk) -> Iterator[TableRow]:
     for step, group in groupby(walk.columns, key=lambda column: column.place):
         columns = list(group)
         differing = [column for column in columns if column.diverged]
-        total = numbers.plural(len(columns), "column")
+        total = quantities.plural(len(columns), "column")
         note = f"{len(differing)} of {total} differ" if differing else f"{total}, all equal"
         name = TableCell(text=step, note=note)
         yield TableRow(cells=(name,), sign=sign(bool(differing)), level="group")
@@ -239,7 +241,7 @@ def _step_row(column: Column, *, first: bool) -> TableRow:
     return TableRow(
         cells=(
             TableCell(text=column.bare, code=True, tag="first to differ" if first else ""),
-            TableCell(text=numbers.percent(column.share), meter=column.share),
+            TableCell(text=quantities.percent(column.share), meter=column.share),
             TableCell(text=spread(column)),
         ),
         level="first" if first else "member",
@@ -251,8 +253,10 @@ def _findings(report: Report) -> Iterator[FindingCard]:
     for name, diagnosis, about in causes(report.diagnosis):
         confirmed = diagnosis.verdict == "confirmed"
         if confirmed and diagnosis.repaired:
-            of = numbers.rows(diagnosis.repaired.of)
-            about += f"; undone, {numbers.count(diagnosis.repaired.rows)} of {of} agree"
+            of = quantities.rows(diagnosis.repaired.of)
+            about += (
+                f"; after undoing it, {quantities.count(diagnosis.repaired.rows)} of {of} agree"
+            )
         yield FindingCard(
             severity="good" if confirmed else "unsure",
             title=f"✓ Cause confirmed: {name}" if confirmed else "? Cause unknown",
@@ -269,9 +273,9 @@ def _ladder(report: Report) -> Table:
     left, right = f"as {report.left}", f"as {report.right}"
     rows = []
     for rung in report.ladder:
-        of = numbers.count(rung.rows)
-        as_right = "" if rung.as_right is None else f"{numbers.count(rung.as_right)} of {of}"
-        texts = (rung.name, rung.what, f"{numbers.count(rung.as_left)} of {of}", as_right)
+        of = quantities.count(rung.rows)
+        as_right = "" if rung.as_right is None else f"{quantities.count(rung.as_right)} of {of}"
+        texts = (rung.name, rung.what, f"{quantities.count(rung.as_left)} of {of}", as_right)
         rows.append(TableRow(cells=tuple(TableCell(text=text) for text in texts)))
     return Table(
         columns=(
@@ -288,8 +292,8 @@ def _swaps(report: Report) -> Table:
     """Build a row for each column set to the right side's values: its effect on the answers."""
     rows = []
     for swap in report.swaps:
-        back = f"{numbers.count(swap.back.rows)} of {numbers.count(swap.back.of)}"
-        apart = f"{numbers.number(swap.apart, 3)} to {numbers.number(swap.left, 3)}"
+        back = f"{quantities.count(swap.back.rows)} of {quantities.count(swap.back.of)}"
+        apart = f"{quantities.number(swap.apart, 3)} to {quantities.number(swap.left, 3)}"
         name = TableCell(text=swap.column, code=True)
         rows.append(TableRow(cells=(name, TableCell(text=back), TableCell(text=apart))))
     return Table(
@@ -306,9 +310,9 @@ def _swaps(report: Report) -> Table:
 
 def _shape(report: Report, shape: Distribution) -> Figure:
     names = (report.left, report.right)
-    rows = f"% of {numbers.rows(shape.rows)}"
+    rows = f"% of {quantities.rows(shape.rows)}"
     if shape.sampled != shape.rows:
-        rows += f", estimated from {numbers.count(shape.sampled)}"
+        rows += f", estimated from {quantities.count(shape.sampled)}"
     if not shape.edges:
         pairs = plots.pairs(shape)
         return Figure(name=shape.axis.label, legend=names, pairs=pairs, pairs_label=rows)
@@ -355,9 +359,9 @@ def _columns(report: Report) -> Table:
     if rest:
         differing = sum(c.diverged > 0 for c in report.columns) - sum(c.diverged > 0 for c in brief)
         agree = f"{differing} of them differ" if differing else "all of them agree"
-        note = f"and {numbers.plural(rest, 'more column')}; {agree}"
+        note = f"and {quantities.plural(rest, 'more column')}; {agree}"
     nulls = f"Null {report.left} / {report.right} / both"
-    sides = f"{report.left} {numbers.MINUS} {report.right}"
+    sides = f"{report.left} {quantities.MINUS} {report.right}"
     return Table(
         columns=(
             TableColumn(kind="sign"),
@@ -389,11 +393,11 @@ def _column(column: Column, where: Where) -> TableRow:
                 note=f"{column.kind}, {column.unit}" if column.unit else column.kind,
             ),
             TableCell(text=column.tolerance),
-            TableCell(text=numbers.percent(column.share)),
-            TableCell(text=numbers.percent(column.exact / column.rows if column.rows else 0.0)),
-            TableCell(text="" if column.flips is None else numbers.count(column.flips)),
-            TableCell(text="" if column.smape is None else numbers.percent(column.smape)),
-            TableCell(text=" / ".join(map(numbers.count, nulls))),
+            TableCell(text=quantities.percent(column.share)),
+            TableCell(text=quantities.percent(column.exact / column.rows if column.rows else 0.0)),
+            TableCell(text="" if column.flips is None else quantities.count(column.flips)),
+            TableCell(text="" if column.smape is None else quantities.percent(column.smape)),
+            TableCell(text=" / ".join(map(quantities.count, nulls))),
             TableCell(text=spread(column)),
         ),
     )

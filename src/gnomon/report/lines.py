@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gnomon import quantities
+from gnomon.quantities import count, percent, rows, signed
 from gnomon.report import numbers
 from gnomon.report.counts import Column, Count
 from gnomon.report.diagnosis import Diagnosis, Walk
 from gnomon.report.document import Sign
 from gnomon.report.model import Report
-from gnomon.report.numbers import count, percent, rows, signed
 
 __all__ = [
     "DIFFERS",
@@ -41,7 +42,7 @@ def figures(report: Report) -> Lines:
         flips, mean = report.impact.flips, report.impact.mean_change
         lines.append((percent(flips.share), f"of decisions change ({count(flips.rows)})"))
         if mean is not None:
-            lines.append((numbers.number(mean, 3), f"mean change of the {report.impact.score}"))
+            lines.append((quantities.number(mean, 3), f"mean change of the {report.impact.score}"))
     exact = _share(report.exact, report.coverage.compared)
     return [*lines, (percent(exact), "of rows bit-identical")]
 
@@ -65,7 +66,7 @@ def _name(diagnosis: Diagnosis) -> str:
 def _about(diagnosis: Diagnosis) -> Iterator[str]:
     if diagnosis.name:
         more = (
-            f" and {numbers.plural(len(diagnosis.columns), 'more column')}"
+            f" and {quantities.plural(len(diagnosis.columns), 'more column')}"
             if diagnosis.columns
             else ""
         )
@@ -82,7 +83,7 @@ def _about(diagnosis: Diagnosis) -> Iterator[str]:
         share = diagnosis.accounts
         yield f"accounts for {count(share.rows)} of {rows(share.of)} that diverge"
     if diagnosis.moves:
-        yield f"moves the answer by {numbers.number(diagnosis.moves, 3)} on average"
+        yield f"moves the answer by {quantities.number(diagnosis.moves, 3)} on average"
 
 
 def spread(column: Column) -> str:
@@ -117,7 +118,9 @@ def coverage(report: Report) -> Lines:
         lines.append(("Joined on", ", ".join(table.on)))
         keys = table.rows if table.keys is None else table.keys
         if keys != table.rows:
-            lines.append(("Table rows", f"{count(table.rows)}, of {numbers.plural(keys, 'key')}"))
+            lines.append(
+                ("Table rows", f"{count(table.rows)}, of {quantities.plural(keys, 'key')}")
+            )
         lines.append(("Table keys matched", _part_of(table.matched, keys, "key")))
         if table.known_later:
             lines.append(_reason_line(table.known_later))
@@ -152,7 +155,7 @@ def _share(part: int, whole: int) -> float:
 
 
 def _part_of(part: int, whole: int, noun: str = "row") -> str:
-    return f"{count(part)} of {numbers.plural(whole, noun)} ({percent(_share(part, whole))})"
+    return f"{count(part)} of {quantities.plural(whole, noun)} ({percent(_share(part, whole))})"
 
 
 def _reason_line(count_with_reason: Count) -> tuple[str, str]:

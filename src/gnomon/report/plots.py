@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+from gnomon import quantities
 from gnomon.report import numbers
 from gnomon.report.model import Distribution, OverTime, Timeline
 from gnomon.tolerances import TICK
@@ -84,7 +85,7 @@ def histogram(shape: Distribution, names: tuple[str, str]) -> Plot:
         for x, end, h in zip(places, places[1:], heights[1], strict=False)
     )
     x = tuple(
-        Tick(100 * (mark - low) / span, numbers.number(mark)) for mark in _steps(low, high, 6)
+        Tick(100 * (mark - low) / span, quantities.number(mark)) for mark in _steps(low, high, 6)
     )
     return Plot(bars, outline + "L100 100", x, share_ticks(top))
 
@@ -99,8 +100,8 @@ def pairs(shape: Distribution) -> tuple[LabelShares, ...]:
             label,
             100 * left / longest,
             100 * right / longest,
-            numbers.percent(left / max(shape.rows, 1)),
-            numbers.percent(right / max(shape.rows, 1)),
+            quantities.percent(left / max(shape.rows, 1)),
+            quantities.percent(right / max(shape.rows, 1)),
         )
         for label, left, right in zip(shape.labels, shape.left, shape.right, strict=True)
     )
@@ -118,8 +119,8 @@ def over_time(timeline: Timeline) -> Plot:
             100 * (start - low) / span,
             100 * (end - start) / span,
             100 * share / top,
-            f"{numbers.utc_time(b.start, timeline.seconds)}: {numbers.percent(share)} of "
-            f"{numbers.rows(b.rows)} diverge",
+            f"{numbers.utc_time(b.start, timeline.seconds)}: {quantities.percent(share)} of "
+            f"{quantities.rows(b.rows)} diverge",
         )
         for start, end, share, b in zip(starts, ends, shares, timeline.buckets, strict=True)
     )
@@ -143,9 +144,10 @@ def course(column: OverTime, begin: float, end: float) -> tuple[Bar, ...]:
             width,
             100 * (1 - moment.consistency),
             f"{numbers.utc_time(moment.start, column.seconds)}: "
-            f"{numbers.percent(1 - moment.consistency)} of {numbers.rows(moment.rows)} diverge, "
-            f"{numbers.percent(moment.exact_rate)} exact, "
-            f"{numbers.percent(moment.coverage)} with both values",
+            f"{quantities.percent(1 - moment.consistency)} of "
+            f"{quantities.rows(moment.rows)} diverge, "
+            f"{quantities.percent(moment.exact_rate)} exact, "
+            f"{quantities.percent(moment.coverage)} with both values",
         )
         for moment in column.moments
     )
@@ -162,8 +164,8 @@ def time_ticks(marks: tuple[str, ...], seconds: float) -> tuple[Tick, ...]:
 
 def _bin_title(shape: Distribution, i: int, names: tuple[str, str]) -> str:
     low, high = shape.edges[i], shape.edges[i + 1]
-    left, right = (numbers.rows(side[i]) for side in (shape.left, shape.right))
-    place = f"{numbers.number(low)} to {numbers.number(high)}"
+    left, right = (quantities.rows(side[i]) for side in (shape.left, shape.right))
+    place = f"{quantities.number(low)} to {quantities.number(high)}"
     return f"{place}: {names[0]} {left}, {names[1]} {right}"
 
 
@@ -176,7 +178,7 @@ def ceiling(share: float) -> float:
 def share_ticks(top: float) -> tuple[Tick, ...]:
     """Return the ticks of an axis of shares from 0 to ``top``."""
     return tuple(
-        Tick(fraction * 100, numbers.percent(fraction * top)) for fraction in (0.0, 0.5, 1.0)
+        Tick(fraction * 100, quantities.percent(fraction * top)) for fraction in (0.0, 0.5, 1.0)
     )
 
 

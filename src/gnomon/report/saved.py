@@ -12,8 +12,8 @@ import msgspec
 from gnomon.errors import StorageError
 from gnomon.files import replace
 from gnomon.notebook import NotebookTable, Tabular
+from gnomon.quantities import plural
 from gnomon.report.model import BaseReport, Subject
-from gnomon.report.numbers import plural
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gnomon.artifact import inspect
 from gnomon.errors import ArtifactError
+from gnomon.quantities import plural
 from gnomon.rollout.decisions import promote
 from gnomon.rollout.defaults import model_of
 from gnomon.settings import Settings
@@ -45,7 +46,7 @@ def _error_of_all(tags: Sequence[str], newest: ArtifactError) -> ArtifactError:
     more = len(tags) - len(errors)
     return type(newest)(
         f"of {len(tags)} artifacts in the store the newest cannot be served: {listing}"
-        + (f"; and {more} older ones" if more else ""),
+        + (f"; and {plural(more, 'older one')}" if more else ""),
         where=newest.where,
         hint=f"to start with that one: gnomon promote {servable[0]}" if servable else newest.hint,
     )

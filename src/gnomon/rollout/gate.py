@@ -85,5 +85,5 @@ class Gates(Tabular, msgspec.Struct, frozen=True, kw_only=True):
 
 
 def share_of(count: int, rows: int) -> float | None:
-    """Return a share; None of no rows."""
+    """Return the share of ``rows`` that ``count`` is; None if there are no rows."""
     return count / rows if rows else None

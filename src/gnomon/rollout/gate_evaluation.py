@@ -57,18 +57,10 @@ def gates_elsewhere(settings: Settings, model: str, artifact: str, policy: Path 
         RolloutError: nothing is live, or the process ended without an answer.
         GnomonError: any error while reading the evidence.
     """
-    policy_argument = [] if policy is None else [str(policy.absolute())]
+    arguments = [model, artifact, *([] if policy is None else [str(policy.absolute())])]
     try:
         process = subprocess.run(
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "gnomon.rollout.gate_evaluation",
-                model,
-                artifact,
-                *policy_argument,
-            ],
+            [sys.executable, "-P", "-m", "gnomon.rollout.gate_evaluation", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             env=child_environment(settings),
@@ -94,10 +86,10 @@ def gates_elsewhere(settings: Settings, model: str, artifact: str, policy: Path 
 def main(arguments: list[str]) -> None:
     """Evaluate the gates and print them."""
     settings = enter_background(niceness=NICENESS)
-    model, artifact, *policy_argument = arguments
+    model, artifact, *policies = arguments
     reply: _Evaluated | _Failed
     try:
-        policy = Policy.read(policy_argument[0]) if policy_argument else Policy()
+        policy = Policy.read(policies[0]) if policies else Policy()
         reply = _Evaluated(check(settings, model, artifact, policy))
     except GnomonError as error:
         reply = _Failed.of(error)

@@ -12,14 +12,15 @@ from gnomon.compare.sketch import Sketch
 from gnomon.errors import RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
 from gnomon.policy import GateLimits, Policy
+from gnomon.quantities import percent
 from gnomon.rollout import share_gates
 from gnomon.rollout.evidence import Evidence, gather
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.outlook import Awaited, action, live_traffic, more_rows
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
-from gnomon.shadow.slices import Heartbeat
-from gnomon.skew.last_replay import Skew
+from gnomon.shadow.heartbeats import Heartbeat
+from gnomon.skew.skew_record import SkewRecord
 
 __all__ = ["evaluate", "judge"]
 
@@ -32,7 +33,7 @@ def evaluate(
     *,
     slices: Sequence[Heartbeat] = (),
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
-    skew: Skew | UnreadableFile | None = None,
+    skew: SkewRecord | UnreadableFile | None = None,
 ) -> Gates:
     """Evaluate every gate that the policy sets, on the evidence of this run of the shadow.
 
@@ -70,7 +71,7 @@ def judge(
     *,
     slices: Sequence[Heartbeat] = (),
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
-    skew: Skew | UnreadableFile | None = None,
+    skew: SkewRecord | UnreadableFile | None = None,
 ) -> Iterator[Gate]:
     """Evaluate the gates on gathered evidence; gates whose limit is not set are skipped."""
     yield _rows(limits.min_rows, evidence)
@@ -197,7 +198,7 @@ def _coverage(limit: float, evidence: Evidence, lag: int, silent: list[str]) -> 
         name="coverage",
         verdict=verdict,
         says=f"{scored:,} of {eligible:,} eligible rows scored, {failed:,} failed, {lag:,} lagging"
-        f"; at least {limit:.2%} must be scored" + _silent(silent),
+        f"; at least {percent(limit, 2)} must be scored" + _silent(silent),
         limit=limit,
         value=share_of(scored, eligible),
         count=failed + lag,

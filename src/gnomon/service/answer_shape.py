@@ -23,8 +23,8 @@ Shape: TypeAlias = "dict[str, Output | Shape]"
 @lru_cache(maxsize=64)
 def answer_shape(contract: Contract) -> Shape:
     """Return the shape of the JSON object for one row of a contract's outputs."""
-    alone = [output for output in contract.outputs if output.target is None]
-    shape = _of_one(alone)
+    untargeted = [output for output in contract.outputs if output.target is None]
+    shape = _of_one(untargeted)
     if contract.targets:
         shape["targets"] = {
             target: _of_one(output for output in contract.outputs if output.target == target)

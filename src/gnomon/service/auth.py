@@ -29,10 +29,10 @@ def check_token(scope: Scope, token: str, *, hint: str) -> None:
     Raises:
         Unauthorized: the request has no token, or another one.
     """
-    given = header(scope, b"authorization")
-    if given is None:
+    authorization = header(scope, b"authorization")
+    if authorization is None:
         raise Unauthorized("expected a bearer token, got none", where="Authorization", hint=hint)
-    scheme, _, credentials = given.partition(b" ")
+    scheme, _, credentials = authorization.partition(b" ")
     right = bool(token) and hmac.compare_digest(credentials.strip(), token.encode())
     if scheme.lower() != b"bearer" or not right:
         raise Unauthorized("invalid token", where="Authorization", hint=hint)

@@ -84,20 +84,20 @@ class Child:
         loop = asyncio.get_running_loop()
         early_ends = 0
         while True:
-            born = loop.time()
+            started_at = loop.time()
             try:
                 await self._live()
             except OSError as error:
                 logger.error("cannot start %s: %s", self._module, error)
-            early_ends = 0 if loop.time() - born > STEADY_SECONDS else early_ends + 1
+            early_ends = 0 if loop.time() - started_at > STEADY_SECONDS else early_ends + 1
             self.restarts += 1
             self._on_death()
             await asyncio.sleep(PAUSES[min(early_ends, len(PAUSES) - 1)])
 
     async def _live(self) -> None:
         """Start the process and read its reports until its parent socket closes."""
-        self._process, ours = start_process(self._module, self._arguments, self._settings)
-        reader, self._writer = await streams(ours)
+        self._process, parent_socket = start_process(self._module, self._arguments, self._settings)
+        reader, self._writer = await streams(parent_socket)
         with contextlib.suppress(ConnectionError):
             while line := await reader.readline():
                 self._on_report(msgspec.json.decode(line))
@@ -116,23 +116,23 @@ def start_process(
     Raises:
         OSError: the process cannot be started; the socket is closed.
     """
-    ours, theirs = socket.socketpair()
-    with theirs, contextlib.ExitStack() as failing:
-        failing.enter_context(ours)
+    parent_socket, child_socket = socket.socketpair()
+    with child_socket, contextlib.ExitStack() as failing:
+        failing.enter_context(parent_socket)
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, *arguments, str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
+            [sys.executable, "-P", "-m", module, *arguments, str(child_socket.fileno())],
+            pass_fds=[child_socket.fileno()],
             stdin=subprocess.DEVNULL,
             env=child_environment(settings),
         )
         failing.pop_all()
-    return process, ours
+    return process, parent_socket
 
 
-async def streams(ours: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def streams(sock: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Open the streams of a socket; if this is cancelled, close it, so that the process ends."""
     try:
-        return await asyncio.open_connection(sock=ours)
+        return await asyncio.open_connection(sock=sock)
     except BaseException:
-        ours.close()
+        sock.close()
         raise

@@ -165,11 +165,11 @@ class ClientConnection(asyncio.Protocol):
 
     def _look(self) -> None:
         self._timer = None
-        late = self.loop.time() - self._until
-        if late < 0:
+        overdue = self.loop.time() - self._until
+        if overdue < 0:
             if self._until < math.inf:
                 self._set_timer(self._until)
-        elif late > _LATE_SECONDS:
+        elif overdue > _LATE_SECONDS:
             self._expect(_LATE_SECONDS)
         elif self._scanned:
             self._refuse(too_slow(self._client_seconds))

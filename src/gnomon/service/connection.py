@@ -176,8 +176,8 @@ class Connection(ClientConnection):
     def _read(self, end: int, waited: float) -> None:
         """Begin a request whose head, byte for byte, was not seen before."""
         block = self._received[:end]
-        known, client_id = lasting(block)
-        head = self.door.heads.get(known)
+        key, client_id = lasting(block)
+        head = self.door.heads.get(key)
         if head is not None:
             self._submit(head._replace(client_id=client_id), end, waited)
             return
@@ -189,9 +189,9 @@ class Connection(ClientConnection):
         if not is_plain(head, self.door.runtime().settings):
             self._pass_to_asgi(head, end, waited)
             return
-        last, self._last_head = self._last_head, hash(known)  # Remembered after its second use.
-        if last == self._last_head and known:
-            self.door.heads.remember(known, head)
+        last, self._last_head = self._last_head, hash(key)  # Remembered after its second use.
+        if last == self._last_head and key:
+            self.door.heads.remember(key, head)
         self._submit(head, end, waited)
 
     def _submit(self, head: Head, start: int, waited: float) -> None:
@@ -233,8 +233,9 @@ class Connection(ClientConnection):
         self._begin()
         wire = Wire(self.transport, self._writable, self._close, self._read_on)
         if head.client_id is not None and all(name != REQUEST_ID for name, _ in head.headers):
-            own = (REQUEST_ID, head.client_id.encode("latin-1"))  # A remembered head lacks it.
-            head = head._replace(headers=[*head.headers, own])
+            # A remembered head lacks it.
+            id_header = (REQUEST_ID, head.client_id.encode("latin-1"))
+            head = head._replace(headers=[*head.headers, id_header])
         scope = scope_of(head, self._scope(), self._state)
         exchange = Exchange(
             scope,

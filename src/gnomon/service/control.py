@@ -141,25 +141,30 @@ class Route(msgspec.Struct, frozen=True):
 
 
 async def _start_shadow(runtime: Controlled, body: bytes) -> Event:
-    asked = _decode(body, StartShadow)
+    request = _decode(body, StartShadow)
     return await runtime.start_shadow(
-        asked.artifact, asked.fraction, asked.same, asked.force, by=asked.by, why=asked.why
+        request.artifact,
+        request.fraction,
+        request.same,
+        request.force,
+        by=request.by,
+        why=request.why,
     )
 
 
 async def _stop_shadow(runtime: Controlled, body: bytes) -> Event:
-    asked = _decode(body, StopShadow)
-    return await runtime.stop_shadow(asked.artifact, by=asked.by, why=asked.why)
+    request = _decode(body, StopShadow)
+    return await runtime.stop_shadow(request.artifact, by=request.by, why=request.why)
 
 
 async def _promote(runtime: Controlled, body: bytes) -> Event:
-    asked = _decode(body, Promote)
-    return await runtime.promote(asked.artifact, asked.force, by=asked.by, why=asked.why)
+    request = _decode(body, Promote)
+    return await runtime.promote(request.artifact, request.force, by=request.by, why=request.why)
 
 
 async def _rollback(runtime: Controlled, body: bytes) -> Event:
-    asked = _decode(body or b"{}", Rollback)
-    return await runtime.rollback(by=asked.by, why=asked.why)
+    request = _decode(body or b"{}", Rollback)
+    return await runtime.rollback(by=request.by, why=request.why)
 
 
 async def _status(runtime: Controlled, body: bytes) -> Status:

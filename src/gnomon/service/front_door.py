@@ -209,8 +209,8 @@ class FrontDoor:
 
 def _client_id(scope: Scope) -> str | None:
     """Return the client's id for a request."""
-    given = header(scope, b"x-request-id")
-    return None if given is None else given.decode("latin-1")
+    value = header(scope, b"x-request-id")
+    return None if value is None else value.decode("latin-1")
 
 
 async def _refuse_method(send: Send, scope: Scope, allowed: bytes) -> None:

@@ -49,7 +49,7 @@ class Metrics:
         self._published: Counter[tuple[str, str]] = Counter()
         self._latencies: list[float] = []
         self._batches: list[tuple[int, int]] = []
-        self._made: list[Any] = []
+        self._metrics: list[Any] = []
         try:
             self._register(model)
         except BaseException:  # For example, the disk has no space for the values.
@@ -137,16 +137,16 @@ class Metrics:
         )
 
     def _make(self, kind: Any, name: str, text: str, **options: Any) -> Any:
-        made = kind(name, text, **options)
-        self._made.append(made)
-        return made
+        metric = kind(name, text, **options)
+        self._metrics.append(metric)
+        return metric
 
     def close(self) -> None:
         """Unregister all metrics: the process may open another slice after this one."""
         from prometheus_client import REGISTRY
 
-        for made in self._made:
-            REGISTRY.unregister(made)
+        for metric in self._metrics:
+            REGISTRY.unregister(metric)
 
     @property
     def settled_rows(self) -> int:

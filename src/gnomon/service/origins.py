@@ -18,7 +18,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from gnomon.errors import HostNotAllowed, OriginNotAllowed, SettingsError
-from gnomon.service.http.asgi import NOSNIFF, Header, Message, Scope, Send
+from gnomon.service.http.asgi import NOSNIFF, Header, Message, Scope, Send, header
 from gnomon.settings import Settings
 
 __all__ = [
@@ -80,7 +80,7 @@ class Origins:
         """Return whether the server answers requests with this ``Host``."""
         if host in self._seen:
             return True
-        if not self._is_ours(host):
+        if not self._is_server_name(host):
             return False
         if (
             len(self._seen) < _REMEMBERED and len(host) <= HOST_BYTES
@@ -95,43 +95,43 @@ class Origins:
             HostNotAllowed: its host is not a name of the server.
             OriginNotAllowed: a page of another site sent it.
         """
-        hosts = _all(scope, b"host")
+        hosts = _headers(scope, b"host")
         for host in hosts:
             if not self.allows_host(host):
                 raise _foreign_host(host)
-        given = _all(scope, b"origin")
-        site = _first(scope, b"sec-fetch-site")
+        origins = _headers(scope, b"origin")
+        site = header(scope, b"sec-fetch-site")
         if site in (b"same-origin", b"none"):
             return
-        for origin in given:
+        for origin in origins:
             if not _is_same(origin, hosts) and not self.lists(scope, origin):
                 raise _foreign_origin(scope, origin)
-        if not given and site is not None and not _is_followed_link(scope):
+        if not origins and site is not None and not _is_followed_link(scope):
             raise _foreign_origin(scope, site)
 
     def lists(self, scope: Scope, origin: bytes) -> bool:
         """Return whether the settings allow a page of this origin to send this request."""
-        named = origin.decode("latin-1").lower()
-        return scope["path"] == PREDICT and (named in self.origins or ANY in self.origins)
+        text = origin.decode("latin-1").lower()
+        return scope["path"] == PREDICT and (text in self.origins or ANY in self.origins)
 
     def answer_headers(self, scope: Scope) -> tuple[Header, ...]:
         """Return the headers that let a listed page read the answer; none for other pages."""
-        given = _all(scope, b"origin")
-        if len(given) != 1 or not self.lists(scope, given[0]):
+        origins = _headers(scope, b"origin")
+        if len(origins) != 1 or not self.lists(scope, origins[0]):
             return ()
         return (
-            (b"access-control-allow-origin", given[0]),
+            (b"access-control-allow-origin", origins[0]),
             (b"access-control-expose-headers", b"retry-after"),
             (b"vary", b"origin"),
         )
 
-    def _is_ours(self, host: bytes) -> bool:
+    def _is_server_name(self, host: bytes) -> bool:
         if ANY in self.hosts:
             return True
-        found = _HOST.fullmatch(host[:HOST_BYTES].decode("latin-1").lower())
-        if found is None or len(host) > HOST_BYTES:
+        match = _HOST.fullmatch(host[:HOST_BYTES].decode("latin-1").lower())
+        if match is None or len(host) > HOST_BYTES:
             return False
-        name = found[1] or found[2]
+        name = match[1] or match[2]
         if _is_address(name) or name in self.hosts:
             return True
         parents = [name[at + 1 :] for at, letter in enumerate(name) if letter == "."]
@@ -149,14 +149,14 @@ def origins_of(settings: Settings) -> Origins:
 
 @lru_cache(maxsize=8)
 def _origins(hosts: str, origins: str, url: str | None) -> Origins:
-    own = _name_in(url)
+    own_name = _name_in(url)
     names = _listed(
         hosts, _PATTERN, "GNOMON_HOSTS", "names without scheme or port, as flights.example.com"
     )
     pages = _listed(
         origins, _ORIGIN, "GNOMON_ORIGINS", "origins, as https://app.example.com, without a path"
     )
-    return Origins(frozenset([*LOCAL, *names, *([own] if own else [])]), frozenset(pages))
+    return Origins(frozenset([*LOCAL, *names, *([own_name] if own_name else [])]), frozenset(pages))
 
 
 def _name_in(url: str | None) -> str | None:
@@ -179,7 +179,7 @@ def _listed(text: str, kind: re.Pattern[str], setting: str, expected: str) -> li
 def is_preflight(scope: Scope) -> bool:
     """Return whether a browser asks if a page may send a request: https://fetch.spec.whatwg.org."""
     return (
-        scope["method"] == "OPTIONS" and _first(scope, b"access-control-request-method") is not None
+        scope["method"] == "OPTIONS" and header(scope, b"access-control-request-method") is not None
     )
 
 
@@ -188,10 +188,10 @@ def with_headers(send: Send, headers: Sequence[Header]) -> Send:
 
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
-            own = list(message.get("headers", ()))
-            names = {name.lower() for name, _ in own}
-            more = [header for header in headers if header[0] not in names]
-            message = {**message, "headers": [*own, *more]}
+            existing = list(message.get("headers", ()))
+            names = {name.lower() for name, _ in existing}
+            added = [(name, value) for name, value in headers if name not in names]
+            message = {**message, "headers": [*existing, *added]}
         await send(message)
 
     return sent
@@ -201,8 +201,8 @@ def _is_followed_link(scope: Scope) -> bool:
     """Return whether the user followed a link, so that the answer is shown as a separate page."""
     return (
         scope.get("method") in ("GET", "HEAD")
-        and _first(scope, b"sec-fetch-mode") == b"navigate"
-        and _first(scope, b"sec-fetch-dest") == b"document"
+        and header(scope, b"sec-fetch-mode") == b"navigate"
+        and header(scope, b"sec-fetch-dest") == b"document"
     )
 
 
@@ -215,15 +215,15 @@ def _is_same(origin: bytes, hosts: Iterable[bytes]) -> bool:
     port = _PORTS.get(scheme)
     if port is None:
         return False
-    named = [host.decode("latin-1").lower() for host in hosts]
-    return [_with_port(authority, port)] == [_with_port(host, port) for host in named]
+    names = [host.decode("latin-1").lower() for host in hosts]
+    return [_with_port(authority, port)] == [_with_port(host, port) for host in names]
 
 
 def _with_port(authority: str, port: str) -> str:
-    found = _HOST.fullmatch(authority)
-    if found is None:
+    match = _HOST.fullmatch(authority)
+    if match is None:
         return authority
-    return f"{found[1] or found[2]}:{found[3] or port}"
+    return f"{match[1] or match[2]}:{match[3] or port}"
 
 
 def _is_address(name: str) -> bool:
@@ -234,16 +234,12 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _all(scope: Scope, wanted: bytes) -> list[bytes]:
+def _headers(scope: Scope, wanted: bytes) -> list[bytes]:
     return [value for name, value in scope["headers"] if name == wanted]
 
 
-def _first(scope: Scope, wanted: bytes) -> bytes | None:
-    return next(iter(_all(scope, wanted)), None)
-
-
 def _foreign_host(host: bytes) -> HostNotAllowed:
-    name = _shown(host)
+    name = _excerpt(host)
     return HostNotAllowed(
         f"expected a host name of this server, got `{name}`",
         where="Host",
@@ -253,7 +249,7 @@ def _foreign_host(host: bytes) -> HostNotAllowed:
 
 
 def _foreign_origin(scope: Scope, origin: bytes) -> OriginNotAllowed:
-    name = _shown(origin)
+    name = _excerpt(origin)
     if scope["path"] != PREDICT:
         hint = "pages of other sites may only send predictions"
     elif _ORIGIN.fullmatch(name.lower()):
@@ -262,10 +258,10 @@ def _foreign_origin(scope: Scope, origin: bytes) -> OriginNotAllowed:
         hint = "list the origins whose pages may send predictions in GNOMON_ORIGINS"
     return OriginNotAllowed(
         f"expected a request from this server's page, got one from `{name}`",
-        where="Origin" if _first(scope, b"origin") is not None else "Sec-Fetch-Site",
+        where="Origin" if header(scope, b"origin") is not None else "Sec-Fetch-Site",
         hint=hint,
     )
 
 
-def _shown(value: bytes) -> str:
+def _excerpt(value: bytes) -> str:
     return value[:100].decode("latin-1")

@@ -65,7 +65,7 @@ def stop_without_server() -> None:
     asyncio.get_running_loop().call_later(LOOK_SECONDS, stop_without_server)
 
 
-def when_told_to_stop(act: Callable[[], None]) -> None:
+def when_told_to_stop(callback: Callable[[], None]) -> None:
     """Call ``act`` on the event loop on SIGTERM or SIGINT, after the existing signal handler.
 
     To be called in the main thread, from the event loop.
@@ -77,7 +77,7 @@ def when_told_to_stop(act: Callable[[], None]) -> None:
         def stop(number: int, frame: FrameType | None, before: object = before) -> None:
             if callable(before):
                 before(number, frame)
-            loop.call_soon_threadsafe(act)
+            loop.call_soon_threadsafe(callback)
 
         signal.signal(number, stop)
 
@@ -110,16 +110,16 @@ def _is_open(number: int, listener: socket.socket) -> bool:
 
 def listening() -> list[tuple[int, socket.socket]]:
     """Return this process's listening sockets: the descriptor of each, and a duplicate."""
-    found = []
+    listeners = []
     with ExitStack() as failing:
         for number in [number for number in own_descriptors() if _is_socket(number)]:
             listener = failing.enter_context(socket.socket(fileno=os.dup(number)))
             if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                found.append((number, listener))
+                listeners.append((number, listener))
             else:
                 listener.close()
         failing.pop_all()
-    return found
+    return listeners
 
 
 def _is_socket(number: int) -> bool:

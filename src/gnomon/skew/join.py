@@ -50,10 +50,10 @@ class Join:
         ]
         self.traces = bool(self.steps) and not self.outputs
         self.lost = 0
-        self._met = np.zeros(table.codes.max(initial=-1) + 1, dtype=np.int64)
-        self._without = 0
-        self._example: str | None = None
-        self._later = 0
+        self._rows_by_key = np.zeros(table.codes.max(initial=-1) + 1, dtype=np.int64)
+        self._unmatched_rows = 0
+        self._unmatched_example: str | None = None
+        self._later_rows = 0
         self._later_example: str | None = None
 
     def tally(self, policy: Policy, sample_rows: int) -> Tally:
@@ -71,37 +71,39 @@ class Join:
     def pairs(self, rows: Rows) -> Pairs:
         """Return both sides of the logged rows that the table has."""
         keys = pa.table({name: _key(rows, name) for name in self.table.on})
-        row_info = about(rows, self.contract, keys)
-        places = self.table.find(keys, row_info.column("moment"))
+        context = about(rows, self.contract, keys)
+        places = self.table.find(keys, context.column("moment"))
         matched = np.flatnonzero(places >= 0)
         if len(matched) < len(places):
-            self._without += len(places) - len(matched)
+            self._unmatched_rows += len(places) - len(matched)
             first = int(np.flatnonzero(places < 0)[0])
-            self._example = self._example or key_text(keys, first)
-        self._met += np.bincount(self.table.codes[places[matched]], minlength=len(self._met))
+            self._unmatched_example = self._unmatched_example or key_text(keys, first)
+        self._rows_by_key += np.bincount(
+            self.table.codes[places[matched]], minlength=len(self._rows_by_key)
+        )
         chosen = pa.array(matched)
-        row_info, right = row_info.take(chosen), self.table.data.take(pa.array(places[matched]))
-        self._count_later(row_info, right, keys.take(chosen))
-        return Pairs(row_info, with_columns(rows.inputs, rows.outputs).take(chosen), right)
+        context, right = context.take(chosen), self.table.data.take(pa.array(places[matched]))
+        self._count_later(context, right, keys.take(chosen))
+        return Pairs(context, with_columns(rows.inputs, rows.outputs).take(chosen), right)
 
-    def _count_later(self, row_info: pa.Table, right: pa.Table, keys: pa.Table) -> None:
+    def _count_later(self, context: pa.Table, right: pa.Table, keys: pa.Table) -> None:
         """Count rows for which the table has only values known after the prediction."""
         if KNOWN_AT not in right.column_names:
             return
-        later = pc.greater(right.column(KNOWN_AT), row_info.column("moment")).fill_null(False)
+        later = pc.greater(right.column(KNOWN_AT), context.column("moment")).fill_null(False)
         places = np.flatnonzero(later)
-        self._later += len(places)
+        self._later_rows += len(places)
         if len(places):
             self._later_example = self._later_example or key_text(keys, int(places[0]))
 
-    def shifted(self, row_info: pa.Table, shift: Shift) -> Shifted:
+    def shifted(self, context: pa.Table, shift: Shift) -> Shifted:
         """Look up joined rows in the table as of another time.
 
         Args:
-            row_info: the :attr:`Pairs.about` of the rows.
+            context: the :attr:`Pairs.about` of the rows.
         """
-        keys = pa.table({name: row_info.column(f"key_{name}") for name in self.table.on})
-        places = self.table.find(keys, row_info.column("moment"), shift)
+        keys = pa.table({name: context.column(f"key_{name}") for name in self.table.on})
+        places = self.table.find(keys, context.column("moment"), shift)
         return Shifted(shift, places, self.table.data.take(pa.array(places, mask=places < 0)))
 
     def refuse_no_match(self) -> None:
@@ -110,31 +112,31 @@ class Join:
         Raises:
             TableError: no logged row has a key of the table.
         """
-        if self._example is not None and not self._met.any():
+        if self._unmatched_example is not None and not self._rows_by_key.any():
             raise TableError(
-                f"no logged row has a key of the table: the log has {self._example}, the table "
-                f"{self.table.key_at(0) if self.table.rows else 'no rows'}",
+                f"no logged row has a key of the table: the log has {self._unmatched_example}, the "
+                f"table {self.table.key_at(0) if self.table.rows else 'no rows'}",
                 where=self.table.path,
                 hint="check that both mean the same thing and cover the same time",
             )
 
     def use(self) -> TableUse:
         """Return which rows and columns of the table were used."""
-        unmatched = np.flatnonzero(self._met == 0)
+        unmatched = np.flatnonzero(self._rows_by_key == 0)
         return TableUse(
             path=self.table.path,
             on=self.table.on,
             rows=self.table.rows,
-            keys=len(self._met),
-            matched=int((self._met > 0).sum()),
-            repeated=int((self._met[self._met > 1] - 1).sum()),
+            keys=len(self._rows_by_key),
+            matched=int((self._rows_by_key > 0).sum()),
+            repeated=int((self._rows_by_key[self._rows_by_key > 1] - 1).sum()),
             unmatched=self._key(int(unmatched[0])) if len(unmatched) else None,
             used=self.table.used,
             ignored=self.table.ignored,
             known_later=Count(
-                reason="known only later", rows=self._later, example=self._later_example
+                reason="known only later", rows=self._later_rows, example=self._later_example
             )
-            if self._later
+            if self._later_rows
             else None,
         )
 
@@ -151,9 +153,13 @@ class Join:
             **dict.fromkeys(self.steps, "step"),
         }
         missed = []
-        if self._without:
+        if self._unmatched_rows:
             missed.append(
-                Count(reason="not in the table", rows=self._without, example=self._example)
+                Count(
+                    reason="not in the table",
+                    rows=self._unmatched_rows,
+                    example=self._unmatched_example,
+                )
             )
         if self.lost:
             missed.append(Count(reason="could not be run again", rows=self.lost))

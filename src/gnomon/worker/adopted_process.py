@@ -84,9 +84,9 @@ class AdoptedProcess:
         Raises:
             subprocess.TimeoutExpired: it still runs after ``timeout`` seconds.
         """
-        ended = select.poll()  # not select(), which takes descriptors below 1,024 only
-        ended.register(self._handle, select.POLLIN)
-        if not ended.poll(None if timeout is None else timeout * 1000):
+        poll = select.poll()  # not select(), which takes descriptors below 1,024 only
+        poll.register(self._handle, select.POLLIN)
+        if not poll.poll(None if timeout is None else timeout * 1000):
             raise subprocess.TimeoutExpired("a worker", timeout or 0.0)
         return -signal.SIGKILL
 
@@ -97,11 +97,11 @@ def outlive(spawned: Spawned) -> HolderHandle | None:
     Returns:
         None if the request cannot be sent: the holder has ended, or is stopped.
     """
-    tether, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
+    tether, holder_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with holder_end:
         process = os.pidfd_open(spawned.process.pid)
         try:
-            socket.send_fds(spawned.control, [messages.OUTLIVE], [theirs.fileno()])
+            socket.send_fds(spawned.control, [messages.OUTLIVE], [holder_end.fileno()])
         except OSError:
             tether.close()
             os.close(process)
@@ -109,7 +109,7 @@ def outlive(spawned: Spawned) -> HolderHandle | None:
     return HolderHandle(spawned.control, tether, process)
 
 
-async def take_over(found: HolderHandle) -> Taken | None:
+async def take_over(handle: HolderHandle) -> Taken | None:
     """Make a holder that outlived its gateway serve this one.
 
     Its messages to the earlier gateway are discarded, and the scorer forked for that gateway is
@@ -120,26 +120,26 @@ async def take_over(found: HolderHandle) -> Taken | None:
     """
     try:
         async with asyncio.timeout(TAKEOVER_SECONDS):
-            return await _ask(found)
+            return await _request_takeover(handle)
     except (OSError, TimeoutError):
-        found.end()
+        handle.end()
         return None
     except BaseException:
-        found.end()
+        handle.end()
         raise
 
 
-async def _ask(found: HolderHandle) -> Taken:
+async def _request_takeover(handle: HolderHandle) -> Taken:
     nonce = secrets.token_hex(8)
-    found.control.setblocking(False)
-    found.control.send(messages.TAKE_OVER + nonce.encode())
+    handle.control.setblocking(False)
+    handle.control.send(messages.TAKE_OVER + nonce.encode())
     while True:
-        await _readable(found.control)
-        event, data = messages.read_event(found.control)
+        await _readable(handle.control)
+        event, data = messages.read_event(handle.control)
         if event is None:
             raise ConnectionError("the holder has ended")
         if isinstance(event, messages.Ready) and event.nonce == nonce and data is not None:
-            spawned = Spawned(AdoptedProcess(found.process), found.control)
+            spawned = Spawned(AdoptedProcess(handle.process), handle.control)
             return Taken(spawned, event.pid, data)
         if data is not None:
             data.close()

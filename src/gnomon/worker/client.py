@@ -211,13 +211,13 @@ class WorkerClient:
         code = self._end()
         self.restarts += 1
         if code >= 0 or killed > MOST_KILLED:
-            how = f"ended with exit code {code}"
+            outcome = f"ended with exit code {code}"
             hint = "its own message is on standard error"
             if code < 0:
-                how = f"was killed {killed} times, the last time by signal {-code},"
+                outcome = f"was killed {killed} times, the last time by signal {-code},"
                 hint = "if memory ran out, the system's log says so"
             raise WorkerError(
-                f"the worker {how} before it was ready", where=self._artifact.tag, hint=hint
+                f"the worker {outcome} before it was ready", where=self._artifact.tag, hint=hint
             )
         self._process, self._control = self._spawn()
 

@@ -132,10 +132,10 @@ class Engine:
             if ran_out(error):
                 raise MemoryError from error
             if not search.failed() or batch.num_rows == 1:
-                why = f"{error_kind(error)}: {error_text(error)}"
+                message = f"{error_kind(error)}: {error_text(error)}"
                 if batch.num_rows == 1:
-                    why = self._why(batch, error)
-                yield failed(self._schema, batch.num_rows, why)
+                    message = self._row_message(batch, error)
+                yield failed(self._schema, batch.num_rows, message)
                 return
             half = batch.num_rows // 2
             yield from self._parts(batch.slice(0, half), search)
@@ -144,15 +144,15 @@ class Engine:
             search.went_well()
             yield self._with_blame(batch, scored)
 
-    def _why(self, row: pa.RecordBatch, error: Exception) -> str:
+    def _row_message(self, row: pa.RecordBatch, error: Exception) -> str:
         """Return the error of a row on which the pipeline raised, naming the value or step."""
         if isinstance(error, ContractError):  # no frame holds the row, so the pipeline did not run
             return error_text(error)
         step = failing_step(self._pipeline, to_input(row, self._contract))
         place = "the pipeline" if step is None else str(step)
-        told = blamed(row, self._contract, self._scores, place)
-        if told is not None:
-            return told
+        blame = blamed(row, self._contract, self._scores, place)
+        if blame is not None:
+            return blame
         kind, text = error_kind(error), error_text(error)
         return f"{kind}: {text}" if step is None else f"{kind} in {step}: {text}"
 
@@ -166,7 +166,7 @@ class Engine:
             )
         errors = pa.nulls(answer.num_rows, pa.string())
         if not all(_is_finite(column) for column in answer.columns):
-            answer, errors = self._without_unanswerable(answer)
+            answer, errors = self._without_non_finite(answer)
         return pa.RecordBatch.from_arrays([*answer.columns, errors], schema=self._schema)
 
     def _with_blame(self, batch: pa.RecordBatch, scored: pa.RecordBatch) -> pa.RecordBatch:
@@ -174,12 +174,12 @@ class Engine:
         errors = scored.column(ERROR)
         if errors.null_count == len(errors):
             return scored
-        told = [
+        named_errors = [
             error and (blamed(batch.slice(row, 1), self._contract, self._scores) or error)
             for row, error in enumerate(errors.to_pylist())
         ]
         return pa.RecordBatch.from_arrays(
-            [*scored.columns[:-1], pa.array(told, pa.string())], schema=self._schema
+            [*scored.columns[:-1], pa.array(named_errors, pa.string())], schema=self._schema
         )
 
     def _scores(self, batch: pa.RecordBatch) -> bool:
@@ -191,7 +191,7 @@ class Engine:
                 raise MemoryError from error
             return False
 
-    def _without_unanswerable(self, answer: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Array]:
+    def _without_non_finite(self, answer: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Array]:
         """Return the answers, and an error for each row with a missing, NaN or infinite number."""
         errors: list[str | None] = [None] * answer.num_rows
         for name, column in zip(answer.schema.names, answer.columns, strict=True):

@@ -46,14 +46,18 @@ def blamed(
         place: where the error was raised, such as a step.
     """
     suspects = [f for f in contract.features if _expected(f, row.column(f.name)[0].as_py())]
-    if not suspects or not scores(_ordinary(row, contract, suspects)):
+    if not suspects or not scores(_with_typical_values(row, contract, suspects)):
         return None
-    alone = (f for f in suspects if len(suspects) > 1 and scores(_ordinary(row, contract, [f])))
-    feature = next(alone, suspects[0])
+    culprits = (
+        f
+        for f in suspects
+        if len(suspects) > 1 and scores(_with_typical_values(row, contract, [f]))
+    )
+    feature = next(culprits, suspects[0])
     value = row.column(feature.name)[0].as_py()
-    where = key_path(feature.name).replace(" ", "\\u0020")
+    path = key_path(feature.name).replace(" ", "\\u0020")
     expected = _expected(feature, value, place)
-    return f"{INVALID} {where}: expected {expected}, got {shown(_plain(value))}"
+    return f"{INVALID} {path}: expected {expected}, got {shown(_plain(value))}"
 
 
 def row_error(error: str) -> tuple[str, str] | None:
@@ -61,8 +65,8 @@ def row_error(error: str) -> tuple[str, str] | None:
 
     None if the error blames no value.
     """
-    found = _BLAME.fullmatch(error)
-    return None if found is None else (found[1], found[2])
+    match = _BLAME.fullmatch(error)
+    return None if match is None else (match[1], match[2])
 
 
 def _expected(feature: Feature, value: Any, place: str = "the pipeline") -> str | None:
@@ -82,23 +86,25 @@ def _expected(feature: Feature, value: Any, place: str = "the pipeline") -> str 
     return None
 
 
-def _ordinary(row: pa.RecordBatch, contract: Contract, features: list[Feature]) -> pa.RecordBatch:
+def _with_typical_values(
+    row: pa.RecordBatch, contract: Contract, features: list[Feature]
+) -> pa.RecordBatch:
     """Return the row with an ordinary value for each of these features."""
     for feature in features:
         at = row.schema.get_field_index(feature.name)
         kind = row.schema.field(at).type
-        row = row.set_column(at, row.schema.field(at), pa.array([_typical(feature)], kind))
+        row = row.set_column(at, row.schema.field(at), pa.array([_typical_value(feature)], kind))
     return row
 
 
-def _typical(feature: Feature) -> Any:
+def _typical_value(feature: Feature) -> Any:
     """Return a value from the middle of the training values, as far as the contract gives them."""
     if feature.type == "timestamp":
         return ORDINARY_TIME
     if feature.domain:
         return feature.domain[0]
-    known = [edge for edge in (feature.minimum, feature.maximum) if edge is not None]
-    middle = sum(edge / len(known) for edge in known) if known else 1.0
+    limits = [edge for edge in (feature.minimum, feature.maximum) if edge is not None]
+    middle = sum(edge / len(limits) for edge in limits) if limits else 1.0
     return int(middle) if feature.type == "integer" else middle
 
 

@@ -183,13 +183,13 @@ def read_event(sock: socket.socket) -> tuple[Event | None, socket.socket | None]
 def recv_exactly(sock: socket.socket, length: int) -> memoryview | None:
     """Read ``length`` bytes from a blocking socket; None if it ends before."""
     view = memoryview(bytearray(length))
-    got = 0
-    while got < length:
+    received = 0
+    while received < length:
         try:
-            read = sock.recv_into(view[got:])
+            read = sock.recv_into(view[received:])
         except ConnectionError:
             return None
         if read == 0:
             return None
-        got += read
+        received += read
     return view

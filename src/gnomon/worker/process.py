@@ -162,12 +162,12 @@ def _verify(loaded: LoadedArtifact, control: socket.socket, most: int) -> int:
 def _scorer(loaded: LoadedArtifact, control: socket.socket, settings: Settings, nonce: str) -> int:
     """Hand the client its end of a new data socket, then serve until it closes."""
     limit_memory(settings.worker_bytes)
-    ours, theirs = socket.socketpair()
-    with theirs:
-        messages.send_event(control, messages.Ready(os.getpid(), nonce), theirs)
+    data, client_end = socket.socketpair()
+    with client_end:
+        messages.send_event(control, messages.Ready(os.getpid(), nonce), client_end)
     control.close()
     engine = Engine(loaded, settings.deadline, fast=settings.fast_pipeline)
-    serve(engine, loaded.artifact.contract.input_schema, ours)
+    serve(engine, loaded.artifact.contract.input_schema, data)
     return 0
 
 
@@ -182,10 +182,10 @@ def serve(engine: Engine, schema: pa.Schema, data: socket.socket) -> None:
             payload = engine.score(batch, searched=frame.micros / 1e6).serialize()
         else:
             try:
-                payload = messages.table_payload(_looked_into(engine, schema, frame))
+                payload = messages.table_payload(_inspection_table(engine, schema, frame))
             except Exception as error:
-                said = f"{error_kind(error)}: {error_text(error)}"
-                kind, payload = messages.FAILED, said.encode()
+                message = f"{error_kind(error)}: {error_text(error)}"
+                kind, payload = messages.FAILED, message.encode()
         micros = (time.perf_counter_ns() - started) // 1000
         waited = min(queue.micros() - waited, micros)
         try:
@@ -194,7 +194,7 @@ def serve(engine: Engine, schema: pa.Schema, data: socket.socket) -> None:
             return
 
 
-def _looked_into(engine: Engine, schema: pa.Schema, frame: messages.Frame) -> pa.Table:
+def _inspection_table(engine: Engine, schema: pa.Schema, frame: messages.Frame) -> pa.Table:
     if frame.kind == messages.TRACE:
         return engine.trace(messages.read_batch(frame.payload, schema))
     table = messages.read_table(frame.payload)
@@ -218,7 +218,7 @@ def _wait(pid: int, control: socket.socket) -> _End:
         while True:
             readable, _, _ = select.select([watch.fileno(), control.fileno()], [], [])
             if control.fileno() in readable:
-                packet, fds = _received(control)
+                packet, fds = _receive_packet(control)
                 if packet == messages.OUTLIVE:
                     _outlive(fds)
                     continue
@@ -230,12 +230,12 @@ def _wait(pid: int, control: socket.socket) -> _End:
                     return _End(None)
             if watch.fileno() in readable:
                 watch.clear()
-                ended, status = os.waitpid(pid, os.WNOHANG)
-                if ended:
+                ended_pid, status = os.waitpid(pid, os.WNOHANG)
+                if ended_pid:
                     return _End(_reason(status), nonce)
 
 
-def _received(control: socket.socket) -> tuple[bytes, list[int]]:
+def _receive_packet(control: socket.socket) -> tuple[bytes, list[int]]:
     try:
         return platform.recv_packet(control)
     except ConnectionError:  # The client ended before it had read all messages.

@@ -66,8 +66,8 @@ def spawn(
 
     The interpreter starts without the working directory on its path (``-P``).
     """
-    ours, theirs = platform.control_pair()
-    with theirs:
+    control, child_end = platform.control_pair()
+    with child_end:
         process = subprocess.Popen(
             [
                 python or sys.executable,
@@ -76,15 +76,15 @@ def spawn(
                 "gnomon.worker",
                 str(artifact.path),
                 artifact.digest,
-                str(theirs.fileno()),
+                str(child_end.fileno()),
                 *([] if verify else [UNVERIFIED]),
             ],
-            pass_fds=[theirs.fileno()],
+            pass_fds=[child_end.fileno()],
             stdin=subprocess.DEVNULL,
             env=child_environment(settings),
         )
-        platform.end_with_socket(theirs, process.pid)  # until it has loaded
-    return Spawned(process, ours)
+        platform.end_with_socket(child_end, process.pid)  # until it has loaded
+    return Spawned(process, control)
 
 
 def inherited(number: str) -> int:
@@ -92,9 +92,9 @@ def inherited(number: str) -> int:
 
     A gateway with thousands of connections passes numbers that ``select`` does not accept.
     """
-    given = int(number)
-    low = os.dup(given)
-    os.close(given)
+    original = int(number)
+    low = os.dup(original)
+    os.close(original)
     return low
 
 

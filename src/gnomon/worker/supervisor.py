@@ -48,7 +48,7 @@ class Supervisor:
         artifact: the inspected artifact.
         settings: thread and time limits; ``deadline`` is how long one batch may take.
         on_death: called with the reason each time a scorer or its holder ends unexpectedly.
-        found: a holder that outlived its gateway and has loaded this artifact, to use first.
+        previous_holder: one that outlived its gateway and has loaded this artifact, to use first.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class Supervisor:
         artifact: Artifact,
         settings: Settings,
         on_death: Callable[[str], None] = lambda reason: None,
-        found: HolderHandle | None = None,
+        previous_holder: HolderHandle | None = None,
     ) -> None:
         self._artifact = artifact
         self._settings = settings
         self._on_death = on_death
         self._schema = messages.scored_schema(artifact.contract.output_schema)
-        self._found = found
+        self._previous_holder = previous_holder
         self._holder: Spawned | None = None
         self._handle: HolderHandle | None = None
         self._current: WorkerConnection | None = None
@@ -150,8 +150,8 @@ class Supervisor:
         if self._current is not None:
             self._current.close()
             self._current.died("the worker was closed")
-        if self._found is not None:
-            self._found.end()
+        if self._previous_holder is not None:
+            self._previous_holder.end()
         await self._end()
 
     def outliving(self) -> HolderHandle | None:
@@ -166,12 +166,12 @@ class Supervisor:
         return self._handle
 
     async def _take_over(self) -> bool:
-        """Take over the holder that was found, if any, and return whether it serves now."""
-        found, self._found = self._found, None
-        taken = None if found is None else await take_over(found)
-        if found is None or taken is None:
+        """Take over the previous holder, if there is one, and return whether it serves now."""
+        handle, self._previous_holder = self._previous_holder, None
+        taken = None if handle is None else await take_over(handle)
+        if handle is None or taken is None:
             return False
-        self._handle = found
+        self._handle = handle
         self._hold(taken.spawned)
         logger.info("took over worker %d of the previous gateway", taken.spawned.process.pid)
         await self._connect(taken.pid, taken.data)
@@ -213,7 +213,7 @@ class Supervisor:
         match event:
             case messages.Ready():
                 assert data is not None
-                self._task(self._connect(event.pid, data))
+                self._create_task(self._connect(event.pid, data))
             case messages.Died():
                 self._lose(event.reason)
             case messages.Refused():
@@ -221,7 +221,7 @@ class Supervisor:
             case None:
                 self._close_control()
                 if self._refusal is None:
-                    self._task(self._respawn())
+                    self._create_task(self._respawn())
 
     async def _connect(self, pid: int, data: socket.socket) -> None:
         connection = WorkerConnection(pid, self._schema, self._expect_report)
@@ -338,7 +338,7 @@ class Supervisor:
             if self._rescues == 0:
                 self._no_rescues.set()
 
-    def _task(self, work: Coroutine[None, None, None]) -> None:
+    def _create_task(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -74,11 +74,11 @@ def write(setup: Settings) -> list[str]:
     """Four closed segments of three rows, of which the first is sealed; all request ids."""
     ids = write_segment(setup)
     Sealer(setup, "flights").seal()
-    return sorted(ids + [one for _ in range(3) for one in write_segment(setup)])
+    return sorted(ids + [request_id for _ in range(3) for request_id in write_segment(setup)])
 
 
 @pytest.mark.parametrize("copy", ["b", "a/requests-copy"])
-def test_a_copy_of_a_folder_is_no_loss(setup: Settings, copy: str) -> None:
+def test_a_copied_folder_is_not_a_loss(setup: Settings, copy: str) -> None:
     """Its list of closed segments names segments that were never written there. Copies are moved
     aside, also when the list is looked at again."""
     ids = write(setup)
@@ -151,19 +151,19 @@ def failing(*_: object) -> None:
     raise LogError("the disk is full")
 
 
-def test_segments_of_an_earlier_folder_among_new_ones_are_no_loss(setup: Settings) -> None:
+def test_segments_of_an_earlier_folder_among_new_ones_are_not_a_loss(setup: Settings) -> None:
     """They were put back into the folder that replaced theirs. Sealed under its name, they would be
     called missing; the new ones would be counted from the beginning again."""
     ids = write(setup)
     folder = stream_folder(setup, "flights", "a", "requests")
-    kept = folder.with_name("kept")
-    folder.rename(kept)
+    backup = folder.with_name("kept")
+    folder.rename(backup)
     new = write_segment(setup)
     names = {path.name for path in folder.glob("*.arrows")}
-    for path in kept.glob("*.arrows"):
+    for path in backup.glob("*.arrows"):
         if path.name not in names:
             path.replace(folder / path.name)
-    shutil.rmtree(kept)
+    shutil.rmtree(backup)
     with pytest.raises(LogError, match="an earlier folder of this stream"):
         logged(setup)
     done = repair(setup, "flights")

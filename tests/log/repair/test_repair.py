@@ -62,10 +62,10 @@ def test_a_damaged_closed_segment_is_kept_and_named(setup: Settings, damage: Dam
     done = repair(setup, "flights")
     [salvaged] = done.segments
     assert salvaged.set_aside.read_bytes() == content
-    kept = logged(setup)
-    lost = sorted(set(ids) - set(kept))
-    assert set(kept) < set(ids)
-    assert 24 < len(kept) < 36
+    remaining = logged(setup)
+    lost = sorted(set(ids) - set(remaining))
+    assert set(remaining) < set(ids)
+    assert 24 < len(remaining) < 36
     if damage in (overwrite_a_length, flip_a_bit):
         assert len(lost) == 1
         assert list(salvaged.request_ids) == lost
@@ -73,7 +73,7 @@ def test_a_damaged_closed_segment_is_kept_and_named(setup: Settings, damage: Dam
     assert salvaged.after < lost[0]
     assert repair(setup, "flights").is_whole
     Sealer(setup, "flights").seal()
-    assert logged(setup) == kept
+    assert logged(setup) == remaining
     accounts = balance(InferenceLog(setup, "flights"))
     assert accounts.balanced
     assert "bytes of a/requests/00000001, as gnomon log repair noted" in accounts.explain()
@@ -116,7 +116,7 @@ def test_a_lost_commit_is_noticed_and_its_rows_restored(setup: Settings, damage:
     assert repair(setup, "flights").is_whole
 
 
-def test_rows_that_are_nowhere_are_counted_as_lost(setup: Settings) -> None:
+def test_unrecoverable_rows_are_counted_as_lost(setup: Settings) -> None:
     """A data file that is gone cannot be restored: the accounts do not balance until repair has
     noted how many rows that is, and say so ever after."""
     write_segments(setup, segments=1, rows=5)
@@ -136,7 +136,7 @@ def test_rows_that_are_nowhere_are_counted_as_lost(setup: Settings) -> None:
     assert "3 rows are lost, as gnomon log repair has noted" in accounts.explain()
 
 
-def test_what_retention_removed_is_not_restored_for_what_is_lost(tmp_path: Path) -> None:
+def test_rows_removed_by_retention_are_not_restored(tmp_path: Path) -> None:
     """Its files stay for an hour; rows of them do not make up for others that are gone."""
     setup = settings(tmp_path, retention_days=1.0)
     old = write_segments(setup, segments=1, rows=6)
@@ -151,9 +151,9 @@ def test_what_retention_removed_is_not_restored_for_what_is_lost(tmp_path: Path)
     assert logged(setup) == sorted([*newer, *newest])
     table = LogTable(setup, "flights").load()
     assert table is not None
-    named = "".join([last, *table.file_uris()])
+    referenced = "".join([last, *table.file_uris()])
     for file in Path(setup.root, "log", "flights").rglob("*.parquet"):
-        if file.name in named:
+        if file.name in referenced:
             file.unlink()
     done = repair(setup, "flights")
     assert done.table is not None
@@ -208,7 +208,7 @@ def test_a_damaged_ledger_is_made_anew_from_the_table(setup: Settings) -> None:
     assert [(part.sealed, part.found) for part in accounts.sealed] == [(10, 10)]
 
 
-def test_nothing_damaged_is_left_alone(setup: Settings) -> None:
+def test_repair_of_an_undamaged_log_changes_nothing(setup: Settings) -> None:
     """Repair of a healthy log changes nothing."""
     ids = write_segments(setup, segments=2, rows=4)
     Sealer(setup, "flights").seal()
@@ -230,7 +230,7 @@ def test_a_repair_that_ended_early_is_not_noted_twice(setup: Settings) -> None:
     assert balance(InferenceLog(setup, "flights")).damaged == noted
 
 
-def test_nothing_is_lost_with_what_no_one_wrote(setup: Settings) -> None:
+def test_trailing_bytes_are_cut_without_a_loss(setup: Settings) -> None:
     """Bytes after the end of a closed segment are cut off; no row is said to be lost."""
     ids = write_segments(setup, 2, 4)
     segment = stream_segments(stream_folder(setup, "flights", "a", "requests"))[0].path

@@ -76,10 +76,10 @@ def test_the_segment_is_set_aside_and_all_others_are_read(setup: Settings, how: 
     assert not path.exists()
     expected = [] if how in (emptied, random, cut) else sorted(ids[4:8])
     assert list(lost.request_ids) == expected
-    said = "\n".join(explain(done))
-    assert "its beginning is damaged, so nothing is kept" in said
-    assert ("at least 4 lost requests have their id" in said) is bool(expected)
-    assert "other lost requests cannot be identified" in said
+    text = "\n".join(explain(done))
+    assert "its beginning is damaged, so nothing is kept" in text
+    assert ("at least 4 lost requests have their id" in text) is bool(expected)
+    assert "other lost requests cannot be identified" in text
     assert logged(setup) == sorted(ids[:4] + ids[8:])
     assert repair(setup, "flights").is_whole
     Sealer(setup, "flights").seal()
@@ -103,8 +103,8 @@ def scored(setup: Settings, batches: int, per_segment: int) -> tuple[Path, Path]
         if number and number % per_segment == 0:
             writer.rotate()
             feed.rotate()
-        writer.append(live([one := new_request_id()]))
-        feed.append(shadow([one], writer.position, epoch=1))
+        writer.append(live([request_id := new_request_id()]))
+        feed.append(shadow([request_id], writer.position, epoch=1))
     writer.rotate()
     for stream in (writer, feed):
         stream.close()
@@ -118,8 +118,8 @@ def score_on(setup: Settings, folder: Path) -> Position:
     assert run == RUN
     feed = SegmentWriter(folder, SHADOW_SCHEMA, settings=setup, metadata=run.metadata)
     tail = WholeTail(folder.with_name("requests"), read, table)
-    while found := tail.poll():
-        for place, batch in found:
+    while batches := tail.poll():
+        for place, batch in batches:
             ids = batch["request_id"].to_pylist()
             feed.append(shadow(ids, place, epoch=1)) if ids else None
     tail.close()
@@ -128,7 +128,7 @@ def score_on(setup: Settings, folder: Path) -> Position:
 
 
 @pytest.mark.parametrize("which", ["requests", "shadow"])
-def test_the_books_of_a_shadow_balance_without_the_segment(setup: Settings, which: str) -> None:
+def test_the_accounts_of_a_shadow_balance_without_the_segment(setup: Settings, which: str) -> None:
     """Of its own: what was recorded there is known to be lost. Of the requests: what it recorded of
     them has nothing to be held against."""
     requests, own = scored(setup, batches=9, per_segment=3)

@@ -10,7 +10,7 @@ from gnomon.errors import LogError, NewerLog
 from gnomon.log.segments.closed_segments import closed_segments, record_closed, set_aside
 
 
-def test_a_list_comes_back_without_what_is_gone(tmp_path: Path) -> None:
+def test_a_list_is_read_without_deleted_segments(tmp_path: Path) -> None:
     """Sizes by number; segments before the oldest are left out."""
     assert closed_segments(tmp_path) == {}
     record_closed(tmp_path, {3: 900, 1: 70, 2: 80}, oldest=2)
@@ -28,7 +28,7 @@ def test_a_list_comes_back_without_what_is_gone(tmp_path: Path) -> None:
         (b'{"format": 99, "bytes": {}}', NewerLog),
     ],
 )
-def test_a_list_that_cannot_be_read_is_not_taken_for_none(
+def test_an_unreadable_list_is_not_treated_as_missing(
     tmp_path: Path, content: bytes, error: type[LogError]
 ) -> None:
     """Without it, damage in a closed segment would pass for a torn end."""

@@ -36,11 +36,13 @@ def test_every_cut_gives_the_whole_messages_before_it(
     path = tmp_path_factory.mktemp("frames") / "f"
     data = b"".join(bytes(message) for message in written)
     path.write_bytes(data[: cut % (len(data) + 1)])
-    found = framed(path)
+    framed_messages = framed(path)
     ends = [sum(message.size for message in written[: n + 1]) for n in range(len(written))]
     whole = [end for end in ends if end <= path.stat().st_size]
-    assert [end for end, _ in found] == whole
-    assert [bytes(message) for _, message in found] == [bytes(m) for m in written[: len(whole)]]
+    assert [end for end, _ in framed_messages] == whole
+    assert [bytes(message) for _, message in framed_messages] == [
+        bytes(m) for m in written[: len(whole)]
+    ]
 
 
 def test_a_message_larger_than_a_read_comes_out_whole(tmp_path: Path) -> None:
@@ -53,11 +55,14 @@ def test_a_message_larger_than_a_read_comes_out_whole(tmp_path: Path) -> None:
 
 def test_reading_goes_on_from_an_offset_to_an_end(tmp_path: Path) -> None:
     """``offset`` and ``end`` bound what is read; a message over the end is left out."""
-    one = live(["a"]).serialize()
+    message = live(["a"]).serialize()
     path = tmp_path / "f"
-    path.write_bytes(bytes(one) * 3)
-    assert [end for end, _ in framed(path, one.size)] == [2 * one.size, 3 * one.size]
-    assert [end for end, _ in framed(path, 0, 3 * one.size - 1)] == [one.size, 2 * one.size]
+    path.write_bytes(bytes(message) * 3)
+    assert [end for end, _ in framed(path, message.size)] == [2 * message.size, 3 * message.size]
+    assert [end for end, _ in framed(path, 0, 3 * message.size - 1)] == [
+        message.size,
+        2 * message.size,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -65,10 +70,10 @@ def test_reading_goes_on_from_an_offset_to_an_end(tmp_path: Path) -> None:
     [b"\0\0\0\0\0\0\0\0x", b"{" * 64, b"\xff\xff\xff\xff\x08\0\0\0" + b"\xff" * 64],
     ids=["zeros then data", "text", "a flatbuffer that points outside"],
 )
-def test_bytes_that_are_no_message_are_refused(tmp_path: Path, damage: bytes) -> None:
+def test_bytes_that_are_not_a_message_are_refused(tmp_path: Path, damage: bytes) -> None:
     """Damage is told from a torn tail, with the byte it begins at."""
-    one = live(["a"]).serialize()
+    message = live(["a"]).serialize()
     path = tmp_path / "f"
-    path.write_bytes(bytes(one) + damage)
-    with pytest.raises(LogError, match=f"expected an Arrow message.*byte {one.size}"):
+    path.write_bytes(bytes(message) + damage)
+    with pytest.raises(LogError, match=f"expected an Arrow message.*byte {message.size}"):
         framed(path)

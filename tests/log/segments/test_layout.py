@@ -30,13 +30,13 @@ def test_a_position_survives_its_text(sequence: int, offset: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "3", "3:", ":4", "a:1", "1:-2", "1:2:3"])
-def test_a_text_that_is_no_position_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_position_is_refused(text: str) -> None:
     """The error shows a good one."""
     with pytest.raises(LogError, match="expected a position like `3:1024`"):
         Position.parse(text)
 
 
-def test_positions_and_segment_names_sort_alike() -> None:
+def test_positions_sort_like_segment_names() -> None:
     """A later position has a later segment name, so SQL may compare names."""
     assert Position(9, 5) < Position(10, 0)
     assert Position(9, 5).segment < Position(10, 0).segment
@@ -49,14 +49,14 @@ def test_streams_lie_under_spool_model_and_slice(tmp_path: Path) -> None:
     assert folder == tmp_path / "spool" / "flights" / "a" / "shadow-7"
 
 
-def test_a_segment_moved_away_hides_no_other(tmp_path: Path) -> None:
+def test_a_segment_that_is_missing_hides_no_other(tmp_path: Path) -> None:
     """An operator may take a damaged segment out; what comes after it is still read."""
     for sequence in (3, 4, 6):
         segment_path(tmp_path, sequence).touch()
     assert [segment.sequence for segment in stream_segments(tmp_path)] == [3, 4, 6]
 
 
-def test_no_folder_holds_no_segments(tmp_path: Path) -> None:
+def test_a_missing_folder_has_no_segments(tmp_path: Path) -> None:
     """A stream that nobody has written yet is empty."""
     assert stream_segments(tmp_path / "none") == []
 
@@ -92,14 +92,14 @@ def test_folders_have_different_identities(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_other_files_beside_segments_are_none(tmp_path: Path, name: str) -> None:
+def test_other_files_beside_segments_are_ignored(tmp_path: Path, name: str) -> None:
     """What a person or a tool leaves there stops nobody, and takes no number."""
     (tmp_path / "00000000.arrows").write_bytes(b"")
     (tmp_path / name).write_bytes(b"x")
     assert [segment.sequence for segment in stream_segments(tmp_path)] == [0]
 
 
-def test_only_files_are_segments(tmp_path: Path) -> None:
+def test_folders_pipes_and_links_are_not_segments(tmp_path: Path) -> None:
     """A folder, a pipe or a link of such a name is never opened."""
     (tmp_path / "00000001.arrows").mkdir()
     os.mkfifo(tmp_path / "00000002.arrows")

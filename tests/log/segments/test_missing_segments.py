@@ -30,7 +30,7 @@ def never(_: str) -> int:
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
-def test_it_is_named_until_repair_has_noted_it(setup: Settings, which: int) -> None:
+def test_a_missing_segment_is_reported_until_it_is_repaired(setup: Settings, which: int) -> None:
     """The sealer goes on up to it; the accounts do not balance as if it had never been."""
     folder = write_lettered_segments(setup, "ab", "cde", "fghi")
     gone = stream_segments(folder)[which].path
@@ -57,7 +57,7 @@ def test_it_is_named_until_repair_has_noted_it(setup: Settings, which: int) -> N
     assert repair(setup, "flights").is_whole
 
 
-def test_what_was_sealed_is_not_missed(setup: Settings) -> None:
+def test_a_sealed_segment_is_not_missing(setup: Settings) -> None:
     """Its file is gone for a good reason; the list forgets it in time."""
     folder = write_lettered_segments(setup, "ab", "c")
     assert Sealer(setup, "flights").seal() == 2
@@ -71,7 +71,7 @@ def test_what_was_sealed_is_not_missed(setup: Settings) -> None:
     assert not {0, 1} & closed_segments(folder).keys()
 
 
-def test_a_segment_without_rows_may_go(setup: Settings) -> None:
+def test_a_segment_without_rows_is_not_missing(setup: Settings) -> None:
     """Nothing was in it; the sealer removes it without a note."""
     folder = write_lettered_segments(setup)
     write_lettered_segments(setup, "ab")
@@ -83,7 +83,7 @@ def test_a_segment_without_rows_may_go(setup: Settings) -> None:
 
 @pytest.mark.parametrize("goes_on", [False, True])
 @pytest.mark.parametrize("before", ["", "ab"])
-def test_the_segment_that_was_open_is_missed(setup: Settings, before: str, goes_on: bool) -> None:
+def test_a_deleted_open_segment_is_reported(setup: Settings, before: str, goes_on: bool) -> None:
     """Its rows were on disk when their writer was killed, then it was deleted: whether or not the
     stream is written on, and though it was in no list yet."""
     folder = write_lettered_segments(setup, *filter(None, [before]))
@@ -106,7 +106,7 @@ def test_the_segment_that_was_open_is_missed(setup: Settings, before: str, goes_
     assert repair(setup, "flights").is_whole
 
 
-def test_an_open_segment_without_rows_may_go(setup: Settings) -> None:
+def test_an_open_segment_without_rows_is_not_missing(setup: Settings) -> None:
     """Nothing was in it, also where it had been synced."""
     folder = write_lettered_segments(setup, "ab")
     writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
@@ -118,7 +118,7 @@ def test_an_open_segment_without_rows_may_go(setup: Settings) -> None:
     assert balance(InferenceLog(setup, "flights")).live.received == 3
 
 
-def test_what_a_writer_left_open_counts_too(setup: Settings) -> None:
+def test_a_segment_that_a_killed_writer_left_open_is_reported(setup: Settings) -> None:
     """It was killed; the next one closes its segment, and notes that it has rows."""
     folder = stream_folder(setup, "flights", "a", "requests")
     writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
@@ -128,7 +128,7 @@ def test_what_a_writer_left_open_counts_too(setup: Settings) -> None:
     assert filled_segments(folder) == {0}
 
 
-def test_a_shadow_s_segment(setup: Settings) -> None:
+def test_a_missing_segment_of_a_shadow_is_reported(setup: Settings) -> None:
     """What it recorded is lost, and the rows that it was about are not awaited."""
     write_lettered_segments(setup, "ab")
     folder = stream_folder(setup, "flights", "a", "shadow-2")

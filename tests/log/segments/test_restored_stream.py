@@ -24,8 +24,8 @@ def setup(tmp_path: Path) -> Settings:
 
 
 def ids(setup: Settings) -> list[str]:
-    found = InferenceLog(setup, "flights").table(columns=["request_id"])["request_id"]
-    return sorted(found.to_pylist())
+    column = InferenceLog(setup, "flights").table(columns=["request_id"])["request_id"]
+    return sorted(column.to_pylist())
 
 
 def test_what_is_written_after_a_restore_is_sealed(setup: Settings, tmp_path: Path) -> None:

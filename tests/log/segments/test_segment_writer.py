@@ -28,16 +28,16 @@ SETTINGS = Settings(root="unused", segment_bytes=4_000, segment_seconds=3600)
 
 def read_all(folder: Path) -> list[str]:
     tail = Tail(folder)
-    found = drain(tail)
+    batches = drain(tail)
     tail.close()
-    return ids_of(found)
+    return ids_of(batches)
 
 
 @pytest.fixture
 def writer(tmp_path: Path) -> Iterator[SegmentWriter]:
-    made = SegmentWriter(tmp_path / "requests", REQUESTS_SCHEMA, settings=SETTINGS)
-    yield made
-    made.close()
+    segment_writer = SegmentWriter(tmp_path / "requests", REQUESTS_SCHEMA, settings=SETTINGS)
+    yield segment_writer
+    segment_writer.close()
 
 
 def test_a_batch_is_readable_when_append_returns(tmp_path: Path, writer: SegmentWriter) -> None:
@@ -139,7 +139,7 @@ def test_fsync_runs_beside_appends_and_rotations(writer: SegmentWriter, tmp_path
     assert read_all(tmp_path / "requests") == [str(number) for number in range(300)]
 
 
-def test_closing_lets_go_of_every_file(tmp_path: Path) -> None:
+def test_close_releases_every_file(tmp_path: Path) -> None:
     """No descriptor of a rotated segment stays open."""
     before = len(os.listdir("/proc/self/fd"))
     writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
@@ -240,7 +240,7 @@ def test_recover_twice_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["a byte", "a length", "zeros", "cut short"])
-def test_damage_is_not_taken_for_a_torn_end(tmp_path: Path, damage: str) -> None:
+def test_damage_is_not_treated_as_a_torn_end(tmp_path: Path, damage: str) -> None:
     """What was on disk and is not as it was written is kept, and named to who reads it; the stream
     goes on in the next segment."""
     folder = tmp_path / "requests"
@@ -266,7 +266,7 @@ def test_damage_is_not_taken_for_a_torn_end(tmp_path: Path, damage: str) -> None
         read_all(folder)
 
 
-def test_what_power_took_after_the_last_sync_is_cut(tmp_path: Path) -> None:
+def test_recover_cuts_unsynced_damage_after_a_power_loss(tmp_path: Path) -> None:
     """The end of the segment that was open may be anything; what was synced is there."""
     writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
     end = writer.append(live(["a"]))
@@ -294,7 +294,7 @@ def test_a_segment_is_closed_only_when_it_is_on_disk(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_a_disk_that_refused_a_sync_is_not_believed_again(
+def test_a_segment_is_not_used_after_a_failed_sync(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a failed sync the next may succeed without the bytes being on disk."""
@@ -357,27 +357,27 @@ def test_recover_keeps_how_far_a_shadow_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_no_acknowledged_append_is_lost_to_kill_9(tmp_path: Path) -> None:
+def test_acknowledged_appends_survive_kill_9(tmp_path: Path) -> None:
     """Twenty writers die by SIGKILL at random; what each said it had written is there, once."""
     folder = tmp_path / "requests"
     seed = random.randrange(2**32)
     chance = random.Random(seed)
     acknowledged: list[str] = []
     for life in range(20):
-        ours, theirs = os.pipe()
-        process = start_python(["-m", "tests.log.rows", str(folder), str(life)], stdout=theirs)
-        os.close(theirs)
-        with open(ours) as said:
+        read_end, write_end = os.pipe()
+        process = start_python(["-m", "tests.log.rows", str(folder), str(life)], stdout=write_end)
+        os.close(write_end)
+        with open(read_end) as output:
             for _ in range(chance.randrange(1, 400)):
-                acknowledged.append(said.readline().strip())
+                acknowledged.append(output.readline().strip())
             process.kill()
-            acknowledged += said.read().split("\n")[:-1]
+            acknowledged += output.read().split("\n")[:-1]
         process.wait()
     recover(folder)
-    found = read_all(folder)
-    assert len(found) == len(set(found)), f"seed {seed}"
-    assert set(acknowledged) <= set(found), f"seed {seed}"
-    assert len(found) - len(acknowledged) <= 20, f"seed {seed}"
+    rows = read_all(folder)
+    assert len(rows) == len(set(rows)), f"seed {seed}"
+    assert set(acknowledged) <= set(rows), f"seed {seed}"
+    assert len(rows) - len(acknowledged) <= 20, f"seed {seed}"
 
 
 def test_a_batch_written_apart_comes_after_what_is_appended_meanwhile(
@@ -394,7 +394,7 @@ def test_a_batch_written_apart_comes_after_what_is_appended_meanwhile(
     writer.append(live(["b"]))
     writer.fsync()
     assert read_all(folder) == ["a", "large", "b"]
-    assert [one.sequence for one in stream_segments(folder)] == [0, 1]
+    assert [segment.sequence for segment in stream_segments(folder)] == [0, 1]
     assert set(closed_segments(folder)) == {0}
     writer.close()
     SegmentWriter(folder, REQUESTS_SCHEMA, settings=SETTINGS).close()

@@ -62,7 +62,7 @@ def test_reading_resumes_at_any_position(tmp_path: Path, most: int) -> None:
         writer.append(live([str(number)]))
         if number % 3 == 2:
             writer.rotate()
-    found: list[str] = []
+    rows: list[str] = []
     position = Position(0, 0)
     while True:
         tail = Tail(tmp_path, Position.parse(str(position)))
@@ -72,8 +72,8 @@ def test_reading_resumes_at_any_position(tmp_path: Path, most: int) -> None:
         if not new:
             break
         assert len(new) <= most
-        found += new
-    assert found == [str(number) for number in range(7)]
+        rows += new
+    assert rows == [str(number) for number in range(7)]
     writer.close()
 
 
@@ -143,17 +143,17 @@ def test_following_another_process_misses_nothing(tmp_path: Path) -> None:
         process = start_python(
             ["-m", "tests.log.rows", str(tmp_path / "s"), "w"], stdout=nowhere.fileno()
         )
-    found: list[str] = []
+    rows: list[str] = []
     tail = Tail(tmp_path / "s")
     try:
-        while len(found) < 2_000:
-            found += poll_ids(tail)
+        while len(rows) < 2_000:
+            rows += poll_ids(tail)
             assert process.poll() is None
     finally:
         process.kill()
         process.wait()
         tail.close()
-    assert found == [f"w-{number}" for number in range(len(found))]
+    assert rows == [f"w-{number}" for number in range(len(rows))]
     assert len(stream_segments(tmp_path / "s")) > 10
 
 
@@ -222,8 +222,8 @@ def test_a_segment_of_format_2_is_still_read(tmp_path: Path) -> None:
     path = Path(__file__).parents[1] / "data" / "a" / "requests" / "00000000.arrows"
     with SegmentReader(path) as reader:
         assert reader.schema.metadata[b"gnomon.format"] == b"2"
-        found = [batch for _, batch in reader.batches()]
-    assert ids_of(found) == [f"request-{number}" for number in range(6)]
+        batches = [batch for _, batch in reader.batches()]
+    assert ids_of(batches) == [f"request-{number}" for number in range(6)]
     copy = tmp_path / "a" / "requests" / path.name
     copy.parent.mkdir(parents=True)
     content = bytearray(path.read_bytes())

@@ -59,7 +59,7 @@ def write(writer: SegmentWriter, segments: int = 2) -> None:
         writer.fsync()
 
 
-def test_a_sealed_segment_that_comes_back_holds_nothing_back(
+def test_a_sealed_segment_that_reappears_does_not_stop_sealing(
     setup: Settings, folder: Path, backup: Path, writer: SegmentWriter
 ) -> None:
     """The segments after it were not sealed any more, without a word: the disk would fill."""
@@ -73,7 +73,7 @@ def test_a_sealed_segment_that_comes_back_holds_nothing_back(
     assert balance(InferenceLog(setup, "flights")).balanced
 
 
-def test_a_segment_that_its_writer_does_not_know_is_named(
+def test_an_unlisted_segment_is_reported(
     setup: Settings, folder: Path, writer: SegmentWriter
 ) -> None:
     """It has rows that were not sealed. The next writer takes it over."""
@@ -96,17 +96,17 @@ def test_a_new_segment_replaces_no_file(
 ) -> None:
     """Somebody put a file there under the next number: a rename would have lost its rows."""
     number = writer.position.sequence + 1
-    found = folder / f"{number:08d}.arrows"
-    found.write_bytes(b"a segment of a backup")
+    existing = folder / f"{number:08d}.arrows"
+    existing.write_bytes(b"a segment of a backup")
     writer.append(live(["a"]))
     writer.rotate()
     assert writer.position.sequence == number + 1
-    found.with_name(f"{number + 2:08d}.arrows").write_bytes(b"another")
+    existing.with_name(f"{number + 2:08d}.arrows").write_bytes(b"another")
     writer.append_apart(writer.write_apart(live(["b"])))
     assert writer.position.sequence == number + 3
-    assert found.read_bytes() == b"a segment of a backup"
-    found.unlink()
-    found.with_name(f"{number + 2:08d}.arrows").unlink()
+    assert existing.read_bytes() == b"a segment of a backup"
+    existing.unlink()
+    existing.with_name(f"{number + 2:08d}.arrows").unlink()
     assert {"a", "b"} <= set(logged(setup))
 
 

@@ -70,7 +70,7 @@ def test_a_row_of_a_frame_is_one_record() -> None:
         ({1, 2}, "expected rows, got builtins.set"),
     ],
 )
-def test_what_holds_no_rows_is_named_with_what_does(rows: Any, message: str) -> None:
+def test_an_unsupported_type_of_rows_lists_the_supported_ones(rows: Any, message: str) -> None:
     """Not sent, for the server to wonder."""
     with pytest.raises(InvalidRequest, match=message) as refused:
         records(rows, ["x"])

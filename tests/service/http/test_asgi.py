@@ -85,7 +85,7 @@ def test_a_content_length_that_is_no_number_is_refused(length: bytes) -> None:
         read(chunk(b""), headers=[(b"content-length", length)])
 
 
-def test_a_client_that_leaves_is_told_apart_from_an_empty_body() -> None:
+def test_a_disconnected_client_is_not_an_empty_body() -> None:
     """There is nobody to answer, before or amid the body."""
     with pytest.raises(ClientGone):
         read({"type": "http.disconnect"})
@@ -93,7 +93,7 @@ def test_a_client_that_leaves_is_told_apart_from_an_empty_body() -> None:
         read(chunk(b"ab", True), {"type": "http.disconnect"})
 
 
-def test_a_client_that_stops_amid_the_body_is_given_up() -> None:
+def test_a_client_that_stops_amid_the_body_times_out() -> None:
     """The error says how long it had, and the answer to it closes the connection."""
 
     async def silent() -> Message:
@@ -122,7 +122,7 @@ def test_an_answer_is_two_messages() -> None:
     assert sent[1]["body"] == b"tea"
 
 
-def test_every_error_has_the_one_shape() -> None:
+def test_every_error_has_the_same_shape() -> None:
     """Code, message, where, hint and request id, whatever the error."""
     error = InvalidRequest("expected `int`", where="$.rows[3].hour", hint="send 5")
     status, headers, body = error_response(error, "r-1")
@@ -139,7 +139,7 @@ def test_every_error_has_the_one_shape() -> None:
 
 
 @pytest.mark.parametrize("kind", [Overloaded, NotReady, LogUnavailable])
-def test_a_client_that_may_try_again_is_told_when(kind: type[GnomonError]) -> None:
+def test_every_503_has_retry_after(kind: type[GnomonError]) -> None:
     """Every 503 says ``Retry-After``."""
     assert (b"retry-after", b"1") in error_response(kind("later"))[1]
 

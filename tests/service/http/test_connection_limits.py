@@ -16,7 +16,7 @@ from gnomon.service.http.connection_limits import (
 
 
 @pytest.mark.parametrize("limit", [128, 256, 600, 1024, 4096, 1_048_576])
-def test_what_is_kept_is_in_proportion(limit: int) -> None:
+def test_descriptors_are_reserved_in_proportion_to_the_limit(limit: int) -> None:
     """Never less than a gateway needs, never all, and no more than 256."""
     kept = kept_descriptors(limit)
     assert NEEDED_DESCRIPTORS <= kept <= 256

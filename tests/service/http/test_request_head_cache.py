@@ -13,8 +13,8 @@ from tests.packing import Pack, times
 
 def _ask(connection: socket.socket, number: int, name: bytes | None, pause: float = 0.0) -> None:
     body = json.dumps({"x": 1.0, "id": f"e{number}"}).encode()
-    named = b"X-Request-Id: " + name + b"\r\n" if name else b""
-    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\n" + named
+    id_header = b"X-Request-Id: " + name + b"\r\n" if name else b""
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\n" + id_header
     connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body))
     time.sleep(pause)
     connection.sendall(body)

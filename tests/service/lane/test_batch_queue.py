@@ -19,9 +19,9 @@ def queue() -> BatchQueue:
 
 def request(name: str, rows: int) -> PendingRequest:
     """A decoded request."""
-    made = PendingRequest(name, None, b"", lambda answer: None)
-    made.rows = list(DECODER.decode(body()).rows) * rows
-    return made
+    pending = PendingRequest(name, None, b"", lambda answer: None)
+    pending.rows = list(DECODER.decode(body()).rows) * rows
+    return pending
 
 
 def taken(waiting: BatchQueue) -> list[str]:
@@ -31,7 +31,9 @@ def taken(waiting: BatchQueue) -> list[str]:
         if isinstance(batch, Part):
             batches.append(f"{batch.request.pending.request_id}{batch.rows}")
         else:
-            batches.append("+".join(f"{one.request_id}{len(one.rows)}" for one in batch))
+            batches.append(
+                "+".join(f"{pending.request_id}{len(pending.rows)}" for pending in batch)
+            )
     return batches
 
 

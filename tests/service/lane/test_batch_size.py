@@ -27,9 +27,9 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock that sizes are measured by."""
-    made = Clock()
-    monkeypatch.setattr(batch_size, "time", made)
-    return made
+    fake_clock = Clock()
+    monkeypatch.setattr(batch_size, "time", fake_clock)
+    return fake_clock
 
 
 def served(
@@ -70,7 +70,7 @@ def test_a_batch_takes_about_as_long_as_it_may(
     assert max(sizes) <= rows.stop or sizes.index(max(sizes)) == 0
 
 
-def test_single_rows_do_not_hide_what_many_take(clock: Clock) -> None:
+def test_the_batch_size_grows_slowly_after_single_rows(clock: Clock) -> None:
     """A server that was asked single rows for a while begins with few rows of a large request."""
     size = BatchSize(MOST, 0.025)
     served(size, clock, lambda: 1, lambda n: 1 + n)
@@ -102,14 +102,14 @@ def test_a_worker_that_was_idle_is_not_taken_for_slow_rows(clock: Clock, cold: i
     assert sum(sizes[:20]) > 10_000
 
 
-def test_it_can_be_turned_off() -> None:
+def test_the_adaptive_batch_size_can_be_turned_off() -> None:
     """With 0 seconds a batch has as many rows as are waiting, up to the most."""
     size = BatchSize(MOST, 0)
     size.took(MOST, 10_000_000)
     assert size.rows == MOST
 
 
-def test_deaths_say_nothing(clock: Clock) -> None:
+def test_a_batch_that_killed_its_worker_does_not_change_the_batch_size(clock: Clock) -> None:
     """A batch that only killed its worker was not measured."""
     size = BatchSize(MOST, 0.025)
     size.took(16, 0)

@@ -50,7 +50,7 @@ class Watched(Recorder):
         super().__init__(settings, self.metrics)
         self.sizes: list[int] = []
 
-    def asked(
+    def prepare_records(
         self,
         lane: LaneIdentity,
         requests: Sequence[PendingRequest],
@@ -59,7 +59,7 @@ class Watched(Recorder):
         outside: dict[str, int],
     ) -> PendingRecords:
         self.sizes.append(inputs.num_rows)
-        return super().asked(lane, requests, inputs, sent, outside)
+        return super().prepare_records(lane, requests, inputs, sent, outside)
 
 
 @asynccontextmanager
@@ -133,12 +133,12 @@ def test_a_batch_waits_for_those_just_answered_where_calls_cost_more_than_rows(
     assert uvloop.run(two_groups(pack(code), settings)) == sizes
 
 
-def test_a_death_says_nothing_of_what_a_call_costs(pack: Pack, settings: Settings) -> None:
+def test_a_worker_death_does_not_change_the_cost_of_a_call(pack: Pack, settings: Settings) -> None:
     """The first row ends its worker, alone too, in no time that was measured."""
     assert uvloop.run(two_groups(pack(CALL_COSTS), settings, CRASHES)) == [4, 8, 8, 8]
 
 
-def test_requests_that_keep_coming_hold_no_batch_back(pack: Pack, settings: Settings) -> None:
+def test_a_batch_does_not_wait_for_every_further_request(pack: Pack, settings: Settings) -> None:
     """A batch waits for more no longer than a call takes, though each turn of the loop brings
     another row."""
 
@@ -146,18 +146,18 @@ def test_requests_that_keep_coming_hold_no_batch_back(pack: Pack, settings: Sett
         async with lane_of(tag, settings) as (lane, recorder):
             await answer_to(lane)
             del recorder.sizes[:]
-            asked, answers = 0, []
-            while not recorder.sizes and asked < settings.queue_rows // 2:
+            submitted, answers = 0, []
+            while not recorder.sizes and submitted < settings.queue_rows // 2:
                 ask(lane, answers.append, "offline")
-                asked += 1
+                submitted += 1
                 await asyncio.sleep(0)
-            while len(answers) < asked:
+            while len(answers) < submitted:
                 await asyncio.sleep(0.001)
-            return recorder.sizes[0], asked
+            return recorder.sizes[0], submitted
 
     settings = msgspec.structs.replace(settings, batch_rows=settings.queue_rows)
-    first, asked = uvloop.run(flood(pack(times(2))))
-    assert 1 < first <= asked < settings.queue_rows // 2
+    first, submitted = uvloop.run(flood(pack(times(2))))
+    assert 1 < first <= submitted < settings.queue_rows // 2
 
 
 def ask_many(lane: Lane, values: Sequence[float]) -> asyncio.Future[Answer]:

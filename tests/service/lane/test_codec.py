@@ -21,7 +21,7 @@ ROUNDS = 5
 
 
 @pytest.mark.parametrize("kind", ["stream", "body"])
-def test_what_is_refused_leaves_no_memory_behind(tmp_path: Path, kind: str) -> None:
+def test_refused_records_leave_no_memory(tmp_path: Path, kind: str) -> None:
     """Anybody may send any number of bad lines: each left two kilobytes, until the process was
     killed for want of memory."""
 

@@ -9,7 +9,7 @@ from gnomon.errors import LogUnavailable
 from gnomon.service.lane.group_commit import GroupCommit
 
 
-def test_one_sync_serves_all_that_waited_when_it_began() -> None:
+def test_one_sync_covers_all_that_wait_when_it_begins() -> None:
     """What becomes ready meanwhile waits for the next one, however early this one ends."""
     syncs: list[threading.Event] = []
     began, delivered = threading.Semaphore(0), []
@@ -37,10 +37,10 @@ def test_one_sync_serves_all_that_waited_when_it_began() -> None:
     asyncio.run(run())
 
 
-def test_a_refused_sync_refuses_its_group_and_no_other() -> None:
+def test_a_failed_sync_fails_its_group_only() -> None:
     """Those who waited for it are told the error; the next group is synced anew."""
     errors = [LogUnavailable("no space left", where="the disk")]
-    told: list[LogUnavailable | None] = []
+    results: list[LogUnavailable | None] = []
 
     def sync() -> None:
         if errors:
@@ -48,11 +48,11 @@ def test_a_refused_sync_refuses_its_group_and_no_other() -> None:
 
     async def run() -> None:
         commit = GroupCommit(sync)
-        commit.after_sync(told.append)
-        commit.after_sync(told.append)
+        commit.after_sync(results.append)
+        commit.after_sync(results.append)
         await commit.close()
-        commit.after_sync(told.append)
+        commit.after_sync(results.append)
         await commit.close()
 
     asyncio.run(run())
-    assert [type(one) for one in told] == [LogUnavailable, LogUnavailable, type(None)]
+    assert [type(result) for result in results] == [LogUnavailable, LogUnavailable, type(None)]

@@ -60,8 +60,8 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
         for part in reference.removeprefix("#/").split("/"):
             target = target[part]
     schemes = document["components"]["securitySchemes"]
-    asked = {name for node in nodes(document) for name in _scheme_names(node)}
-    assert asked == set(schemes)
+    required = {name for node in nodes(document) for name in _scheme_names(node)}
+    assert required == set(schemes)
 
 
 def _scheme_names(node: dict[str, Any]) -> list[str]:
@@ -131,6 +131,6 @@ def test_the_error_shape_is_the_one_that_is_sent(document: dict[str, Any]) -> No
         ),
     ],
 )
-def test_what_training_saw_is_told_shortly(feature: Feature, expected: str) -> None:
+def test_a_training_range_or_domain_is_described_shortly(feature: Feature, expected: str) -> None:
     """A range, or the first values of a domain."""
     assert seen_in_training(feature) == expected

@@ -40,17 +40,17 @@ MOST_CANCELLED = 40
 
 def test_without_an_artifact_it_says_what_to_do(deploy: Deploy, tmp_path: Path) -> None:
     """A server over an empty store lives, is not ready, and tells how to pack."""
-    told = ""
+    message = ""
     for seconds in (4, 30, 120):  # It is never ready; a busy machine takes longer to say why.
         with (
             pytest.raises(NotReady) as refused,
             serving(deploy(), tmp_path / "root", wait_seconds=seconds),
         ):
             pass
-        told = str(refused.value)
-        if "pack one with" in told:
+        message = str(refused.value)
+        if "pack one with" in message:
             break
-    assert "pack one with" in told
+    assert "pack one with" in message
 
 
 def test_promoting_what_cannot_be_loaded_leaves_live_alone(pack: Pack, serve: Serve) -> None:
@@ -102,10 +102,12 @@ def nothing_is_left(settings: Settings) -> Iterator[None]:
 
 def held() -> set[tuple[str, object]]:
     """What this process has open, running and registered."""
-    found: set[tuple[str, object]] = {("thread", one.ident) for one in threading.enumerate()}
-    found |= {("process", child.pid) for child in psutil.Process().children(recursive=True)}
-    found |= {("metric", name) for name in list(REGISTRY._names_to_collectors)}
-    return found | {("descriptor", one) for one in descriptors().items()}
+    resources: set[tuple[str, object]] = {
+        ("thread", thread.ident) for thread in threading.enumerate()
+    }
+    resources |= {("process", child.pid) for child in psutil.Process().children(recursive=True)}
+    resources |= {("metric", name) for name in list(REGISTRY._names_to_collectors)}
+    return resources | {("descriptor", descriptor) for descriptor in descriptors().items()}
 
 
 async def opened(settings: Settings, policy: Path | None = None) -> str | None:
@@ -203,7 +205,7 @@ def test_a_slice_that_answers_leaves_nothing(named: Settings, pack: Pack) -> Non
         assert b'"prediction":3.0' in uvloop.run(asyncio.wait_for(answer(), 60))
 
 
-def test_wherever_descriptors_run_out_nothing_is_left(named: Settings) -> None:
+def test_an_opening_that_runs_out_of_descriptors_leaves_nothing(named: Settings) -> None:
     """With one more each time, it fails at one stage after the other: the standby is the last.
 
     What comes out is what the operating system said, at whatever stage.

@@ -66,16 +66,16 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def gateway(pair: str, settings: Settings) -> Iterator[Callable[[], Takeover]]:
     """A gateway that is started: its copies of the pair are its own."""
 
-    begun = []
+    takeovers = []
 
     def started() -> Takeover:
         os.environ[PAIRS] = "-".join(str(os.dup(int(number))) for number in pair.split("-"))
-        begun.append(Takeover(settings))
-        return begun[-1]
+        takeovers.append(Takeover(settings))
+        return takeovers[-1]
 
     yield started
-    for one in begun:
-        one.close()
+    for takeover in takeovers:
+        takeover.close()
 
 
 def test_the_worker_of_a_living_gateway_is_left_alone(
@@ -106,6 +106,6 @@ def test_an_offer_that_cannot_be_read_is_discarded(
 
 def test_without_a_pair_nothing_is_offered(settings: Settings, live: Live) -> None:
     """A gateway that is started by something else loads its artifact, as ever."""
-    found = Takeover(settings)
-    found.offer(live)
-    assert found.claim(live.artifact) == []
+    takeover = Takeover(settings)
+    takeover.offer(live)
+    assert takeover.claim(live.artifact) == []

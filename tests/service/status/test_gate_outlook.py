@@ -11,8 +11,8 @@ from msgspec import structs
 from gnomon.rollout.history import Event, RolloutState, fold
 from gnomon.service.status.gate_outlook import GateOutlook
 from gnomon.settings import Settings
-from gnomon.shadow import slices
-from gnomon.shadow.slices import Heartbeat, ShadowBeat
+from gnomon.shadow import heartbeats
+from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
 from gnomon.storage import Storage
 
 NOW = datetime.now(UTC)
@@ -39,10 +39,10 @@ def report(storage: Storage, name: str, answered: int, **counts: int) -> None:
         model="toy", slice=name, host="h", pid=1, started=NOW, shadows=(shadow,),
         accounts={"answered": answered},
     )  # fmt: skip
-    slices.write(storage, structs.replace(beat, updated=datetime.now(UTC)))
+    heartbeats.write(storage, structs.replace(beat, updated=datetime.now(UTC)))
 
 
-def test_the_slices_of_a_deployment_are_one(storage: Storage) -> None:
+def test_the_outlook_adds_up_the_slices(storage: Storage) -> None:
     """Their rows add up, and so does the rate at which these come."""
     seconds = 0.0
     outlook = GateOutlook(storage, "toy", None, clock=lambda: seconds)
@@ -55,14 +55,14 @@ def test_the_slices_of_a_deployment_are_one(storage: Storage) -> None:
     for name in ("one", "two"):
         report(storage, name, 110, scored=110, compared=110, decided=110)
     outlook.refresh(STATE)
-    found = {gate.gate: gate for gate in outlook.of("toy:b")}
-    assert (found["rows"].rows, found["rows"].seconds) == (780, 390)
-    assert "in about 6 min at the current 2 a second" in found["rows"].says
-    assert "failed" in found
-    assert "disagreement" not in found  # None in 220 rows: it is decided.
+    gates = {gate.gate: gate for gate in outlook.of("toy:b")}
+    assert (gates["rows"].rows, gates["rows"].seconds) == (780, 390)
+    assert "in about 6 min at the current 2 a second" in gates["rows"].says
+    assert "failed" in gates
+    assert "disagreement" not in gates  # None in 220 rows: it is decided.
 
 
-def test_what_is_decided_is_not_open(storage: Storage, tmp_path: Path) -> None:
+def test_a_decided_gate_is_not_open(storage: Storage, tmp_path: Path) -> None:
     """Nor is what the policy does not ask; a gate that fails is for a promotion to say."""
     outlook = GateOutlook(storage, "toy", None)
     counts = {"scored": 5_000, "compared": 5_000, "decided": 5_000}
@@ -76,7 +76,7 @@ def test_what_is_decided_is_not_open(storage: Storage, tmp_path: Path) -> None:
     assert [gate.gate for gate in outlook.of("toy:b")] == ["rows", "skew"]
 
 
-def test_live_in_its_own_shadow_waits_for_no_promotion(storage: Storage) -> None:
+def test_a_shadow_of_the_live_artifact_has_no_open_gates(storage: Storage) -> None:
     """A/A measures the noise floor; and nothing is kept of shadows that are gone."""
     outlook = GateOutlook(storage, "toy", None)
     report(storage, "one", 1)

@@ -21,10 +21,10 @@ def test_the_public_status_keeps_reasons_to_itself() -> None:
     """Errors name files and processes, so they need the token; that there is one is told."""
     shadow = ShadowStatus(artifact="flights:two", state="failing", error="cannot read /srv/a")
     status = Status(model="flights", ready=False, error="no file /srv/b", shadows=(shadow,))
-    said = msgspec.json.encode(public(status))
-    assert b"/srv" not in said
-    assert b"failing" in said
-    assert "token" in str(Status.of(msgspec.json.decode(said)).error)
+    encoded = msgspec.json.encode(public(status))
+    assert b"/srv" not in encoded
+    assert b"failing" in encoded
+    assert "token" in str(Status.of(msgspec.json.decode(encoded)).error)
 
 
 def test_shares_are_of_the_rows_that_were_compared() -> None:
@@ -38,7 +38,7 @@ def test_shares_are_of_the_rows_that_were_compared() -> None:
 
 
 @pytest.mark.parametrize("answer", [{}, {"model": 3, "ready": True}])
-def test_another_services_answer_is_no_status(answer: dict[str, object]) -> None:
+def test_a_status_of_another_shape_is_refused(answer: dict[str, object]) -> None:
     """Wrong shapes are refused."""
     with pytest.raises(msgspec.ValidationError):
         Status.of(answer)

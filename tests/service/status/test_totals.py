@@ -11,7 +11,7 @@ STARTED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def a_slice(number: int, **more: object) -> Status:
-    given = {
+    defaults = {
         "model": "flights",
         "slice": f"host-{number}",
         "ready": True,
@@ -26,21 +26,21 @@ def a_slice(number: int, **more: object) -> Status:
             unknown={f"f{number}": 1},
         ),
     }
-    return Status(**{**given, **more})  # type: ignore[arg-type]
+    return Status(**{**defaults, **more})  # type: ignore[arg-type]
 
 
 def test_counts_are_added_and_the_worst_is_told() -> None:
     """Rows of all slices; the slowest time, the oldest start, the lowest epoch."""
-    found = total([a_slice(1), a_slice(2)])
-    assert (found.slice, found.ready, found.error) == (None, True, None)
-    assert (found.started, found.epoch) == (STARTED, 3)
-    assert (found.accounts.received, found.accounts.reasons) == (30, {"shed:overloaded": 2})
-    assert (found.accounts.outside, found.accounts.unknown) == ({"x": 3}, {"f1": 1, "f2": 1})
-    assert found.live is not None
-    assert found.live.latency_ms == Latency(p50=2, p99=20)
+    status = total([a_slice(1), a_slice(2)])
+    assert (status.slice, status.ready, status.error) == (None, True, None)
+    assert (status.started, status.epoch) == (STARTED, 3)
+    assert (status.accounts.received, status.accounts.reasons) == (30, {"shed:overloaded": 2})
+    assert (status.accounts.outside, status.accounts.unknown) == ({"x": 3}, {"f1": 1, "f2": 1})
+    assert status.live is not None
+    assert status.live.latency_ms == Latency(p50=2, p99=20)
 
 
-def test_one_slice_is_itself() -> None:
+def test_the_total_of_one_slice_is_its_status() -> None:
     """But for its name."""
     alone = a_slice(1, error="no file")
     assert total([alone]) == Status(**{**_fields(alone), "slice": None})
@@ -53,18 +53,18 @@ def test_shadows_are_added_up_by_tag() -> None:
         artifact="flights:two", eligible=3, lagging=3, state="failing", error="no such artifact",
         behind_seconds=9.5,
     )  # fmt: skip
-    (found,) = total([a_slice(1, shadows=(running,)), a_slice(2, shadows=(failing,))]).shadows
-    assert (found.eligible, found.scored, found.lagging, found.disagreed) == (10, 5, 5, 1)
-    assert (found.state, found.error) == ("failing", "no such artifact")
-    assert (found.behind_seconds, found.fraction) == (9.5, 1.0)
+    (shadow,) = total([a_slice(1, shadows=(running,)), a_slice(2, shadows=(failing,))]).shadows
+    assert (shadow.eligible, shadow.scored, shadow.lagging, shadow.disagreed) == (10, 5, 5, 1)
+    assert (shadow.state, shadow.error) == ("failing", "no such artifact")
+    assert (shadow.behind_seconds, shadow.fraction) == (9.5, 1.0)
 
 
 def test_slices_that_differ_are_named() -> None:
     """Another live artifact, or trouble, is told with the slice it is in."""
     other = a_slice(2, live=Live(artifact="flights:two"), ready=False, error="disk full")
-    found = total([a_slice(1), other])
-    assert not found.ready
-    assert found.error == (
+    status = total([a_slice(1), other])
+    assert not status.ready
+    assert status.error == (
         "host-2: disk full; the slices do not serve the same artifact: "
         "host-1 flights:one, host-2 flights:two"
     )

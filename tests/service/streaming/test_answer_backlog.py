@@ -16,15 +16,15 @@ PARTS = [bytes([n % 251]) * (n * 997 % 70_000 + 1) for n in range(200)]
 
 async def all_of(backlog: AnswerBacklog, pause: float = 0.0) -> bytes:
     """What comes out, to the end."""
-    found = bytearray()
+    content = bytearray()
     while data := await backlog.get():
-        found += data
+        content += data
         if random.random() < 0.2:
             await asyncio.sleep(pause)
-    return bytes(found)
+    return bytes(content)
 
 
-def test_what_is_put_comes_out_in_order(tmp_path: Path) -> None:
+def test_answers_are_returned_in_order(tmp_path: Path) -> None:
     """Whether the reader begins late, early, or is slow; through memory and file."""
 
     async def run(late: float, pause: float) -> bytes:
@@ -38,9 +38,9 @@ def test_what_is_put_comes_out_in_order(tmp_path: Path) -> None:
 
             filling = asyncio.create_task(fill())
             await asyncio.sleep(late)
-            found = await all_of(backlog, pause)
+            content = await all_of(backlog, pause)
             await filling
-            return found
+            return content
         finally:
             backlog.close()
 
@@ -66,10 +66,10 @@ def test_a_file_without_room_is_waited_for(tmp_path: Path, there: bool) -> None:
         await asyncio.sleep(0.3)
         assert not filling.done()
         assert backlog.in_file <= 200_000
-        found = await all_of(backlog)
+        content = await all_of(backlog)
         await filling
         backlog.close()
-        return found
+        return content
 
     assert asyncio.run(run()) == b"".join(PARTS)
     assert sum(map(len, PARTS)) > 2 * MEMORY_BYTES

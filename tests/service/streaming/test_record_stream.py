@@ -80,16 +80,16 @@ def good(count: int, start: int = 0) -> list[dict[str, Any]]:
 def test_each_line_is_answered_by_a_line(server: Server) -> None:
     """In order, with all that finds it in the log and the artifact that answered."""
     response = post(server, lines(good(3)), X_Request_Id="bulk-1")
-    found = answers(response)
-    assert [one["prediction"] for one in found] == [0.0, 2.0, 4.0]
-    assert [one["line"] for one in found] == [1, 2, 3]
+    answered = answers(response)
+    assert [row["prediction"] for row in answered] == [0.0, 2.0, 4.0]
+    assert [row["line"] for row in answered] == [1, 2, 3]
     rows = InferenceLog(server.settings, "toy").sql(
         "select request_id, row, client_id, artifact, output_prediction from log "
         "where client_id = 'bulk-1' order by row"
     )
     logged = rows.to_pylist()
-    assert [(one["request_id"], one["row"], one["artifact"]) for one in found] == [
-        (one["request_id"], one["row"], one["artifact"]) for one in logged
+    assert [(row["request_id"], row["row"], row["artifact"]) for row in answered] == [
+        (row["request_id"], row["row"], row["artifact"]) for row in logged
     ]
 
 
@@ -108,10 +108,10 @@ def test_a_line_that_is_refused_has_its_error_in_its_place(server: Server) -> No
         b"[1]",
         b'  {"x": 9, "id": "last", "more": 1}\r',
     ]
-    found = answers(post(server, lines(sent)[:-1]))
-    assert [one["line"] for one in found] == [1, 2, 4, 5, 6, 7, 8, 9, 10, 11]
-    told = {one["line"]: one.get("error", {}).get("code") for one in found}
-    assert told == {
+    rows = answers(post(server, lines(sent)[:-1]))
+    assert [row["line"] for row in rows] == [1, 2, 4, 5, 6, 7, 8, 9, 10, 11]
+    codes = {row["line"]: row.get("error", {}).get("code") for row in rows}
+    assert codes == {
         1: None,
         2: None,
         4: "invalid_request",
@@ -123,7 +123,7 @@ def test_a_line_that_is_refused_has_its_error_in_its_place(server: Server) -> No
         10: "invalid_request",
         11: None,
     }
-    by_line = {one["line"]: one for one in found}
+    by_line = {row["line"]: row for row in rows}
     assert by_line[4]["error"]["where"] == "$.x"
     assert by_line[4]["error"]["request_id"] == by_line[4]["request_id"]
     assert by_line[11]["prediction"] == 18.0
@@ -133,10 +133,10 @@ def test_a_line_that_is_refused_has_its_error_in_its_place(server: Server) -> No
 
 def test_a_stream_of_nothing_but_bad_lines_is_answered(server: Server) -> None:
     """Each line is its own request in the log."""
-    found = answers(post(server, b"1\n" * 3_000))
-    assert [one["line"] for one in found] == list(range(1, 3_001))
-    assert {one["error"]["code"] for one in found} == {"invalid_request"}
-    assert len({one["request_id"] for one in found}) == 3_000
+    rows = answers(post(server, b"1\n" * 3_000))
+    assert [row["line"] for row in rows] == list(range(1, 3_001))
+    assert {row["error"]["code"] for row in rows} == {"invalid_request"}
+    assert len({row["request_id"] for row in rows}) == 3_000
 
 
 CANNOT_BEGIN: list[tuple[bytes, dict[str, str], int, str]] = [
@@ -160,13 +160,13 @@ CANNOT_BEGIN: list[tuple[bytes, dict[str, str], int, str]] = [
 """Bodies and headers, and the error for each."""
 
 
-def test_what_cannot_begin_is_an_ordinary_error(server: Server) -> None:
+def test_an_error_before_the_first_answer_has_the_usual_shape(server: Server) -> None:
     """As long as nothing was answered."""
     accounts = Accounts(server)
     for body, headers, status, code in CANNOT_BEGIN:
         response = post(server, body, **headers)
-        found = (response.status_code, response.json()["error"]["code"])
-        assert found == (status, code), (body[:40], headers)
+        actual = (response.status_code, response.json()["error"]["code"])
+        assert actual == (status, code), (body[:40], headers)
     assert accounts.check(Load())["rejected"] == len(CANNOT_BEGIN)
 
 
@@ -175,8 +175,8 @@ def test_a_compressed_stream_is_read_as_it_comes(server: Server, coding: str) ->
     """And one that breaks off ends with the error, after what was answered."""
     plain = lines(good(30_000))
     body = bytes(pa.compress(plain, codec=coding, asbytes=True))
-    found = answers(post(server, body, Content_Encoding=coding))
-    assert len(found) == 30_000
+    rows = answers(post(server, body, Content_Encoding=coding))
+    assert len(rows) == 30_000
     cut = answers(post(server, body[: len(body) // 2], Content_Encoding=coding))
     assert 1 < len(cut) < 30_000
     assert cut[-1]["error"]["code"] == "malformed_body"
@@ -203,18 +203,18 @@ def test_an_arrow_stream_is_answered_by_one(server: Server) -> None:
     response = post(server, batches(frame, 50), Content_Type=ARROW)
     assert response.headers["content-type"] == ARROW
     reader = pa.ipc.open_stream(response.content)
-    found = reader.read_all()
-    assert found.num_rows == 200
-    assert [batch.num_rows for batch in found.to_batches()] == [50] * 4
-    assert found.column_names == [
+    table = reader.read_all()
+    assert table.num_rows == 200
+    assert [batch.num_rows for batch in table.to_batches()] == [50] * 4
+    assert table.column_names == [
         *("request_id", "row", "artifact", "prediction", "error_code", "error")
     ]
-    assert found.column("prediction")[:5].to_pylist() == [3.0, None, None, None, 6.0]
-    assert found.column("error_code")[:5].to_pylist() == [
+    assert table.column("prediction")[:5].to_pylist() == [3.0, None, None, None, 6.0]
+    assert table.column("error_code")[:5].to_pylist() == [
         *(None, "invalid_request", "invalid_request", "prediction_failed", None)
     ]
-    assert "got inf" in found.column("error")[2].as_py()
-    assert found.column("row")[:5].to_pylist() == [0, 0, 0, 1, 2]
+    assert "got inf" in table.column("error")[2].as_py()
+    assert table.column("row")[:5].to_pylist() == [0, 0, 0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_a_batch_that_cannot_be_read_is_refused(
     assert (error["code"], match in error["message"]) == (code, True), error
 
 
-def test_forged_batches_harm_nobody(server: Server) -> None:
+def test_forged_batches_do_not_stop_the_server(server: Server) -> None:
     """Whatever byte is changed: an answer or an error, and the server goes on."""
     body = batches(pd.DataFrame({"x": [1.0, 2.0], "id": ["a", "bc"]}))
     for place in range(0, len(body), 37):
@@ -257,14 +257,14 @@ def test_a_client_has_an_answer_before_it_sends_the_next_row(server: Server) -> 
     async def talk() -> list[bytes]:
         duplex = Duplex(f"{server.url}/predict", {"content-type": LINES}, 10)
         await duplex.open()
-        found = []
+        parts = []
         for record in good(5):
             await duplex.send(lines([record]))
-            found.append(await duplex.receive())
+            parts.append(await duplex.receive())
         await duplex.end()
         assert await duplex.receive() == b""
         await duplex.close()
-        return found
+        return parts
 
     assert [json.loads(line)["prediction"] for line in asyncio.run(talk())] == [
         *(0.0, 2.0, 4.0, 6.0, 8.0)
@@ -290,12 +290,13 @@ def test_rows_of_every_kind_are_streamed_by_the_client(server: Server, tmp_path:
     ]
     with server.client() as client:
         for rows in sources:
-            told: list[int] = []
-            found = list(client.predict_stream(rows, progress=told.append))
-            assert [row.prediction for row in found] == [2.0 * n for n in range(5_000)], type(rows)
-            assert sum(told) == 5_000
-        named = client.predict_stream([[2.5, "a"], [4.0, "b"]])
-        assert [row.prediction for row in named] == [5.0, 8.0]
+            progress: list[int] = []
+            answered = client.predict_stream(rows, progress=progress.append)
+            predictions = [row.prediction for row in answered]
+            assert predictions == [2.0 * n for n in range(5_000)], type(rows)
+            assert sum(progress) == 5_000
+        renamed = client.predict_stream([[2.5, "a"], [4.0, "b"]])
+        assert [row.prediction for row in renamed] == [5.0, 8.0]
         with pytest.raises(InvalidRequest, match="expected rows, got builtins"):
             next(client.predict_stream(3))
         [refused] = client.predict_stream(iter([{"x": "a", "id": "b"}]))
@@ -364,9 +365,9 @@ def test_others_are_answered_while_a_bomb_is_decompressed(server: Server) -> Non
         bomb = pool.submit(post, server, body, Content_Encoding="gzip")
         waits = []
         while not bomb.done():
-            begun = time.perf_counter()
+            started_at = time.perf_counter()
             assert post(server, lines(good(1))).status_code == 200
-            waits.append(time.perf_counter() - begun)
+            waits.append(time.perf_counter() - started_at)
     assert bomb.result().status_code == 413
     assert "at most 200 times" in bomb.result().json()["error"]["message"]
     assert len(waits) > 2  # It takes seconds; of a held loop, one answer comes after all of them.
@@ -391,7 +392,7 @@ def test_a_client_that_sends_all_before_it_reads_is_answered(server: Server) -> 
     assert received.count(b'"prediction"') == 20_000
 
 
-def test_a_client_that_leaves_is_forgotten(server: Server) -> None:
+def test_a_client_that_disconnects_holds_no_memory(server: Server) -> None:
     """What it had sent is accounted for, and nothing is held for it."""
     accounts = Accounts(server)
 
@@ -409,22 +410,22 @@ def test_a_client_that_leaves_is_forgotten(server: Server) -> None:
     assert accounts.check(Load())["rejected"] == 0
 
 
-def test_a_client_that_stops_sending_is_told_so(server: Server) -> None:
+def test_a_client_that_stops_sending_gets_a_408(server: Server) -> None:
     """After what it sent was answered: 408, as the last line."""
 
     async def stop() -> list[dict[str, Any]]:
         duplex = Duplex(f"{server.url}/predict", {"content-type": LINES}, 20)
         await duplex.open()
         await duplex.send(lines(good(2)))
-        found = b""
+        received = b""
         while data := await duplex.receive():
-            found += data
+            received += data
         await duplex.close()
-        return [json.loads(line) for line in found.splitlines()]
+        return [json.loads(line) for line in received.splitlines()]
 
-    found = asyncio.run(stop())
-    assert [one.get("line") for one in found] == [1, 2, None]
-    assert found[-1]["error"]["code"] == "request_timeout"
+    rows = asyncio.run(stop())
+    assert [row.get("line") for row in rows] == [1, 2, None]
+    assert rows[-1]["error"]["code"] == "request_timeout"
 
 
 def test_a_client_that_is_busy_with_answers_is_waited_for(server: Server) -> None:
@@ -438,13 +439,13 @@ def test_a_client_that_is_busy_with_answers_is_waited_for(server: Server) -> Non
         client.settimeout(30)
         client.connect((host, int(port)))
         client.sendall(f"{head}Content-Length: {len(first + last)}\r\n\r\n".encode() + first)
-        received, begun = bytearray(), time.monotonic()
+        received, started_at = bytearray(), time.monotonic()
         while received.count(b'"line"') < rows:
             data = client.recv(16_384)
             assert data
             received += data
             time.sleep(0.02)
-        assert time.monotonic() - begun > CLIENT_SECONDS + 0.5
+        assert time.monotonic() - started_at > CLIENT_SECONDS + 0.5
         client.sendall(last)
         while not received.endswith(b"\r\n0\r\n\r\n"):
             received += client.recv(1 << 20)
@@ -494,21 +495,21 @@ def test_a_shadow_scores_the_rows_of_a_stream(server: Server, other: str) -> Non
         control.stop_shadow(other)
 
 
-def test_a_worker_that_dies_costs_no_row(server: Server) -> None:
+def test_a_worker_that_dies_loses_no_row_of_a_stream(server: Server) -> None:
     """It is replaced, and its rows are scored again."""
     accounts = Accounts(server)
     running = scorers(server)
     with server.client() as client:
         rows = client.predict_stream(itertools.chain(*[good(10_000)] * 3))
-        found = [next(rows) for _ in range(5_000)]
+        answered = [next(rows) for _ in range(5_000)]
         for worker in running:
             worker.kill()
-        found += rows
-    assert {row.error for row in found} == {None}
+        answered += rows
+    assert {row.error for row in answered} == {None}
     assert accounts.check(Load())["answered"] == 30_000
 
 
-def test_an_unfinished_line_of_answers_is_said() -> None:
+def test_an_unfinished_line_of_answers_is_an_error() -> None:
     """All rows may be answered, and the server end within one line more."""
     stream = RowStream(["x"], None, "http://127.0.0.1:1")
     stream.encode([{"x": 1.0}])

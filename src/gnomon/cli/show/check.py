@@ -12,6 +12,7 @@ from rich.text import Text
 from gnomon.cli.console import columns, local, out, share
 from gnomon.contract.check.checked import Checked, CheckFinding, Refusal
 from gnomon.contract.difference import Change, worst
+from gnomon.quantities import plural
 
 __all__ = ["show_changes", "show_checked"]
 
@@ -35,7 +36,7 @@ _VERDICTS = {
 
 def show_checked(checked: Checked, which: str) -> None:
     """Print the verdict, each finding with its rows, and what the server refused."""
-    words = f"{_VERDICTS[checked.verdict]} of {which}; {checked.rows:,} rows read"
+    words = f"{_VERDICTS[checked.verdict]} of {which}; {plural(checked.rows, 'row')} read"
     out.print(Text(words, "bold"), soft_wrap=True)
     if checked.findings:
         out.print()
@@ -73,9 +74,8 @@ def _findings(findings: Sequence[CheckFinding]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column()
     for finding in findings:
-        head = (
-            f"`{finding.feature}` {finding.rule} in {finding.rows:,} rows ({share(finding.share)})"
-        )
+        rows = f"{plural(finding.rows, 'row')} ({share(finding.share)})"
+        head = f"`{finding.feature}` {finding.rule} in {rows}"
         values = ", ".join(
             f"{value} ({rows:,})" for value, rows in [*finding.got.items()][:MOST_SHOWN]
         )

@@ -19,7 +19,7 @@ MARKS = {
     "unknown": ("? unknown", "yellow"),
     "note": ("· note", "dim"),
 }
-_WORDS: dict[Severity, str] = {"leak": "sure", "suspect": "suspected", "unknown": "unknown"}
+_WORDS: dict[Severity, str] = {"leak": "proven", "suspect": "suspected", "unknown": "inconclusive"}
 
 
 def show_leakage(report: LeakageReport) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gnomon.log.repair.repair import Repair
 from gnomon.log.repair.salvage import SalvagedSegment
 from gnomon.log.repair.table_repair import RepairedTable
-from gnomon.report.numbers import plural
+from gnomon.quantities import plural
 
 __all__ = ["explain"]
 

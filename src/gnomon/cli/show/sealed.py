@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gnomon.cli.console import duration
 from gnomon.log.open_segments import OpenSegment
-from gnomon.report.numbers import plural
+from gnomon.quantities import plural
 
 __all__ = ["explain"]
 

@@ -148,9 +148,9 @@ def limit_memory(most: int, status: int) -> int | None:
 
 
 def _bytes(status: str, name: str) -> int:
-    found = re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
-    assert found is not None
-    return int(found[1]) * 1024
+    match = re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
+    assert match is not None
+    return int(match[1]) * 1024
 
 
 def process_start(pid: int) -> str | None:

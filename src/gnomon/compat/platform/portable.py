@@ -186,14 +186,14 @@ def process_start(pid: int) -> str | None:
     if not is_running(pid):
         return None
     with contextlib.suppress(OSError):
-        asked = subprocess.run(
+        result = subprocess.run(
             ["ps", "-o", "stat=,lstart=", "-p", str(pid)],
             capture_output=True,
             text=True,
             env={**os.environ, "LC_ALL": "C"},
         )
-        state, *started = asked.stdout.split()[:6] or ["?"]
-        if asked.returncode == 0 and started:
+        state, *started = result.stdout.split()[:6] or ["?"]
+        if result.returncode == 0 and started:
             return None if state.startswith("Z") else "".join(started).replace(":", "")
     return "?"
 
@@ -223,9 +223,9 @@ def control_pair() -> tuple[socket.socket, socket.socket]:
     They are streams in which each packet begins with its length: macOS has no sequenced packets.
     """
     pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    for one in pair:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+    for end in pair:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
     return pair
 
 
@@ -349,8 +349,8 @@ def raise_descriptors() -> None:
     macOS reports no limit, but rejects values above its ``OPEN_MAX``, 10,240.
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = [1 << 20, 1 << 16, 10_240] if most == resource.RLIM_INFINITY else [most, 10_240]
-    for soft in wanted:
+    candidates = [1 << 20, 1 << 16, 10_240] if most == resource.RLIM_INFINITY else [most, 10_240]
+    for soft in candidates:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
             return

@@ -71,11 +71,11 @@ def batch_from_records(records: Sequence[Any], features: Collection[str]) -> Bat
     objects = {place: r for place, r in enumerate(records) if isinstance(r, dict)}
     columns = {}
     for name in features:
-        there = [place for place, record in objects.items() if name in record]
-        values = json_values([objects[place][name] for place in there])
-        columns[name] = values, np.array(there, dtype=np.int64)
-    odd = [place for place in range(len(records)) if place not in objects]
-    shapeless = _shapeless(odd, [shown(records[place]) for place in odd])
+        present = [place for place, record in objects.items() if name in record]
+        values = json_values([objects[place][name] for place in present])
+        columns[name] = values, np.array(present, dtype=np.int64)
+    shapeless_places = [place for place in range(len(records)) if place not in objects]
+    shapeless = _shapeless(shapeless_places, [shown(records[place]) for place in shapeless_places])
     return Batch(len(records), columns, shapeless, _unknown_fields(objects, set(features)))
 
 
@@ -83,25 +83,25 @@ def rows_hit(
     rule: Rule, expected: str, level: Level, places: Sequence[int] | Places, got: Sequence[str]
 ) -> BrokenRule:
     """Describe rows that break a rule; ``got``: each row's value, or the one value of all."""
-    where = np.asarray(places, dtype=np.int64)
+    positions = np.asarray(places, dtype=np.int64)
     if len(got) == 1:
-        counted, first = {got[0]: len(where)}, [got[0]] * min(len(where), MOST_EXAMPLES)
+        counted, first = {got[0]: len(positions)}, [got[0]] * min(len(positions), MOST_EXAMPLES)
     else:
         counted, first = dict(Counter(got).most_common(MOST_GOT)), list(got[:MOST_EXAMPLES])
-    return BrokenRule(rule, expected, level, where, counted, first)
+    return BrokenRule(rule, expected, level, positions, counted, first)
 
 
 def _unknown_fields(
     objects: Mapping[int, dict[str, Any]], features: set[str]
 ) -> dict[str, BrokenRule]:
-    found: dict[str, list[int]] = defaultdict(list)
+    places_by_name: dict[str, list[int]] = defaultdict(list)
     for place, record in objects.items():
         if not record.keys() <= features:
             for name in record.keys() - features:
-                found[name].append(place)
+                places_by_name[name].append(place)
     return {
         name: _unknown(places, [shown(objects[place][name]) for place in places])
-        for name, places in sorted(found.items())
+        for name, places in sorted(places_by_name.items())
     }
 
 

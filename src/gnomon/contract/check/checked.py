@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from gnomon.notebook import NotebookTable, Tabular
+from gnomon.quantities import plural
 
 __all__ = ["CheckExample", "CheckFinding", "Checked", "Level", "Refusal", "Rule", "Verdict"]
 
@@ -123,7 +124,7 @@ class Checked(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     def overview(self) -> NotebookTable:
         """Return the findings as :class:`gnomon.notebook.Tabular` describes."""
         return NotebookTable(
-            title=f"{len(self.findings)} findings in {self.rows:,} rows",
+            title=f"{plural(len(self.findings), 'finding')} in {plural(self.rows, 'row')}",
             verdict=self.verdict,
             columns=("level", "feature", "rule", "expected", "got", "rows", "of", "share", "hint"),
             rows=[_described(finding) for finding in self.findings],

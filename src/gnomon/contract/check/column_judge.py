@@ -113,27 +113,27 @@ class Judge:
     def __call__(self, column: Column) -> Judged:
         """Judge one column."""
         if isinstance(column, list):
-            rest, odd = np.arange(len(column)), distinct(column)
+            rest, unclean = np.arange(len(column)), distinct(column)
         else:
             rest = np.flatnonzero(~self._clean(column, self.feature, self._bounds))
-            odd = distinct(column.take(pa.array(rest)))
-        read = [self._judge(value) for value in odd.values]
-        hits = _hits(rest, odd.codes, read)
+            unclean = distinct(column.take(pa.array(rest)))
+        read = [self._judge(value) for value in unclean.values]
+        hits = _hits(rest, unclean.codes, read)
         if self.feature.type == "timestamp":
-            return Judged(hits, moments=_moments(column, rest, odd, read))
+            return Judged(hits, moments=_moments(column, rest, unclean, read))
         if self.feature.type in ("integer", "float"):
             return Judged(hits, numbers=_numbers(column))
         return Judged(hits)
 
     def _judge(self, value: Any) -> _Read:
         try:
-            given = self._read(value)
+            decoded = self._read(value)
         except InvalidRequest as error:
             return _Read(None, error.breach)
-        if self._bounds is not None and self._bounds.outside([given]):
+        if self._bounds is not None and self._bounds.outside([decoded]):
             breach = Breach(self._bounds.rule, inside(self.feature), shown(value))
-            return _Read(given, breach, "allowed")
-        return _Read(given)
+            return _Read(decoded, breach, "allowed")
+        return _Read(decoded)
 
 
 def _hits(rest: Places, codes: Places, read: Sequence[_Read]) -> list[BrokenRule]:
@@ -148,13 +148,13 @@ def _hits(rest: Places, codes: Places, read: Sequence[_Read]) -> list[BrokenRule
     rows = np.bincount(codes, minlength=len(read))
     hits = []
     for group, (key, members) in enumerate(groups.items()):
-        here = np.flatnonzero(group_of[codes] == group)
+        places = np.flatnonzero(group_of[codes] == group)
         frequent = sorted(members, key=lambda code: -rows[code])
-        got: dict[str, int] = defaultdict(int)
+        counts: dict[str, int] = defaultdict(int)
         for code in islice(frequent, MOST_GOT):
-            got[_got(read[code])] += int(rows[code])
-        examples = [_got(read[code]) for code in codes[here[:MOST_EXAMPLES]]]
-        hits.append(BrokenRule(*key, rest[here], got, examples))
+            counts[_got(read[code])] += int(rows[code])
+        examples = [_got(read[code]) for code in codes[places[:MOST_EXAMPLES]]]
+        hits.append(BrokenRule(*key, rest[places], counts, examples))
     return hits
 
 
@@ -162,23 +162,23 @@ def _got(read: _Read) -> str:
     return read.breach.got if read.breach is not None else ""
 
 
-def _moments(column: Column, rest: Places, odd: Distinct, read: Sequence[_Read]) -> Times:
-    found = np.zeros(len(column), dtype=np.int64)
+def _moments(column: Column, rest: Places, unclean: Distinct, read: Sequence[_Read]) -> Times:
+    micros = np.zeros(len(column), dtype=np.int64)
     known = np.zeros(len(column), dtype=bool)
     if not isinstance(column, list) and pa.types.is_timestamp(column.type):
         known = _valid(column).copy()
-        found = column.cast(pa.int64()).fill_null(0).to_numpy().copy()
-    values = pa.array([one.value for one in read], pa.timestamp("us", "UTC"))
-    found[rest] = values.cast(pa.int64()).fill_null(0).to_numpy()[odd.codes]
-    known[rest] = _valid(values)[odd.codes]
-    return Times(found, known)
+        micros = column.cast(pa.int64()).fill_null(0).to_numpy().copy()
+    values = pa.array([result.value for result in read], pa.timestamp("us", "UTC"))
+    micros[rest] = values.cast(pa.int64()).fill_null(0).to_numpy()[unclean.codes]
+    known[rest] = _valid(values)[unclean.codes]
+    return Times(micros, known)
 
 
 def _numbers(column: Column) -> npt.NDArray[np.float64]:
     if isinstance(column, list) or not is_number(column.type):
         return np.empty(0)
-    found = pc.cast(column.drop_null(), pa.float64(), safe=False).to_numpy()
-    return found[np.isfinite(found)]  # type: ignore[no-any-return]
+    numbers = pc.cast(column.drop_null(), pa.float64(), safe=False).to_numpy()
+    return numbers[np.isfinite(numbers)]  # type: ignore[no-any-return]
 
 
 def _clean_number(column: pa.Array, feature: Feature, bounds: Bounds | None) -> Mask:
@@ -249,5 +249,5 @@ def _in_zone(column: pa.Array, feature: Feature) -> Mask:
     if not feature.own_offset_only:
         return _valid(column)
     home = column.cast(pa.timestamp("us", feature.timezone or "UTC"))
-    there, here = (pc.local_timestamp(moments).cast(pa.int64()) for moments in (column, home))
-    return np.asarray(pc.equal(there, here).fill_null(False), dtype=bool)
+    sent, expected = (pc.local_timestamp(moments).cast(pa.int64()) for moments in (column, home))
+    return np.asarray(pc.equal(sent, expected).fill_null(False), dtype=bool)

@@ -84,13 +84,13 @@ def _distinct(column: list[Any]) -> Distinct:
     """Find the distinct values of a list; ``1``, ``1.0`` and ``true`` are three values in JSON."""
     codes: dict[Any, int] = {}
     values: list[Any] = []
-    found = np.empty(len(column), dtype=np.int64)
+    row_codes = np.empty(len(column), dtype=np.int64)
     for place, value in enumerate(column):
         key = (type(value), repr(value) if isinstance(value, list | dict) else value)
-        found[place] = codes.setdefault(key, len(values))
+        row_codes[place] = codes.setdefault(key, len(values))
         if len(codes) > len(values):
             values.append(value)
-    return Distinct(values, found)
+    return Distinct(values, row_codes)
 
 
 def _carried(scalar: pa.Scalar) -> Any:

@@ -127,26 +127,30 @@ class Check:
 
     def result(self) -> Checked:
         """Return what was found so far."""
-        found = [*map(self._with_hint, self._tallies.findings(self.rows)), *self._suspected()]
+        findings = [*map(self._with_hint, self._tallies.findings(self.rows)), *self._suspected()]
         order = [*self._features]
         place = {name: order.index(name) if name in order else len(order) for name in order}
-        found.sort(
-            key=lambda one: (LEVELS.index(one.level), place.get(one.feature, len(order)), -one.rows)
+        findings.sort(
+            key=lambda finding: (
+                LEVELS.index(finding.level),
+                place.get(finding.feature, len(order)),
+                -finding.rows,
+            )
         )
-        return Checked(rows=self.rows, findings=tuple(found), unchecked=tuple(self._unchecked))
+        return Checked(rows=self.rows, findings=tuple(findings), unchecked=tuple(self._unchecked))
 
-    def _with_hint(self, found: CheckFinding) -> CheckFinding:
+    def _with_hint(self, finding: CheckFinding) -> CheckFinding:
         """Add a hint to a finding, if a server would refuse the rows."""
-        feature = self._features.get(found.feature)
-        if feature is None or found.level != "broken":
-            return found
-        if found.rule == "missing":
+        feature = self._features.get(finding.feature)
+        if feature is None or finding.level != "broken":
+            return finding
+        if finding.rule == "missing":
             hint = missing_hint(feature, self._tallies.unknown())
-        elif found.rule in VALUE_RULES:
-            hint = rule_hint(feature, found.rule)
+        elif finding.rule in VALUE_RULES:
+            hint = rule_hint(feature, finding.rule)
         else:
-            return found
-        return msgspec.structs.replace(found, hint=hint)
+            return finding
+        return msgspec.structs.replace(finding, hint=hint)
 
     def _judge(self, batch: Batch, *, text: bool) -> dict[str, Judged]:
         """Check each column; rows are numbered as in the batch."""
@@ -158,21 +162,21 @@ class Check:
     def _count(self, batch: Batch, judged: dict[str, Judged], rows: BatchRows) -> None:
         self._tallies.count("$", batch.shapeless, rows)
         for name, feature in self._features.items():
-            there = batch.columns[name][1] if name in batch.columns else np.array([], np.int64)
-            self._count_left_out(feature, batch, there, rows)
+            places = batch.columns[name][1] if name in batch.columns else np.array([], np.int64)
+            self._count_left_out(feature, batch, places, rows)
             if name in judged:
                 self._count_judged(feature, judged[name], rows)
         for name, hit in batch.unknown.items():
             self._tallies.count(name, hit, rows)
         self.rows += batch.rows
 
-    def _count_left_out(self, feature: Feature, batch: Batch, there: Any, rows: BatchRows) -> None:
+    def _count_left_out(self, feature: Feature, batch: Batch, places: Any, rows: BatchRows) -> None:
         left_out = np.ones(batch.rows, dtype=bool)
-        left_out[there] = False
+        left_out[places] = False
         left_out[batch.shapeless.places] = False
         level = "broken" if feature.missing == "error" else "allowed"
-        places = np.flatnonzero(left_out)
-        hit = rows_hit("missing", feature.type, level, places, ["no such field"])  # type: ignore[arg-type]
+        missing_places = np.flatnonzero(left_out)
+        hit = rows_hit("missing", feature.type, level, missing_places, ["no such field"])  # type: ignore[arg-type]
         self._tallies.count(feature.name, hit, rows)
 
     def _count_judged(self, feature: Feature, judged: Judged, rows: BatchRows) -> None:
@@ -190,13 +194,15 @@ class Check:
             self._tallies.count(feature.name, hit, rows)
 
     def _suspected(self) -> list[CheckFinding]:
-        looked = {name: self._suspect(name, one) for name, one in self._training.items()}
-        return [finding for finding in looked.values() if finding is not None]
+        suspicions = {
+            name: self._suspect(name, training) for name, training in self._training.items()
+        }
+        return [finding for finding in suspicions.values() if finding is not None]
 
     def _suspect(self, name: str, training: Trained) -> CheckFinding | None:
         sample = self._samples[name]
-        found = suspect_unit(sample.values, training)
-        if found is None:
+        conversion = suspect_unit(sample.values, training)
+        if conversion is None:
             return None
         unit = self._features[name].unit or "as in training"
         return CheckFinding(
@@ -208,7 +214,7 @@ class Check:
             rows=sample.seen,
             of=self.rows,
             share=sample.seen / self.rows,
-            hint=f"as if converted: {found}",
+            hint=f"as if converted: {conversion}",
         )
 
 

@@ -38,8 +38,8 @@ class NumberSample:
     @property
     def values(self) -> Floats:
         """The values in the sample."""
-        kept = self._kept.kept()
-        return np.empty(0) if kept is None else kept
+        values = self._kept.kept()
+        return np.empty(0) if values is None else values
 
     def add(self, values: Floats) -> None:
         """Add more values."""

@@ -165,8 +165,8 @@ class Trained:
 
     def quantiles(self, values: Floats) -> Floats:
         """Return the quantiles of sorted ``values`` at the rank of the middle of each bin."""
-        found: Floats = values[(self._middle * len(values)).astype(int)]
-        return found
+        quantiles: Floats = values[(self._middle * len(values)).astype(int)]
+        return quantiles
 
     def distance(self, quantiles: Floats) -> float:
         """Return by how many ranks, as a share, quantiles differ from training on average."""

@@ -67,20 +67,20 @@ class BatchStream:
             GnomonError: the error with which the server ended the stream.
             ServerError: these are not answers from Gnomon.
         """
-        found = []
+        batches = []
         try:
             self._messages.feed(data)
             while (message := self._messages.take()) is not None:
                 batch = pa.ipc.open_stream(message.stream).read_next_batch()
                 _raise_failure(batch)
-                found.append(batch)
+                batches.append(batch)
         except (MalformedBody, pa.ArrowException, KeyError) as error:
             raise ServerError(f"expected answers in Arrow: {error}", where=self._where) from None
-        rows = sum(batch.num_rows for batch in found)
+        rows = sum(batch.num_rows for batch in batches)
         self._answered += rows
         if rows and self._progress is not None:
             self._progress(rows)
-        return found
+        return batches
 
     def end(self) -> None:
         """Check, at the end of the answers, that every row has one.
@@ -120,5 +120,5 @@ def _table(chunk: Any) -> pa.Table:
 def _raise_failure(batch: pa.RecordBatch) -> None:
     """Raise the error in the last batch of a failed stream: one row without a request id."""
     if batch.num_rows == 1 and batch.column("request_id").null_count:
-        code, told = (batch.column(name)[0].as_py() for name in ("error_code", "error"))
-        raise SentError(code, told).error(unknown=ServerError)
+        code, message = (batch.column(name)[0].as_py() for name in ("error_code", "error"))
+        raise SentError(code, message).error(unknown=ServerError)

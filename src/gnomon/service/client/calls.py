@@ -160,20 +160,20 @@ def _frame(rows: Sequence[Prediction | Row]) -> pd.DataFrame:
 
 def _flat(row: Prediction | Row) -> dict[str, Any]:
     """Return one row's answers by column."""
-    found = dict(row.values) | _flat_target(row, "")
+    columns = dict(row.values) | _flat_target(row, "")
     for name, target in row.targets.items():
-        found |= _flat_target(target, f"_{name}")
+        columns |= _flat_target(target, f"_{name}")
     if isinstance(row, Row) and row.error is not None:
-        found["error"] = row.error.message
-    return found
+        columns["error"] = row.error.message
+    return columns
 
 
 def _flat_target(target: OutputTarget, suffix: str) -> dict[str, Any]:
-    alone = {"prediction": target.prediction, "score": target.score}
-    found = {f"{name}{suffix}": value for name, value in alone.items() if value is not None}
+    single = {"prediction": target.prediction, "score": target.score}
+    columns = {f"{name}{suffix}": value for name, value in single.items() if value is not None}
     for kind, by_class in (("probability", target.probabilities), ("score", target.scores)):
-        found |= {f"{kind}{suffix}_{label}": value for label, value in by_class.items()}
-    return found
+        columns |= {f"{kind}{suffix}_{label}": value for label, value in by_class.items()}
+    return columns
 
 
 class HttpCall(msgspec.Struct, Generic[Read], frozen=True, kw_only=True):
@@ -210,8 +210,8 @@ def predict_one(record: Record) -> HttpCall[Prediction]:
 
 def predict_many(rows: Rows, columns: Sequence[str] = ()) -> HttpCall[Predictions]:
     """Return the call for predictions of many records; nulls of a frame are sent as ``null``."""
-    asked = records(rows, columns)
-    content = {"rows": [checked(row, f"$.rows[{index}]") for index, row in enumerate(asked)]}
+    request_rows = records(rows, columns)
+    content = {"rows": [checked(row, f"$.rows[{index}]") for index, row in enumerate(request_rows)]}
     return HttpCall(
         method="POST", path="/predict", content=encode(content), read=_reader(Predictions)
     )
@@ -230,8 +230,8 @@ def contract() -> HttpCall[Contract]:
 def _contract(body: bytes) -> Contract:
     import gnomon.contract as decoding  # Other calls need no data library.
 
-    kept = msgspec.json.decode(body, type=dict[str, msgspec.Raw])["x-gnomon-contract"]
-    return msgspec.json.decode(kept, type=decoding.Contract)
+    document = msgspec.json.decode(body, type=dict[str, msgspec.Raw])["x-gnomon-contract"]
+    return msgspec.json.decode(document, type=decoding.Contract)
 
 
 def _names(body: bytes) -> list[str]:
@@ -286,20 +286,20 @@ def status() -> HttpCall[Status]:
 
 def history() -> HttpCall[list[Event]]:
     """Return the call for all rollout decisions."""
-    return HttpCall(method="GET", path="/gnomon/history", control=True, read=_whole)
+    return HttpCall(method="GET", path="/gnomon/history", control=True, read=_undamaged_events)
 
 
-def _whole(body: bytes) -> list[Event]:
+def _undamaged_events(body: bytes) -> list[Event]:
     """Return every decision.
 
     Raises:
         HistoryDamaged: its ``events`` are the decisions before the damage.
     """
-    said = _reader(Decisions)(body)
-    if said.damage is None:
-        return said.events
-    error = HistoryDamaged(said.damage)
-    error.events = said.events
+    decisions = _reader(Decisions)(body)
+    if decisions.damage is None:
+        return decisions.events
+    error = HistoryDamaged(decisions.damage)
+    error.events = decisions.events
     raise error
 
 

@@ -32,8 +32,8 @@ from gnomon.service.client.rows import Record, Rows, is_nameless
 from gnomon.service.client.stream_calls import (
     Progress,
     RowStream,
+    StreamCoder,
     StreamRow,
-    Talk,
     chunked,
     chunked_async,
 )
@@ -209,8 +209,8 @@ class Client(_Connection[httpx.BaseTransport]):
         """
         if columns is None and is_nameless(rows):
             columns = self._send(calls.feature_names())
-        talk = RowStream(columns or (), progress, self.url)
-        return self._stream(LINES, talk, rows)
+        coder = RowStream(columns or (), progress, self.url)
+        return self._stream(LINES, coder, rows)
 
     def predict_batches(
         self, batches: Any, *, progress: Progress | None = None
@@ -306,20 +306,20 @@ class Client(_Connection[httpx.BaseTransport]):
                 self._give_up(error, deadline, seconds)
             time.sleep(READY_POLL_SECONDS)
 
-    def _stream(self, content_type: str, talk: Talk[T], rows: Any) -> Iterator[T]:
+    def _stream(self, content_type: str, coder: StreamCoder[T], rows: Any) -> Iterator[T]:
         """Send rows and yield their answers, in a separate event loop: callers may run one."""
         duplex = self._duplex(content_type)
         with closing(BackgroundLoop()) as loop:
             try:
                 loop.run(duplex.open())
                 for chunk in chunked(rows):
-                    yield from talk.answers(loop.run(duplex.send(talk.encode(chunk))))
+                    yield from coder.answers(loop.run(duplex.send(coder.encode(chunk))))
                     if duplex.is_over:
                         break
-                loop.run(duplex.end(talk.last()))
+                loop.run(duplex.end(coder.last()))
                 while data := loop.run(duplex.receive()):
-                    yield from talk.answers(data)
-                talk.end()
+                    yield from coder.answers(data)
+                coder.end()
             finally:
                 loop.run(duplex.close())
 
@@ -380,8 +380,8 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         """As :meth:`Client.predict_stream`; ``rows`` may also be an asynchronous iterator."""
         if columns is None and is_nameless(rows):
             columns = await self._send(calls.feature_names())
-        talk = RowStream(columns or (), progress, self.url)
-        async for row in self._stream(LINES, talk, rows):
+        coder = RowStream(columns or (), progress, self.url)
+        async for row in self._stream(LINES, coder, rows):
             yield row
 
     async def predict_batches(
@@ -439,21 +439,23 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
                 self._give_up(error, deadline, seconds)
             await asyncio.sleep(READY_POLL_SECONDS)
 
-    async def _stream(self, content_type: str, talk: Talk[T], rows: Any) -> AsyncIterator[T]:
+    async def _stream(
+        self, content_type: str, coder: StreamCoder[T], rows: Any
+    ) -> AsyncIterator[T]:
         """Send rows and yield their answers."""
         duplex = self._duplex(content_type)
         try:
             await duplex.open()
             async for chunk in chunked_async(rows):
-                for answer in talk.answers(await duplex.send(talk.encode(chunk))):
+                for answer in coder.answers(await duplex.send(coder.encode(chunk))):
                     yield answer
                 if duplex.is_over:
                     break
-            await duplex.end(talk.last())
+            await duplex.end(coder.last())
             while data := await duplex.receive():
-                for answer in talk.answers(data):
+                for answer in coder.answers(data):
                     yield answer
-            talk.end()
+            coder.end()
         finally:
             await duplex.close()
 

@@ -44,7 +44,7 @@ class Duplex:
         self._url = url
         self._headers = headers
         self._timeout = timeout
-        self._came: deque[bytes] = deque()
+        self._received_parts: deque[bytes] = deque()
         self._news = asyncio.Event()
         self._complete = False
         self._ended: Exception | None = None
@@ -56,7 +56,7 @@ class Duplex:
         """Connect, and send the head.
 
         Raises:
-            ServerError: there is no server.
+            ServerError: there is no server, or the URL is none.
             DeadlineExceeded: the server did not accept the connection in time.
         """
         parts = urlsplit(self._url)
@@ -67,7 +67,12 @@ class Duplex:
                 hint=f"write http://{self._url}",
             )
         secure = httpx.create_ssl_context() if parts.scheme == "https" else None
-        port = parts.port or _PORTS[parts.scheme]
+        try:
+            port = parts.port or _PORTS[parts.scheme]
+        except ValueError as error:
+            raise ServerError(
+                f"expected a URL such as http://127.0.0.1:3000: {error}", where=self._url
+            ) from None
         try:
             async with asyncio.timeout(self._timeout):
                 self._reader, self._writer = await asyncio.open_connection(
@@ -112,7 +117,7 @@ class Duplex:
             ServerError: the connection ended before the answer did.
             DeadlineExceeded: nothing arrived in time.
         """
-        while not self._complete and (self._is_refused or not self._came):
+        while not self._complete and (self._is_refused or not self._received_parts):
             self._check()
             self._news.clear()
             try:
@@ -149,7 +154,7 @@ class Duplex:
 
     def on_body(self, data: bytes) -> None:
         """Handle a part of the answer's body."""
-        self._came.append(data)
+        self._received_parts.append(data)
 
     def on_message_complete(self) -> None:
         """Handle the end of the answer, unless it was informational (1xx) and another follows."""
@@ -185,9 +190,9 @@ class Duplex:
             self._news.set()
 
     def _take(self) -> bytes:
-        came = b"".join(self._came)
-        self._came.clear()
-        return came
+        data = b"".join(self._received_parts)
+        self._received_parts.clear()
+        return data
 
     def _check(self) -> None:
         if self._ended is not None and not self._complete:

@@ -45,15 +45,15 @@ def score_at_server(
     """
     contract = client.contract()
     table = read_table(path, contract, option="FILE")
-    kept = kept_columns(table, contract, keep, str(path))
+    scored = kept_columns(table, contract, keep, str(path))
     features = [name for name in contract.input_schema.names if name in table.column_names]
-    asked = as_requests(table.select(features), contract)
-    answers = list(client.predict_batches(asked, progress=progress)) if table.num_rows else []
+    requests = as_requests(table.select(features), contract)
+    answers = list(client.predict_batches(requests, progress=progress)) if table.num_rows else []
     for name, place, kind in _answer_columns(contract):
         column = pa.chunked_array([batch.column(place) for batch in answers], kind)
-        kept = kept.append_column(name, column)
+        scored = scored.append_column(name, column)
     tags = dict.fromkeys(tag for batch in answers for tag in batch.column("artifact").to_pylist())
-    return kept, list(tags)
+    return scored, list(tags)
 
 
 def _answer_columns(contract: Contract) -> Iterator[tuple[str, int, pa.DataType]]:

@@ -60,8 +60,8 @@ def records(rows: Any, names: Sequence[str] = ()) -> Sequence[Record]:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     for method in ("to_dicts", "to_pylist"):  # Methods of polars' frames and of Arrow's tables.
         if callable(getattr(rows, method, None)) and hasattr(rows, "columns"):
-            found: Sequence[Record] = getattr(rows, method)()
-            return found
+            converted: Sequence[Record] = getattr(rows, method)()
+            return converted
     raise InvalidRequest(
         f"expected rows, got {type(rows).__module__}.{type(rows).__qualname__}",
         where="$",

@@ -25,8 +25,8 @@ __all__ = [
     "Chunks",
     "Progress",
     "RowStream",
+    "StreamCoder",
     "StreamRow",
-    "Talk",
     "chunked",
     "chunked_async",
 ]
@@ -35,7 +35,7 @@ CHUNK_ROWS = 2_048
 """Rows that a client encodes at a time."""
 
 
-class Talk(Protocol[T_co]):
+class StreamCoder(Protocol[T_co]):
     """The encoding of a stream's rows and the decoding of its answers, in either format."""
 
     def encode(self, chunk: Any) -> bytes:
@@ -99,10 +99,10 @@ class RowStream:
         Raises:
             InvalidRequest: the rows cannot be sent.
         """
-        found = records(chunk, self._columns)
+        rows = records(chunk, self._columns)
         lines = [
             encode(checked(record, f"row {self._sent + place}"))
-            for place, record in enumerate(found, 1)
+            for place, record in enumerate(rows, 1)
         ]
         self._sent += len(lines)
         return b"".join(line + b"\n" for line in lines)

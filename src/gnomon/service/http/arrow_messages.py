@@ -46,8 +46,8 @@ class ClientMessages:
     @property
     def size(self) -> int:
         """Bytes held in memory."""
-        kept = sum(len(message) for _, message in self._dictionaries)
-        return len(self._received) + len(self._schema) + kept
+        dictionary_bytes = sum(len(message) for _, message in self._dictionaries)
+        return len(self._received) + len(self._schema) + dictionary_bytes
 
     def feed(self, data: bytes) -> None:
         """Add received bytes of the stream."""
@@ -65,10 +65,15 @@ class ClientMessages:
             if kind == _SCHEMA and not self._schema:
                 self._schema = message
             elif kind == _DICTIONARY and self._schema:
-                self._keep(message, header)
+                self._keep_dictionary(message, header)
             elif kind == _BATCH and self._schema:
                 _refuse_compression(message, header)
-                parts = [self._schema, *(kept for _, kept in self._dictionaries), message, END]
+                parts = [
+                    self._schema,
+                    *(dictionary for _, dictionary in self._dictionaries),
+                    message,
+                    END,
+                ]
                 return BatchMessage(b"".join(parts), _integer(message, header, 0))
             else:
                 raise _malformed(f"unexpected message of kind {kind}")
@@ -104,15 +109,15 @@ class ClientMessages:
         del self._received[:length]
         return message
 
-    def _keep(self, message: bytes, header: int) -> None:
+    def _keep_dictionary(self, message: bytes, header: int) -> None:
         number = _integer(message, header, 0)
         data, is_delta = _field(message, header, 1), _field(message, header, 2)
         if data:
             _refuse_compression(message, data + _unpack(_U32, message, data))
         if not (is_delta and _unpack(_U8, message, is_delta)):
-            self._dictionaries = [kept for kept in self._dictionaries if kept[0] != number]
+            self._dictionaries = [entry for entry in self._dictionaries if entry[0] != number]
         self._dictionaries.append((number, message))
-        if sum(len(kept) for _, kept in self._dictionaries) > self._most:
+        if sum(len(dictionary) for _, dictionary in self._dictionaries) > self._most:
             raise _too_large(self.size, self._most)
 
 

@@ -172,8 +172,8 @@ def too_idle(seconds: float) -> RequestTimeout:
     )
 
 
-def _too_large(limit: int, came: str, hint: str) -> BodyTooLarge:
-    return BodyTooLarge(f"expected a body of at most {limit:,} bytes, got {came}", hint=hint)
+def _too_large(limit: int, actual: str, hint: str) -> BodyTooLarge:
+    return BodyTooLarge(f"expected a body of at most {limit:,} bytes, got {actual}", hint=hint)
 
 
 async def respond(

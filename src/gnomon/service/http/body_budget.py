@@ -36,21 +36,21 @@ class BodyBudget:
             A function to call with the body's present size, as it grows. It raises
             :class:`~gnomon.errors.Overloaded` when too many bytes are held.
         """
-        mine = 0
+        counted = 0
 
         def grow(size: int) -> None:
-            nonlocal mine
-            more = max(size - SOON_BYTES, 0) - mine
-            if self.bytes + more > self._most:
+            nonlocal counted
+            increase = max(size - SOON_BYTES, 0) - counted
+            if self.bytes + increase > self._most:
                 raise Overloaded(
                     f"{self.bytes:,} bytes of large requests are already held; "
                     f"the limit is {self._most:,}",
                     hint="retry after the time given in Retry-After",
                 )
-            mine += more
-            self.bytes += more
+            counted += increase
+            self.bytes += increase
 
         try:
             yield grow
         finally:
-            self.bytes -= mine
+            self.bytes -= counted

@@ -35,19 +35,19 @@ def content_coding(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         UnknownContentCoding: the body has another coding, or several.
     """
     values = [value.decode("latin-1") for name, value in headers if name == b"content-encoding"]
-    named = [name.strip().lower() for value in values for name in value.split(",")]
-    named = [_ALIASES.get(name, name) for name in named if name not in ("", "identity")]
-    if not named:
+    codings = [name.strip().lower() for value in values for name in value.split(",")]
+    codings = [_ALIASES.get(name, name) for name in codings if name not in ("", "identity")]
+    if not codings:
         return None
-    if len(named) > 1 or named[0] not in CODINGS:
+    if len(codings) > 1 or codings[0] not in CODINGS:
         expected = " or ".join(f"`{name}`" for name in CODINGS)
         raise UnknownContentCoding(
             f"expected a body that is compressed with {expected}, or not at all, "
-            f"got `{', '.join(named)[:60]}`",
+            f"got `{', '.join(codings)[:60]}`",
             where="Content-Encoding",
             hint="compress it once, or send it uncompressed",
         )
-    return named[0]
+    return codings[0]
 
 
 async def decoded(
@@ -73,9 +73,9 @@ async def decoded(
     """
     pieces = _pieces(bytes(body), decompressor(coding))
     plain = bytearray()
-    soon = len(body) <= SOON_BYTES
-    while piece := next(pieces, b"") if soon else await asyncio.to_thread(next, pieces, b""):
-        soon = False
+    inline = len(body) <= SOON_BYTES
+    while piece := next(pieces, b"") if inline else await asyncio.to_thread(next, pieces, b""):
+        inline = False
         plain += piece
         if len(plain) > limit:
             raise BodyTooLarge(

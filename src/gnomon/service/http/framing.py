@@ -136,10 +136,10 @@ class Chunks:
     def _size_line(self, data: bytes, start: int) -> int:
         end = data.find(b"\r\n", start, start + SIZE_LINE_BYTES)
         if end < 0:
-            begun = data[start : start + SIZE_LINE_BYTES]
-            if len(begun) >= SIZE_LINE_BYTES:
+            partial = data[start : start + SIZE_LINE_BYTES]
+            if len(partial) >= SIZE_LINE_BYTES:
                 raise _too_large("chunk extensions")
-            if b"\n" in begun or b"\r" in begun[:-1]:
+            if b"\n" in partial or b"\r" in partial[:-1]:
                 raise _no_chunk()
             return start
         line = _SIZE_LINE.fullmatch(data, start, end)

@@ -118,14 +118,14 @@ def read_head(block: bytes) -> Head:
     line, _, rest = block.partition(b"\r\n")
     method, path, query, authority, version = _request_line(line)
     headers = _headers(rest[:-2])
-    found: dict[bytes, list[bytes]] = {}
+    values: dict[bytes, list[bytes]] = {}
     for name, value in headers:
         if name in _READ:
-            found.setdefault(name, []).append(value)
-    host = _host(found.get(b"host", []), version)
+            values.setdefault(name, []).append(value)
+    host = _host(values.get(b"host", []), version)
     if authority is not None and authority != host:
         headers = [(b"host", authority), *((n, v) for n, v in headers if n != b"host")]
-    ids = found.get(b"x-request-id")
+    ids = values.get(b"x-request-id")
     return Head(
         method,
         _decoded(path),
@@ -133,9 +133,9 @@ def read_head(block: bytes) -> Head:
         query,
         version,
         headers,
-        _length(found, version),
-        version == "1.1" and b"close" not in _tokens(found.get(b"connection", [])),
-        b"expect" in found and _expects(found[b"expect"], version),
+        _length(values, version),
+        version == "1.1" and b"close" not in _tokens(values.get(b"connection", [])),
+        b"expect" in values and _expects(values[b"expect"], version),
         ids[0].decode("latin-1") if ids else None,
     )
 
@@ -191,14 +191,14 @@ def fields(block: bytes) -> list[Header] | None:
         or block.count(b"\r") + block.count(b"\n") != 2 * len(lines) - 2
     ):
         return None
-    found = []
+    headers = []
     for line in lines[:-1]:
         name, colon, value = line.partition(b":")
         lower = _lower(name)
         if not lower or not colon:
             return None
-        found.append((lower, value.strip(b" \t")))
-    return found if not lines[-1] else None
+        headers.append((lower, value.strip(b" \t")))
+    return headers if not lines[-1] else None
 
 
 @lru_cache(maxsize=128)
@@ -286,9 +286,9 @@ def _decoded(path: bytes) -> str:
     return unquote(re.sub("(?i)%2f", "%252F", path.decode("ascii")))
 
 
-def _length(found: dict[bytes, list[bytes]], version: str) -> int | None:
+def _length(values: dict[bytes, list[bytes]], version: str) -> int | None:
     """Return the length of a body from its headers, None if chunked; see RFC 9112, section 6.3."""
-    lengths, codings = found.get(b"content-length", []), found.get(b"transfer-encoding")
+    lengths, codings = values.get(b"content-length", []), values.get(b"transfer-encoding")
     if codings is not None:
         if lengths:
             raise _malformed("expected Content-Length or Transfer-Encoding, got both")
@@ -344,8 +344,8 @@ def _too_long() -> GnomonError:
     )
 
 
-def _too_large(came: str) -> GnomonError:
+def _too_large(actual: str) -> GnomonError:
     return HeadTooLarge(
-        f"expected at most {HEADERS} headers and {HEAD_BYTES:,} bytes of them, got {came}",
+        f"expected at most {HEADERS} headers and {HEAD_BYTES:,} bytes of them, got {actual}",
         hint="send fewer or shorter headers; cookies are not needed here",
     )

@@ -33,19 +33,19 @@ def answers(
     """
     rows = _rows(scored, contract)
     errors = scored.column(ERROR).to_pylist()
-    made: list[Answer] = []
+    results: list[Answer] = []
     start = 0
     for request in requests:
         stop = start + len(request.rows)
         head = {"request_id": request.request_id, "artifact": artifact}
         if not request.single:
-            made.append(Answer(200, _many(head, rows[start:stop], errors[start:stop])))
+            results.append(Answer(200, _many(head, rows[start:stop], errors[start:stop])))
         elif errors[start] is None:
-            made.append(Answer(200, _encode({**head, **rows[start]})))
+            results.append(Answer(200, _encode({**head, **rows[start]})))
         else:
-            made.append(Answer.of(failure(errors[start], "$"), request.request_id))
+            results.append(Answer.of(failure(errors[start], "$"), request.request_id))
         start = stop
-    return made
+    return results
 
 
 def many(scored: pa.RecordBatch, contract: Contract, request_id: str, artifact: str) -> bytes:
@@ -81,11 +81,11 @@ def lines(
 def _many(
     head: dict[str, Any], rows: Sequence[dict[str, Any]], errors: Sequence[str | None]
 ) -> bytes:
-    answered = [
+    row_answers = [
         row if error is None else {"error": failure(error, f"$.rows[{number}]").body()["error"]}
         for number, (row, error) in enumerate(zip(rows, errors, strict=True))
     ]
-    return _encode({**head, "rows": answered})
+    return _encode({**head, "rows": row_answers})
 
 
 def _rows(scored: pa.RecordBatch, contract: Contract) -> list[dict[str, Any]]:

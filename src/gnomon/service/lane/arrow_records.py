@@ -93,12 +93,12 @@ def _has_json(kind: pa.DataType) -> bool:
     is_a = pa.types
     if is_a.is_list(kind) or is_a.is_large_list(kind) or is_a.is_fixed_size_list(kind):
         return _has_json(kind.value_type) and not is_a.is_timestamp(kind.value_type)
-    tests = (
+    predicates = (
         *(is_a.is_null, is_a.is_boolean, is_a.is_integer, is_a.is_floating, is_a.is_decimal),
         *(is_a.is_string, is_a.is_large_string, is_a.is_string_view),
         *(is_a.is_timestamp, is_a.is_date),
     )
-    return any(test(kind) for test in tests)
+    return any(predicate(kind) for predicate in predicates)
 
 
 def _infinite(column: pa.Array) -> list[int]:
@@ -106,8 +106,8 @@ def _infinite(column: pa.Array) -> list[int]:
     if pa.types.is_floating(column.type):
         if pa.types.is_float16(column.type):
             column = column.cast(pa.float32())
-        found: list[int] = pc.indices_nonzero(pc.is_inf(column)).to_pylist()
-        return found
+        places: list[int] = pc.indices_nonzero(pc.is_inf(column)).to_pylist()
+        return places
     if hasattr(column.type, "value_type"):
         return [place for place, value in enumerate(column.to_pylist()) if _holds_infinity(value)]
     return []

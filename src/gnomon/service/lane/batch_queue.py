@@ -81,7 +81,7 @@ class LargeRequest:
 
     def whole(self) -> tuple[pa.RecordBatch, list[WorkerCall]]:
         """Return the outputs of all rows, and the calls that made them, in row order."""
-        parts = sorted(self._scored, key=lambda scored: scored[0])
+        parts = sorted(self._scored, key=lambda part: part[0])
         return pa.concat_batches([batch for _, batch, _ in parts]), [call for *_, call in parts]
 
 
@@ -126,7 +126,7 @@ class BatchQueue:
     @property
     def large_rows(self) -> int:
         """Rows that wait in large requests."""
-        return sum(one.waiting for one in self._large if not one.pending.settled)
+        return sum(request.waiting for request in self._large if not request.pending.settled)
 
     def add(self, request: PendingRequest) -> None:
         """Add a request to the queue."""
@@ -141,13 +141,13 @@ class BatchQueue:
 
         None if all waiting requests have timed out.
         """
-        found: list[PendingRequest] | Part | None = None
+        batch: list[PendingRequest] | Part | None = None
         if self._large_is_next:
-            found = self._take_part()
-        if not found:
-            found = self._take_small()
-            self._large_is_next = bool(found)
-        return found or self._take_part()
+            batch = self._take_part()
+        if not batch:
+            batch = self._take_small()
+            self._large_is_next = bool(batch)
+        return batch or self._take_part()
 
     def _take_part(self) -> Part | None:
         self._large_is_next = False

@@ -53,13 +53,13 @@ class BatchSize:
         if not self._micros or not micros:
             return
         now, size = time.monotonic(), rows.bit_length()
-        known = self._fastest.get(size)
-        if known is None or now - known.at > FORGOTTEN_SECONDS:
+        fastest = self._fastest.get(size)
+        if fastest is None or now - fastest.at > FORGOTTEN_SECONDS:
             self._fastest[size] = _Fastest(rows, micros, now, 1)
-        elif micros <= known.micros:
-            self._fastest[size] = _Fastest(rows, micros, now, known.times + 1)
-        elif known.times < ENOUGH_TIMES:
-            self._fastest[size] = known._replace(times=known.times + 1)
+        elif micros <= fastest.micros:
+            self._fastest[size] = _Fastest(rows, micros, now, fastest.times + 1)
+        elif fastest.times < ENOUGH_TIMES:
+            self._fastest[size] = fastest._replace(times=fastest.times + 1)
         else:
             return
         self.rows = min(max(self._enough(now), 1), self._most)

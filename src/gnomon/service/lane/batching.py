@@ -81,7 +81,7 @@ class Lane:
         epoch: int,
         codec: Codec,
         on_death: Callable[[str], None] = lambda reason: None,
-        found: Iterable[HolderHandle] = (),
+        holders: Iterable[HolderHandle] = (),
     ) -> None:
         self.artifact = artifact
         self.contract = artifact.contract
@@ -98,9 +98,9 @@ class Lane:
         self._queue = BatchQueue(self._size)
         self._unsettled: deque[PendingRequest] = deque()
         self._alarm: asyncio.TimerHandle | None = None
-        there = iter(found)
+        remaining = iter(holders)
         self._workers = [
-            Supervisor(artifact, settings, on_death, next(there, None))
+            Supervisor(artifact, settings, on_death, next(remaining, None))
             for _ in range(settings.workers)
         ]
         self._free = [*self._workers]
@@ -200,12 +200,12 @@ class Lane:
             self._recorder.unanswered(request, "shed", self._overloaded(waiting))
             return
         loop = asyncio.get_running_loop()
-        late = (time.perf_counter_ns() - request.started) / 1e9
-        if late >= self._settings.deadline:
+        elapsed = (time.perf_counter_ns() - request.started) / 1e9
+        if elapsed >= self._settings.deadline:
             self._time_out(request)
             return
-        request.expires = loop.time() + self._settings.deadline - late
-        if late >= SOON_SECONDS:
+        request.expires = loop.time() + self._settings.deadline - elapsed
+        if elapsed >= SOON_SECONDS:
             self._time_alone(request)
         else:
             self._unsettled.append(request)
@@ -243,22 +243,22 @@ class Lane:
 
     async def _run(self, worker: Supervisor, requests: list[PendingRequest]) -> None:
         """Score small requests, and answer them."""
-        held = True
+        holds_worker = True
         try:
-            asked, scored, call = await self._score(worker, requests)
-            took = scored.worked  # What it waited for a processor says nothing of calls and rows.
-            if took:  # 0 if the worker died on every row.
-                self._fastest = min(self._fastest, took)
-            if took > CALL_COSTS_MOST * self._fastest:
-                held = False
+            pending, scored, call = await self._score(worker, requests)
+            micros = scored.worked  # What it waited for a processor says nothing of calls and rows.
+            if micros:  # 0 if the worker died on every row.
+                self._fastest = min(self._fastest, micros)
+            if micros > CALL_COSTS_MOST * self._fastest:
+                holds_worker = False
                 self._free.append(worker)
                 self._send()
                 await asyncio.sleep(0)  # The next batch is sent first.
-            self._answer(asked, scored.batch, [call])
+            self._answer(pending, scored.batch, [call])
         except Exception as error:
             self._fail(requests, error)
         finally:
-            if held:
+            if holds_worker:
                 self._release(worker)
 
     async def _score(
@@ -268,36 +268,36 @@ class Lane:
         sent = time.perf_counter_ns()
         rows = [row for request in requests for row in request.rows]
         inputs = self.decoder.batch(rows)
-        begun = await worker.begin(inputs)
+        sent_batch = await worker.begin(inputs)
         try:
             outside = self.decoder.outside(rows)
-            asked = self._recorder.asked(self.identity, requests, inputs, sent, outside)
+            pending = self._recorder.prepare_records(self.identity, requests, inputs, sent, outside)
         finally:
-            scored = await worker.finish(begun)
+            scored = await worker.finish(sent_batch)
         self._learn_size(scored)
-        return asked, scored, WorkerCall(inputs.num_rows, sent, scored.micros, scored.worked)
+        return pending, scored, WorkerCall(inputs.num_rows, sent, scored.micros, scored.worked)
 
     async def _run_part(self, worker: Supervisor, part: Part) -> None:
         """Score a part of a large request, and answer the request if it was the last part."""
         sent = time.perf_counter_ns()
         large = part.request
-        held = True
+        holds_worker = True
         try:
             inputs = large.inputs(self.decoder)
             scored = await worker.score(inputs.slice(part.start, part.rows), large.searched)
-            held = False
+            holds_worker = False
             self._release(worker)
             self._learn_size(scored)
             if large.add(part, scored, sent) and not large.pending.settled:
                 outputs, calls = large.whole()
-                asked = self._recorder.asked(
+                pending = self._recorder.prepare_records(
                     self.identity, [large.pending], inputs, sent, large.pending.outside
                 )
-                await self._answer_large(asked.in_parts(calls), outputs, calls)
+                await self._answer_large(pending.in_parts(calls), outputs, calls)
         except Exception as error:
             self._fail([large.pending], error)
         finally:
-            if held:
+            if holds_worker:
                 self._release(worker)
 
     def _learn_size(self, scored: Scored) -> None:
@@ -311,40 +311,40 @@ class Lane:
         self._gather()
 
     async def _answer_large(
-        self, asked: PendingRecords, outputs: pa.RecordBatch, calls: Sequence[WorkerCall]
+        self, pending: PendingRecords, outputs: pa.RecordBatch, calls: Sequence[WorkerCall]
     ) -> None:
         """Answer one request; a long answer is encoded in another process."""
-        [request] = asked.requests
+        [request] = pending.requests
         if request.form == "arrow":
-            self._answer(asked, outputs, calls, [Answer(200, outputs.serialize().to_pybytes())])
+            self._answer(pending, outputs, calls, [Answer(200, outputs.serialize().to_pybytes())])
             return
         is_json = request.form == "json"
         if is_json and (request.single or outputs.num_rows * outputs.num_columns <= SOON_VALUES):
-            self._answer(asked, outputs, calls)
+            self._answer(pending, outputs, calls)
             return
         numbers = None if is_json else request.numbers
         body = await self._codec.write(
             self._encoded_contract, outputs, request.request_id, self.artifact.tag, numbers
         )
-        self._answer(asked, outputs, calls, [Answer(200, body)])
+        self._answer(pending, outputs, calls, [Answer(200, body)])
 
     def _answer(
         self,
-        asked: PendingRecords,
+        pending: PendingRecords,
         outputs: pa.RecordBatch,
         calls: Sequence[WorkerCall],
-        made: list[Answer] | None = None,
+        encoded: list[Answer] | None = None,
     ) -> None:
-        """Send a batch's answers; they are encoded here unless ``made`` has them."""
-        if any(request.settled for request in asked.requests):
-            kept = pa.array(
-                [not request.settled for request in asked.requests for _ in request.rows]
+        """Send a batch's answers; they are encoded here unless ``encoded`` has them."""
+        if any(request.settled for request in pending.requests):
+            unsettled = pa.array(
+                [not request.settled for request in pending.requests for _ in request.rows]
             )
-            asked, outputs = asked.filter(kept), outputs.filter(kept)
-        if asked.requests:
-            if made is None:
-                made = answers(asked.requests, outputs, self.contract, self.artifact.tag)
-            self._recorder.answered(self.identity, asked, outputs, calls, made)
+            pending, outputs = pending.filter(unsettled), outputs.filter(unsettled)
+        if pending.requests:
+            if encoded is None:
+                encoded = answers(pending.requests, outputs, self.contract, self.artifact.tag)
+            self._recorder.answered(self.identity, pending, outputs, calls, encoded)
         self._forget_settled()
 
     def _fail(self, requests: list[PendingRequest], error: Exception) -> None:

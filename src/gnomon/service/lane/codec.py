@@ -143,8 +143,8 @@ class Codec:
             DeadlineExceeded: the answer took too long, or waited too long.
             WorkerError: the process ended while it encoded the answer.
         """
-        told = None if numbers is None else tuple(numbers)
-        request = WriteAnswer(request_id, artifact, told)
+        line_numbers = None if numbers is None else tuple(numbers)
+        request = WriteAnswer(request_id, artifact, line_numbers)
         _, payload = await self._ask(request, contract, scored.serialize(), Written)
         return payload
 
@@ -183,9 +183,9 @@ class Codec:
             return await receive_reply(peer.reader)
         except (ConnectionError, asyncio.IncompleteReadError):
             code = await self._end()
-            how = "" if code is None else f", with exit code {code}"
+            detail = "" if code is None else f", with exit code {code}"
             raise WorkerError(
-                f"the process that decodes large requests ended while it had this one{how}",
+                f"the process that decodes large requests ended while it had this one{detail}",
                 hint="send fewer rows per request",
             ) from None
         except BaseException:  # A later reply would be taken for that to the next request.
@@ -199,13 +199,15 @@ class Codec:
 
     async def _start(self) -> _Peer:
         try:
-            process, ours = start_process("gnomon.service.lane.codec_process", [], self._settings)
+            process, parent_socket = start_process(
+                "gnomon.service.lane.codec_process", [], self._settings
+            )
         except OSError as error:
             raise WorkerError(
                 f"cannot start the process that decodes large requests: {error.strerror}",
                 hint="free processes, memory or open files for the server",
             ) from None
-        self._peer = _Peer(process, *await streams(ours))
+        self._peer = _Peer(process, *await streams(parent_socket))
         return self._peer
 
     async def _end(self) -> int | None:

@@ -58,9 +58,9 @@ def main() -> None:
     # when little else that is new is left; objects that survived once are not looked at again.
     gc.disable()
     with socket.socket(fileno=inherited(sys.argv[1])) as gateway:
-        while (asked := recv_request(gateway)) is not None:
-            reply, answer = _done(*asked)
-            del asked
+        while (message := recv_request(gateway)) is not None:
+            reply, answer = _done(*message)
+            del message
             for block in packed(reply, b"", answer):
                 gateway.sendall(block)
             del reply, answer, block
@@ -85,23 +85,23 @@ def _read(decoder: Decoder, body: bytes, most_rows: int) -> tuple[Read, bytes]:
 
 
 def _read_records(decoder: Decoder, payload: bytes, form: str) -> tuple[Records, bytes]:
-    given = payload.split(b"\n") if form == "lines" else arrow_lines(payload)
-    sent = [line for line in given if isinstance(line, bytes)]
+    entries = payload.split(b"\n") if form == "lines" else arrow_lines(payload)
+    sent = [line for line in entries if isinstance(line, bytes)]
     rows, unknown, refused = decode_lines(decoder, sent)
-    kept = [line for place, line in enumerate(sent) if place not in refused]
-    body = b'{"rows":[%s]}' % b",".join(kept) if kept else b""
+    accepted = [line for place, line in enumerate(sent) if place not in refused]
+    body = b'{"rows":[%s]}' % b",".join(accepted) if accepted else b""
     batch = decoder.batch(rows).serialize() if rows else b""
-    told = tuple(_refused(given, refused))
-    return Records(len(body), unknown, decoder.outside(rows), told), body + bytes(batch)
+    refusals = tuple(_refused_records(entries, refused))
+    return Records(len(body), unknown, decoder.outside(rows), refusals), body + bytes(batch)
 
 
-def _refused(
-    given: Sequence[bytes | UnsentRecord], refused: dict[int, InvalidRequest]
+def _refused_records(
+    entries: Sequence[bytes | UnsentRecord], errors: dict[int, InvalidRequest]
 ) -> Iterator[RefusedRecord]:
     """Yield the lines that were refused, and the rows that could not be written as lines."""
     sent = 0
-    for place, line in enumerate(given):
-        error = refused.get(sent) if isinstance(line, bytes) else line.error
+    for place, line in enumerate(entries):
+        error = errors.get(sent) if isinstance(line, bytes) else line.error
         record = line if isinstance(line, bytes) else line.record
         sent += isinstance(line, bytes)
         if error is not None:

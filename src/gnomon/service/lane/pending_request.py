@@ -104,8 +104,8 @@ def promise() -> tuple[asyncio.Future[Answer], Callable[[Answer], None]]:
     """Return a future for an answer, and a function that sets it unless it was cancelled."""
     answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
-    def reply(given: Answer) -> None:
+    def reply(value: Answer) -> None:
         if not answer.done():
-            answer.set_result(given)
+            answer.set_result(value)
 
     return answer, reply

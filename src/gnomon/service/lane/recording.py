@@ -112,7 +112,7 @@ class Recorder:
         if self._writer is not None:
             self._writer.close()
 
-    def asked(
+    def prepare_records(
         self,
         lane: LaneIdentity,
         requests: Sequence[PendingRequest],
@@ -135,36 +135,36 @@ class Recorder:
     def answered(
         self,
         lane: LaneIdentity,
-        asked: PendingRecords,
+        pending: PendingRecords,
         scored: pa.RecordBatch,
         calls: Sequence[WorkerCall],
-        made: Sequence[Answer],
+        answers: Sequence[Answer],
     ) -> None:
         """Log a scored batch with one write, then send its answers.
 
         Args:
             lane: the lane that scored it.
-            asked: the records prepared by :meth:`asked`.
+            pending: the records prepared by :meth:`prepare_records`.
             scored: its outputs, in the scored schema.
             calls: the calls of the worker, in the order of the rows.
-            made: the answers, one per request.
+            answers: one per request.
         """
         errors = scored.column(ERROR)
         failed = len(errors) - errors.null_count
         outcome: str | list[str] = "answered"
         code: list[str | None] | None = None
         if failed:
-            outcome, code, errors = _row_outcomes(errors.to_pylist(), asked.requests)
+            outcome, code, errors = _row_outcomes(errors.to_pylist(), pending.requests)
         batch = record(
-            asked, lane.schema, outcome=outcome, code=code, error=errors,
+            pending, lane.schema, outcome=outcome, code=code, error=errors,
             calls=calls, outputs=scored.columns[:-1],
         )  # fmt: skip
 
-        def settle(refused: LogUnavailable | None) -> None:
-            answers = made
-            if refused is not None:
-                self._metrics.settled("failed", len(errors), refused.code)
-                answers = [Answer.of(refused, request.request_id) for request in asked.requests]
+        def settle(log_error: LogUnavailable | None) -> None:
+            results = answers
+            if log_error is not None:
+                self._metrics.settled("failed", len(errors), log_error.code)
+                results = [Answer.of(log_error, request.request_id) for request in pending.requests]
             else:
                 self._metrics.settled("answered", len(errors) - failed)
                 if failed:
@@ -174,9 +174,9 @@ class Recorder:
                             self._metrics.settled(kind, rows, reason)
             for call in calls:
                 self._metrics.batch(call.rows, call.micros)
-            self._answer(asked.requests, answers, logged=refused is None)
+            self._answer(pending.requests, results, logged=log_error is None)
 
-        for request in asked.requests:
+        for request in pending.requests:
             request.settled = True  # From here on nothing but the answers below can come of them.
         self._append(batch, settle)
 
@@ -219,7 +219,7 @@ class Recorder:
         for request in requests:
             request.rows = request.rows or [None]
 
-        def settle(refused: LogUnavailable | None) -> None:
+        def settle(log_error: LogUnavailable | None) -> None:
             for request, outcome, error, _ in entries:
                 self._metrics.settled(outcome, len(request.rows), error.code)
                 request.reply(Answer.of(error, request.request_id))
@@ -234,13 +234,15 @@ class Recorder:
             )
         except Exception:  # Such as a lack of memory: their clients must be answered.
             _logger.exception("%d refused requests cannot be logged", len(requests))
-            self._metrics.unlogged(sum(len(one.rows) for one in requests), LogUnavailable.reason)
+            self._metrics.unlogged(
+                sum(len(request.rows) for request in requests), LogUnavailable.reason
+            )
             settle(None)
         else:
             self._append(batch, settle)
 
     def _answer(
-        self, requests: Sequence[PendingRequest], made: Sequence[Answer], *, logged: bool
+        self, requests: Sequence[PendingRequest], answers: Sequence[Answer], *, logged: bool
     ) -> None:
         """Send answers: at once, or after a sync if the settings say so.
 
@@ -251,7 +253,7 @@ class Recorder:
         def deliver(unsynced: LogUnavailable | None) -> None:
             refusal = unsynced if self._settings.log_failure == "refuse" else None
             now = time.perf_counter_ns()
-            for request, answer in zip(requests, made, strict=True):
+            for request, answer in zip(requests, answers, strict=True):
                 self._metrics.latency((now - request.started) / 1e9)
                 request.reply(answer if refusal is None else Answer.of(refusal, request.request_id))
 
@@ -341,13 +343,13 @@ def _row_outcomes(
         for request in requests
         for number in range(len(request.rows))
     )
-    told = [None if e is None else failure(e, p) for e, p in zip(errors, paths, strict=True)]
+    failures = [None if e is None else failure(e, p) for e, p in zip(errors, paths, strict=True)]
     outcome = [
         "answered" if e is None else "rejected" if isinstance(e, InvalidRequest) else "failed"
-        for e in told
+        for e in failures
     ]
     text = [
         str(e) if isinstance(e, InvalidRequest) else raw
-        for e, raw in zip(told, errors, strict=True)
+        for e, raw in zip(failures, errors, strict=True)
     ]
-    return outcome, [None if e is None else e.code for e in told], pa.array(text, pa.string())
+    return outcome, [None if e is None else e.code for e in failures], pa.array(text, pa.string())

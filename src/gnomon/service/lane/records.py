@@ -84,10 +84,10 @@ class PendingRecords(NamedTuple):
         """
         sizes = [len(request.rows) for request in requests]
         rows = sum(sizes)
-        alone = rows == len(requests)
+        one_row_each = rows == len(requests)
         values: dict[str, Any] = {
             "request_id": _spread([request.request_id for request in requests], sizes),
-            "row": 0 if alone else [row for size in sizes for row in range(size)],
+            "row": 0 if one_row_each else [row for size in sizes for row in range(size)],
             "role": "live",
             "client_id": _any(_spread([request.client_id for request in requests], sizes)),
             "arrived": _spread([request.arrived for request in requests], sizes),
@@ -116,15 +116,17 @@ class PendingRecords(NamedTuple):
         columns = {name: pa.array(value, TYPES[name]) for name, value in values.items()}
         return self._replace(columns={**self.columns, **columns})
 
-    def filter(self, kept: pa.BooleanArray) -> PendingRecords:
-        """Return the records of the requests not settled yet; ``kept`` masks their rows."""
-        columns = {name: column.filter(kept) for name, column in self.columns.items()}
-        inputs = None if self.inputs is None else self.inputs.filter(kept)
-        return PendingRecords([one for one in self.requests if not one.settled], columns, inputs)
+    def filter(self, mask: pa.BooleanArray) -> PendingRecords:
+        """Return the records of the requests not settled yet; ``mask`` selects their rows."""
+        columns = {name: column.filter(mask) for name, column in self.columns.items()}
+        inputs = None if self.inputs is None else self.inputs.filter(mask)
+        return PendingRecords(
+            [request for request in self.requests if not request.settled], columns, inputs
+        )
 
 
 def record(
-    asked: PendingRecords,
+    pending: PendingRecords,
     schema: pa.Schema,
     *,
     outcome: Any,
@@ -136,7 +138,7 @@ def record(
     """Return one log record per row: the envelope, then input and output columns, if any.
 
     Args:
-        asked: the part known before the answers.
+        pending: the part known before the answers.
         schema: the schema of the log, with these inputs and outputs, if there are any.
         outcome: the outcome, one for all rows or one for each; the same for the next two.
         code: the code of the error.
@@ -144,22 +146,24 @@ def record(
         calls: the calls of the worker, in the order of the rows; none if they were not scored.
         outputs: the worker's outputs.
     """
-    sizes = [len(request.rows) for request in asked.requests]
+    sizes = [len(request.rows) for request in pending.requests]
     rows = sum(sizes)
     now = time.perf_counter_ns()
-    settled: dict[str, Any] = {
+    results: dict[str, Any] = {
         "outcome": outcome,
         "error_code": code,
         "error": error,
         "scored_us": _micros(calls),
-        "total_us": _spread([(now - request.started) // 1000 for request in asked.requests], sizes),
+        "total_us": _spread(
+            [(now - request.started) // 1000 for request in pending.requests], sizes
+        ),
     }
     envelope = [
-        asked.columns[name] if name in asked.columns else _column(settled[name], kind, rows)
+        pending.columns[name] if name in pending.columns else _column(results[name], kind, rows)
         for name, kind in TYPES.items()
     ]
-    if asked.inputs is not None:
-        columns = [*asked.inputs.columns, *outputs]
+    if pending.inputs is not None:
+        columns = [*pending.inputs.columns, *outputs]
     else:
         columns = [pa.nulls(rows, kind) for kind in schema.types[len(TYPES) :]]
     return pa.RecordBatch.from_arrays([*envelope, *columns], schema=schema)

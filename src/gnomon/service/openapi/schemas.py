@@ -28,7 +28,7 @@ _TYPES: dict[str, Schema] = {
 
 def contract_schemas(contract: Contract) -> dict[str, Schema]:
     """Return the schemas of ``/predict``: a record, rows, a prediction, predictions."""
-    answered = _answered(answer_shape(contract), contract)
+    outputs = _output_properties(answer_shape(contract), contract)
     head: Schema = {
         "request_id": {"type": "string", "description": "The request's name in the log"},
         "artifact": {"type": "string", "description": "The artifact that answered"},
@@ -48,13 +48,13 @@ def contract_schemas(contract: Contract) -> dict[str, Schema]:
         },
         "Prediction": {
             "type": "object",
-            "required": [*head, *answered],
-            "properties": {**head, **answered},
+            "required": [*head, *outputs],
+            "properties": {**head, **outputs},
         },
         "Row": {
             "description": "A prediction, or the error of this row",
             "oneOf": [
-                {"type": "object", "required": list(answered), "properties": answered},
+                {"type": "object", "required": list(outputs), "properties": outputs},
                 _ref("Error"),
             ],
         },
@@ -75,9 +75,9 @@ def feature_facts(feature: Feature) -> list[str]:
         home = feature.timezone or "UTC"
         any_offset = f"with an offset; the model gets the local time of {home}"
         facts.append(f"with the offset of {home}" if feature.own_offset_only else any_offset)
-    if seen := seen_in_training(feature):
+    if training_values := seen_in_training(feature):
         rule = "only" if feature.outside == "error" else "seen in training:"
-        facts.append(f"{rule} {seen}")
+        facts.append(f"{rule} {training_values}")
     if feature.carried:
         facts.append("logged with the row, and not given to the model")
     if feature.type == "decimal":
@@ -140,7 +140,7 @@ def _limits(feature: Feature) -> Schema:
     return limits
 
 
-def _answered(shape: Shape, contract: Contract) -> dict[str, Schema]:
+def _output_properties(shape: Shape, contract: Contract) -> dict[str, Schema]:
     """Return the properties of an answer."""
     return {
         key: _output(part, contract) if isinstance(part, Output) else _object(part, contract)
@@ -152,7 +152,7 @@ def _object(shape: Shape, contract: Contract) -> Schema:
     return {
         "type": "object",
         "required": list(shape),
-        "properties": _answered(shape, contract),
+        "properties": _output_properties(shape, contract),
     }
 
 

@@ -44,13 +44,13 @@ class SliceClaim:
 
     async def take(self) -> None:
         """Claim a name and open its log. If that fails, the recorder has the reason."""
-        known = str(self._recorder.error)
+        last_error = str(self._recorder.error)
         try:
             await in_thread(claim_spool, self._settings, self._model)
             await self._open()
         except LogUnavailable as error:
             self._recorder.error = error.with_traceback(None)
-            if str(error) != known:
+            if str(error) != last_error:
                 logger.error("%s", error)
 
     async def _open(self) -> None:

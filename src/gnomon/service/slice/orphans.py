@@ -24,9 +24,9 @@ from gnomon.log.segments.layout import StreamLock, folders
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.service.slice.shadow_feed import ShadowFeed
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.shadow.feed.run import Run, mark_stopped
-from gnomon.shadow.slices import Heartbeat
+from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.storage import Storage
 
 __all__ = ["Orphans"]
@@ -40,7 +40,7 @@ left behind: it may be restarting."""
 
 
 @dataclass
-class _Taken:
+class _Orphan:
     """A slice that was left behind, and the feeds that run for it here."""
 
     folder: Path
@@ -74,12 +74,12 @@ class Orphans:
         self._patience = timedelta(seconds=patience)
         self._look_at = time.monotonic() + patience
         self._storage = Storage(settings)
-        self._taken: _Taken | None = None
+        self._orphan: _Orphan | None = None
 
     @property
     def name(self) -> str | None:
         """The slice that is handled now."""
-        return None if self._taken is None else self._taken.folder.name
+        return None if self._orphan is None else self._orphan.folder.name
 
     async def step(self, state: RolloutState, own: str) -> None:
         """Begin, continue or finish the handling of a slice; to be called regularly.
@@ -88,80 +88,82 @@ class Orphans:
             state: the rollout; only for shadows that it runs are rows scored.
             own: the slice of the calling gateway.
         """
-        taken = self._taken
-        if taken is None:
+        orphan = self._orphan
+        if orphan is None:
             if time.monotonic() >= self._look_at:
                 self._look_at = time.monotonic() + LOOK_SECONDS
                 await self._take(state, own)
-        elif taken.epoch != state.epoch:
+        elif orphan.epoch != state.epoch:
             await self.close()
-        elif all(feed.is_done for feed in taken.feeds):
+        elif all(feed.is_done for feed in orphan.feeds):
             logger.info(
                 "no rows are waiting any more in slice %s, which no gateway runs", self.name
             )
             await self.close(done=True)
-        elif taken.beat is not None:
-            shadows = tuple(feed.beat() for feed in taken.feeds)
-            beat = structs.replace(taken.beat, shadows=shadows)
-            await asyncio.to_thread(slices.write, self._storage, beat)
+        elif orphan.beat is not None:
+            shadows = tuple(feed.beat() for feed in orphan.feeds)
+            beat = structs.replace(orphan.beat, shadows=shadows)
+            await asyncio.to_thread(heartbeats.write, self._storage, beat)
 
     async def close(self, *, done: bool = False) -> None:
         """Release the slice that is handled; with ``done``, for ever, as no rows wait in it."""
-        taken, self._taken = self._taken, None
-        if taken is not None:
-            await asyncio.gather(*(feed.close() for feed in taken.feeds))
+        orphan, self._orphan = self._orphan, None
+        if orphan is not None:
+            await asyncio.gather(*(feed.close() for feed in orphan.feeds))
             if done:
-                await asyncio.to_thread(self._forget, taken.folder.name)
-            taken.lock.close()
+                await asyncio.to_thread(self._forget, orphan.folder.name)
+            orphan.lock.close()
 
     async def _take(self, state: RolloutState, own: str) -> None:
         finding = asyncio.ensure_future(asyncio.to_thread(self._find, state, own))
         try:
-            taken = await asyncio.shield(finding)
+            orphan = await asyncio.shield(finding)
         except asyncio.CancelledError:  # The thread continues, and may acquire a lock.
-            if (taken := await finding) is not None:
-                taken.lock.close()
+            if (orphan := await finding) is not None:
+                orphan.lock.close()
             raise
-        if taken is None:
+        if orphan is None:
             return
-        logger.warning("rows are waiting in slice %s, which no gateway runs", taken.folder.name)
-        for shadow, run in taken.runs.items():
-            feed = ShadowFeed(taken.folder.name, shadow, self._policy, run.since, self._settings)
-            taken.feeds.append(feed)
+        logger.warning("rows are waiting in slice %s, which no gateway runs", orphan.folder.name)
+        for shadow, run in orphan.runs.items():
+            feed = ShadowFeed(orphan.folder.name, shadow, self._policy, run.since, self._settings)
+            orphan.feeds.append(feed)
             feed.start()
-        self._taken = taken
+        self._orphan = orphan
 
-    def _find(self, state: RolloutState, own: str) -> _Taken | None:
+    def _find(self, state: RolloutState, own: str) -> _Orphan | None:
         """Return the first slice left behind in which rows may wait, locked."""
-        found = slices.find(self._storage, self._model)
-        beats = {beat.slice: beat for beat in found.beats}
-        newer = {name for name, why in found.unreadable.items() if isinstance(why, NewerFormat)}
+        reports = heartbeats.find(self._storage, self._model)
+        beats = {beat.slice: beat for beat in reports.beats}
+        newer = {
+            name for name, error in reports.unreadable.items() if isinstance(error, NewerFormat)
+        }
         for folder in folders(self._settings.spool_path / self._model):
             beat = beats.get(folder.name)
             if folder.name in {own, *newer} or (beat is not None and not self._is_silent(beat)):
                 continue
             with contextlib.suppress(GnomonError):
-                if (taken := self._lock(folder, state, beat)) is not None:
-                    return taken
+                if (orphan := self._lock(folder, state, beat)) is not None:
+                    return orphan
         return None
 
     def _is_silent(self, beat: Heartbeat) -> bool:
         return beat.is_stale() and datetime.now(UTC) - beat.updated >= self._patience
 
-    def _lock(self, folder: Path, state: RolloutState, beat: Heartbeat | None) -> _Taken | None:
+    def _lock(self, folder: Path, state: RolloutState, beat: Heartbeat | None) -> _Orphan | None:
         """Lock and return a slice, if rows may wait in it.
 
         Raises:
             LogUnavailable: a gateway runs it.
         """
-        if not (folder / REQUESTS).is_dir() or (beat is None and not _waited_for(folder)):
+        if not (folder / REQUESTS).is_dir() or (beat is None and not _has_waiting_shadow(folder)):
             return None
         lock = StreamLock(folder / REQUESTS)
         runs = _running(folder, state)
         if runs:
             tags = [shadow.artifact for shadow in runs]
             mark_stopped(self._settings, self._model, folder.name, tags)
-            return _Taken(folder, lock, state.epoch, beat, runs)
+            return _Orphan(folder, lock, state.epoch, beat, runs)
         self._forget(folder.name)
         lock.close()
         return None
@@ -169,10 +171,10 @@ class Orphans:
     def _forget(self, name: str) -> None:
         """Allow a slice without waiting rows to be sealed, and remove its report."""
         mark_stopped(self._settings, self._model, name, ())
-        slices.remove(self._storage, self._model, name)
+        heartbeats.remove(self._storage, self._model, name)
 
 
-def _waited_for(folder: Path) -> bool:
+def _has_waiting_shadow(folder: Path) -> bool:
     """Return whether the requests of a slice wait for any shadow."""
     streams = folder.glob(shadow_stream("*"))
     return any(not (stream / STOPPED).exists() for stream in streams)
@@ -180,10 +182,10 @@ def _waited_for(folder: Path) -> bool:
 
 def _running(folder: Path, state: RolloutState) -> dict[Shadow, Run]:
     """Return the shadows of the rollout that have begun in a slice and were not stopped there."""
-    found = {}
+    runs = {}
     for tag, shadow in state.shadows.items():
         stream = folder / shadow_stream(tag.partition(":")[2])
         run = None if (stream / STOPPED).exists() else Run.last(stream)
         if run is not None and run.epoch == shadow.since:
-            found[shadow] = run
-    return found
+            runs[shadow] = run
+    return runs

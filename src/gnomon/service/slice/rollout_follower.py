@@ -163,17 +163,21 @@ class RolloutFollower:
         Raises:
             ArtifactError: none can be served; the message says why, for each artifact.
         """
-        there, now = tags(self.history.model), asyncio.get_running_loop().time()
-        if not there:
+        candidates, now = tags(self.history.model), asyncio.get_running_loop().time()
+        if not candidates:
             return
-        if self._first_error is not None and self._refused == there[0] and now < self._retry_at:
+        if (
+            self._first_error is not None
+            and self._refused == candidates[0]
+            and now < self._retry_at
+        ):
             raise self._first_error
         try:
             with contextlib.suppress(RolloutConflict):
-                await asyncio.to_thread(promote_first, self._settings, there)
+                await asyncio.to_thread(promote_first, self._settings, candidates)
         except ArtifactError as error:
             self._first_error = error.with_traceback(None)
-            self._refused, self._retry_at = there[0], now + RETRY_SECONDS
+            self._refused, self._retry_at = candidates[0], now + RETRY_SECONDS
             raise
         await asyncio.to_thread(self.history.refresh)
 

@@ -112,10 +112,10 @@ async def open_runtime(
     Raises:
         SettingsError: the storage root, the control token or the policy cannot be used.
     """
-    async with contextlib.AsyncExitStack() as opened:
+    async with contextlib.AsyncExitStack() as stack:
         token = control_token(settings)
         storage = Storage(settings)
-        metrics = opened.enter_context(contextlib.closing(Metrics(model)))
+        metrics = stack.enter_context(contextlib.closing(Metrics(model)))
 
         # The parts. None is opened or started before all of them are made.
         tasks = Tasks()
@@ -124,7 +124,7 @@ async def open_runtime(
         codec = Codec(settings)
         sealer = Sealing(model, settings, lambda: metrics.restarted("sealer"))
         orphans = Orphans(settings, model, policy)
-        takeover = opened.enter_context(contextlib.closing(Takeover(settings)))
+        takeover = stack.enter_context(contextlib.closing(Takeover(settings)))
         outlook = GateOutlook(storage, model, policy)
         shadows = ShadowSupervisor(
             model, settings, policy, claim, recorder, metrics, tasks, outlook
@@ -165,7 +165,7 @@ async def open_runtime(
             lanes.close,
             tasks.stop_repeating,
         ):
-            opened.push_async_exit(closing(close))
+            stack.push_async_exit(closing(close))
 
         await claim.take()
         maintenance.begin(tasks)

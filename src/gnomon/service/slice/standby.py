@@ -57,22 +57,22 @@ class Standby:
 
     def _start(self, listeners: list[socket.socket]) -> None:
         numbers = [listener.fileno() for listener in listeners]
-        with ExitStack() as ours:
-            child_socket, theirs = map(ours.enter_context, socket.socketpair())
-            child_socket.sendall(_answer())
+        with ExitStack() as stack:
+            own_end, child_end = map(stack.enter_context, socket.socketpair())
+            own_end.sendall(_answer())
             self._process = subprocess.Popen(
                 [
-                    sys.executable, "-I", "-S", standby_process.__file__, str(theirs.fileno()),
+                    sys.executable, "-I", "-S", standby_process.__file__, str(child_end.fileno()),
                     str(os.getppid()), *map(str, numbers),
                 ],
-                pass_fds=[theirs.fileno(), *numbers],
+                pass_fds=[child_end.fileno(), *numbers],
                 stdin=subprocess.DEVNULL,
                 env={k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"},
             )  # fmt: skip
-            ours.pop_all()
-            theirs.close()
-        self._child_socket = child_socket
-        asyncio.get_running_loop().add_reader(child_socket, self._ended)
+            stack.pop_all()
+            child_end.close()
+        self._child_socket = own_end
+        asyncio.get_running_loop().add_reader(own_end, self._ended)
 
     def _ended(self) -> None:
         """Restart the standby: it sends nothing, so its socket is readable only at its end."""
@@ -97,9 +97,11 @@ def _listeners() -> Iterator[list[socket.socket]]:
 
     A server that stops refuses connections only once all its descriptors of them are closed.
     """
-    with ExitStack() as lent:
-        found = [lent.enter_context(listener) for _, listener in listening()]
-        yield list({os.fstat(listener.fileno()).st_ino: listener for listener in found}.values())
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(listener) for _, listener in listening()]
+        yield list(
+            {os.fstat(listener.fileno()).st_ino: listener for listener in listeners}.values()
+        )
 
 
 def _bind(listener: socket.socket) -> socket.socket:

@@ -57,11 +57,11 @@ def main(arguments: list[str]) -> None:
 
 def _prepared_answer(parent_socket: socket.socket) -> bytes | None:
     """Wait for the gateway's end, and return the answer for clients; None if it said goodbye."""
-    said = b""
+    received = b""
     with contextlib.suppress(OSError):
         while chunk := parent_socket.recv(65_536):
-            said += chunk
-    return None if not said or said.endswith(GOODBYE) else said
+            received += chunk
+    return None if not received or received.endswith(GOODBYE) else received
 
 
 class _Standby:
@@ -109,12 +109,12 @@ class _Standby:
 
     def _turn(self) -> None:
         for key, _ in self._ready.select(LOOK_SECONDS):
-            found = key.fileobj
-            assert isinstance(found, socket.socket)
-            if found in self._clients:
-                self._serve(found)
+            sock = key.fileobj
+            assert isinstance(sock, socket.socket)
+            if sock in self._clients:
+                self._serve(sock)
             elif len(self._clients) < MOST_CLIENTS:
-                self._accept(found)
+                self._accept(sock)
         now = time.monotonic()
         for client in [client for client, until in self._clients.items() if until < now]:
             self._drop(client)

@@ -183,7 +183,7 @@ class StreamScorer:
         # The client's row count is not trusted beyond the limit.
         request.rows = [None] * (rows if rows <= self._settings.body_rows else 1)
         kinds = {InvalidRequest: "rejected", DeadlineExceeded: "timed_out"}
-        outcome = next((told for kind, told in kinds.items() if isinstance(error, kind)), "failed")
+        outcome = next((name for kind, name in kinds.items() if isinstance(error, kind)), "failed")
         self._metrics.received(len(request.rows))
         identity = None if lane is None else lane.identity
         self._recorder.unanswered(request, outcome, error, identity)

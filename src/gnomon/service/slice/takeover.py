@@ -71,8 +71,8 @@ class Takeover:
         self._ends = _own_pair()
         self._offered: list[HolderHandle] | None = None
         self._process = _fingerprint(settings)
-        self._found: list[HolderHandle] = []
-        self._of = ""
+        self._found_workers: list[HolderHandle] = []
+        self._found_identity = ""
         if self._ends is None:
             return
         try:
@@ -86,10 +86,10 @@ class Takeover:
 
         Other workers are killed. A second call returns none.
         """
-        if self._of != self._identity(artifact):
+        if self._found_identity != self._identity(artifact):
             self._end_found()
-        found, self._found = self._found, []
-        return found
+        handles, self._found_workers = self._found_workers, []
+        return handles
 
     def offer(self, live: Lane | None) -> None:
         """Offer the live workers to the next gateway, in case this one is killed.
@@ -105,16 +105,18 @@ class Takeover:
             return
         self._withdraw()
         self._offered = handles
-        me = os.pidfd_open(os.getpid())
+        own_pidfd = os.pidfd_open(os.getpid())
         numbers = [n for h in handles for n in (h.control.fileno(), h.tether.fileno(), h.process)]
         try:
-            socket.send_fds(self._ends[0], [self._identity(live.artifact).encode()], [me, *numbers])
+            socket.send_fds(
+                self._ends[0], [self._identity(live.artifact).encode()], [own_pidfd, *numbers]
+            )
         except OSError as error:
             logger.warning(
                 "if this gateway is killed, the next one must load the artifact again: %s", error
             )
         finally:
-            os.close(me)
+            os.close(own_pidfd)
 
     def close(self) -> None:
         """Withdraw the offer, because this gateway stops intentionally."""
@@ -140,18 +142,18 @@ class Takeover:
             _close([owner, *rest])
             return
         os.close(owner)
-        self._of = packet.decode()
+        self._found_identity = packet.decode()
         for control, tether, process in zip(*[iter(rest)] * A_HANDLE, strict=True):
             sockets = socket.socket(fileno=control), socket.socket(fileno=tether)
-            self._found.append(HolderHandle(*sockets, process))
+            self._found_workers.append(HolderHandle(*sockets, process))
 
     def _end_found(self) -> None:
-        if self._found:
+        if self._found_workers:
             logger.info(
                 "the worker of the previous gateway does not match the deployment: ended it"
             )
-        while self._found:
-            self._found.pop().end()
+        while self._found_workers:
+            self._found_workers.pop().end()
 
     def _withdraw(self) -> None:
         assert self._ends is not None
@@ -178,18 +180,18 @@ def _inheritable_pair() -> str:
 def _own_pair() -> tuple[socket.socket, socket.socket] | None:
     """Return this slice's pair, and close those of other slices, which must not keep them open."""
     pairs = [pair.split("-") for pair in os.environ.pop(PAIRS, "").split(",") if pair]
-    mine = (bentoml.server_context.worker_index or 1) - 1
-    own = None
+    own_index = (bentoml.server_context.worker_index or 1) - 1
+    own_pair = None
     for index, pair in enumerate(pairs):
         ends = [socket.socket(fileno=int(number)) for number in pair]
-        if index == mine:
-            own = ends[0], ends[1]
+        if index == own_index:
+            own_pair = ends[0], ends[1]
             for end in ends:
                 end.set_inheritable(False)
         else:
             for end in ends:
                 end.close()
-    return own
+    return own_pair
 
 
 def _fingerprint(settings: Settings) -> str:
@@ -209,9 +211,9 @@ def _fingerprint(settings: Settings) -> str:
 
 
 def _has_ended(process: int) -> bool:
-    ended = select.poll()
-    ended.register(process, select.POLLIN)
-    return bool(ended.poll(0))
+    poll = select.poll()
+    poll.register(process, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _close(numbers: list[int]) -> None:

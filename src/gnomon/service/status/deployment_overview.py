@@ -12,9 +12,9 @@ from gnomon.rollout.history import History, RolloutState, read_history
 from gnomon.service.status.shadow_status import shadow_status
 from gnomon.service.status.slice_status import Live, RowAccounts, ShadowStatus, Status
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
+from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.shadow.shadow_counts import Latency
-from gnomon.shadow.slices import Heartbeat
 from gnomon.storage import Storage
 
 __all__ = ["Gone", "Overview", "overview", "reported"]
@@ -74,23 +74,23 @@ def overview(
         url: the URL that ``ask`` uses, if the user gave one. A URL that is not in the storage root
             belongs to another deployment.
     """
-    found = slices.find(Storage(settings), model)
-    if url is not None and all(beat.url != url for beat in found.beats):
+    reports = heartbeats.find(Storage(settings), model)
+    if url is not None and all(beat.url != url for beat in reports.beats):
         return Overview(place=place, slices=ask())
     history, damage = read_history(settings, model)
-    several = sum(not beat.is_stale() for beat in found.beats) > 1
+    several = sum(not beat.is_stale() for beat in reports.beats) > 1
     return Overview(
         place=place,
         slices=reported(settings, model) if several else ask(),
-        gone=[_gone(beat, history.state) for beat in found.beats if beat.is_stale()],
-        problems=[str(e) for e in (damage, *found.unreadable.values()) if e is not None],
+        gone=[_gone(beat, history.state) for beat in reports.beats if beat.is_stale()],
+        problems=[str(e) for e in (damage, *reports.unreadable.values()) if e is not None],
     )
 
 
 def reported(settings: Settings, model: str) -> list[Status]:
     """Return the last report of each running slice; if none runs, what a server would run."""
     history, damage = read_history(settings, model)
-    beats = slices.read(Storage(settings), model)
+    beats = heartbeats.read(Storage(settings), model)
     running = [beat for beat in beats if not beat.is_stale()]
     if running:
         return [_status(beat, history) for beat in running]
@@ -135,7 +135,7 @@ def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status
     )
 
 
-def _live(tag: str | None, history: History, took: Latency | None = None) -> Live | None:
+def _live(tag: str | None, history: History, latency: Latency | None = None) -> Live | None:
     if tag is None:
         return None
     decided = [e for e in history.events if e.artifact == tag and e.kind in ("promote", "rollback")]
@@ -143,16 +143,16 @@ def _live(tag: str | None, history: History, took: Latency | None = None) -> Liv
         artifact=tag,
         digest=decided[-1].digest if decided else None,
         since=decided[-1].at if decided else None,
-        latency_ms=took,
+        latency_ms=latency,
     )
 
 
 def _gone(beat: Heartbeat, state: RolloutState) -> Gone:
     waiting = {
-        said.artifact: said.lagging
-        for said in beat.shadows
-        if said.lagging
-        and (running := state.shadows.get(said.artifact)) is not None
-        and running.since == said.epoch
+        shadow.artifact: shadow.lagging
+        for shadow in beat.shadows
+        if shadow.lagging
+        and (running := state.shadows.get(shadow.artifact)) is not None
+        and running.since == shadow.epoch
     }
     return Gone(slice=beat.slice, host=beat.host, since=beat.updated, waiting=waiting)

@@ -10,18 +10,18 @@ from msgspec import structs
 
 from gnomon.rollout.history import Shadow
 from gnomon.service.status.slice_status import ShadowStatus
-from gnomon.shadow.slices import ShadowBeat
+from gnomon.shadow.heartbeats import ShadowBeat
 
 __all__ = ["shadow_status"]
 
 
 def shadow_status(shadow: Shadow, beat: ShadowBeat | None) -> ShadowStatus:
     """Return the status of a shadow from its slice's report, or from the rollout without one."""
-    known = ShadowStatus(
+    status = ShadowStatus(
         artifact=shadow.artifact, fraction=shadow.fraction, since=shadow.at, state="starting"
     )
     if beat is None:
-        return known
+        return status
     return structs.replace(
-        known, state=beat.state, eligible=beat.count_eligible(), **beat.reported()
+        status, state=beat.state, eligible=beat.count_eligible(), **beat.reported()
     )

@@ -17,26 +17,26 @@ WORST_FIRST = ("failing", "starting", "not running", "running")
 
 def total(slices: Sequence[Status]) -> Status:
     """Combine the statuses of at least one slice: the sums of counts, the worst time and state."""
-    lives = [one.live for one in slices if one.live is not None]
+    lives = [status.live for status in slices if status.live is not None]
     return structs.replace(
         slices[0],
         slice=None,
-        ready=all(one.ready for one in slices),
-        started=min((one.started for one in slices if one.started), default=None),
-        epoch=min(one.epoch for one in slices),
+        ready=all(status.ready for status in slices),
+        started=min((status.started for status in slices if status.started), default=None),
+        epoch=min(status.epoch for status in slices),
         live=structs.replace(lives[0], latency_ms=_slowest(live.latency_ms for live in lives))
         if lives
         else None,
         shadows=_shadows(slices),
-        accounts=_accounts([one.accounts for one in slices]),
+        accounts=_accounts([status.accounts for status in slices]),
         error="; ".join(_errors(slices)) or None,
     )
 
 
 def _shadows(slices: Sequence[Status]) -> tuple[ShadowStatus, ...]:
     by_tag: dict[str, list[ShadowStatus]] = {}
-    for one in slices:
-        for shadow in one.shadows:
+    for status in slices:
+        for shadow in status.shadows:
             by_tag.setdefault(shadow.artifact, []).append(shadow)
     return tuple(_shadow(statuses) for statuses in by_tag.values())
 
@@ -44,19 +44,19 @@ def _shadows(slices: Sequence[Status]) -> tuple[ShadowStatus, ...]:
 def _shadow(statuses: Sequence[ShadowStatus]) -> ShadowStatus:
     return structs.replace(
         added(statuses),
-        state=min((one.state for one in statuses), key=WORST_FIRST.index),
-        behind_seconds=max(one.behind_seconds for one in statuses),
-        latency_ms=_slowest(one.latency_ms for one in statuses),
-        error="; ".join(dict.fromkeys(one.error for one in statuses if one.error)) or None,
+        state=min((status.state for status in statuses), key=WORST_FIRST.index),
+        behind_seconds=max(status.behind_seconds for status in statuses),
+        latency_ms=_slowest(status.latency_ms for status in statuses),
+        error="; ".join(dict.fromkeys(status.error for status in statuses if status.error)) or None,
     )
 
 
-def _accounts(books: Sequence[RowAccounts]) -> RowAccounts:
+def _accounts(accounts: Sequence[RowAccounts]) -> RowAccounts:
     return structs.replace(
-        added(books),
-        reasons=_summed(one.reasons for one in books),
-        outside=_summed(one.outside for one in books),
-        unknown=_summed(one.unknown for one in books),
+        added(accounts),
+        reasons=_summed(account.reasons for account in accounts),
+        outside=_summed(account.outside for account in accounts),
+        unknown=_summed(account.unknown for account in accounts),
     )
 
 
@@ -76,8 +76,8 @@ def _errors(slices: Sequence[Status]) -> Iterator[str]:
     if len(slices) == 1:
         yield from filter(None, [slices[0].error])
         return
-    yield from (f"{one.slice}: {one.error}" for one in slices if one.error)
-    lives = {one.slice: one.live.artifact for one in slices if one.live is not None}
+    yield from (f"{status.slice}: {status.error}" for status in slices if status.error)
+    lives = {status.slice: status.live.artifact for status in slices if status.live is not None}
     if len(set(lives.values())) > 1:
-        said = ", ".join(f"{name} {tag}" for name, tag in lives.items())
-        yield f"the slices do not serve the same artifact: {said}"
+        artifacts = ", ".join(f"{name} {tag}" for name, tag in lives.items())
+        yield f"the slices do not serve the same artifact: {artifacts}"

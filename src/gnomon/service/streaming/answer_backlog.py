@@ -116,8 +116,8 @@ class AnswerBacklog:
 
     def _append(self, data: bytes) -> None:
         if self._file is None:
-            with tempfile.TemporaryFile(dir=self._folder, buffering=0) as made:
-                self._file = os.dup(made.fileno())
+            with tempfile.TemporaryFile(dir=self._folder, buffering=0) as file:
+                self._file = os.dup(file.fileno())
         written = 0
         while written < len(data):
             written += os.pwrite(self._file, memoryview(data)[written:], self._end + written)

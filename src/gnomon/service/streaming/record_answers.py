@@ -25,14 +25,14 @@ class LineAnswers:
     content_type = LINES.encode()
 
     def part(self, scored: ScoredPart) -> bytes:
-        answered = b"" if scored.answer is None else scored.answer.body
+        body = b"" if scored.answer is None else scored.answer.body
         if not scored.refused:
-            return answered
-        lines = answered.splitlines(keepends=True)
-        placed = dict(zip(scored.places, lines, strict=True))
+            return body
+        lines = body.splitlines(keepends=True)
+        lines_by_place = dict(zip(scored.places, lines, strict=True))
         for row in scored.refused:
-            placed[row.place] = self._refused(scored, row)
-        return b"".join(placed[place] for place in sorted(placed))
+            lines_by_place[row.place] = self._refused(scored, row)
+        return b"".join(lines_by_place[place] for place in sorted(lines_by_place))
 
     def failure(self, answer: Answer) -> bytes:
         return answer.body + b"\n"
@@ -71,20 +71,20 @@ class ArrowAnswers:
                 "the artifact before it",
                 hint="send the rows that were not answered in another request",
             )
-        made = self._batch(scored, scored_schema(outputs))
-        return (bytes(made.schema.serialize()) if begins else b"") + bytes(made.serialize())
+        batch = self._batch(scored, scored_schema(outputs))
+        return (bytes(batch.schema.serialize()) if begins else b"") + bytes(batch.serialize())
 
     def failure(self, answer: Answer) -> bytes:
         """Return a batch of one row, without a row number, as it does not belong to a record."""
         error = msgspec.json.decode(answer.body, type=_Failure).error
         assert self._outputs is not None
-        told = [
+        cells = [
             *([None], [None], [None]),
             *([None] for _ in self._outputs),
             *([error.code], [str(error.error())]),
         ]
         schema = _answer_schema(self._outputs)
-        columns = [pa.array(values, kind) for values, kind in zip(told, schema.types, strict=True)]
+        columns = [pa.array(values, kind) for values, kind in zip(cells, schema.types, strict=True)]
         return bytes(pa.RecordBatch.from_arrays(columns, schema=schema).serialize())
 
     def end(self) -> bytes:
@@ -97,15 +97,15 @@ class ArrowAnswers:
         errors: list[str | None] = [None] * rows
         order: list[int | None] = [None] * rows
         places = scored.places
-        for asked, place in enumerate(places):
-            order[place] = numbers[place] = asked
+        for index, place in enumerate(places):
+            order[place] = numbers[place] = index
         if scored.answer is None:
             outputs = pa.RecordBatch.from_pylist([], schema)
         else:
             outputs = read_batch(scored.answer.body, schema)
-        for asked, raw in enumerate(outputs.column(ERROR).to_pylist()):
+        for index, raw in enumerate(outputs.column(ERROR).to_pylist()):
             if raw is not None:
-                place, error = places[asked], failure(raw, "$")
+                place, error = places[index], failure(raw, "$")
                 codes[place] = error.code  # The same as in the log:
                 errors[place] = str(error) if isinstance(error, InvalidRequest) else raw
         for row in scored.refused:
@@ -131,9 +131,9 @@ def _answer_schema(outputs: Iterable[pa.Field]) -> pa.Schema:
     head = [pa.field("request_id", pa.string()), pa.field("row", pa.int32())]
     head.append(pa.field("artifact", pa.string()))
     tail = [pa.field("error_code", pa.string()), pa.field("error", pa.string())]
-    taken = {field.name for field in (*head, *tail)}
-    named = [
-        field.with_name(f"output/{field.name}") if field.name in taken else field
+    reserved = {field.name for field in (*head, *tail)}
+    fields = [
+        field.with_name(f"output/{field.name}") if field.name in reserved else field
         for field in outputs
     ]
-    return pa.schema([*head, *named, *tail])
+    return pa.schema([*head, *fields, *tail])

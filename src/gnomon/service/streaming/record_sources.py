@@ -45,12 +45,12 @@ class LineSource:
         self._most = most_bytes
         self._tail = bytearray()
         self._lines: deque[tuple[int, bytes]] = deque()
-        self._held = 0
+        self._held_bytes = 0
         self._number = 0
 
     @property
     def size(self) -> int:
-        return len(self._tail) + self._held
+        return len(self._tail) + self._held_bytes
 
     @property
     def is_ready(self) -> bool:
@@ -75,25 +75,25 @@ class LineSource:
         self._tail = bytearray()
 
     def take(self, rows: int) -> Part | None:
-        taken: list[tuple[int, bytes]] = []
+        lines: list[tuple[int, bytes]] = []
         size = 0
-        while self._lines and len(taken) < rows:
+        while self._lines and len(lines) < rows:
             size += len(self._lines[0][1])
-            if taken and size > PART_BYTES:
+            if lines and size > PART_BYTES:
                 break
-            taken.append(self._lines.popleft())
-        if not taken:
+            lines.append(self._lines.popleft())
+        if not lines:
             return None
-        self._held -= sum(len(line) + LINE_BYTES for _, line in taken)
-        payload = b"\n".join(line for _, line in taken)
-        return Part("lines", payload, tuple(number for number, _ in taken))
+        self._held_bytes -= sum(len(line) + LINE_BYTES for _, line in lines)
+        payload = b"\n".join(line for _, line in lines)
+        return Part("lines", payload, tuple(number for number, _ in lines))
 
     def _add(self, whole: bytes) -> None:
         for line in whole.split(b"\n"):
             self._number += 1
             if record := line.strip():
                 self._lines.append((self._number, record))
-                self._held += len(record) + LINE_BYTES
+                self._held_bytes += len(record) + LINE_BYTES
 
 
 class ArrowSource:
@@ -115,10 +115,10 @@ class ArrowSource:
 
     def feed(self, data: bytes) -> None:
         self._messages.feed(data)
-        while (found := self._messages.take()) is not None:
-            if found.rows > 0:
-                first, self._rows = self._rows + 1, self._rows + found.rows
-                self._parts.append(Part("arrow", found.stream, range(first, self._rows + 1)))
+        while (message := self._messages.take()) is not None:
+            if message.rows > 0:
+                first, self._rows = self._rows + 1, self._rows + message.rows
+                self._parts.append(Part("arrow", message.stream, range(first, self._rows + 1)))
 
     def take(self, rows: int) -> Part | None:
         return self._parts.popleft() if self._parts else None

@@ -111,10 +111,10 @@ class RecordStream:
         self._settings = settings
         self._idle = IdleLimit(settings.client_seconds, _unread(scope))
         self._client_id = client_id
-        self._begun = False
+        self._started = False
         self._ended = False
         self._gone = False
-        self._came, self._room = asyncio.Event(), asyncio.Event()
+        self._arrived, self._room = asyncio.Event(), asyncio.Event()
         folder = settings.local_spool
         self._backlog = AnswerBacklog(folder if folder and folder.is_dir() else None)
         self._slots = asyncio.Semaphore(UNDER_WAY)
@@ -151,7 +151,7 @@ class RecordStream:
                 await reading
                 await self._finish()
         except Exception as error:
-            if not self._begun or isinstance(error, ClientGone):
+            if not self._started or isinstance(error, ClientGone):
                 raise
             if not isinstance(error, GnomonError):
                 logger.exception("a stream of records failed")
@@ -164,7 +164,7 @@ class RecordStream:
             self._idle.owe()
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
             self._idle.settle()
-        if self._begun:
+        if self._started:
             await self._send({"type": "http.response.body", "body": b""})
 
     async def _read(self, grow: Callable[[int], None]) -> None:
@@ -175,7 +175,7 @@ class RecordStream:
                 data, more = await self._next()
                 for piece in self._plain(data):
                     self._source.feed(piece)
-                    self._came.set()
+                    self._arrived.set()
                     await asyncio.sleep(0)  # A few bytes may become many pieces.
                     await self._hold(grow)
             if self._coded is not None:
@@ -183,7 +183,7 @@ class RecordStream:
             self._source.end()
         finally:
             self._ended = True
-            self._came.set()
+            self._arrived.set()
 
     async def _next(self) -> tuple[bytes, bool]:
         message = await self._idle.receive(self._receive)
@@ -230,8 +230,8 @@ class RecordStream:
                 while self._gone or (part := self._source.take(streams.rows)) is None:
                     if self._ended:
                         return
-                    self._came.clear()
-                    await self._came.wait()
+                    self._arrived.clear()
+                    await self._arrived.wait()
                 self._room.set()
                 self._idle.owe()
                 work = self._requests.in_background(streams.score(part, self._client_id))
@@ -252,8 +252,8 @@ class RecordStream:
         return True
 
     async def _put(self, data: bytes) -> None:
-        if not self._begun:
-            self._begun = True
+        if not self._started:
+            self._started = True
             headers: list[Header] = [(b"content-type", self._answers.content_type), NOSNIFF]
             await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         if data:
@@ -261,14 +261,14 @@ class RecordStream:
 
     async def _fail(self, answer: Answer) -> None:
         """End with an error, which is the complete answer if nothing was answered yet."""
-        if not self._begun:
+        if not self._started:
             await respond(self._send, answer.status, answer.body, headers=answer.headers)
             return
         await self._put(self._answers.failure(answer) + self._answers.end())
 
     async def _finish(self) -> None:
         """End the answer, after every record was answered."""
-        if not self._begun:
+        if not self._started:
             raise InvalidRequest(
                 "expected at least one record, got none",
                 where="the body",

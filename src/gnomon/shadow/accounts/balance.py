@@ -1,4 +1,4 @@
-"""The counting of a log's accounts."""
+"""Count the accounts of a log."""
 
 from __future__ import annotations
 

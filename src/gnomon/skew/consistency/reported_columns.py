@@ -11,8 +11,8 @@ import numpy.typing as npt
 from gnomon.compare.comparators import ComparedColumn
 from gnomon.compare.comparison import Comparison, ComparisonColumn
 from gnomon.policy import Comparator, Rules
+from gnomon.quantities import number
 from gnomon.report import Column
-from gnomon.report.numbers import number
 
 __all__ = ["Kind", "column_from_rows", "columns_from_comparison", "only", "quantiles"]
 

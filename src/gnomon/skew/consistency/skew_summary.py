@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from gnomon.quantities import count, number, percent, plural, rows
 from gnomon.report import Count, Diagnosis, Impact, Share, Summary, Timeline, Verdict
-from gnomon.report.numbers import count, interval, number, percent, plural, rows
+from gnomon.report.numbers import interval
 
 __all__ = ["SkewFinding", "judge"]
 
@@ -136,12 +137,12 @@ class SkewFinding:
                 rest = f" There is no difference in the {inputs} compared."
             return f"`{diagnosis.name}`{place} is the first column to differ.{rest}"
         if not self.differing:
-            return "Nowhere."
+            return "No column differs."
         return "In " + ", ".join(f"`{name}`" for name in self.differing[:4]) + "."
 
     def _since(self) -> str:
         if self.first is None or self.last is None or not self.timeline:
-            return "Never in this range."
+            return "No row in this range diverges."
         buckets = self.timeline.buckets
         begin = next(index for index, b in enumerate(buckets) if b.diverged)
         end = next(index for index in reversed(range(len(buckets))) if buckets[index].diverged)

@@ -19,8 +19,8 @@ from gnomon.compare.comparators import compare
 from gnomon.errors import PredictionFailed
 from gnomon.offline.rerun import Rerun
 from gnomon.policy import Comparator, Rules
+from gnomon.quantities import rows as counted
 from gnomon.report import Rung
-from gnomon.report.numbers import rows as counted
 from gnomon.skew.consistency.reported_columns import only
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask
 from gnomon.tolerances import ROUNDING, ROUNDING_NEAR_ZERO, close

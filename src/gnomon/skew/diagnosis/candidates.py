@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gnomon.contract import Contract
-from gnomon.report.numbers import number
+from gnomon.quantities import number
 from gnomon.skew.diagnosis.causes.categories import FORMS, spelled
 from gnomon.skew.diagnosis.causes.clocks import swapped, zone_offsets
 from gnomon.skew.diagnosis.causes.units import conversions

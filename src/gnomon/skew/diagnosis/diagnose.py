@@ -16,8 +16,8 @@ from gnomon.errors import PredictionFailed
 from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.offline.shifts import History
 from gnomon.policy import Rules
+from gnomon.quantities import count, rows
 from gnomon.report import Diagnosis, Rung, Swap, share
-from gnomon.report.numbers import count, rows
 from gnomon.skew.consistency.reported_columns import only
 from gnomon.skew.diagnosis.batch_dependence import BatchDependence, probe_batch_dependence
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask, spread

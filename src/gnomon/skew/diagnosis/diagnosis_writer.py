@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from gnomon.compare.comparators import compare
 from gnomon.offline.rerun import Rerun
+from gnomon.quantities import count, plural, rows
 from gnomon.report import Diagnosis, Share, share
-from gnomon.report.numbers import count, plural, rows
 from gnomon.skew.consistency.reported_columns import only
 from gnomon.skew.diagnosis.cause_findings import CauseFinding
 from gnomon.skew.diagnosis.observations import facts

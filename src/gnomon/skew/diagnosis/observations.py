@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.report.numbers import rows, signed, value
+from gnomon.quantities import rows, signed
+from gnomon.report.numbers import value
 from gnomon.skew.consistency.reported_columns import quantiles
 from gnomon.skew.diagnosis.replaced_inputs import without_lists
 from gnomon.skew.diagnosis.traced_rows import TracedRows

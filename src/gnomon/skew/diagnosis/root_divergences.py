@@ -20,7 +20,7 @@ from gnomon.compare.comparators import compare
 from gnomon.errors import PredictionFailed
 from gnomon.offline.rerun import Rerun
 from gnomon.policy import Comparator, Rules
-from gnomon.report.numbers import count, rows
+from gnomon.quantities import count, rows
 from gnomon.skew.consistency.reported_columns import only
 from gnomon.skew.diagnosis.case import Case, Mask, RowContext
 from gnomon.skew.diagnosis.replaced_inputs import numbers, with_feature, with_hours, without_lists

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.offline.shifts import Shift
-from gnomon.report.numbers import duration, plural
+from gnomon.quantities import duration, plural
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal, Version
 from gnomon.skew.diagnosis.replaced_inputs import numbers, without_lists
 from gnomon.tolerances import MOMENT_HOURS, ROUNDING, close

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnomon.report.numbers import number, plural
+from gnomon.quantities import number, plural
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
 from gnomon.tolerances import CLOCK_HOURS, MOMENT_HOURS
 

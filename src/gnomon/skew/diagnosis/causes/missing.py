@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.report.numbers import number, value
+from gnomon.quantities import number
+from gnomon.report.numbers import value
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
 from gnomon.tolerances import close
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gnomon.compare.comparators import ulps
-from gnomon.report.numbers import number
+from gnomon.quantities import number
 from gnomon.skew.diagnosis.case import FEWEST_ROWS, Case, Mask, Proposal
 from gnomon.tolerances import LAST_DIGITS, ROUNDING, close
 

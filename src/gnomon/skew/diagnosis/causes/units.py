@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gnomon.contract.check.units import SHIFTS, UNITS
-from gnomon.report.numbers import number
+from gnomon.quantities import number
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
 from gnomon.skew.diagnosis.causes.numeric import float32, rounding, truncation
 from gnomon.tolerances import LEADING_DIGITS, ON_A_LINE, ROUNDING, close

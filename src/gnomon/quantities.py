@@ -1,0 +1,76 @@
+"""Counts, shares, numbers and durations, written for readers.
+
+A share is never rounded to 0% or 100% unless it is exactly that.
+"""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["MINUS", "count", "duration", "number", "percent", "plural", "rows", "signed"]
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def count(n: int) -> str:
+    """Write a count, such as ``1,234``."""
+    return f"{n:,}"
+
+
+def rows(n: int) -> str:
+    """Write a number of rows, such as ``1 row`` or ``1,234 rows``."""
+    return plural(n, "row")
+
+
+def plural(n: int, noun: str) -> str:
+    """Write a count with its noun, such as ``1 column`` or ``1,234 columns``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """Write a share as a percentage, with as many decimals as keep it off 0% and 100%.
+
+    Args:
+        share: 0 to 1.
+        decimals: how many at least, before zeros at the end are left out.
+
+    >>> percent(0.995), percent(1.0), percent(0.99996), percent(0.00003)
+    ('99.5%', '100%', '99.996%', '0.003%')
+    """
+    for places in range(decimals, 15):
+        text = f"{share * 100:.{places}f}"
+        if share in (0.0, 1.0) or float(text) not in (0.0, 100.0):
+            return (text.rstrip("0").rstrip(".") if places == decimals else text) + "%"
+    return f"{share * 100!r}%"
+
+
+def number(x: float, digits: int = 6) -> str:
+    """Write a number with thousands separators and at most ``digits`` significant digits.
+
+    >>> number(28330.0), number(0.0500001), number(1.5e-9)
+    ('28,330', '0.0500001', '1.5e-9')
+    """
+    if not math.isfinite(x):
+        return str(x)
+    if float(x).is_integer() and abs(x) < 1e15:
+        return f"{int(x):,}"
+    return f"{x:,.{digits}g}".replace("e-0", "e-").replace("e+0", "e+")
+
+
+def signed(x: float, digits: int = 4) -> str:
+    """Write a difference with its sign; zero has none."""
+    text = number(abs(x), digits)
+    return text if x == 0 else f"{'+' if x > 0 else MINUS}{text}"
+
+
+def duration(seconds: float) -> str:
+    """Write a duration to three digits, such as ``1 day``, ``2.2 days`` or ``30 seconds``."""
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size:
+            return _span(seconds / size, unit)
+    return _span(seconds, "second")
+
+
+def _span(n: float, unit: str) -> str:
+    text = f"{n:.3g}" if n < 999.5 else f"{n:,.0f}"
+    return f"{text} {unit}" if text == "1" else f"{text} {unit}s"
