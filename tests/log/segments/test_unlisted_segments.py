@@ -118,3 +118,14 @@ def test_a_lock_that_was_deleted_gets_its_identity_back(setup: Settings, folder:
     assert logged(setup) == sorted(ids)
     assert Sealer(setup, "flights").seal() > 1
     assert repair(setup, "flights").is_whole
+
+
+def test_a_deleted_lock_makes_no_sealed_segment_missing(setup: Settings, folder: Path) -> None:
+    """Repair looks for what the list of closed segments names, before any writer comes."""
+    write_segment(setup)
+    listed = (folder / "closed.json").read_bytes()
+    Sealer(setup, "flights").seal()
+    (folder / "closed.json").write_bytes(listed)  # As until the writer closes another segment.
+    (folder / "lock").unlink()
+    assert repair(setup, "flights").is_whole
+    assert balance(InferenceLog(setup, "flights")).balanced

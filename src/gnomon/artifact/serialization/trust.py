@@ -175,7 +175,7 @@ _NO_MODEL = frozenset(
 _ARROW_FILES = re.compile(
     r"pyarrow(\.lib)?\.(OSFile|MemoryMappedFile|memory_map|create_memory_map|foreign_buffer"
     r"|(input|output)_stream)|pyarrow\._?(fs|csv|json|parquet|dataset|feather|orc|ipc|flight"
-    r"|hdfs|cffi|jvm|cuda|acero|compute|substrait|gandiva|azurefs|gcsfs|s3fs|pyarrow_cpp_tests)\b.*"
+    r"|hdfs|cffi|jvm|cuda|acero|substrait|gandiva|azurefs|gcsfs|s3fs|pyarrow_cpp_tests)\b.*"
 )
 """Parts of pyarrow that open files or use addresses; categories may have its types."""
 

@@ -126,6 +126,8 @@ def stream_segments(folder: Path) -> list[Segment]:
 def stream_identity(folder: Path) -> str:
     """Return the identity of a stream's folder without locking it; empty if never written.
 
+    If the lock was deleted, its segments say it.
+
     Raises:
         OSError: it cannot be read.
     """
@@ -133,7 +135,7 @@ def stream_identity(folder: Path) -> str:
         with (folder / _LOCK).open("rb") as lock:
             return lock.read(_IDENTITY_LENGTH).decode(errors="replace")
     except FileNotFoundError:
-        return ""
+        return identity_of_segments(folder) or ""
 
 
 def synced_position(folder: Path) -> Position:
