@@ -26,7 +26,7 @@ HOURS = {"max_age": dt.timedelta(hours=6)}
 OTHER = contract(Feature(name="y", type="float", dtype="float64"))
 
 
-def between(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
+def feature_changes(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     """The changes of one feature."""
     return difference(contract(Feature(**old)), contract(Feature(**new)))
 
@@ -82,20 +82,22 @@ def test_a_feature_that_changes(
     old: dict[str, Any], new: dict[str, Any], level: str, what: str
 ) -> None:
     """The gravest change is the one that tells."""
-    first = between(old, new)[0]
+    first = feature_changes(old, new)[0]
     assert (first.level, first.what) == (level, what), str(first)
 
 
 def test_a_zone_that_is_converted_is_no_matter() -> None:
     """With ``coerce`` a timestamp of any zone is taken."""
-    changes = between(WHEN, WHEN | {"timezone": "Asia/Tokyo", "outside": "error", "coerce": True})
+    changes = feature_changes(
+        WHEN, WHEN | {"timezone": "Asia/Tokyo", "outside": "error", "coerce": True}
+    )
     assert worst(changes) == "compatible"
-    assert between(WHEN, WHEN | {"timezone": "UTC"}) == []
+    assert feature_changes(WHEN, WHEN | {"timezone": "UTC"}) == []
 
 
 def test_a_unit_spelled_otherwise_is_the_same() -> None:
     """It is a word for people."""
-    assert between(NUMBER | {"unit": "Miles"}, NUMBER | {"unit": "miles "}) == []
+    assert feature_changes(NUMBER | {"unit": "Miles"}, NUMBER | {"unit": "miles "}) == []
 
 
 def test_features_that_come_and_go() -> None:
