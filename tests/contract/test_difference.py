@@ -145,8 +145,12 @@ ANSWERS = Contract(
 )
 def test_answers_and_keys(changes: dict[str, Any], level: str | None, where: str | None) -> None:
     """No request is refused for them; only another task cannot be compared at all."""
-    found = difference(ANSWERS, msgspec.structs.replace(ANSWERS, **changes))
-    assert (found[0].level, found[0].where) == (level, where) if found else level is None
+    differences = difference(ANSWERS, msgspec.structs.replace(ANSWERS, **changes))
+    assert (
+        (differences[0].level, differences[0].where) == (level, where)
+        if differences
+        else level is None
+    )
 
 
 def test_the_gravest_comes_first() -> None:
@@ -190,7 +194,11 @@ def edited(feature: Feature) -> st.SearchStrategy[Feature]:
         {"outside": "error"},
     ]
     return st.sampled_from(
-        [one for one in (msgspec.structs.replace(feature, **o) for o in options) if _holds(one)]
+        [
+            candidate
+            for candidate in (msgspec.structs.replace(feature, **o) for o in options)
+            if _holds(candidate)
+        ]
     )
 
 

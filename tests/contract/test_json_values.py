@@ -63,9 +63,9 @@ def test_an_integer_beyond_64_bits_is_refused(value: int) -> None:
 def test_a_whole_float_is_an_integer(value: float) -> None:
     """`3.0` is the integer 3: many clients write every number as a float."""
     feature = Feature(name="n", type="integer", dtype="int64")
-    found = decoded_value(feature, value)
-    assert found == value
-    assert type(found) is int
+    decoded = decoded_value(feature, value)
+    assert decoded == value
+    assert type(decoded) is int
 
 
 @pytest.mark.parametrize("value", [3.5, -0.1, 1e-300])
@@ -126,9 +126,9 @@ def test_a_float_must_fit_the_training_column() -> None:
 )
 def test_coerce_reads_what_it_promises(kind: Any, dtype: str, value: Any, expected: Any) -> None:
     """With `coerce`, numbers in strings and 1 for true are read."""
-    found = decoded_value(Feature(name="x", type=kind, dtype=dtype, coerce=True), value)
-    assert found == expected
-    assert type(found) is type(expected)
+    decoded = decoded_value(Feature(name="x", type=kind, dtype=dtype, coerce=True), value)
+    assert decoded == expected
+    assert type(decoded) is type(expected)
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,9 @@ COERCE = '"coerce": true in the contract'
 
 def feature_with(kind: str, **changes: Any) -> Feature:
     """A feature of a kind with some keys changed."""
-    made = msgspec.structs.replace(KINDS[kind], **changes)
-    made.check()
-    return made
+    feature = msgspec.structs.replace(KINDS[kind], **changes)
+    feature.check()
+    return feature
 
 
 def test_there_is_a_feature_of_every_kind() -> None:
@@ -47,8 +47,8 @@ def test_null_and_a_field_left_out_name_the_keys(kind: str) -> None:
     """`nullable` where the column can hold null, and `missing`; what may be sent, where it may."""
     null = value_refusal(KINDS[kind], None).hint
     able = kind not in ("integer", "boolean")
-    said = '"nullable": true in the contract' if able else "cannot hold null"
-    assert said in (null or "")
+    expected = '"nullable": true in the contract' if able else "cannot hold null"
+    assert expected in (null or "")
     left_out = refusal(b"{}", contract(KINDS[kind]))
     assert left_out.where == "$.x"
     assert '"missing": "default" in the contract' in (left_out.hint or "")
