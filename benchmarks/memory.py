@@ -22,7 +22,7 @@ from benchmarks.race.load import closed_loop, need_wrk, write_requests
 from benchmarks.race.results import machine
 from benchmarks.race.serving import Served, serving
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.storage import Storage
 
 OUT = Path(__file__).parent / "results" / "memory.json"
@@ -82,7 +82,7 @@ def main() -> None:
 def gateway(served: Served, case: cases.Case) -> int:
     """The gateway's process id, from its heartbeat."""
     storage = Storage(Settings(root=str(served.root)))
-    while not (beats := slices.read(storage, case.model)):
+    while not (beats := heartbeats.read(storage, case.model)):
         time.sleep(0.1)
     return beats[0].pid
 

@@ -31,7 +31,7 @@ from benchmarks.race.results import machine
 from gnomon import rollout
 from gnomon.log import InferenceLog
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.storage import Storage
 from gnomon.testing import Server, serving
 
@@ -208,7 +208,7 @@ def settled(server: Server, setup: Setup) -> int:
     storage, last = Storage(server.settings), -1
     while True:
         time.sleep(1.2)
-        beats = slices.read(storage, MODEL)
+        beats = heartbeats.read(storage, MODEL)
         rows = sum(beat.accounts["answered"] for beat in beats)
         behind = [
             shadow.lagging or shadow.state != "running" for beat in beats for shadow in beat.shadows

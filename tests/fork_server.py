@@ -60,16 +60,20 @@ PRELOADED = (
     "bentoml._internal.utils.circus",
     "bentoml.serving",
     "circus.sockets",
+    "duckdb",
     "gnomon.artifact.fresh_process",
     "gnomon.artifact.loading",
     "gnomon.artifact.packing",
     "gnomon.cli.app",
     "gnomon.log",
     "gnomon.log.seal",
+    "gnomon.api.decisions",
+    "gnomon.api.queries",
     "gnomon.service.lane.codec_process",
     "gnomon.service.deployment",
     "gnomon.service.supervision",
     "gnomon.shadow.feed.process",
+    "gnomon.skew.replay",
     "gnomon.worker.process",
     "opentelemetry.instrumentation.asgi",
     "opentelemetry.sdk.trace.export",
@@ -92,8 +96,9 @@ PRELOADED = (
     "wsgiref.simple_server",
 )
 """What most processes need; skops first, as it looks through every module there is for the names of
-some thousand functions. Not ``prometheus_client``: it reads where its files go as it is
-imported. BentoML reads its home later, when it is first asked for; :func:`_preload` sees to it."""
+some thousand functions. Not ``deltalake``, which starts a thread, nor ``prometheus_client``, which
+reads where its files go as it is imported. BentoML reads its home later, when it is first asked
+for; :func:`_preload` sees to it."""
 
 STARTERS = (
     *("bentoml", "_bentoml_impl.worker.service", "gnomon", "gnomon.shadow.feed"),

@@ -28,10 +28,10 @@ from gnomon.policy import Policy
 from gnomon.report import Report
 from gnomon.rollout.history import History
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.shadow.feed.attempt import Attempts
 from gnomon.shadow.feed.run import Run
-from gnomon.skew import last_replay
+from gnomon.skew import skew_record
 from gnomon.storage import Storage
 
 DATA = Path(__file__).parent / "data"
@@ -106,7 +106,7 @@ def test_checks_of_format_1_are_read() -> None:
 def test_a_heartbeat_of_format_1_is_read(tmp_path: Path) -> None:
     """Without the hash of the last decision, which is a later addition."""
     storage = stored(tmp_path, "slices/flights/host-1.json", "heartbeat-1.json")
-    (beat,) = slices.read(storage, "flights")
+    (beat,) = heartbeats.read(storage, "flights")
     assert (beat.epoch, beat.live, beat.recorded) == (3, "flights:boosting-1", None)
     assert beat.shadows[0].lagging == 2
 
@@ -114,7 +114,7 @@ def test_a_heartbeat_of_format_1_is_read(tmp_path: Path) -> None:
 def test_a_skew_verdict_of_format_1_is_read(tmp_path: Path) -> None:
     """What a replay found, for the gate."""
     storage = stored(tmp_path, "skew/flights/boosting-1.json", "skew-1.json")
-    found = last_replay.read(storage, "flights:boosting-1")
+    found = skew_record.read(storage, "flights:boosting-1")
     assert found is not None
     assert (found.rows, found.disagreed) == (1000, 3)
 
@@ -164,7 +164,7 @@ def read_head(path: Path) -> object:
 
 
 def read_heartbeat(path: Path) -> object:
-    found = slices.find(Storage(Settings(root=str(path.parents[2]))), path.parent.name)
+    found = heartbeats.find(Storage(Settings(root=str(path.parents[2]))), path.parent.name)
     raise found.unreadable[path.stem]
 
 
@@ -180,7 +180,7 @@ def read_ledger_in_spool(path: Path) -> object:
 
 def read_skew(path: Path) -> object:
     storage = Storage(Settings(root=str(path.parents[2])))
-    return last_replay.read(storage, f"{path.parent.name}:{path.stem}")
+    return skew_record.read(storage, f"{path.parent.name}:{path.stem}")
 
 
 def read_attempt(path: Path) -> object:

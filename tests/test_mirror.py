@@ -34,7 +34,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "pipeline/batch_dependent_steps.py",
         "pipeline/failing_step.py",
     ),
-    "artifact/checks/test_unused_columns.py": ("pipeline/read_columns.py",),
     "pipeline/test_model_outputs.py": ("pipeline/methods.py",),
     "cli/test_contract.py": ("artifact/checks/newly_accepted_values.py",),
     "contract/test_inference.py": ("contract/column_inference.py",),

@@ -15,7 +15,7 @@ from gnomon.policy import Policy
 from gnomon.report import Report
 from gnomon.rollout.defaults import find_artifact, find_model, find_role
 from gnomon.settings import Settings
-from gnomon.skew import last_replay
+from gnomon.skew import skew_record
 from gnomon.storage import Storage
 from tests.packing import Pack
 from tests.shadow.trips import ARRIVED, GREENWICH, LOCAL, OTHER, TRAINED, Trips, trips
@@ -36,9 +36,9 @@ def deployed(
     return Trips(settings, trained, trips(ROWS)).answer()
 
 
-def known(deployed: Trips) -> last_replay.Skew | None:
+def known(deployed: Trips) -> skew_record.SkewRecord | None:
     """What the skew gate would be told."""
-    return last_replay.read(Storage(deployed.settings), deployed.artifact.tag)
+    return skew_record.read(Storage(deployed.settings), deployed.artifact.tag)
 
 
 def test_a_replay_from_python_keeps_its_report_and_feeds_the_gate(deployed: Trips) -> None:

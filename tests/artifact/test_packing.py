@@ -458,7 +458,9 @@ def test_what_only_a_whole_or_a_null_row_shows_is_refused(
 
 
 @pytest.mark.usefixtures("fresh_children")
-@pytest.mark.parametrize(("step", "says"), [("Dummies", "alone"), ("Hashed", "fresh process")])
+@pytest.mark.parametrize(
+    ("step", "says"), [("Dummies", "in a batch of one"), ("Hashed", "fresh process")]
+)
 @pytest.mark.usefixtures("home")
 def test_columns_of_the_batch_and_hashes_of_the_process_are_refused(
     step: str, says: str, project: Project
@@ -472,6 +474,8 @@ def test_columns_of_the_batch_and_hashes_of_the_process_are_refused(
     with pytest.raises(PackRefused, match=says) as caught:
         pack("hashed", pipeline, frame, target)
     assert f"step `{step.lower()}`, column" in str(caught.value)
+    if step == "Hashed":
+        assert "use zlib.crc32" in str(caught.value.hint)
 
 
 def test_a_module_is_trusted_by_its_whole_name() -> None:
@@ -500,7 +504,7 @@ def test_a_null_in_any_column_of_a_wide_frame_is_tried_alone() -> None:
     pipeline = make_pipeline(FunctionTransformer(of_its_company), LinearRegression())
     pipeline.fit(frame, target)
     contract = infer_contract(frame, task="regression")
-    with pytest.raises(PackRefused, match=r"differ alone: .* column `c39`"):
+    with pytest.raises(PackRefused, match=r"differ in a batch of one: .* column `c39`"):
         check_batch_invariance(pipeline, frame, contract)
 
 

@@ -102,12 +102,12 @@ def test_healthy_traffic_passes(
 ) -> None:
     """Training, later rows and live traffic score alike, and serving rows are of one kind."""
     served = Trips(settings, artifact, trips(601)).answer()
-    outcomes = became(served.records)[["trip", "speed"]]
-    outcomes.sample(frac=1, random_state=0).to_parquet(tmp_path / "outcomes.parquet")
+    labels = became(served.records)[["trip", "speed"]]
+    labels.sample(frac=1, random_state=0).to_parquet(tmp_path / "labels.parquet")
     report = check(
         train,
         settings,
-        Online(artifact, outcomes=tmp_path / "outcomes.parquet"),
+        Online(artifact, labels=tmp_path / "labels.parquet"),
         later=stage(tmp_path, "later", "2013-01-05T00:00:00"),
     )
     assert report.findings == ()
@@ -120,13 +120,13 @@ def test_a_feature_that_is_wrong_online(
     """Kilometres where miles were: the classifier names them, and live scores are worse."""
     records = [{**one, "miles": one["miles"] * 16} for one in trips(601)]
     Trips(settings, artifact, records).answer()
-    became(trips(601))[["trip", "speed"]].to_csv(tmp_path / "outcomes.csv", index=False)
+    became(trips(601))[["trip", "speed"]].to_csv(tmp_path / "labels.csv", index=False)
     read: list[int] = []
     report = check_leakage(
         train,
         Meaning(label="speed", contract=artifact.contract),
         later=stage(tmp_path, "later", "2013-01-05T00:00:00"),
-        online=Online(artifact, outcomes=tmp_path / "outcomes.csv", on=["trip"]),
+        online=Online(artifact, labels=tmp_path / "labels.csv", on=["trip"]),
         settings=settings,
         progress=read.append,
     )
@@ -152,15 +152,15 @@ def test_a_fall_after_a_holdout_of_later_days_is_a_note(
     assert found(check(train, settings, Online(artifact), **files)) == {"score gap": "note"}
 
 
-def test_outcomes_of_some_rows_are_joined_by_key(
+def test_labels_of_some_rows_are_joined_by_key(
     artifact: Artifact, train: Path, settings: Settings, tmp_path: Path
 ) -> None:
     """Of a few it is known, which is too few to say; keys that nobody asked about do not count."""
     served = Trips(settings, artifact, trips(201)).answer()
-    outcomes = became(served.records)[["trip", "speed"]][:40]
+    labels = became(served.records)[["trip", "speed"]][:40]
     stray = pd.DataFrame({"trip": ["gone"], "speed": ["slow"]})
-    pd.concat([outcomes, stray]).to_parquet(tmp_path / "outcomes.parquet")
-    report = check(train, settings, Online(artifact, outcomes=tmp_path / "outcomes.parquet"))
+    pd.concat([labels, stray]).to_parquet(tmp_path / "labels.parquet")
+    report = check(train, settings, Online(artifact, labels=tmp_path / "labels.parquet"))
     gap = next(finding for finding in report.findings if finding.check == "score gap")
     assert gap.severity == "unknown"
     assert "live traffic is inconclusive: it has 40 rows" in gap.sentence
@@ -177,15 +177,15 @@ def test_without_a_log_serving_rows_are_not_looked_at(
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "message"),
+    ("labels", "message"),
     [
         (pd.DataFrame({"trip": ["a", "a"], "speed": ["slow", "quick"]}), "a more than once"),
         (pd.DataFrame({"trip": ["a"]}), "no column `speed`"),
         (pd.DataFrame({"speed": ["slow"]}), "no column `trip`"),
     ],
 )
-def test_outcomes_that_cannot_be_joined_are_refused(
-    outcomes: pd.DataFrame,
+def test_labels_that_cannot_be_joined_are_refused(
+    labels: pd.DataFrame,
     message: str,
     artifact: Artifact,
     train: Path,
@@ -193,7 +193,7 @@ def test_outcomes_that_cannot_be_joined_are_refused(
     tmp_path: Path,
 ) -> None:
     """With the file and what is wrong with it."""
-    outcomes.to_parquet(tmp_path / "outcomes.parquet")
+    labels.to_parquet(tmp_path / "labels.parquet")
     with pytest.raises(TableError, match=message) as caught:
-        check(train, settings, Online(artifact, outcomes=tmp_path / "outcomes.parquet"))
-    assert str(tmp_path / "outcomes.parquet") in str(caught.value.where)
+        check(train, settings, Online(artifact, labels=tmp_path / "labels.parquet"))
+    assert str(tmp_path / "labels.parquet") in str(caught.value.where)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.skew import last_replay
+from gnomon.skew import skew_record
 from gnomon.storage import Storage
 from tests.cli.conftest import Running
 from tests.cli.running import offline
@@ -21,7 +21,7 @@ def test_a_shadow_is_compared_with_its_offline_table(running: Running, tmp_path:
     assert done.json["verdict"] == "ok"
     assert done.json["coverage"]["compared"] >= running.rows
     assert done.json["subject"]["role"] == "shadow"
-    known = last_replay.read(Storage(running.server.settings), running.shadow)
+    known = skew_record.read(Storage(running.server.settings), running.shadow)
     assert known is not None
     assert (known.rows, known.disagreed) == (done.json["divergence"]["of"], 0)
 

@@ -7,7 +7,6 @@ in this process, each in a folder and a storage root that were prepared for it.
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import json
 import os
@@ -252,9 +251,6 @@ def run(words: list[str], folder: Path) -> Ended:
     return Ended(code, *outputs)
 
 
-built_once = functools.cache(typer.main.get_command)
-
-
 @pytest.fixture(autouse=True)
 def alone(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of its own, no network but this machine's, no server and no editor that waits."""
@@ -278,7 +274,7 @@ def alone(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = SimpleNamespace(poll=_no_server, wait=lambda: 1, terminate=lambda: None)
     monkeypatch.setattr(serve, "subprocess", SimpleNamespace(Popen=lambda *_, **__: ended))
     # A process builds the command line once; to do so takes four times as long as most commands.
-    monkeypatch.setattr(typer.main, "get_command", built_once)
+    monkeypatch.setattr(typer.main, "get_command", lambda _: TOP)
 
 
 def _no_server() -> int:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gnomon.settings import Settings
-from gnomon.shadow import slices
-from gnomon.shadow.slices import Heartbeat, ShadowBeat
+from gnomon.shadow import heartbeats
+from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
 from gnomon.storage import Storage
 from tests.cli.conftest import Running
 from tests.cli.running import Shell
@@ -68,7 +68,7 @@ def test_a_promotion_can_wait_for_its_evidence(shell: Shell, pack: Pack) -> None
         epoch = len(shell("history", "--json").json)
         heard = datetime.now(UTC) + timedelta(minutes=5)
         beat = ShadowBeat(artifact=artifact, epoch=epoch, lagging=0)
-        slices.write(
+        heartbeats.write(
             Storage(settings),
             Heartbeat(
                 model="toy", slice="a", host="h", pid=1, started=heard, updated=heard,

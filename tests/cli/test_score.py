@@ -37,8 +37,7 @@ CLOCK_SCRIPT = (
 )
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_a_clock_without_a_zone_is_that_of_training(shell: Shell, pack: Pack, ending: str) -> None:
+def test_a_clock_without_a_zone_is_that_of_training(shell: Shell, pack: Pack) -> None:
     """The training file, whose zone was declared when it was packed, can be scored and checked.
 
     A time that no clock shows is refused by itself. Through a server it is the same.
@@ -53,20 +52,24 @@ def test_a_clock_without_a_zone_is_that_of_training(shell: Shell, pack: Pack, en
             ),
         }
     )
-    rows = shell.folder / f"rows.{ending}"
-    frame.to_csv(rows, index=False) if ending == "csv" else frame.to_parquet(rows)
-    shell("score", tag, rows.name, "--out", "out.parquet", expect=1)
-    scored = pd.read_parquet(shell.folder / "out.parquet")
-    assert scored["prediction"].tolist()[:3] == [21.0, 4.0, 12.0]
-    assert "expected timestamp with an offset" in scored["error"][3]
+    frame.to_csv(shell.folder / "rows.csv", index=False)
+    frame.to_parquet(shell.folder / "rows.parquet")
+    frame[:3].to_csv(shell.folder / "good.csv", index=False)
+    frame[:3].to_parquet(shell.folder / "good.parquet")
     deployment = shell.folder / "deployment"
     write_service(deployment, '"clock"')
     with serving(deployment, deployment / "root") as server:
-        through = ("--url", server.url)
-        shell("score", rows.name, "--out", "there.parquet", *through, expect=1)
-    pd.testing.assert_frame_equal(pd.read_parquet(shell.folder / "there.parquet"), scored)
-    frame[:3].to_csv(rows, index=False) if ending == "csv" else frame[:3].to_parquet(rows)
-    shell("check", tag, "--table", rows.name)
+        for ending in ("csv", "parquet"):
+            rows = f"rows.{ending}"
+            shell("score", tag, rows, "--out", "out.parquet", expect=1)
+            scored = pd.read_parquet(shell.folder / "out.parquet")
+            assert scored["prediction"].tolist()[:3] == [21.0, 4.0, 12.0]
+            assert "expected timestamp with an offset" in scored["error"][3]
+            shell("score", rows, "--out", "there.parquet", "--url", server.url, expect=1)
+            there = pd.read_parquet(shell.folder / "there.parquet")
+            pd.testing.assert_frame_equal(there, scored)
+    for ending in ("csv", "parquet"):
+        shell("check", tag, "--table", f"good.{ending}")
 
 
 @pytest.mark.parametrize(("read", "ending"), [(pd.read_csv, "csv"), (pd.read_parquet, "parquet")])

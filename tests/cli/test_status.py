@@ -12,9 +12,9 @@ from gnomon.cli.show.status import show_status
 from gnomon.service.status.deployment_overview import Overview
 from gnomon.service.status.slice_status import RowAccounts, ShadowStatus, Status
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
+from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
 from gnomon.shadow.shadow_counts import OpenGate
-from gnomon.shadow.slices import Heartbeat, ShadowBeat
 from gnomon.storage import Storage
 from tests.cli.running import Shell
 from tests.packing import Pack, times
@@ -37,7 +37,7 @@ def beat(storage: Storage, name: str, shadow: ShadowBeat, **more: Any) -> None:
         "model": "toy", "slice": name, "host": "machine", "pid": 1, "started": NOW, "epoch": 2,
         "live": "toy:live", "shadows": (shadow,), "accounts": {"received": 10, "answered": 10},
     }  # fmt: skip
-    slices.write(storage, Heartbeat(**{**defaults, **more}))
+    heartbeats.write(storage, Heartbeat(**{**defaults, **more}))
 
 
 def test_slices_are_summed_and_gone_ones_are_named(
@@ -76,8 +76,8 @@ def test_a_slice_that_ends_is_kept_only_while_rows_wait_there(
     started = {"model": "toy", "host": "h", "pid": 1, "started": NOW}
     for name, lagging in (("done", 0), ("behind", 3)):
         shadow = ShadowBeat(artifact=tag, epoch=2, lagging=lagging)
-        slices.end(storage, Heartbeat(slice=name, shadows=(shadow,), **started))  # type: ignore[arg-type]
-    (left,) = slices.read(storage, "toy")
+        heartbeats.end(storage, Heartbeat(slice=name, shadows=(shadow,), **started))  # type: ignore[arg-type]
+    (left,) = heartbeats.read(storage, "toy")
     assert (left.slice, left.is_stale()) == ("behind", True)
 
 

@@ -137,6 +137,22 @@ def test_a_misspelt_field_is_recognised() -> None:
     assert "is `depDelay` meant to be `dep_delay`?" in (error.hint or "")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"instances": [{"x": 1.5}]}',
+        b'{"inputs": [[1.5]]}',
+        b'{"columns": ["x"], "data": [[1.5]]}',
+        b'{"dataframe_split": {"columns": ["x"], "data": [[1.5]]}}',
+    ],
+)
+def test_a_request_in_the_form_of_another_server_is_told_ours(body: bytes) -> None:
+    """As a client of TensorFlow Serving, KServe, MLServer or MLflow sends it."""
+    hint = refusal(body, contract(KINDS["float"])).hint or ""
+    assert 'several records are sent as {"rows": [{…}, {…}]}' in hint
+    assert "several records" not in (refusal(b'{"q": 1}', contract(KINDS["float"])).hint or "")
+
+
 def test_a_check_names_the_way_out_once_a_finding() -> None:
     """`gnomon check` says for all its rows what the server says of one."""
     by = contract(

@@ -16,7 +16,7 @@ import pytest
 
 import gnomon
 from gnomon.errors import InvalidRequest
-from gnomon.skew import last_replay
+from gnomon.skew import skew_record
 from gnomon.storage import Storage
 from gnomon.testing import Server, serving
 from models.data import FEATURES, flights, records
@@ -104,7 +104,7 @@ def test_the_scheduled_replay_finds_live_as_it_was(
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     _run(["shadow.replay", "--day", day], ROOT, {**os.environ, **environment})
     (page,) = Path(server.settings.root).glob("reports/flights/replay-small-*.html")
-    told = last_replay.read(Storage(server.settings), "flights:small")
+    told = skew_record.read(Storage(server.settings), "flights:small")
     assert told is not None
     assert (told.disagreed, told.report) == (0, str(page))
     assert told.rows >= len(april)

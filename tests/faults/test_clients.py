@@ -159,6 +159,7 @@ def test_slow_and_unfinished_bodies_do_not_delay_other_clients(shared: Server) -
         for connection in slow:
             connection.sendall(b" ")
         quickest.append(ask(shared))
+        time.sleep(0.02)
     answers = [read_to_end(connection) for connection in (*slow, *silent)]
     waited = time.monotonic() - started
     since = accounts.check(Load())

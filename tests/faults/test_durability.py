@@ -51,15 +51,18 @@ class Seen:
 
 def run(place: Path, *command: str, folder: Path | None = None) -> str:
     """Run a command under umask 000; what it printed."""
-    done = subprocess.run(
-        command,
-        cwd=folder or place,
-        env={**os.environ, **variables(place)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        umask=0,
-    )
+    before = os.umask(0)  # Which is inherited; with one given, ``subprocess`` cannot fork.
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder or place,
+            env={**os.environ, **variables(place)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    finally:
+        os.umask(before)
     assert done.returncode in (0, 1), done.stderr
     return done.stdout
 

@@ -16,16 +16,16 @@ import pytest
 from gnomon.log import SegmentReader, stream_segments
 from gnomon.testing import Server
 from tests.faults.accounts import Accounts
-from tests.faults.clients import GOOD
+from tests.faults.clients import GOOD, post
 from tests.faults.conftest import ServeIn
 from tests.load import Load, gateways, load, record, until, wait_for_more
 
 FAULT = "pass"
 SETTINGS = {"GNOMON_DEADLINE": "20"}
 
-BYTES = 12_000_000
+BYTES = 6_000_000
 LISTS = b'{"x":[' + b"[]," * (BYTES // 3) + b"[]]}"
-KEYS = b"{" + b"".join(b'"k%d":1,' % n for n in range(BYTES // 12)) + GOOD[1:]
+KEYS = b"{" + b"".join(map(b'"k%d":1,'.__mod__, range(BYTES // 12))) + GOOD[1:]
 ROWS = b'{"rows":[' + b"{}," * (BYTES // 3) + b"{}]}"
 DIGITS = b'{"x":' + b"1" * BYTES + b"}"
 NOT_A_NUMBER = b'{"x":[' + b"[]," * 80_000 + b"NaN]}"
@@ -40,7 +40,7 @@ class Others:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        with httpx.Client(timeout=30) as client:
+        with httpx.Client(timeout=30, verify=False) as client:
             while not self.stop.is_set():
                 answer = client.post(f"{self.url}/predict", content=GOOD)
                 self.answered.append(answer.status_code)
@@ -59,7 +59,7 @@ def codec(server: Server) -> psutil.Process:
 
 def ask(server: Server, body: bytes) -> httpx.Response:
     """One request, however long it takes."""
-    return httpx.post(f"{server.url}/predict", content=body, timeout=60)
+    return post(f"{server.url}/predict", content=body, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def ask(server: Server, body: bytes) -> httpx.Response:
     [
         pytest.param(LISTS, 422, "invalid_request", id="millions of lists"),
         pytest.param(ROWS, 413, "body_too_large", id="millions of rows"),
-        pytest.param(KEYS, 200, None, id="a million unknown fields"),
+        pytest.param(KEYS, 200, None, id="half a million unknown fields"),
     ],
 )
 def test_other_clients_are_answered_while_a_large_body_is_decoded(

@@ -46,13 +46,13 @@ def test_the_deadline_counts_from_when_a_request_was_read(shared: Server) -> Non
     assert since["timed_out:deadline_exceeded"] == statuses.count(504)
 
 
-def test_thousands_of_pipelined_requests_do_not_delay_other_clients(shared: Server) -> None:
+def test_a_thousand_pipelined_requests_do_not_delay_other_clients(shared: Server) -> None:
     """Every one is answered, in order, and others are served between them."""
-    bodies = [b'{"x": %d, "id": "a"}' % number for number in range(3_000)]
+    bodies = [b'{"x": %d, "id": "a"}' % number for number in range(1_000)]
     done, waited = threading.Event(), []
 
     def ask_repeatedly() -> None:
-        while not done.is_set():
+        while not done.wait(0.01):
             waited.append(ask(shared))
 
     other = threading.Thread(target=ask_repeatedly)
@@ -82,6 +82,7 @@ def test_a_client_that_never_reads_does_not_grow_memory(shared: Server) -> None:
         try:
             sent += deaf.send(data)
         except BlockingIOError:
+            time.sleep(0.02)
             ask(shared)
     grown = resident(gateway) - before
     deaf.close()

@@ -19,10 +19,10 @@ from gnomon.log import InferenceLog
 from gnomon.log.seal import Sealer
 from gnomon.rollout.history import History
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.shadow.accounts.accounts import LogAccounts
 from gnomon.shadow.accounts.balance import balance
-from gnomon.shadow.slices import Heartbeat
+from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.storage import Storage
 from gnomon.testing import Server, serving
 from tests.bucket import bucket, needs_bucket
@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 def beats(settings: Settings) -> list[Heartbeat]:
     """What the slices that live say."""
-    return [b for b in slices.read(Storage(settings), "toy") if not b.is_stale()]
+    return [b for b in heartbeats.read(Storage(settings), "toy") if not b.is_stale()]
 
 
 def all_follow(settings: Settings, epoch: int, live: str) -> None:

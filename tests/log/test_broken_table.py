@@ -155,3 +155,16 @@ def test_lost_rows_that_are_found_again_are_restored(setup: Settings) -> None:
     assert rows(setup) == 9
     assert balance(InferenceLog(setup, "flights")).balanced
     assert repair(setup, "flights").is_whole
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, empty, cut])
+def test_the_first_commit_costs_no_row(setup: Settings, damage: Callable[[Path], None]) -> None:
+    """It says what the table is, and nothing else does before the first checkpoint."""
+    seal(setup, 3)
+    damage(table(setup) / "_delta_log" / f"{0:020d}.json")
+    assert not repair(setup, "flights").lost_rows
+    assert rows(setup) == 9
+    seal(setup, 1)
+    assert rows(setup) == 12
+    assert balance(InferenceLog(setup, "flights")).balanced
+    assert repair(setup, "flights").is_whole

@@ -26,6 +26,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from gnomon.contract.contract import Contract, Feature, Output
 from gnomon.pipeline import outputs, shortcuts
+from gnomon.pipeline.methods import as_columns
 from gnomon.pipeline.predicting import Predictor
 
 
@@ -185,3 +186,9 @@ def test_a_shortcut_that_raises_is_not_taken(monkeypatch: pytest.MonkeyPatch) ->
     pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, rows["a"] > 0)
     monkeypatch.setitem(shortcuts._BUILDERS, StandardScaler, lambda step, plain: lambda x: x.gone)
     assert not Predictor(pipeline, contract((False, True), "boolean")).take_shortcuts(rows)
+
+
+def test_what_is_under_a_mask_is_no_answer() -> None:
+    """A masked number is NaN, which is an error of its row; the number under it was answered."""
+    (column,) = as_columns(np.ma.masked_array([1.5, 2.5], [False, True]))
+    np.testing.assert_array_equal(column, [1.5, np.nan])

@@ -16,8 +16,8 @@ from gnomon.rollout.gates import evaluate, judge
 from gnomon.rollout.history import Event, RolloutState, Shadow, fold
 from gnomon.rollout.outlook import Traffic
 from gnomon.settings import Settings
-from gnomon.shadow.slices import Heartbeat, ShadowBeat
-from gnomon.skew.last_replay import Skew
+from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
+from gnomon.skew.skew_record import SkewRecord
 from tests.shadow.evidence import LIVE, SHADOW, log_live, log_shadow
 
 NOW = datetime.now(UTC)
@@ -26,7 +26,7 @@ LIMITS = GateLimits(
     min_rows=1_000, max_disagreement=0.05, max_flips=0.01, max_failed=0.01, max_latency_ratio=2.0,
     min_coverage=0.99, max_lag_rows=100, max_skew=0.01,
 )  # fmt: skip
-SKEW = Skew(artifact=SHADOW, digest="d", rows=5_000, disagreed=0)
+SKEW = SkewRecord(artifact=SHADOW, digest="d", rows=5_000, disagreed=0)
 
 
 def times(micros: float, rows: int = 100, size: int = 0) -> dict[int, Sketch]:
@@ -54,7 +54,7 @@ def judged(
     *,
     limits: GateLimits = LIMITS,
     slices: tuple[Heartbeat, ...] = (beat(),),
-    skew: Skew | None = SKEW,
+    skew: SkewRecord | None = SKEW,
 ) -> dict[str, Gate]:
     since = datetime.now(UTC) - NOW  # The whole scene moves to the present.
     run = structs.replace(RUN, at=RUN.at + since)
@@ -99,7 +99,9 @@ def test_a_rate_near_its_limit_is_unknown(disagreed: int, compared: int, verdict
 def test_the_noise_floor_is_forgiven_and_no_more() -> None:
     """Disagreement that live has with itself does not count; its uncertainty does."""
     noisy = replace(GOOD, shadow=rows(20_000, disagreed=2_400))
-    assert judged(noisy)["disagreement"].verdict == "fail"
+    refused = judged(noisy)["disagreement"]
+    assert refused.verdict == "fail"
+    assert refused.says.endswith("after a change of it, stop and start the shadow")
     measured = replace(noisy, noise=rows(20_000, disagreed=2_000))
     gate = judged(measured)["disagreement"]
     assert gate.verdict == "pass"
@@ -174,7 +176,9 @@ def test_a_slice_gone_before_the_shadow_began_does_not_count() -> None:
         (structs.replace(SKEW, disagreed=500), "fail"),
     ],
 )
-def test_skew_is_what_replay_found_of_these_very_bytes(skew: Skew | None, verdict: str) -> None:
+def test_skew_is_what_replay_found_of_these_very_bytes(
+    skew: SkewRecord | None, verdict: str
+) -> None:
     """No replay, or one of another artifact under the same tag, is no evidence."""
     assert judged(skew=skew)["skew"].verdict == verdict
 

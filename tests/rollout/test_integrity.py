@@ -18,8 +18,8 @@ from gnomon.rollout import integrity
 from gnomon.rollout.history import Event, History, RolloutState
 from gnomon.rollout.integrity import HistoryEnd
 from gnomon.settings import Settings
-from gnomon.shadow import slices
-from gnomon.shadow.slices import Heartbeat, Recorded
+from gnomon.shadow import heartbeats
+from gnomon.shadow.heartbeats import Heartbeat, Recorded
 from gnomon.storage import Storage
 from tests.bucket import bucket, needs_bucket
 
@@ -216,7 +216,7 @@ def test_a_heartbeat_tells_of_a_lost_end_too(folder: Path) -> None:
     beat = Heartbeat(
         model="flights", slice="one", host="h", pid=1, started=datetime.now(UTC), epoch=5
     )
-    slices.write(storage_of(root), beat)
+    heartbeats.write(storage_of(root), beat)
     assert refreshed(folder).state.epoch == 5
     (folder / "000004.json").unlink()
     said, _ = refused(folder)
@@ -243,7 +243,7 @@ def test_a_slice_that_starts_keeps_what_it_knows_of_a_lost_end(folder: Path) -> 
         model="flights", slice="one", host="h", pid=1, started=datetime.now(UTC), epoch=4,
         recorded=Recorded(epoch=history.known.epoch, sha256=history.known.sha256),
     )  # fmt: skip
-    slices.write(storage_of(folder.parents[1]), beat)
+    heartbeats.write(storage_of(folder.parents[1]), beat)
     forget_heads(folder.parents[1])
     assert "slices/flights/one.json says that there were 5" in refused(folder)[0]
 

@@ -124,6 +124,21 @@ def test_a_browser_shows_the_finding_and_keeps_it_fresh(
 
 @needs_browser
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("decisions", "finding"), [(0, "has no live artifact yet"), (5, "is not serving yet")]
+)
+def test_a_browser_tells_a_starting_server_from_an_empty_one(
+    url: str, standin: StandIn, tmp_path: Path, decisions: int, finding: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The live artifact may be decided and still be loading."""
+    status = msgspec.structs.replace(standin.status(), live=None, ready=False, epoch=decisions)
+    monkeypatch.setattr(standin, "status", lambda: status)
+    assert f"<title>flights: flights {finding}</title>" in browse(url, tmp_path)
+
+
+@needs_browser
+@pytest.mark.slow
 def test_a_browser_predicts(url: str, standin: StandIn, tmp_path: Path) -> None:
     """Pressing the button sends the example and shows the answer with its probabilities."""
     press = "document.querySelector('#try button').click()"

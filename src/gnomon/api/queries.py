@@ -20,8 +20,8 @@ from gnomon.drift import DriftReport, measure, to_html
 from gnomon.drift.measure import STEP_ROWS
 from gnomon.leakage import LeakageReport
 from gnomon.log import InferenceLog
+from gnomon.log.snapshot import Role
 from gnomon.notebook import NotebookTable, Tabular
-from gnomon.offline.logged import Role
 from gnomon.policy import Policy, find_policy
 from gnomon.report.saved import SavedReports, list_reports, save
 from gnomon.rollout.decisions import check
@@ -306,7 +306,7 @@ def check_leakage(
     role: Role | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
-    outcomes: Path | str | None = None,
+    labels: Path | str | None = None,
     on: str | Sequence[str] = (),
     settings: Settings | None = None,
     progress: Callable[[int], None] | None = None,
@@ -326,8 +326,8 @@ def check_leakage(
         role: its served rows as ``live`` or as ``shadow``. When not given: live if it ever was.
         start: served rows from this time on; UTC when it has no zone.
         end: served rows before this time.
-        outcomes: a file with the keys of served rows and their labels.
-        on: the keys to join the outcomes on; the artifact's entity key when not given.
+        labels: a file with the keys of served rows and their labels (ground truth).
+        on: the keys to join the labels on; the artifact's entity key when not given.
         settings: settings with the storage root; read from the environment when not given.
         progress: called with the number of logged rows read since the last call.
 
@@ -339,9 +339,9 @@ def check_leakage(
     online = None
     if artifact is not None:
         inspected = find_artifact(settings, artifact)
-        outcomes_file = None if outcomes is None else Path(outcomes)
+        labels_file = None if labels is None else Path(labels)
         online = Online(
-            inspected, role or find_role(settings, inspected), start, end, outcomes_file, on
+            inspected, role or find_role(settings, inspected), start, end, labels_file, on
         )
     meaning = Meaning(
         label=label,

@@ -14,15 +14,15 @@ from pathlib import Path
 from gnomon.artifact import Artifact, inspect
 from gnomon.errors import TableError
 from gnomon.log import InferenceLog
+from gnomon.log.snapshot import Role
 from gnomon.notebook import NotebookTable, Tabular
-from gnomon.offline.logged import Role
 from gnomon.policy import Policy, find_policy
 from gnomon.report import Report, to_html
 from gnomon.report.saved import save
 from gnomon.rollout.defaults import find_artifact, find_role
 from gnomon.settings import Settings
-from gnomon.skew import last_replay, table_comparison
-from gnomon.skew import replay as logged_again
+from gnomon.skew import replay as skew_replay
+from gnomon.skew import skew_record, table_comparison
 from gnomon.storage import Storage
 
 __all__ = ["SkewCheck", "compare_offline", "diagnose", "replay"]
@@ -99,7 +99,7 @@ def replay(
     """
     settings = settings or Settings.read()
     artifact = find_artifact(settings, which)
-    report = logged_again.replay(
+    report = skew_replay.replay(
         InferenceLog(settings, artifact.name),
         artifact,
         through=None if through is None else inspect(through),
@@ -110,7 +110,7 @@ def replay(
         limit=limit,
         settings=settings,
         python=python,
-        why=trace,
+        trace=trace,
         progress=progress,
     )
     return _saved(report, settings, save_as)
@@ -138,10 +138,22 @@ def compare_offline(
     Args:
         which: the artifact whose answers are used: itself or its tag, or a model's name for its
             live artifact.
-        table: a CSV or Parquet file; see
-            :func:`gnomon.skew.table_comparison.compare_offline` for this, ``on``, ``label``,
-            ``known_at``, ``python`` and ``versions``.
-        role, start, end, policy, settings, save_as, progress: as for :func:`replay`.
+        table: a CSV or Parquet file with key columns and any of: outputs (``prediction``,
+            ``probability_<class>``), features by name, and transformed columns as
+            ``step/column``. Its order does not matter. It is held in memory; the log is read batch
+            by batch.
+        on: the key columns; the contract's entity key when not given.
+        role: its answers as ``live`` or as ``shadow``. When not given: live if it ever was.
+        start: rows that arrived from this time on; UTC when it has no zone.
+        end: rows that arrived before this time.
+        policy: the tolerances and limits; when not given, those of the deployment in this folder.
+        settings: settings with the storage root; read from the environment when not given.
+        label: the table's column of the label (ground truth), to detect leakage.
+        known_at: the table's column of the time at which a row's values were known.
+        python: the interpreter of another environment, to run a sample of diverging rows in too.
+        versions: also try the other versions of the artifact in the store.
+        save_as: where to save the report; when not given, ``reports/`` of the storage root.
+        progress: called with the number of logged rows read since the last call.
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
@@ -200,9 +212,8 @@ def diagnose(
         end: rows that arrived before this time.
         policy: the tolerances and limits; when not given, those of the deployment in this folder.
         settings: settings with the storage root; read from the environment when not given.
-        label: the table's column with the true outcome; see
-            :func:`gnomon.skew.table_comparison.compare_offline` for this and ``known_at``.
-        known_at: the table's column with the time its values were known.
+        label: the table's column of the label (ground truth), to detect leakage.
+        known_at: the table's column of the time at which a row's values were known.
         python: the interpreter of another environment to run the rows in.
         save_as: where to save the report; when not given, ``reports/`` of the storage root.
         progress: called with the number of rows read since the last call.
@@ -249,5 +260,5 @@ def diagnose(
 def _saved(report: Report, settings: Settings, save_as: Path | str | None) -> SkewCheck:
     path = None if save_as is None else Path(save_as)
     page = save(report.kind, report, to_html(report), settings, path)
-    last_replay.record(Storage(settings), report, page)
+    skew_record.record(Storage(settings), report, page)
     return SkewCheck(report, page)

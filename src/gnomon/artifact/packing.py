@@ -98,7 +98,8 @@ def pack(
         pipeline: a fitted model, including its preprocessing: any object that predicts or
             transforms.
         X: the data it was fitted on, from which contract, profile and golden rows are made: a frame
-            of pandas or polars, a Series or a list of texts, a list of dictionaries, or an array.
+            of pandas or polars, an Arrow table, a Series or a list of texts, a list of
+            dictionaries, or an array.
         y: the target it was fitted on; checked for leakage, and only its hash is kept. With several
             targets, the outputs are named after its columns.
         carry: columns that requests have in addition to the features; they are logged and used to

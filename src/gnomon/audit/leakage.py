@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from gnomon.artifact import Artifact
 from gnomon.audit.leakage_files import Meaning
-from gnomon.audit.served_rows import Outcomes, Served, draw
+from gnomon.audit.served_rows import Served, ServedLabels, draw
 from gnomon.contract import from_frame
 from gnomon.errors import LogError, TableError
 from gnomon.leakage import (
@@ -28,8 +28,9 @@ from gnomon.leakage.gap import Stage
 from gnomon.leakage.model_answers import class_scores
 from gnomon.leakage.overlap import is_later
 from gnomon.log import InferenceLog
+from gnomon.log.snapshot import Role
 from gnomon.offline.column_names import joint_contract
-from gnomon.offline.logged import Range, Role
+from gnomon.offline.logged import Range
 from gnomon.offline.rerun import Rerun
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
@@ -52,7 +53,7 @@ class Online:
         role: whether it answered as ``live`` or as ``shadow``.
         start: answers from this time on.
         end: answers before this time.
-        outcomes: a file with the labels of served rows, by key.
+        labels: a file with the labels of served rows, by key.
         on: the key columns; the contract's entity key when not given.
     """
 
@@ -60,7 +61,7 @@ class Online:
     role: Role = "live"
     start: datetime | None = None
     end: datetime | None = None
-    outcomes: Path | None = None
+    labels: Path | None = None
     on: str | Sequence[str] = ()
 
 
@@ -144,28 +145,28 @@ def _served(
 ) -> Served | str:
     """Read rows of the log, or return the reason why there are none."""
     contract = joint_contract(online.artifact.contract)
-    outcomes = None
-    if online.outcomes is not None:
+    served_labels = None
+    if online.labels is not None:
         if meaning.label is None:
-            raise TableError("outcomes need the name of the label column")
+            raise TableError("labels of served rows need the name of the label column")
         if contract.learned is None:
             raise TableError(
-                "outcomes are compared with the predictions of one target, and "
+                "labels of served rows are compared with the predictions of one target, and "
                 f"{online.artifact.tag} answers {', '.join(contract.output_schema.names)}",
-                hint="leave the outcomes out; the other checks do not need them",
+                hint="leave the labels out; the other checks do not need them",
             )
-        outcomes = Outcomes(online.outcomes, online.on, meaning.label, contract)
+        served_labels = ServedLabels(online.labels, online.on, meaning.label, contract)
     try:
         snapshot = InferenceLog(settings, online.artifact.name).snapshot()
     except LogError as error:
-        if outcomes is not None:
+        if served_labels is not None:
             raise
         return error.message
     with snapshot:
         source = Range(
             snapshot, online.artifact, online.role, online.start, online.end, joint=contract
         )
-        served = draw(source, outcomes, progress)
+        served = draw(source, served_labels, progress)
     return served if served.rows else "none of its answers was logged"
 
 

@@ -1,4 +1,4 @@
-"""A sample of the rows that an artifact served, from the log, with their outcomes."""
+"""A sample of the rows that an artifact served, from the log, with their labels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gnomon.offline.column_names import KEYS
 from gnomon.offline.logged import Range, Rows
 from gnomon.offline.offline_table import key_fields, read_table, with_keys
 
-__all__ = ["Outcomes", "Served", "draw"]
+__all__ = ["Served", "ServedLabels", "draw"]
 
 MOST_ROWS = 20_000
 """The most rows that are kept from a log of any size."""
@@ -38,7 +38,7 @@ class Served:
     Attributes:
         rows: how many rows were answered.
         frame: a sample of them, in the form that the pipeline got.
-        live: answers with their known outcomes; None if outcomes were not given.
+        live: answers with their known labels; None if none were given.
     """
 
     rows: int
@@ -46,27 +46,27 @@ class Served:
     live: ScoredStage | None
 
 
-class Outcomes:
-    """A table of the outcomes of rows, by key."""
+class ServedLabels:
+    """A table of the labels of rows, by key."""
 
     def __init__(self, path: Path, on: str | Sequence[str], label: str, contract: Contract) -> None:
         """
         Args:
             path: the path of the file.
             on: the key columns; the contract's entity key when not given.
-            label: the column of the outcome.
+            label: the column of the label.
             contract: the joint contract of the served rows.
 
         Raises:
             TableError: it cannot be read, lacks a column, or has a key twice or of another type.
         """
         fields = key_fields(on or contract.entity_key, contract)
-        table = read_table(path, contract, option="--outcomes")
+        table = read_table(path, contract, option="--labels")
         table = with_keys(table, [field.name for field in fields])
         missing = [n for n in [*(f.name for f in fields), label] if n not in table.column_names]
         if missing:
             raise TableError(
-                f"the outcomes have no column `{missing[0]}`",
+                f"the file of labels has no column `{missing[0]}`",
                 where=str(path),
                 hint=f"its columns are {', '.join(table.column_names)}",
             )
@@ -76,13 +76,13 @@ class Outcomes:
         if self._index.has_duplicates:
             duplicate = self._index[self._index.duplicated()][0]
             raise TableError(
-                f"the outcomes have the key {duplicate} more than once",
+                f"the file of labels has the key {duplicate} more than once",
                 where=str(path),
-                hint="give each key one outcome, or join on more columns",
+                hint="give each key one label, or join on more columns",
             )
 
     def find(self, rows: Rows) -> npt.NDArray[np.intp]:
-        """Return the position of each row's outcome, -1 where there is none."""
+        """Return the position of each row's label, -1 where there is none."""
         columns = [
             (rows.envelope if name in KEYS else rows.inputs).column(name) for name in self._on
         ]
@@ -90,7 +90,7 @@ class Outcomes:
 
 
 def draw(
-    source: Range, outcomes: Outcomes | None, progress: Callable[[int], None] | None = None
+    source: Range, served_labels: ServedLabels | None, progress: Callable[[int], None] | None = None
 ) -> Served:
     """Read a range of the log once and keep a uniform random sample of its rows."""
     contract = source.artifact.contract
@@ -98,8 +98,8 @@ def draw(
     features, answered = _sample(), _sample()
     for chunk in source.chunks():
         features.offer(random.random(chunk.num_rows), chunk.inputs)
-        if outcomes is not None:
-            places = outcomes.find(chunk)
+        if served_labels is not None:
+            places = served_labels.find(chunk)
             known = pa.array(np.flatnonzero(places >= 0))
             answers = chunk.outputs.append_column(_PLACE, pa.array(places)).take(known)
             answered.offer(random.random(answers.num_rows), answers)
@@ -109,22 +109,24 @@ def draw(
     if inputs is not None:
         inputs = inputs.rename_columns(contract.input_schema.names)
     frame = as_trained(_batch(inputs, contract.input_schema), contract)
-    live = None if outcomes is None else _live_stage(answered.kept(), outcomes, contract)
+    live = None if served_labels is None else _live_stage(answered.kept(), served_labels, contract)
     return Served(features.seen, frame, live)
 
 
-_PLACE = "place of the outcome"
+_PLACE = "place of the label"
 
 
 def _sample() -> BottomK[pa.Table]:
     return BottomK(MOST_ROWS, lambda table, rows: table.take(pa.array(rows)), pa.concat_tables)
 
 
-def _live_stage(table: pa.Table | None, outcomes: Outcomes, contract: Contract) -> ScoredStage:
+def _live_stage(
+    table: pa.Table | None, served_labels: ServedLabels, contract: Contract
+) -> ScoredStage:
     if table is None:
         width = max(len(contract.classes), 1)
         return ScoredStage("live", np.array([]), np.empty((0, width)), contract.classes)
-    labels = outcomes.labels[table.column(_PLACE).to_numpy()]
+    labels = served_labels.labels[table.column(_PLACE).to_numpy()]
     answers = class_scores(_batch(table.drop_columns([_PLACE]), contract.output_schema), contract)
     return ScoredStage("live", labels, answers, contract.classes)
 

@@ -32,8 +32,8 @@ def command(
         typer.Option(
             "--label",
             metavar="COLUMN",
-            help="The table's column with the true outcome. A feature that predicts it offline "
-            "but not online is leakage.",
+            help="The table's column with the label (ground truth). A feature that predicts it "
+            "offline but not online is leakage.",
         ),
     ] = None,
     known_at: KnownAt = None,

@@ -62,16 +62,21 @@ def command(
             "Its scores and the rows it served are checked too.",
         ),
     ] = None,
-    outcomes: Annotated[
+    labels: Annotated[
         Path | None,
-        typer.Option("--outcomes", metavar="FILE", help="Keys of served rows and their outcomes."),
+        typer.Option(
+            "--labels",
+            "--outcomes",
+            metavar="FILE",
+            help="Keys of served rows and their labels.",
+        ),
     ] = None,
     on: Annotated[
         list[str] | None,
         typer.Option(
             "--on",
             metavar="COLUMN",
-            help="A key to join the outcomes on; repeat it for several. Default: the "
+            help="A key to join the labels on; repeat it for several. Default: the "
             "artifact's entity key.",
         ),
     ] = None,
@@ -107,7 +112,7 @@ def command(
             role=role,
             start=start,
             end=end,
-            outcomes=outcomes,
+            labels=labels,
             on=on or (),
             settings=Settings.read() if artifact is None else settings_here(),
             progress=advance,

@@ -12,7 +12,7 @@ from gnomon.rollout.history import Event
 from gnomon.service.auth import find_control_token
 from gnomon.service.status.slice_status import Status
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.storage import Storage
 
 __all__ = ["Target", "find_target", "settings_here"]
@@ -67,7 +67,7 @@ def find_target(
     settings = settings_here() if url is None else Settings.read()
     if url is None:
         name = model or (artifact.partition(":")[0] if artifact else find_model(settings))
-        beats = slices.read(Storage(settings), name)
+        beats = heartbeats.read(Storage(settings), name)
         url = next((beat.url for beat in beats if beat.url and not beat.is_stale()), None)
         if url is None:
             from gnomon.cli.rollout_at_root import RolloutAtRoot

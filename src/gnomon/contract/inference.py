@@ -39,7 +39,8 @@ def infer_contract(
 
     Args:
         X: the features in the form the pipeline was trained on, with carried columns: a frame of
-            pandas or polars, a Series or a list of texts, a list of dictionaries, or an array.
+            pandas or polars, an Arrow table, a Series or a list of texts, a list of dictionaries,
+            or an array.
         task: what the pipeline does.
         classes: the classifier's ``classes_``.
         probabilities: whether the classifier has ``predict_proba``.

@@ -77,6 +77,14 @@ def rule_hint(feature: Feature, rule: ValueRule) -> str:
     return f"send {_sendable(feature)}{more}"
 
 
+_OF_OTHERS = frozenset(
+    {"columns", "data", "dataframe_records", "dataframe_split", "inputs", "instances", "records"}
+)
+"""Fields of a request to other servers, such as TensorFlow Serving, KServe, MLServer and MLflow."""
+
+_ROWS = '; several records are sent as {"rows": [{…}, {…}]}'
+
+
 def missing_hint(feature: Feature, unknown: Sequence[str] = ()) -> str:
     """Return what to do about a missing field.
 
@@ -93,7 +101,8 @@ def missing_hint(feature: Feature, unknown: Sequence[str] = ()) -> str:
         return f"is {sent} meant to be `{feature.name}`? Else {ways}"
     if unknown:
         names = ", ".join(f"`{name}`" for name in unknown[:MOST_NAMED])
-        return f"{ways}; there are fields that are not features: {names}"
+        several = _ROWS if _OF_OTHERS.intersection(unknown) else ""
+        return f"{ways}; there are fields that are not features: {names}{several}"
     return ways
 
 

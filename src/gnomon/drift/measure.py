@@ -18,7 +18,8 @@ from gnomon.drift.model import Alert, DriftReport
 from gnomon.drift.segments import Segments
 from gnomon.errors import PolicyError
 from gnomon.log import InferenceLog
-from gnomon.offline.logged import Range, Role, Rows
+from gnomon.log.snapshot import Role
+from gnomon.offline.logged import Range, Rows
 from gnomon.offline.paired_rows import Pairs, RowSample, about, row_ids, row_places, seconds
 from gnomon.offline.rerun import Rerun
 from gnomon.offline.time_buckets import FROM_MINUTES, moved, wider

@@ -24,6 +24,7 @@ from gnomon.storage import Storage
 
 __all__ = [
     "FORMAT",
+    "FOUND",
     "Ledger",
     "Removal",
     "SealedStream",
@@ -45,6 +46,8 @@ _FORMAT = formats.Format(
     newer=NewerLog,
 )
 _COPY = "sealed-"
+FOUND = "."
+"""Between the identity of a folder and the mark of a segment of it that was found elsewhere."""
 
 _logger = logging.getLogger("gnomon.seal")
 
@@ -81,7 +84,7 @@ class SealedStream(msgspec.Struct, frozen=True, kw_only=True):
             self,
             identity=identity,
             sequence=known.pop(identity, -1),
-            begun=self.begun + (identity not in self.earlier),
+            begun=self.begun + (identity not in self.earlier and FOUND not in identity),
             earlier=known,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -89,16 +90,17 @@ def record_lost(folder: Path, ranges: tuple[LostRange, ...]) -> None:
     _write(folder, msgspec.structs.replace(known, ranges=ranges))
 
 
-def record_copies(folder: Path, segment: int) -> None:
-    """Record that a segment which a stream's list names belongs to another stream.
+def record_copies(folder: Path, segments: Collection[int]) -> None:
+    """Record that segments which a stream's list names belong to another stream.
 
     Raises:
         LogError: the list is damaged.
         OSError: the disk refuses.
     """
     known = _read(folder)
-    if segment not in known.copies:
-        _write(folder, msgspec.structs.replace(known, copies=(*known.copies, segment)))
+    fresh = sorted(set(segments) - set(known.copies))
+    if fresh:
+        _write(folder, msgspec.structs.replace(known, copies=(*known.copies, *fresh)))
 
 
 def _read(folder: Path) -> _Lost:

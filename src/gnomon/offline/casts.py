@@ -54,7 +54,7 @@ def as_value(column: pa.ChunkedArray, type_: pa.DataType | None, place: str) -> 
 
 
 def as_label(column: pa.ChunkedArray, where: str) -> pa.Array:
-    """Convert a column of true outcomes, which is used as evidence and not compared.
+    """Convert a column of labels, which is used as evidence and not compared.
 
     Raises:
         TableError: timestamps without a zone.

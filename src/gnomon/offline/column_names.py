@@ -21,8 +21,8 @@ KEYS = {"request_id": pa.string(), "row": pa.int32(), "client_id": pa.string()}
 """The fields by which a logged row can be found, in addition to its features."""
 
 LABEL, KNOWN_AT = "@label", "@known_at"
-"""The names, after reading, of an offline table's columns of the true outcome and of the time when
-its values were known."""
+"""The names, after reading, of an offline table's columns of the label (ground truth) and of the
+time when its values were known."""
 
 _INPUT = "input/"
 

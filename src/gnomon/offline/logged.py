@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,11 +14,11 @@ from gnomon.artifact import Artifact
 from gnomon.contract import Contract, Decoder
 from gnomon.log import Snapshot, input_column, output_column
 from gnomon.log.bodies import DecodedBodies, begins, decode
+from gnomon.log.snapshot import Role
 from gnomon.log.table.columns import marked_name, plain_type
 
-__all__ = ["Range", "Role", "Rows"]
+__all__ = ["Range", "Rows"]
 
-Role = Literal["live", "shadow"]
 
 CHUNK_ROWS = 16_384
 """Rows held in memory at a time while the log is read."""

@@ -73,7 +73,7 @@ class OfflineTable:
             on: the key columns, by their names in the log and in the table.
             contract: the joint contract, which has the outputs and features.
             steps: the transformed columns, as ``step/column``.
-            label: the column of the true outcome.
+            label: the column of the label (ground truth).
             known_at: the column of the times from which a row's values were known; null means
                 always.
 

@@ -64,6 +64,8 @@ def as_columns(answer: Any, rows: int | None = None) -> Columns:
         answer = answer.toarray()
     if isinstance(answer, pd.DataFrame):
         return [np.asarray(answer.iloc[:, place]) for place in range(answer.shape[1])]
+    if isinstance(answer, np.ma.MaskedArray) and answer.dtype.kind == "f":
+        answer = answer.filled(np.nan)  # what is under the mask is no answer
     values = np.asarray(answer)
     if values.ndim == 1 and rows == 1:
         values = values.reshape(1, -1)

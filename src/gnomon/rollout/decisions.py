@@ -26,8 +26,8 @@ from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates import evaluate
 from gnomon.rollout.history import Event, History, RolloutState, open_history
 from gnomon.settings import Settings
-from gnomon.shadow import slices
-from gnomon.skew import last_replay
+from gnomon.shadow import heartbeats
+from gnomon.skew import skew_record
 from gnomon.storage import Storage
 
 __all__ = ["check", "promote", "rollback", "start_shadow", "stop_shadow"]
@@ -233,22 +233,22 @@ def _gates(
     with contextlib.suppress(ArtifactError, UnknownArtifact):  # The log is enough to judge it.
         policy.check_names(tag, inspect(tag).contract.output_schema)
     storage = Storage(settings)
-    heartbeats = slices.find(storage, model)
+    reported = heartbeats.find(storage, model)
     return evaluate(
         InferenceLog(settings, model),
         state,
         policy,
         tag,
-        slices=heartbeats.beats,
-        unreadable=heartbeats.unreadable,
+        slices=reported.beats,
+        unreadable=reported.unreadable,
         skew=_skew(storage, tag),
     )
 
 
-def _skew(storage: Storage, tag: str) -> last_replay.Skew | UnreadableFile | None:
+def _skew(storage: Storage, tag: str) -> skew_record.SkewRecord | UnreadableFile | None:
     """Read the last replay, or return the error, which then is the reason of an unknown gate."""
     try:
-        return last_replay.read(storage, tag)
+        return skew_record.read(storage, tag)
     except UnreadableFile as error:
         return error
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from gnomon.artifact import Artifact, inspect
 from gnomon.errors import SettingsError
 from gnomon.log.segments.layout import folders
-from gnomon.offline.logged import Role
+from gnomon.log.snapshot import Role
 from gnomon.rollout.history import Event, fold, open_history
 from gnomon.settings import Settings
 from gnomon.storage import Storage

@@ -19,8 +19,8 @@ from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.outlook import Awaited, action, live_traffic, more_rows
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
-from gnomon.shadow.slices import Heartbeat
-from gnomon.skew.last_replay import Skew
+from gnomon.shadow.heartbeats import Heartbeat
+from gnomon.skew.skew_record import SkewRecord
 
 __all__ = ["evaluate", "judge"]
 
@@ -33,7 +33,7 @@ def evaluate(
     *,
     slices: Sequence[Heartbeat] = (),
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
-    skew: Skew | UnreadableFile | None = None,
+    skew: SkewRecord | UnreadableFile | None = None,
 ) -> Gates:
     """Evaluate every gate that the policy sets, on the evidence of this run of the shadow.
 
@@ -71,7 +71,7 @@ def judge(
     *,
     slices: Sequence[Heartbeat] = (),
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
-    skew: Skew | UnreadableFile | None = None,
+    skew: SkewRecord | UnreadableFile | None = None,
 ) -> Iterator[Gate]:
     """Evaluate the gates on gathered evidence; gates whose limit is not set are skipped."""
     yield _rows(limits.min_rows, evidence)

@@ -28,7 +28,7 @@ from gnomon.errors import (
 )
 from gnomon.formats import Format, decode
 from gnomon.rollout import integrity
-from gnomon.rollout.integrity import HistoryEnd, Witness
+from gnomon.rollout.integrity import HistoryEnd, RecordedEnd
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
@@ -231,14 +231,14 @@ class History:
             NewerFormat: a newer version of Gnomon recorded an event.
         """
         self._is_whole, known = False, self.state.epoch
-        witnesses, unreadable = self._witnesses()  # To be read before the events.
-        heads = [self._head(), *(witness.head for witness in witnesses)]
+        recorded_ends, unreadable = self._recorded_ends()  # To be read before the events.
+        heads = [self._head(), *(recorded_end.head for recorded_end in recorded_ends)]
         self.known = max([self.known, *heads], key=lambda head: head.epoch)
         names = self._storage.names(integrity.folder_of(self.model))
         self._check_read(self._last())
         self._read_on()
         integrity.check_names(self.model, names, known, self.state.epoch)
-        integrity.check_witnesses(self.model, self._digests, witnesses)
+        integrity.check_recorded_ends(self.model, self._digests, recorded_ends)
         if self._storage.is_local:
             self._check_read(range(known))
         if unreadable is not None:
@@ -276,10 +276,10 @@ class History:
         with contextlib.suppress(StorageError, OSError):
             integrity.record(self._storage, self.model, self._head(), self._spool)
 
-    def _witnesses(self) -> tuple[list[Witness], UnreadableFile | None]:
+    def _recorded_ends(self) -> tuple[list[RecordedEnd], UnreadableFile | None]:
         """Read the recorded ends, or return the error; the events can still be read."""
         try:
-            return integrity.witnesses(self._storage, self.model, self._spool), None
+            return integrity.recorded_ends(self._storage, self.model, self._spool), None
         except UnreadableFile as error:
             return [], error
 

@@ -21,20 +21,21 @@ import msgspec
 from gnomon import files, formats
 from gnomon.errors import HistoryDamaged, StorageError
 from gnomon.formats import Format, decode
+from gnomon.quantities import plural
 from gnomon.storage import Storage
 
 __all__ = [
     "FORMAT",
     "HistoryEnd",
-    "Witness",
+    "RecordedEnd",
     "check_link",
     "check_names",
-    "check_witnesses",
+    "check_recorded_ends",
     "damaged",
     "event_name",
     "folder_of",
     "record",
-    "witnesses",
+    "recorded_ends",
 ]
 
 FORMAT = 1
@@ -58,7 +59,7 @@ class HistoryEnd(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str | None = None
 
 
-class Witness(msgspec.Struct, frozen=True):
+class RecordedEnd(msgspec.Struct, frozen=True):
     """A file that records the end of a history, with its content."""
 
     where: str
@@ -135,7 +136,7 @@ def check_link(
     raise damaged(reason, event_name(model, number), model)
 
 
-def witnesses(storage: Storage, model: str, spool: Path | None = None) -> list[Witness]:
+def recorded_ends(storage: Storage, model: str, spool: Path | None = None) -> list[RecordedEnd]:
     """Read all records of a history's end in other places.
 
     Heartbeats that cannot be read are skipped: ``gnomon status`` lists them.
@@ -151,13 +152,13 @@ def witnesses(storage: Storage, model: str, spool: Path | None = None) -> list[W
         StorageError: a file cannot be read.
     """
     return [
-        *_witness_at_root(storage, model),
-        *_witness_in_spool(spool),
-        *_witnesses_of_slices(storage, model),
+        *_end_at_root(storage, model),
+        *_end_in_spool(spool),
+        *_ends_of_slices(storage, model),
     ]
 
 
-def check_witnesses(model: str, digests: Sequence[str], found: Sequence[Witness]) -> None:
+def check_recorded_ends(model: str, digests: Sequence[str], found: Sequence[RecordedEnd]) -> None:
     """Refuse a history that ends before a recorded end, or has a different event there.
 
     Args:
@@ -168,18 +169,18 @@ def check_witnesses(model: str, digests: Sequence[str], found: Sequence[Witness]
     Raises:
         HistoryDamaged: with the missing or changed events, and the file that records them.
     """
-    for witness in found:
-        epoch, sha256 = witness.head.epoch, witness.head.sha256
+    for recorded_end in found:
+        epoch, sha256 = recorded_end.head.epoch, recorded_end.head.sha256
         if epoch > len(digests):
-            raise _cut_off_error(model, len(digests), witness)
+            raise _cut_off_error(model, len(digests), recorded_end)
         if epoch and sha256 is not None and digests[epoch - 1] != sha256:
-            raise _replaced_error(model, digests[epoch - 1], witness)
+            raise _replaced_error(model, digests[epoch - 1], recorded_end)
 
 
-def _cut_off_error(model: str, read: int, witness: Witness) -> HistoryDamaged:
-    recorded = witness.head.epoch
+def _cut_off_error(model: str, read: int, recorded_end: RecordedEnd) -> HistoryDamaged:
+    recorded = recorded_end.head.epoch
     error = damaged(
-        f"the history ends after {read} decision{'' if read == 1 else 's'}, but {witness.where} "
+        f"the history ends after {plural(read, 'decision')}, but {recorded_end.where} "
         f"says that there {'was 1' if recorded == 1 else f'were {recorded}'}; "
         f"missing: {_listed(model, range(read, recorded))}",
         event_name(model, read),
@@ -187,23 +188,23 @@ def _cut_off_error(model: str, read: int, witness: Witness) -> HistoryDamaged:
     )
     if read == 0:  # If all is missing, the disk is probably not mounted.
         error.hint = f"check that GNOMON_ROOT is right and its disk is mounted, or {error.hint}"
-    return _with_hint_on_spool(error, witness)
+    return _with_hint_on_spool(error, recorded_end)
 
 
-def _replaced_error(model: str, digest: str, witness: Witness) -> HistoryDamaged:
-    number = witness.head.epoch - 1
+def _replaced_error(model: str, digest: str, recorded_end: RecordedEnd) -> HistoryDamaged:
+    number = recorded_end.head.epoch - 1
     error = damaged(
         f"{_short(model, number)} was changed or replaced: its sha256 is {digest[:12]}, and "
-        f"{witness.where} recorded {(witness.head.sha256 or '')[:12]}",
+        f"{recorded_end.where} recorded {(recorded_end.head.sha256 or '')[:12]}",
         event_name(model, number),
         model,
     )
-    return _with_hint_on_spool(error, witness)
+    return _with_hint_on_spool(error, recorded_end)
 
 
-def _with_hint_on_spool(error: HistoryDamaged, witness: Witness) -> HistoryDamaged:
+def _with_hint_on_spool(error: HistoryDamaged, recorded_end: RecordedEnd) -> HistoryDamaged:
     """Return the error with, if the record is from the spool, a hint on a shared spool."""
-    if witness.where.endswith(f"/{_IN_SPOOL}"):
+    if recorded_end.where.endswith(f"/{_IN_SPOOL}"):
         error.hint = f"give each storage root a separate GNOMON_SPOOL, or {error.hint}"
     return error
 
@@ -223,14 +224,14 @@ def record(storage: Storage, model: str, head: HistoryEnd, spool: Path | None = 
         files.replace(spool / _IN_SPOOL, content)
 
 
-def _witness_at_root(storage: Storage, model: str) -> Iterator[Witness]:
+def _end_at_root(storage: Storage, model: str) -> Iterator[RecordedEnd]:
     name = _head_name(model)
     content = storage.read(name)
     if content is not None:
-        yield Witness(name, decode(content, HistoryEnd, _KIND, name))
+        yield RecordedEnd(name, decode(content, HistoryEnd, _KIND, name))
 
 
-def _witness_in_spool(spool: Path | None) -> Iterator[Witness]:
+def _end_in_spool(spool: Path | None) -> Iterator[RecordedEnd]:
     if spool is None:
         return
     path = spool / _IN_SPOOL
@@ -239,16 +240,16 @@ def _witness_in_spool(spool: Path | None) -> Iterator[Witness]:
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}", where=str(path)) from None
     if head is not None:
-        yield Witness(str(path), head)
+        yield RecordedEnd(str(path), head)
 
 
-def _witnesses_of_slices(storage: Storage, model: str) -> Iterator[Witness]:
-    from gnomon.shadow import slices  # Imported here: it loads pyarrow, which clients do not need.
+def _ends_of_slices(storage: Storage, model: str) -> Iterator[RecordedEnd]:
+    from gnomon.shadow import heartbeats  # Here, as it loads pyarrow, which clients do not need.
 
-    for beat in slices.read(storage, model):
-        recorded = beat.recorded or slices.Recorded(epoch=beat.epoch)
+    for beat in heartbeats.read(storage, model):
+        recorded = beat.recorded or heartbeats.Recorded(epoch=beat.epoch)
         where = f"slices/{model}/{beat.slice}.json"
-        yield Witness(where, HistoryEnd(epoch=recorded.epoch, sha256=recorded.sha256))
+        yield RecordedEnd(where, HistoryEnd(epoch=recorded.epoch, sha256=recorded.sha256))
 
 
 def _head_name(model: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from msgspec import structs
+
 from gnomon.compare.sequential import Interval, more_until, rate_interval, rows_still_needed
 from gnomon.errors import UnreadableFile
 from gnomon.quantities import percent, plural
@@ -12,9 +14,16 @@ from gnomon.rollout.evidence import Evidence, RowReference
 from gnomon.rollout.gate import Gate, Verdict, share_of
 from gnomon.rollout.history import Shadow
 from gnomon.rollout.outlook import Awaited, Traffic, action, more_rows
-from gnomon.skew.last_replay import Skew
+from gnomon.skew.skew_record import SkewRecord
 
 __all__ = ["disagreement_gate", "failed_gate", "flips_gate", "skew_gate"]
+
+_CLOSE = (
+    "; [compare] in the policy says how close two answers must be to agree: after a change of it, "
+    "stop and start the shadow"
+)
+"""Numbers must be within 1% by default, which few pairs of models of a number are. Each row was
+compared when the shadow scored it."""
 
 _IF_IT_STAYS = " if the share stays"
 _AT_THE_LIMIT = (
@@ -40,13 +49,14 @@ def disagreement_gate(limit: float, confidence: float, evidence: Evidence) -> Ga
         rows = f"{plural(noise.compared, 'row')} of live against itself"
         floor = f" beyond the noise floor of {percent(share, 2)} ({rows})"
         value = None if value is None else max(value - share, 0.0)
-    return _rate_gate(
+    gate = _rate_gate(
         "disagreement",
         f"{shadow.disagreed:,} of {shadow.compared:,} rows disagree with live",
         limit, value, interval, shadow.disagreed, shadow.compared,
         awaits=lambda: _disagreement_awaits(limit, confidence, evidence),
         beyond=floor, examples=shadow.worst,
     )  # fmt: skip
+    return structs.replace(gate, says=gate.says + _CLOSE) if gate.verdict == "fail" else gate
 
 
 def _disagreement_awaits(limit: float, confidence: float, evidence: Evidence) -> Awaited:
@@ -174,7 +184,7 @@ def _rate_gate(
 
 
 def skew_gate(
-    limit: float, confidence: float, shadow: Shadow, replay: Skew | UnreadableFile | None
+    limit: float, confidence: float, shadow: Shadow, replay: SkewRecord | UnreadableFile | None
 ) -> Gate:
     """Judge the share of rows whose online and offline predictions differ in the last replay.
 
@@ -193,7 +203,7 @@ def skew_gate(
         return Gate(
             name="skew",
             verdict="unknown",
-            says="the artifact was not replayed",
+            says="the artifact was neither replayed nor compared with a table",
             limit=limit,
             awaits=_replay_awaits(shadow, "a replay of the rows that it has scored"),
         )
@@ -209,7 +219,9 @@ def skew_gate(
     )
 
 
-def _replayed_awaits(limit: float, confidence: float, shadow: Shadow, replay: Skew) -> Awaited:
+def _replayed_awaits(
+    limit: float, confidence: float, shadow: Shadow, replay: SkewRecord
+) -> Awaited:
     more = rows_still_needed(replay.disagreed, replay.rows, limit, confidence)
     if more is None:
         return action(_AT_THE_LIMIT)

@@ -19,8 +19,9 @@ from gnomon.contract import Contract, Decoder
 from gnomon.errors import ContractError
 from gnomon.log import InferenceLog
 from gnomon.log.bodies import DecodedBodies
+from gnomon.log.snapshot import Role
 from gnomon.offline.column_names import joint_contract
-from gnomon.offline.logged import Range, Role, Rows
+from gnomon.offline.logged import Range, Rows
 from gnomon.offline.paired_rows import Pairs, about, with_columns
 from gnomon.offline.rerun import LazyRerun, Rerun, refuse_unknown_names, step_columns
 from gnomon.policy import Policy, Rules
@@ -53,7 +54,7 @@ def replay(
     sample_rows: int = 10_000,
     settings: Settings | None = None,
     python: str | None = None,
-    why: bool = False,
+    trace: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
     """Run the requests that an artifact answered again, and compare with the logged answers.
@@ -74,7 +75,7 @@ def replay(
         sample_rows: diverging rows, and as many agreeing ones, to keep for plots and examples.
         settings: settings of the worker.
         python: the interpreter of another environment to run them in; this one when not given.
-        why: trace a sample of the diverging rows to find the cause.
+        trace: trace a sample of the diverging rows to find the cause.
         progress: called with the number of logged rows run since the last call.
 
     Raises:
@@ -100,7 +101,7 @@ def replay(
             if progress:
                 progress(pairs.num_rows)
         traced = diagnosed = None
-        if why and replay_run.tally.main.disagreed:
+        if trace and replay_run.tally.main.disagreed:
             own_rerun = (ready if replay_run.is_same else LazyRerun(workers, artifact, settings))()
             sample = sampled(replay_run.tally.diverging, replay_run.tally.agreeing)
             traced = trace_sample(
@@ -119,7 +120,7 @@ def replay(
     return compose(
         replay_run.tally,
         source,
-        replay_run.sides(source, why=why, python=python),
+        replay_run.sides(source, trace=trace, python=python),
         policy,
         traced=traced,
         diagnosed=diagnosed,
@@ -206,13 +207,13 @@ class _Replay:
         previous = self._unanswered.get(reason, Count(reason=reason, rows=0, example=example))
         self._unanswered[reason] = replace(previous, rows=previous.rows + 1)
 
-    def sides(self, source: Range, *, why: bool, python: str | None) -> Sides:
+    def sides(self, source: Range, *, trace: bool, python: str | None) -> Sides:
         """Return the two sides of the comparison, with the command that repeats it."""
         kinds: dict[str, Kind] = {
             **{field.name: "output" for field in self._outputs},
             **{field.name: "feature" for field in self._features},
         }
-        verb = "diagnose" if why else "replay"
+        verb = "diagnose" if trace else "replay"
         words = ["gnomon", verb, source.artifact.tag, *source.options()]
         words += ["--python", python] if python else []
         if not self.is_same:

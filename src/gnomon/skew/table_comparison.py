@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from gnomon.artifact import Artifact
 from gnomon.log import InferenceLog
+from gnomon.log.snapshot import Role
 from gnomon.offline.column_names import joint_contract
-from gnomon.offline.logged import Range, Role, Rows
+from gnomon.offline.logged import Range, Rows
 from gnomon.offline.offline_table import OfflineTable
 from gnomon.offline.paired_rows import with_columns
 from gnomon.offline.rerun import LazyRerun, Rerun, refuse_unknown_names, step_columns
@@ -64,7 +65,7 @@ def compare_offline(
         end: rows that arrived before this time.
         sample_rows: diverging rows, and as many agreeing ones, to follow step by step.
         settings: settings of the worker.
-        label: the table's column of the true outcome, to detect leakage.
+        label: the table's column of the label (ground truth), to detect leakage.
         known_at: the table's column of the time at which a row's values were known.
         python: the interpreter of another environment, to run the sample in too.
         versions: also try the other versions of the artifact in the store.

@@ -20,6 +20,7 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import KDTree
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import Bunch
 
 from gnomon.artifact.serialization import pipeline_bytes
 from gnomon.artifact.serialization.trust import is_known_safe
@@ -168,7 +169,7 @@ def named() -> Named:
         (pd.RangeIndex(3), "RangeIndex of pandas", "tolist"),
         (np.rec.array([("x", 1.0)], names="k,v"), "recarray of numpy", r"plain array"),
         (logging.getLogger("gnomon.kept"), "Logger of logging", r"logging.getLogger"),
-        (named(), "Named of tests with attributes of its own, `of`", "attributes of the step"),
+        (named(), "Named of tests with an attribute of its own, `of`", "attribute of the step"),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -193,6 +194,7 @@ def test_what_would_not_come_back_as_it_is_names_its_attribute(
         OrderedDict(b=1, a=2),
         Counter("aab"),
         pd.array([1, None], dtype="Int64"),
+        Bunch(a=1, b=[2]),
     ],
     ids=lambda value: type(value).__name__,
 )

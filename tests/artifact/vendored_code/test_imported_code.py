@@ -13,7 +13,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import gnomon
-from gnomon.artifact.vendored_code.imported_code import codes_of, edited_since_import
+from gnomon.artifact.vendored_code.imported_code import (
+    changed_since_import,
+    codes_of,
+    edited_since_import,
+)
 from gnomon.errors import ArtifactError
 from tests.artifact.conftest import PREPROCESSING, build, flights
 
@@ -170,3 +174,69 @@ def test_an_edit_is_found_wherever_it_is(number: int) -> None:
         *(f"Kind.{n}" for n in ("method", "prop", "kept", "static", "Inner.method")),
     )
     assert found == (None if number == len(names) else where[number])
+
+
+CHANGEABLE = """
+LIMIT = 5
+NAMES = ("a", "b")
+CACHE = {}
+counted = 0
+choice = "x"
+if LIMIT > 9:
+    choice = "y"
+
+def doubled(value):
+    return 2 * value
+
+def halved(value):
+    return value / 2
+
+def count():
+    global counted
+    counted += 1
+
+class Kind:
+    factor = 2
+    def method(self, value):
+        return value
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("CACHE['a'] = 1; count(); choice = 'z'", None),
+        ("LIMIT = 6", "LIMIT"),
+        ("LIMIT = 5.0", "LIMIT"),
+        ("NAMES = ('a',)", "NAMES"),
+        ("del LIMIT", "LIMIT"),
+        ("doubled = lambda value: 3 * value", "doubled"),
+        ("doubled = halved", "doubled"),
+        ("doubled = functools.partial(doubled, 3)", "doubled"),
+        ("doubled = functools.wraps(doubled)(lambda value: doubled(value))", None),
+        ("Kind = type('Kind', (Kind,), {})", "Kind"),
+        ("Kind.method = lambda self, value: 0", "Kind"),
+    ],
+)
+def test_a_change_in_memory_is_found(change: str, found: str | None) -> None:
+    """The file is the artifact's, and so is the code of every function that is defined in it; what
+    the module is asked for is another. A wrapper that says what it wraps is taken for a decorator.
+    """
+    module = ModuleType("changeable")
+    module.__file__ = "changeable.py"
+    code = compile(CHANGEABLE, "changeable.py", "exec", dont_inherit=True)
+    exec(code, vars(module))
+    codes = codes_of(CHANGEABLE.encode(), "changeable.py")
+    assert changed_since_import(module, CHANGEABLE.encode(), codes) is None
+    exec(f"import functools\n{change}", {"__name__": "notebook"} | vars(module), vars(module))
+    assert changed_since_import(module, CHANGEABLE.encode(), codes) == found
+
+
+def test_a_function_that_was_replaced_since_packing_is_refused(
+    clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if no golden row would show it."""
+    tag = packed(clock).tag
+    monkeypatch.setattr(clock, "miles_to_km", lambda frame: frame * 1.609344)
+    with pytest.raises(ArtifactError, match="`miles_to_km` was replaced in this process"):
+        gnomon.load(tag)

@@ -61,6 +61,17 @@ def test_a_stream_that_a_client_refuses_leaves_no_thread() -> None:
     assert threading.active_count() == before
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999", "127.0.0.1:3000"])
+def test_a_stream_to_no_url_is_a_server_error(url: str) -> None:
+    """A port that is none ended in a ValueError of the standard library."""
+    with (
+        gnomon.Client(url) as client,
+        pytest.raises(ServerError, match="expected a URL") as caught,
+    ):
+        list(client.predict_stream([{"x": 1.0}]))
+    assert str(caught.value.where).startswith(url)
+
+
 def test_both_clients_have_the_same_methods() -> None:
     """What one can, the other can, with the same arguments."""
     for name, method in inspect.getmembers(gnomon.Client, inspect.isfunction):

@@ -12,9 +12,9 @@ from gnomon.log import REQUESTS, STOPPED, InferenceLog, shadow_stream, stream_fo
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.service.slice.orphans import Orphans
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.shadow.accounts.balance import balance
-from gnomon.shadow.slices import Heartbeat, ShadowBeat
+from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
 from gnomon.storage import Storage
 from tests.packing import Pack, times
 from tests.shadow.feeding import PATIENCE, SLICE, FeedProcess, Requests, records, row
@@ -46,7 +46,7 @@ def leave_behind(settings: Settings, shadow: Artifact, storage: Storage) -> Requ
         feed.caught_up(1)
     requests.answer(row(2.0), row(3.0))
     shadow_beat = ShadowBeat(artifact=shadow.tag, epoch=2, scored=1, lagging=2)
-    slices.write(storage, Heartbeat(
+    heartbeats.write(storage, Heartbeat(
         model="toy", slice=SLICE, host="h", pid=1, started=AGO, updated=AGO, shadows=(shadow_beat,),
     ))  # fmt: skip
     return requests
@@ -73,7 +73,7 @@ def test_what_waits_in_a_slice_left_behind_is_scored(
     accounts = balance(InferenceLog(settings, "toy"))
     assert accounts.balanced, accounts.explain()
     assert accounts.shadows[0].scored == 3
-    assert slices.read(storage, "toy") == []
+    assert heartbeats.read(storage, "toy") == []
     stream = stream_folder(settings, "toy", SLICE, shadow_stream(shadow.version))
     assert (stream / STOPPED).exists()
 
@@ -88,11 +88,11 @@ def test_a_slice_with_a_gateway_is_left_alone(
     asyncio.run(orphans.step(state(shadow), "own"))
     assert orphans.name is None
     requests.close()
-    (beat,) = slices.read(storage, "toy")
+    (beat,) = heartbeats.read(storage, "toy")
     patient = Orphans(settings, "toy", patience=600)
     asyncio.run(patient.step(state(shadow), "own"))
     assert patient.name is None
-    assert slices.read(storage, "toy") == [beat]
+    assert heartbeats.read(storage, "toy") == [beat]
 
 
 def test_nothing_waits_for_a_shadow_that_was_stopped_meanwhile(
@@ -106,4 +106,4 @@ def test_nothing_waits_for_a_shadow_that_was_stopped_meanwhile(
     stream = stream_folder(settings, "toy", SLICE, shadow_stream(shadow.version))
     assert (stream / STOPPED).exists()
     assert not (stream.parent / REQUESTS / STOPPED).exists()
-    assert slices.read(storage, "toy") == []
+    assert heartbeats.read(storage, "toy") == []

@@ -11,8 +11,8 @@ from msgspec import structs
 from gnomon.rollout.history import Event, RolloutState, fold
 from gnomon.service.status.gate_outlook import GateOutlook
 from gnomon.settings import Settings
-from gnomon.shadow import slices
-from gnomon.shadow.slices import Heartbeat, ShadowBeat
+from gnomon.shadow import heartbeats
+from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
 from gnomon.storage import Storage
 
 NOW = datetime.now(UTC)
@@ -39,7 +39,7 @@ def report(storage: Storage, name: str, answered: int, **counts: int) -> None:
         model="toy", slice=name, host="h", pid=1, started=NOW, shadows=(shadow,),
         accounts={"answered": answered},
     )  # fmt: skip
-    slices.write(storage, structs.replace(beat, updated=datetime.now(UTC)))
+    heartbeats.write(storage, structs.replace(beat, updated=datetime.now(UTC)))
 
 
 def test_the_outlook_adds_up_the_slices(storage: Storage) -> None:

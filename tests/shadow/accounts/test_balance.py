@@ -10,6 +10,7 @@ import pytest
 
 from gnomon.errors import LogError
 from gnomon.log import STOPPED, InferenceLog, Position, SegmentWriter, stream_folder
+from gnomon.log.repair.repair import repair
 from gnomon.log.sampling import keep
 from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
@@ -246,3 +247,24 @@ def test_another_machines_shadow_is_taken_at_its_word(slice_a: Slice) -> None:
     found = balance(InferenceLog(elsewhere, "flights"))
     assert found.balanced
     assert found.shadows == (ShadowAccounts(artifact="flights:2", eligible=1, scored=1),)
+
+
+def test_rows_that_repair_found_are_not_those_of_a_shadow(open_slice: Callable[..., Slice]) -> None:
+    """They are of an earlier folder of the slice, in which the shadow did not run. Their segments
+    have the numbers of those that it has read."""
+    old = open_slice()
+    for name in "abc":
+        old.request(name)
+        old.rotate()
+    old.close()
+    spool = old.settings.spool_path / "flights"
+    (spool / "a").rename(spool / "b")
+    new = open_slice()
+    new.start()
+    new.shadow(["d"], new.request("d"))
+    new.rotate()
+    assert sum(repair(new.settings, "flights").sealed.values()) == 3
+    accounts = balance(InferenceLog(new.settings, "flights"))
+    assert accounts.balanced
+    assert accounts.live.received == 4
+    assert [shadow.eligible for shadow in accounts.shadows] == [1]

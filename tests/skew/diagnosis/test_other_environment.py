@@ -35,7 +35,7 @@ code, folder, home, other = sys.argv[1:]
 tag = pack_in_process(Path(folder), Path(home), code, "trips", TRAINED)
 settings = Settings.read()
 logged = Trips(settings, inspect(tag), trips(120)).answer()
-report = replay(logged.log, logged.artifact, settings=settings, python=other, why=True)
+report = replay(logged.log, logged.artifact, settings=settings, python=other, trace=True)
 print(report.to_json().decode())
 """
 

@@ -286,7 +286,9 @@ def _check_getter(node: dict[str, Any]) -> bool:
         return True
     given = _texts(node.get("attrs"))
     if node["__class__"] == "attrgetter":
-        return bool(given) and all(one is not None and _is_harmless(one) for one in given)
+        # A method that it gets may be called by a later step.
+        parts = [part for one in given for part in (one or "_").split(".")]
+        return bool(given) and all(map(_is_harmless_method, parts))
     return bool(given) and given[0] is not None and _is_harmless_method(given[0])
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.compat.skops import is_stored_by_state, stored_and_loaded, values_on_the_way
+from gnomon.compat.skops import is_stored_by_state, load_here, values_on_the_way, write
 from gnomon.errors import GnomonError, PackRefused
 
 __all__ = ["cannot_store", "check_storable", "key_as_text"]
@@ -56,15 +56,29 @@ def check_storable(value: Any) -> None:
         )
     if isinstance(value, Logger):
         raise _NotStored(f"{_a(value)}", "get it where it is used: logging.getLogger(__name__)")
-    if isinstance(value, dict | list | set | tuple) and getattr(value, "__dict__", None):
+    if isinstance(value, dict | list | set | tuple) and (lost := _lost_attribute(value)):
         raise _NotStored(
-            f"{_a(value)} with attributes of its own, `{next(iter(vars(value)))}`, which skops "
-            "loses",
-            "keep them in attributes of the step",
+            f"{_a(value)} with an attribute of its own, `{lost}`, which skops loses",
+            "keep that in an attribute of the step",
         )
     _check_keys(value)
     if _says_how_it_is_made(value):
         _check_comes_back(value)
+
+
+def _lost_attribute(value: Any) -> str | None:
+    """Return an attribute of a collection that an empty one of its class does not have like it.
+
+    skops makes an empty one and fills it: a ``Bunch`` has its attributes again.
+    """
+    attributes: dict[str, Any] = getattr(value, "__dict__", {})
+    if not attributes:
+        return None
+    try:
+        made = vars(type(value)())
+        return next((n for n, own in attributes.items() if n not in made or made[n] != own), None)
+    except Exception:  # the user's code, or values that are compared one by one
+        return next(iter(attributes))
 
 
 def _says_how_it_is_made(value: Any) -> bool:
@@ -82,33 +96,30 @@ def _says_how_it_is_made(value: Any) -> bool:
 
 
 def _check_comes_back(value: Any) -> None:
-    """See that an object is the same after skops stored and loaded it: a deque would be empty."""
-    try:
-        stored_and_loaded(value)
-    except Exception as error:
-        raise _NotStored(
-            f"{_a(value)}, which skops stores and cannot load ({error})", _instead(value)
-        ) from error
-    if not isinstance(value, np.ndarray) and _is_in_the_call(value):
-        raise _NotStored(f"{_a(value)}, which skops stores without its content", _instead(value))
-
-
-def _is_in_the_call(value: Any) -> bool:
-    """Return whether the content of an object is in the call that makes it, or in items.
+    """See that an object is the same after skops stored and loaded it: a deque would be empty.
 
     See ``object.__reduce__``: it names a function, its arguments, a state, and items to add. skops
     stores the state, and the arguments only if the function is the object's class.
     """
     kind: Any = type(value)
-    reduced = copyreg.dispatch_table.get(kind, kind.__reduce__)(value)
-    if not isinstance(reduced, tuple):
-        return False
-    made_by, arguments, *rest = reduced
+    try:
+        reduced = copyreg.dispatch_table.get(kind, kind.__reduce__)(value)
+        made_by, arguments, *rest = reduced
+        if made_by is kind and all(part is None for part in rest):
+            return  # such as a date or a Decimal, of which there may be many
+        content = write(value, lambda inner: None)
+    except Exception:  # skops raises on it too, and says why
+        return
+    try:
+        load_here(content)
+    except Exception as error:
+        raise _NotStored(
+            f"{_a(value)}, which skops stores and cannot load ({error})", _instead(value)
+        ) from error
     state, *items = rest or [None]
-    if made_by is kind and all(part is None for part in rest):
-        return False
     added = any(part is not None for part in items)
-    return added or (state is None and len(arguments) > 1)
+    if not isinstance(value, np.ndarray) and (added or (state is None and len(arguments) > 1)):
+        raise _NotStored(f"{_a(value)}, which skops stores without its content", _instead(value))
 
 
 def _check_keys(value: Any) -> None:

@@ -20,7 +20,12 @@ from types import CodeType, ModuleType
 
 from gnomon.artifact.folder import MOST_DOCUMENT_BYTES, ArtifactFolder
 from gnomon.artifact.manifest import CODE, Manifest
-from gnomon.artifact.vendored_code.imported_code import codes_of, edited_since_import, place_of
+from gnomon.artifact.vendored_code.imported_code import (
+    changed_since_import,
+    codes_of,
+    edited_since_import,
+    place_of,
+)
 from gnomon.errors import ArtifactCorrupt, ArtifactError
 from gnomon.printable import printable
 
@@ -220,7 +225,10 @@ class VendoredCode(MetaPathFinder):
         codes = codes_of(self._sources[file], file)
         name = edited_since_import(module, codes)
         place = place_of(module)
-        return name and f"from {place}, and its `{name}` is not the artifact's: it was edited"
+        if name is not None:
+            return f"from {place}, and its `{name}` is not the artifact's: it was edited"
+        name = changed_since_import(module, self._sources[file], codes)
+        return name and f"from {place}, and its `{name}` was replaced in this process"
 
     def _taken(self, name: str, reason: str) -> ArtifactError:
         return ArtifactError(

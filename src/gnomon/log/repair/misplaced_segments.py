@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from gnomon import files
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log.lost_ranges import record_copies
@@ -26,6 +29,7 @@ from gnomon.log.segments.layout import (
     stream_identity,
     stream_segments,
 )
+from gnomon.log.segments.schema import MARK_KEY
 from gnomon.log.segments.segment_header import Home, home
 from gnomon.log.segments.tail import MisplacedSegment, SegmentReader
 from gnomon.log.table.log_table import LogTable
@@ -56,7 +60,7 @@ class Placed(NamedTuple):
     Attributes:
         returned: paths of segments that are in their place again.
         sealed: rows that were added to the table, by the path of the segment.
-        unread: segments with rows that are nowhere else and cannot be added, with the reason.
+        unread: damaged segments, whose rows may be nowhere else, with the reason.
     """
 
     returned: tuple[str, ...]
@@ -124,22 +128,24 @@ def place(spool: Path, table: LogTable, account: SealedAccount) -> Placed:
     unread: dict[str, str] = {}
     for one in sorted(_set_aside(spool), key=lambda one: (one.home, one.path)):
         folder = one.home.folder(spool)
-        if folder is None or int(one.home.segment) <= account.sealed_up_to(one.home.key):
-            _note_copy(one)
+        if folder is None:
             continue
-        there = segment_path(folder, int(one.home.segment))
+        number = int(one.home.segment)
+        there = segment_path(folder, number)
+        is_sealed = number <= account.sealed_up_to(one.home.key)
+        is_free = stream_identity(folder) == one.home.identity and not there.exists()
         try:
             with SegmentReader(one.path, anywhere=True) as reader:
                 rows = reader.verify()
-                if rows and stream_identity(folder) != one.home.identity:
-                    sealed[str(one.path)] = _seal(Counted(reader, rows), table, account)
-                elif rows and not there.exists():
-                    _move(one.path, Segment(reader.sequence, there, _closed(folder, reader)))
+                if not rows or _is_copy(reader, there, table, is_sealed=is_sealed):
+                    pass
+                elif is_free and not is_sealed:
+                    _move(one.path, Segment(number, there, _closed(folder, reader)))
                     returned.append(str(there))
-                elif rows and not _is_same(reader, there):
-                    unread[str(one.path)] = f"another segment is at {there}"
+                elif _seal(Counted(reader, rows), table, account):
+                    sealed[str(one.path)] = rows
         except LogError as error:
-            if not there.exists() and not _is_awaited(one.home, folder):
+            if not (is_sealed or there.exists() or _is_awaited(one.home, folder)):
                 unread[str(one.path)] = error.message
         _note_copy(one)
     return Placed(tuple(returned), sealed, unread)
@@ -164,12 +170,48 @@ def _home(path: Path) -> Home | None:
         return None
 
 
-def _seal(counted: Counted, table: LogTable, account: SealedAccount) -> int:
-    """Add a segment of an earlier folder to the table; no sealer will find it."""
-    account.begin(counted.reader.schema.metadata, {counted.reader.sequence})
-    table.add([counted.reader])
+def _seal(counted: Counted, table: LogTable, account: SealedAccount) -> bool:
+    """Add a segment that has no place any more to the table; return false if it was there."""
+    reader = counted.reader
+    metadata = reader.schema.metadata
+    place = home(metadata).found(metadata.get(MARK_KEY, b"").decode())
+    if reader.sequence <= account.sealed_up_to(place.key):
+        return False
+    reader.schema = reader.schema.with_metadata({**metadata, **place.metadata})
+    account.begin(reader.schema.metadata, {reader.sequence})
+    table.add([reader])
     account.add([counted])
-    return counted.rows
+    return True
+
+
+def _is_copy(reader: SegmentReader, there: Path, table: LogTable, *, is_sealed: bool) -> bool:
+    """Return whether the rows of a segment are in its place, or were sealed from there.
+
+    A stream that was restored from a backup has other segments of the same numbers. Rows that were
+    sealed and are not in the table any more were removed, and must not come back.
+    """
+    if not is_sealed:
+        return _is_same(reader, there)
+    known = _sealed_ids(home(reader.schema.metadata), table)
+    ours = {one for _, batch in reader.batches() for one in batch["request_id"].to_pylist()}
+    return not known or not known.isdisjoint(ours)
+
+
+def _sealed_ids(at: Home, table: LogTable) -> set[str]:
+    """Return the request ids of a segment's rows in the table."""
+    opened = table.load()
+    if opened is None:
+        return set()
+    rows = (
+        (pc.field("slice") == at.slice)
+        & (pc.field("stream") == at.stream)
+        & (pc.field("segment") == at.segment)
+    )
+    try:
+        found = opened.to_pyarrow_dataset().to_table(columns=["request_id"], filter=rows)
+    except (OSError, pa.ArrowException) as error:
+        raise LogError(f"cannot read the sealed log: {error}", where=table.uri) from None
+    return set(found["request_id"].to_pylist())
 
 
 def _is_awaited(home: Home, folder: Path) -> bool:
@@ -209,11 +251,16 @@ def _is_same(reader: SegmentReader, there: Path) -> bool:
 
 
 def _note_copy(one: Misplaced) -> None:
-    """Record that a segment which a copied list of closed segments names was never here."""
+    """Record that segments which a copied list of closed segments names were never here.
+
+    Those before the copied segment were sealed and removed before the folder was copied.
+    """
     at = (one.stream.parent.name, one.stream.name)
     is_copied = one.home.identity == stream_identity(one.stream)
     if is_copied and at != (one.home.slice, one.home.stream):
-        record_copies(one.stream, int(one.home.segment))
+        number = int(one.home.segment)
+        listed = closed_segments.filled_segments(one.stream) | {number}
+        record_copies(one.stream, {earlier for earlier in listed if earlier <= number})
 
 
 def _streams(spool: Path) -> Iterator[Path]:

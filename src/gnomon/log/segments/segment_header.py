@@ -9,12 +9,14 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from gnomon.errors import LogError
+from gnomon.log.ledger import FOUND
 from gnomon.log.segments.ipc_messages import messages
 from gnomon.log.segments.schema import SEGMENT_KEY
 
 __all__ = ["IDENTITY_KEY", "Home", "home", "identity_of_segments"]
 
 IDENTITY_KEY = b"gnomon.identity"
+_KEYS = (b"gnomon.slice", b"gnomon.stream", IDENTITY_KEY, SEGMENT_KEY)
 
 
 class Home(NamedTuple):
@@ -35,6 +37,24 @@ class Home(NamedTuple):
         """The key of the stream, as in the sealed table."""
         return f"{self.slice}/{self.stream}/{self.identity}"
 
+    def found(self, mark: str) -> Home:
+        """Return the place in the table of a segment whose own place another one has.
+
+        Its slice has a name of its own: other segments have the same numbers, and the shadows of
+        the slice never saw these rows. Each segment has its own identity, so that they may be found
+        in any order.
+
+        Args:
+            mark: the random mark of the segment.
+        """
+        identity = f"{self.identity}{FOUND}{mark}"
+        return self._replace(slice=f"{self.slice}~{self.identity[:8]}", identity=identity)
+
+    @property
+    def metadata(self) -> dict[bytes, bytes]:
+        """This as the metadata of a segment's schema."""
+        return dict(zip(_KEYS, map(str.encode, self), strict=True))
+
     def folder(self, spool: Path) -> Path | None:
         """Return the stream's folder in a model's spool; None if the names are none of folders."""
         for part in (self.slice, self.stream):
@@ -45,8 +65,7 @@ class Home(NamedTuple):
 
 def home(metadata: Mapping[bytes, bytes]) -> Home:
     """Return where the metadata of a segment's schema says it belongs."""
-    keys = (b"gnomon.slice", b"gnomon.stream", IDENTITY_KEY, SEGMENT_KEY)
-    return Home(*(metadata.get(key, b"?").decode(errors="replace") for key in keys))
+    return Home(*(metadata.get(key, b"?").decode(errors="replace") for key in _KEYS))
 
 
 def identity_of_segments(folder: Path) -> str | None:

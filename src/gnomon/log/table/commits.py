@@ -213,7 +213,8 @@ def set_aside_broken_log(table: Path) -> tuple[str, ...]:
 
     These are checkpoints that cannot be read, and a ``_last_checkpoint`` that names one which is
     gone. Commits older than a checkpoint are removed after a while; if the checkpoint is lost too,
-    nothing describes the table, and its complete log is moved. Its data files stay.
+    or the first commit without there being one, nothing describes the table, and its complete log
+    is moved. Its data files stay.
 
     Args:
         table: its folder.
@@ -231,9 +232,20 @@ def set_aside_broken_log(table: Path) -> tuple[str, ...]:
     if (log / _HINT).exists() and (damaged or not _is_hint_true(log / _HINT, newest)):
         moved.append(_set_aside(table, log / _HINT))
     oldest = next((version for version, _ in _commits(table, after=-1)), 0)
-    if moved and oldest > newest + 1:
+    if (moved and oldest > newest + 1) or _lacks_first_commit(table, newest):
         moved.append(_set_aside(table, log))
     return tuple(map(str, moved))
+
+
+def _lacks_first_commit(table: Path, checkpoint: int) -> bool:
+    """Whether the commit that says what the table is cannot be read, and no checkpoint says it."""
+    if checkpoint >= 0 or is_unbegun(table):
+        return False
+    try:
+        _actions(table / _LOG / f"{0:020d}.json")
+    except (LogError, OSError):
+        return True
+    return False
 
 
 def _is_hint_true(hint: Path, newest: int) -> bool:

@@ -56,7 +56,7 @@ class Duplex:
         """Connect, and send the head.
 
         Raises:
-            ServerError: there is no server.
+            ServerError: there is no server, or the URL is none.
             DeadlineExceeded: the server did not accept the connection in time.
         """
         parts = urlsplit(self._url)
@@ -67,7 +67,12 @@ class Duplex:
                 hint=f"write http://{self._url}",
             )
         secure = httpx.create_ssl_context() if parts.scheme == "https" else None
-        port = parts.port or _PORTS[parts.scheme]
+        try:
+            port = parts.port or _PORTS[parts.scheme]
+        except ValueError as error:
+            raise ServerError(
+                f"expected a URL such as http://127.0.0.1:3000: {error}", where=self._url
+            ) from None
         try:
             async with asyncio.timeout(self._timeout):
                 self._reader, self._writer = await asyncio.open_connection(

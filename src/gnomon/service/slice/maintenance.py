@@ -16,7 +16,7 @@ from gnomon.service.slice.takeover import Takeover
 from gnomon.service.status.gate_outlook import REFRESH_SECONDS, GateOutlook
 from gnomon.service.tasks import Tasks, in_thread
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.storage import Storage
 
 __all__ = ["Maintenance"]
@@ -81,7 +81,7 @@ class Maintenance:
         if not (self._begun and self._claim.name):
             return
         try:
-            await asyncio.to_thread(slices.end, self._storage, self._view.heartbeat())
+            await asyncio.to_thread(heartbeats.end, self._storage, self._view.heartbeat())
         except StorageError as error:
             logger.error("the last heartbeat was not written: %s", error)
 
@@ -93,7 +93,7 @@ class Maintenance:
         self._metrics.publish()
         if self._recorder.is_open:
             self._recorder.rotate_if_due()
-            await in_thread(slices.write, self._storage, self._view.heartbeat())
+            await in_thread(heartbeats.write, self._storage, self._view.heartbeat())
 
     async def _look_at_gates(self) -> None:
         await in_thread(self._outlook.refresh, self._follower.state)

@@ -24,9 +24,9 @@ from gnomon.log.segments.layout import StreamLock, folders
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.service.slice.shadow_feed import ShadowFeed
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.shadow.feed.run import Run, mark_stopped
-from gnomon.shadow.slices import Heartbeat
+from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.storage import Storage
 
 __all__ = ["Orphans"]
@@ -103,7 +103,7 @@ class Orphans:
         elif orphan.beat is not None:
             shadows = tuple(feed.beat() for feed in orphan.feeds)
             beat = structs.replace(orphan.beat, shadows=shadows)
-            await asyncio.to_thread(slices.write, self._storage, beat)
+            await asyncio.to_thread(heartbeats.write, self._storage, beat)
 
     async def close(self, *, done: bool = False) -> None:
         """Release the slice that is handled; with ``done``, for ever, as no rows wait in it."""
@@ -133,7 +133,7 @@ class Orphans:
 
     def _find(self, state: RolloutState, own: str) -> _Orphan | None:
         """Return the first slice left behind in which rows may wait, locked."""
-        reports = slices.find(self._storage, self._model)
+        reports = heartbeats.find(self._storage, self._model)
         beats = {beat.slice: beat for beat in reports.beats}
         newer = {
             name for name, error in reports.unreadable.items() if isinstance(error, NewerFormat)
@@ -171,7 +171,7 @@ class Orphans:
     def _forget(self, name: str) -> None:
         """Allow a slice without waiting rows to be sealed, and remove its report."""
         mark_stopped(self._settings, self._model, name, ())
-        slices.remove(self._storage, self._model, name)
+        heartbeats.remove(self._storage, self._model, name)
 
 
 def _has_waiting_shadow(folder: Path) -> bool:

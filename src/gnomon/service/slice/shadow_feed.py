@@ -16,7 +16,7 @@ from gnomon.service.status.shadow_status import shadow_status
 from gnomon.service.status.slice_status import ShadowStatus
 from gnomon.settings import Settings
 from gnomon.shadow.feed.progress import Progress
-from gnomon.shadow.slices import ShadowBeat
+from gnomon.shadow.heartbeats import ShadowBeat
 
 __all__ = ["ShadowFeed"]
 

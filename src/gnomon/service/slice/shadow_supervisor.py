@@ -18,7 +18,7 @@ from gnomon.service.status.slice_status import ShadowStatus
 from gnomon.service.tasks import Tasks, close_all
 from gnomon.settings import Settings
 from gnomon.shadow.feed.run import mark_stopped
-from gnomon.shadow.slices import ShadowBeat
+from gnomon.shadow.heartbeats import ShadowBeat
 
 __all__ = ["ShadowSupervisor"]
 

@@ -14,7 +14,7 @@ from gnomon.service.slice.sealing import Sealing
 from gnomon.service.slice.shadow_supervisor import ShadowSupervisor
 from gnomon.service.status.slice_status import Live, RowAccounts, Status
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.version import __version__
 
 __all__ = ["StatusView"]
@@ -69,11 +69,11 @@ class StatusView:
             error=self.trouble(),
         )
 
-    def heartbeat(self) -> slices.Heartbeat:
+    def heartbeat(self) -> heartbeats.Heartbeat:
         """Return the status for other processes, which read it under the storage root."""
         history, live = self._follower.history, self._follower.live
         latency = self._metrics.worker_latency()
-        return slices.Heartbeat(
+        return heartbeats.Heartbeat(
             model=history.model,
             slice=self._claim.name,
             host=socket.gethostname(),
@@ -82,7 +82,7 @@ class StatusView:
             follow_seconds=self._settings.follow_seconds,
             url=self._settings.url,
             epoch=history.state.epoch,
-            recorded=slices.Recorded(epoch=history.known.epoch, sha256=history.known.sha256),
+            recorded=heartbeats.Recorded(epoch=history.known.epoch, sha256=history.known.sha256),
             live=None if live is None else live.artifact.tag,
             previous=history.state.previous,
             latency_ms=latency,

@@ -12,9 +12,9 @@ from gnomon.rollout.history import History, RolloutState, read_history
 from gnomon.service.status.shadow_status import shadow_status
 from gnomon.service.status.slice_status import Live, RowAccounts, ShadowStatus, Status
 from gnomon.settings import Settings
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
+from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.shadow.shadow_counts import Latency
-from gnomon.shadow.slices import Heartbeat
 from gnomon.storage import Storage
 
 __all__ = ["Gone", "Overview", "overview", "reported"]
@@ -74,7 +74,7 @@ def overview(
         url: the URL that ``ask`` uses, if the user gave one. A URL that is not in the storage root
             belongs to another deployment.
     """
-    reports = slices.find(Storage(settings), model)
+    reports = heartbeats.find(Storage(settings), model)
     if url is not None and all(beat.url != url for beat in reports.beats):
         return Overview(place=place, slices=ask())
     history, damage = read_history(settings, model)
@@ -90,7 +90,7 @@ def overview(
 def reported(settings: Settings, model: str) -> list[Status]:
     """Return the last report of each running slice; if none runs, what a server would run."""
     history, damage = read_history(settings, model)
-    beats = slices.read(Storage(settings), model)
+    beats = heartbeats.read(Storage(settings), model)
     running = [beat for beat in beats if not beat.is_stale()]
     if running:
         return [_status(beat, history) for beat in running]

@@ -21,11 +21,11 @@ from gnomon.rollout.evidence import Evidence, ShadowRows
 from gnomon.rollout.gates import judge
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.outlook import WINDOW, Traffic
-from gnomon.shadow import slices
+from gnomon.shadow import heartbeats
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
+from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
 from gnomon.shadow.shadow_counts import OpenGate, ShadowCounts, added
-from gnomon.shadow.slices import Heartbeat, ShadowBeat
-from gnomon.skew import last_replay
+from gnomon.skew import skew_record
 from gnomon.storage import Storage
 
 __all__ = ["REFRESH_SECONDS", "GateOutlook"]
@@ -78,7 +78,7 @@ class GateOutlook:
             self._open, self._samples = {}, {}
             return
         limits = (Policy.read(self._policy) if self._policy else Policy()).gates
-        beats = slices.read(self._storage, self._model)
+        beats = heartbeats.read(self._storage, self._model)
         keys = {(shadow.artifact, shadow.since) for shadow in shadows}
         self._samples = {key: samples for key, samples in self._samples.items() if key in keys}
         self._open = {s.artifact: tuple(self._open_gates(limits, s, beats)) for s in shadows}
@@ -99,7 +99,7 @@ class GateOutlook:
         if counts.scored >= ENOUGH_TIMES:  # Enough rows were scored in batches of live's sizes.
             limits = structs.replace(limits, max_latency_ratio=None)
         try:
-            skew = last_replay.read(self._storage, shadow.artifact) if limits.max_skew else None
+            skew = skew_record.read(self._storage, shadow.artifact) if limits.max_skew else None
         except UnreadableFile:
             skew, limits = None, structs.replace(limits, max_skew=None)
         for gate in judge(limits, shadow, evidence, slices=beats, skew=skew):

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from gnomon.rollout.history import Shadow
 from gnomon.service.status.slice_status import ShadowStatus
-from gnomon.shadow.slices import ShadowBeat
+from gnomon.shadow.heartbeats import ShadowBeat
 
 __all__ = ["shadow_status"]
 

@@ -70,7 +70,7 @@ class RowContext:
         groups: groupings by which a row may have a history, most specific first: a name, and a code
             for each row.
         domains: the values of text features that training saw.
-        label: the true outcome, as a number; None where it is unknown.
+        label: the label (ground truth), as a number; None where it is unknown.
         known: when the right side's value was known, in hours since 1970; None where it is unknown.
         versions: returns a column's earlier and later values, the likeliest first.
     """

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gnomon.settings import Settings
-from gnomon.shadow import slices
-from gnomon.shadow.slices import Heartbeat, ShadowBeat
+from gnomon.shadow import heartbeats
+from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
 from gnomon.storage import Storage
 
 
@@ -21,14 +21,14 @@ def beat(name: str, **more: object) -> Heartbeat:
 def test_every_slice_is_read_as_it_last_wrote(storage: Storage) -> None:
     """Each slice has one file, replaced each time; another model's are not mixed in."""
     shadow = ShadowBeat(artifact="toy:b", epoch=2, scored=5, lagging=1)
-    slices.write(storage, beat("one", epoch=1))
-    slices.write(storage, beat("one", epoch=2, live="toy:a", shadows=(shadow,)))
-    slices.write(storage, beat("two"))
-    found = slices.read(storage, "toy")
+    heartbeats.write(storage, beat("one", epoch=1))
+    heartbeats.write(storage, beat("one", epoch=2, live="toy:a", shadows=(shadow,)))
+    heartbeats.write(storage, beat("two"))
+    found = heartbeats.read(storage, "toy")
     assert [(b.slice, b.epoch) for b in found] == [("one", 2), ("two", 0)]
     assert found[0].shadow("toy:b") == shadow
     assert found[0].shadow("toy:c") is None
-    assert slices.read(storage, "other") == []
+    assert heartbeats.read(storage, "other") == []
 
 
 def test_a_slice_that_reports_seldom_is_not_taken_for_gone() -> None:
@@ -47,9 +47,9 @@ def test_a_slice_that_reports_seldom_is_not_taken_for_gone() -> None:
 def test_a_silent_slice_is_stale(storage: Storage) -> None:
     """Silence says that the slice is gone, or cut off; it is told apart, not left out."""
     ago = datetime.now(UTC) - timedelta(minutes=1)
-    slices.write(storage, beat("gone", updated=ago))
-    slices.write(storage, beat("here"))
-    assert {b.slice: b.is_stale() for b in slices.read(storage, "toy")} == {
+    heartbeats.write(storage, beat("gone", updated=ago))
+    heartbeats.write(storage, beat("here"))
+    assert {b.slice: b.is_stale() for b in heartbeats.read(storage, "toy")} == {
         "gone": True,
         "here": False,
     }
@@ -57,18 +57,18 @@ def test_a_silent_slice_is_stale(storage: Storage) -> None:
 
 def test_a_slice_that_ended_is_forgotten(storage: Storage) -> None:
     """A slice that ends in good order takes its file away; twice does no harm."""
-    slices.write(storage, beat("one"))
-    slices.remove(storage, "toy", "one")
-    slices.remove(storage, "toy", "one")
-    assert slices.read(storage, "toy") == []
+    heartbeats.write(storage, beat("one"))
+    heartbeats.remove(storage, "toy", "one")
+    heartbeats.remove(storage, "toy", "one")
+    assert heartbeats.read(storage, "toy") == []
 
 
 def test_what_cannot_be_read_is_named_and_hides_none_of_the_others(storage: Storage) -> None:
     """A broken file, or one of a newer version, is told apart from a slice that is not there."""
-    slices.write(storage, beat("one"))
-    slices.write(storage, beat("later", format=2))
+    heartbeats.write(storage, beat("one"))
+    heartbeats.write(storage, beat("later", format=2))
     storage.write("slices/toy/broken.json", b"{")
-    found = slices.find(storage, "toy")
+    found = heartbeats.find(storage, "toy")
     assert [b.slice for b in found.beats] == ["one"]
     assert list(found.unreadable) == ["broken", "later"]
     assert "slices/toy/later.json" in str(found.unreadable["later"])

@@ -1,4 +1,4 @@
-"""The last replay of an artifact: how many rows differ offline from the online answers."""
+"""The last replay or comparison of an artifact, for the skew gate: how many rows differ."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gnomon.storage import Storage
 if TYPE_CHECKING:
     from gnomon.report import Report
 
-__all__ = ["FORMAT", "Skew", "read", "record", "write"]
+__all__ = ["FORMAT", "SkewRecord", "read", "record", "write"]
 
 FORMAT = 1
 
-_KIND = Format("skew verdict", FORMAT, hint="replay the artifact again, which replaces it")
+_KIND = Format("skew verdict", FORMAT, hint="replay or compare the artifact, which replaces it")
 
 
-class Skew(msgspec.Struct, frozen=True, kw_only=True):
+class SkewRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One replay or offline comparison of one artifact, as a gate needs it.
 
     Attributes:
@@ -57,7 +57,7 @@ def record(storage: Storage, report: Report, page: str) -> None:
     is_replay_through_another = report.kind == "replay" and report.against != subject.artifact
     if is_replay_through_another or report.verdict == "unknown":
         return
-    skew = Skew(
+    skew = SkewRecord(
         artifact=subject.artifact,
         digest=subject.digest,
         rows=report.divergence.of,
@@ -67,12 +67,12 @@ def record(storage: Storage, report: Report, page: str) -> None:
     write(storage, skew)
 
 
-def write(storage: Storage, skew: Skew) -> None:
+def write(storage: Storage, skew: SkewRecord) -> None:
     """Write the record of an artifact, replacing the previous one."""
     storage.write(_name(skew.artifact), msgspec.json.encode(skew))
 
 
-def read(storage: Storage, artifact: str) -> Skew | None:
+def read(storage: Storage, artifact: str) -> SkewRecord | None:
     """Read the record of an artifact; None if it was never replayed.
 
     Raises:
@@ -81,7 +81,7 @@ def read(storage: Storage, artifact: str) -> Skew | None:
     """
     name = _name(artifact)
     content = storage.read(name)
-    return None if content is None else decode(content, Skew, _KIND, name)
+    return None if content is None else decode(content, SkewRecord, _KIND, name)
 
 
 def _name(artifact: str) -> str:
