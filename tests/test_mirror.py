@@ -178,7 +178,12 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/lane/records.py",
         "service/lane/pending_request.py",
     ),
-    "service/client/test_clients.py": ("service/client/calls.py",),
+    "service/client/test_clients.py": (
+        "service/client/answers.py",
+        "service/client/calls.py",
+        "service/client/failures.py",
+        "service/client/record_json.py",
+    ),
     "service/test_connection.py": (
         "service/http/asgi_exchange.py",
         "service/http/framing.py",

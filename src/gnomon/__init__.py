@@ -56,9 +56,9 @@ if TYPE_CHECKING:
     from gnomon.report.saved import SavedReports as SavedReports
     from gnomon.rollout.gate import Gates as Gates
     from gnomon.rollout.history import Event as Event
-    from gnomon.service.client.calls import Prediction as Prediction
-    from gnomon.service.client.calls import Predictions as Predictions
-    from gnomon.service.client.calls import Row as Row
+    from gnomon.service.client.answers import Prediction as Prediction
+    from gnomon.service.client.answers import Predictions as Predictions
+    from gnomon.service.client.answers import Row as Row
     from gnomon.service.client.clients import AsyncClient as AsyncClient
     from gnomon.service.client.clients import Client as Client
     from gnomon.service.client.stream_calls import StreamRow as StreamRow
@@ -145,11 +145,11 @@ _HOMES = {
     "LoadedArtifact": "artifact",
     "PackWarning": "artifact.checks.allowances",
     "Policy": "policy",
-    "Prediction": "service.client.calls",
-    "Predictions": "service.client.calls",
+    "Prediction": "service.client.answers",
+    "Predictions": "service.client.answers",
     "Report": "report",
     "RolloutHistory": "api.queries",
-    "Row": "service.client.calls",
+    "Row": "service.client.answers",
     "SavedReport": "report.saved",
     "SavedReports": "report.saved",
     "SeedWarning": "pipeline",

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from gnomon.contract import Contract, Feature, Output
-from gnomon.service.client.calls import Predictions
+from gnomon.service.client.answers import Predictions
 from gnomon.service.lane.answer_encoding import many
 from gnomon.service.openapi.schemas import contract_schemas
 from gnomon.worker.messages import scored_schema

@@ -26,8 +26,10 @@ import httpx
 from gnomon.errors import GnomonError, NotReady, ServerError
 from gnomon.rollout.history import Event
 from gnomon.service.client import calls
-from gnomon.service.client.calls import HttpCall, Prediction, Predictions
+from gnomon.service.client.answers import Prediction, Predictions
+from gnomon.service.client.calls import HttpCall
 from gnomon.service.client.duplex import BackgroundLoop, Duplex
+from gnomon.service.client.failures import reaching
 from gnomon.service.client.rows import Record, Rows, is_nameless
 from gnomon.service.client.stream_calls import (
     Progress,
@@ -324,7 +326,7 @@ class Client(_Connection[httpx.BaseTransport]):
                 loop.run(duplex.close())
 
     def _send(self, call: HttpCall[T]) -> T:
-        with calls.reaching(self.url):
+        with reaching(self.url):
             response = self._http.request(**self._request(call))
         return calls.read(call, response)
 
@@ -460,6 +462,6 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
             await duplex.close()
 
     async def _send(self, call: HttpCall[T]) -> T:
-        with calls.reaching(self.url):
+        with reaching(self.url):
             response = await self._http.request(**self._request(call))
         return calls.read(call, response)

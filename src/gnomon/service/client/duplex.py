@@ -18,7 +18,7 @@ import httptools
 import httpx
 
 from gnomon.errors import DeadlineExceeded, ServerError
-from gnomon.service.client.calls import failure_of
+from gnomon.service.client.failures import failure_of
 
 __all__ = ["BackgroundLoop", "Duplex"]
 

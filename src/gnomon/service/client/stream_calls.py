@@ -16,7 +16,9 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from gnomon.errors import InvalidRequest, ServerError
-from gnomon.service.client.calls import Row, checked, encode, failure_of
+from gnomon.service.client.answers import Row
+from gnomon.service.client.failures import failure_of
+from gnomon.service.client.record_json import checked, encode
 from gnomon.service.client.rows import is_nameless, one_record, records, slice_of
 
 T_co = TypeVar("T_co", covariant=True)

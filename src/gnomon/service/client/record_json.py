@@ -1,0 +1,64 @@
+"""Records as JSON: which can be sent, and how values of numpy and pandas are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from gnomon.errors import InvalidRequest
+from gnomon.service.client.rows import Record
+
+__all__ = ["checked", "encode"]
+
+
+def checked(record: Any, where: str) -> Record:
+    """Return a record if it can be sent.
+
+    JSON has no infinity: it would arrive as null, without an error.
+
+    Raises:
+        InvalidRequest: it is not a record, or has an infinite number.
+    """
+    if not isinstance(record, Mapping):
+        raise InvalidRequest(f"expected a record, got {type(record).__name__}", where=where)
+    for name, value in record.items():
+        if isinstance(value, float) and math.isinf(value):
+            raise InvalidRequest(
+                f"expected a number JSON can hold, got {value}", where=f"{where}.{name}"
+            )
+    return record
+
+
+def encode(content: Any) -> bytes:
+    """Encode content as JSON.
+
+    Raises:
+        InvalidRequest: a value cannot be encoded.
+    """
+    try:
+        return msgspec.json.encode(content, enc_hook=_plain)
+    except TypeError as error:
+        raise InvalidRequest(str(error), where="$") from None
+
+
+def _plain(value: Any) -> Any:
+    """Convert the values of numpy and pandas in a record."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if getattr(value, "ndim", 0) > 0 and hasattr(value, "tolist"):
+        if value.dtype.kind == "f" and not all(map(math.isfinite, value.ravel().tolist())):
+            raise TypeError("expected an array of numbers that JSON can hold, got NaN or infinity")
+        return value.tolist()
+    if type(value).__name__ == "Interval":
+        from gnomon.contract.interval_categories import (
+            interval_text,  # imports pandas, as the caller has
+        )
+
+        return interval_text(value)
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"expected a number, text, boolean, time or None, got {type(value).__name__}")
