@@ -88,10 +88,10 @@ def _begins_with(target: ast.expr, names: set[str]) -> bool:
 @pytest.mark.parametrize("file", OUTSIDE, ids=lambda file: str(file.relative_to(ROOT)))
 def test_nothing_reaches_into_private_parts(file: Path) -> None:
     """Imports, replaced names and names given as text; ruff's SLF001 sees attributes."""
-    found = [f"line {line}: {what}" for line, what in reaches(ast.parse(file.read_text()))]
-    assert not found, (
+    reached = [f"line {line}: {what}" for line, what in reaches(ast.parse(file.read_text()))]
+    assert not reached, (
         f"{file.relative_to(ROOT)} reaches into a private part of a library; do it in "
-        f"src/gnomon/compat, with a test that says what a release has broken: {'; '.join(found)}"
+        f"src/gnomon/compat, with a test that says what a release has broken: {'; '.join(reached)}"
     )
 
 
@@ -124,12 +124,16 @@ def test_attributes_are_left_to_ruff() -> None:
 def _declared() -> dict[str, str]:
     """By name, the range of each dependency of ``pyproject.toml``."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = [one for extra in project["optional-dependencies"].values() for one in extra]
-    found = {}
+    extras = [
+        extra_requirement
+        for extra in project["optional-dependencies"].values()
+        for extra_requirement in extra
+    ]
+    requirements = {}
     for text in [*project["dependencies"], *extras]:
         name = re.split(r"[\[<>=!~; ]", text)[0]
-        found[_normal(name)] = text.removeprefix(name)
-    return found
+        requirements[_normal(name)] = text.removeprefix(name)
+    return requirements
 
 
 def _normal(name: str) -> str:
@@ -167,9 +171,9 @@ def test_every_package_of_the_room_has_an_upper_bound() -> None:
 @pytest.mark.parametrize("package", FILES.values())
 def test_what_is_installed_is_in_range(package: str) -> None:
     """Or these tests say nothing of the range that is promised."""
-    found = tuple(int(part) for part in re.findall(r"\d+", metadata.version(package))[:3])
+    installed = tuple(int(part) for part in re.findall(r"\d+", metadata.version(package))[:3])
     for sign, bound in re.findall(r"(>=|<)([\d.]+)", _declared()[package]):
         limit = tuple(int(part) for part in bound.split("."))
-        assert found >= limit if sign == ">=" else found < limit, (
+        assert installed >= limit if sign == ">=" else installed < limit, (
             f"{package} {metadata.version(package)} is outside {_declared()[package]}"
         )

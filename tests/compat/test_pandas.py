@@ -16,11 +16,11 @@ def test_blocks_become_a_frame() -> None:
         (np.array([[1.0, 2.0], [5.0, 6.0]]), np.array([0, 2])),
         (pd.array([3, 4], dtype="Int64"), np.array([1])),
     ]
-    made = frame_of_blocks(blocks, pd.RangeIndex(2), pd.Index(["a", "b", "c"]))
+    frame = frame_of_blocks(blocks, pd.RangeIndex(2), pd.Index(["a", "b", "c"]))
     expected = pd.DataFrame(
         {"a": [1.0, 2.0], "b": pd.array([3, 4], dtype="Int64"), "c": [5.0, 6.0]}
     )
-    assert made.equals(expected), (
+    assert frame.equals(expected), (
         f"pandas {pd.__version__} makes another frame of the same blocks: every request would be "
         "predicted from it; see gnomon.compat.pandas.frame_of_blocks"
     )
@@ -30,13 +30,13 @@ def test_blocks_become_a_frame() -> None:
 def test_texts_become_an_array(dtype: pd.StringDtype) -> None:
     """Of the very dtype that was asked for, with what is missing as that dtype has it."""
     values = pa.array(["a", None, ""], pa.large_string())
-    made = text_array(values, dtype)
-    assert made.dtype == dtype, (
-        f"pandas {pd.__version__} gives `{made.dtype!r}` where `{dtype!r}` was asked for; see "
+    array = text_array(values, dtype)
+    assert array.dtype == dtype, (
+        f"pandas {pd.__version__} gives `{array.dtype!r}` where `{dtype!r}` was asked for; see "
         "gnomon.compat.pandas.text_array"
     )
-    assert pd.Series(made).isna().tolist() == [False, True, False]
-    assert pd.Series(made).fillna("?").tolist() == ["a", "?", ""]
+    assert pd.Series(array).isna().tolist() == [False, True, False]
+    assert pd.Series(array).fillna("?").tolist() == ["a", "?", ""]
 
 
 def test_the_layout_of_a_frame_is_seen() -> None:

@@ -53,8 +53,8 @@ def test_both_have_the_same_functions() -> None:
     assert sorted(linux.__all__) == sorted(portable.__all__)
     assert set(platform.__all__) == {*linux.__all__, "IS_PORTABLE", "VARIABLE"}
     for name in linux.__all__:
-        one, other = getattr(linux, name), getattr(portable, name)
-        assert str(inspect.signature(one)) == str(inspect.signature(other)), name
+        on_linux, on_others = getattr(linux, name), getattr(portable, name)
+        assert str(inspect.signature(on_linux)) == str(inspect.signature(on_others)), name
 
 
 @pytest.mark.parametrize(
@@ -265,60 +265,60 @@ def test_the_time_a_thread_waited_for_a_processor_only_grows(way: ModuleType) ->
 
 def test_packets_arrive_whole_with_their_descriptor(way: ModuleType) -> None:
     """As they were sent, one by one, and then the end."""
-    ours, theirs = way.control_pair()
-    with ours, theirs:
+    own_end, other_end = way.control_pair()
+    with own_end, other_end:
         read, write = os.pipe()
         long = bytes(range(256)) * 200
         for packet, descriptors in ((b"a", []), (b"bb", [write]), (long, [])):
-            way.send_packet(theirs, packet, descriptors)
-        assert way.recv_packet(ours) == (b"a", [])
-        packet, (given,) = way.recv_packet(ours)
+            way.send_packet(other_end, packet, descriptors)
+        assert way.recv_packet(own_end) == (b"a", [])
+        packet, (given,) = way.recv_packet(own_end)
         os.write(given, b"through")
         assert (packet, os.read(read, 10)) == (b"bb", b"through")
-        assert way.recv_packet(ours) == (long, [])
-        way.send_packet(ours, b"kill")
-        assert way.recv_packet(theirs) == (b"kill", [])
-        theirs.close()
-        assert way.recv_packet(ours) == (b"", [])
+        assert way.recv_packet(own_end) == (long, [])
+        way.send_packet(own_end, b"kill")
+        assert way.recv_packet(other_end) == (b"kill", [])
+        other_end.close()
+        assert way.recv_packet(own_end) == (b"", [])
         with pytest.raises(ConnectionError):
-            way.send_packet(ours, b"kill")
+            way.send_packet(own_end, b"kill")
         for number in (read, write, given):
             os.close(number)
 
 
 def test_a_socket_with_nothing_says_so(way: ModuleType) -> None:
     """As the socket is set: at once, or in time."""
-    ours, theirs = way.control_pair()
-    with ours, theirs:
-        ours.setblocking(False)
+    own_end, other_end = way.control_pair()
+    with own_end, other_end:
+        own_end.setblocking(False)
         with pytest.raises(BlockingIOError):
-            way.recv_packet(ours)
-        ours.settimeout(0.05)
+            way.recv_packet(own_end)
+        own_end.settimeout(0.05)
         with pytest.raises(TimeoutError):
-            way.recv_packet(ours)
+            way.recv_packet(own_end)
 
 
 def test_a_packet_that_comes_in_pieces_is_put_together() -> None:
     """The portable way rides on a stream; a packet without an end breaks the connection."""
-    ours, theirs = portable.control_pair()
-    with ours, theirs:
-        ours.setblocking(False)
-        theirs.sendall(b"\x05\x00")
+    own_end, other_end = portable.control_pair()
+    with own_end, other_end:
+        own_end.setblocking(False)
+        other_end.sendall(b"\x05\x00")
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(portable, "PACKET_SECONDS", 0.1)
             with pytest.raises(ConnectionError, match="did not come"):
-                portable.recv_packet(ours)
-    ours, theirs = portable.control_pair()
-    with ours, theirs:
-        theirs.sendall(b"\xff\xff\xff\xff")
+                portable.recv_packet(own_end)
+    own_end, other_end = portable.control_pair()
+    with own_end, other_end:
+        other_end.sendall(b"\xff\xff\xff\xff")
         with pytest.raises(ConnectionError, match="bytes"):
-            portable.recv_packet(ours)
-    ours, theirs = portable.control_pair()
-    with ours:
-        theirs.sendall(b"\x05\x00\x00\x00ab")
-        theirs.close()
+            portable.recv_packet(own_end)
+    own_end, other_end = portable.control_pair()
+    with own_end:
+        other_end.sendall(b"\x05\x00\x00\x00ab")
+        other_end.close()
         with pytest.raises(ConnectionError, match="within a packet"):
-            portable.recv_packet(ours)
+            portable.recv_packet(own_end)
 
 
 def test_a_child_lives_on_a_socket_only_while_it_loads(way: ModuleType) -> None:
@@ -326,19 +326,19 @@ def test_a_child_lives_on_a_socket_only_while_it_loads(way: ModuleType) -> None:
     before = signal.signal(signal.SIGIO, lambda *_: signalled.append(1))
     signalled: list[int] = []
     try:
-        ours, theirs = way.control_pair()
-        way.end_with_socket(theirs, os.getpid())
-        way.outlive_socket(theirs)
-        ours.close()
+        own_end, other_end = way.control_pair()
+        way.end_with_socket(other_end, os.getpid())
+        way.outlive_socket(other_end)
+        own_end.close()
         select.select([], [], [], 0.05)
         assert not signalled
-        theirs.close()
+        other_end.close()
         if way is linux:
-            ours, theirs = way.control_pair()
-            way.end_with_socket(theirs, os.getpid())
-            ours.close()
+            own_end, other_end = way.control_pair()
+            way.end_with_socket(other_end, os.getpid())
+            own_end.close()
             until(lambda: signalled)
-            theirs.close()
+            other_end.close()
     finally:
         signal.signal(signal.SIGIO, before)
 
@@ -346,15 +346,15 @@ def test_a_child_lives_on_a_socket_only_while_it_loads(way: ModuleType) -> None:
 def test_a_listener_that_stops_refuses(way: ModuleType) -> None:
     """On Linux; elsewhere connections may wait until all have closed it."""
     listener = socket.create_server(("127.0.0.1", 0))
-    kept = listener.dup()
+    duplicate = listener.dup()
     way.stop_listening(listener)
     if way is portable:
         with socket.socket() as other:
             way.stop_listening(other)  # macOS says that it is not connected.
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(kept.getsockname(), timeout=5)
+        socket.create_connection(duplicate.getsockname(), timeout=5)
     listener.close()
-    kept.close()
+    duplicate.close()
 
 
 def test_a_client_that_reads_nothing_is_limited_where_it_can_be(way: ModuleType) -> None:

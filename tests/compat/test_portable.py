@@ -100,8 +100,8 @@ def served_shadowed_and_proven(server: Server, own_home: Path, tmp_path: Path) -
     assert shell("replay", "toy", "--json").json["verdict"] == "ok"
     compared = shell("compare", "toy", "--table", str(table), "--on", "id", "--json", expect=1)
     assert compared.json["verdict"] == "diverged"
-    told = shell("diagnose", "toy", "--table", str(table), "--on", "id", "--json", expect=1)
-    assert told.json["diagnosis"]["sentence"]
+    diagnosis = shell("diagnose", "toy", "--table", str(table), "--on", "id", "--json", expect=1)
+    assert diagnosis.json["diagnosis"]["sentence"]
     assert shell("log", "accounts", "--json").json["balanced"] is True
 
 

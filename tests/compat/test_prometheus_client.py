@@ -83,12 +83,12 @@ def test_files_are_named_as_space_is_reserved_for_them(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     pid = int(done.stdout.split()[-1])
-    found = {file.name: file.stat().st_size for file in tmp_path.iterdir()}
-    assert found == {file_name(kind, pid): RESERVED for kind in KINDS}, (
+    sizes = {file.name: file.stat().st_size for file in tmp_path.iterdir()}
+    assert sizes == {file_name(kind, pid): RESERVED for kind in KINDS}, (
         "prometheus_client names or sizes its files otherwise: gnomon.service.metric_files "
         "reserves space for none of them, and a full disk can end a gateway"
     )
-    assert {process_of(name.removesuffix(".db")) for name in found} == {pid}
+    assert {process_of(name.removesuffix(".db")) for name in sizes} == {pid}
 
 
 RESERVED = 2 << 20

@@ -68,8 +68,8 @@ def test_columns_have_places() -> None:
             ("chosen", "passthrough", make_column_selector(dtype_include="float64")),
         ]
     ).fit(FRAME)
-    found = {name: list(private.places_of_columns(step, name)) for name, _, _ in step.transformers}
-    assert found == {"names": [2, 1], "mask": [1], "chosen": [1, 2]}, gone(
+    places = {name: list(private.places_of_columns(step, name)) for name, _, _ in step.transformers}
+    assert places == {"names": [2, 1], "mask": [1], "chosen": [1, 2]}, gone(
         "_transformer_to_input_indices", "shortcuts of column transformers need another way"
     )
 

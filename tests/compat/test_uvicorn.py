@@ -27,10 +27,10 @@ def test_a_connection_is_made_by_the_function_that_was_given(
 ) -> None:
     """uvicorn looks it up when a server starts, if BentoML left the choice to it."""
     monkeypatch.setattr(auto, "AutoHTTPProtocol", auto.AutoHTTPProtocol)
-    made: list[str] = []
+    keywords: list[str] = []
 
     def make(**given: Any) -> asyncio.Protocol:
-        made.extend(given)
+        keywords.extend(given)
         return asyncio.Protocol()
 
     private.make_connections_with(make)
@@ -46,13 +46,13 @@ def test_a_connection_is_made_by_the_function_that_was_given(
         await server.startup()
         port = server.servers[0].sockets[0].getsockname()[1]
         _, writer = await asyncio.open_connection("127.0.0.1", port)
-        while not made:
+        while not keywords:
             await asyncio.sleep(0.01)
         writer.close()
         server.servers[0].close()
 
     asyncio.run(asyncio.wait_for(connect(), 20))
-    assert {"config", "server_state", "app_state"} <= set(made), gone(
+    assert {"config", "server_state", "app_state"} <= set(keywords), gone(
         "call of its protocols with config, server_state and app_state"
     )
 

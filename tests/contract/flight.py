@@ -60,12 +60,12 @@ def refusal(given: bytes, by: Contract = FLIGHT) -> InvalidRequest:
     return caught.value
 
 
-def one(feature: Feature, value: Any) -> Any:
+def decoded_value(feature: Feature, value: Any) -> Any:
     """What a feature makes of one JSON value."""
     rows = Decoder(contract(feature)).decode(json.dumps({feature.name: value}).encode()).rows
     return astuple(rows[0])[0]
 
 
-def one_refusal(feature: Feature, value: Any) -> InvalidRequest:
+def value_refusal(feature: Feature, value: Any) -> InvalidRequest:
     """How a feature refuses one JSON value."""
     return refusal(json.dumps({feature.name: value}).encode(), contract(feature))

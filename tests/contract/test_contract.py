@@ -53,8 +53,8 @@ def output(name: str, **options: Any) -> Output:
 def written(path: Path, **changes: Any) -> Path:
     """The contract as a file, with some of its keys changed; None takes a key out."""
     LATE.write(path)
-    found = json.loads(path.read_bytes()) | changes
-    path.write_text(json.dumps({key: value for key, value in found.items() if value is not None}))
+    content = json.loads(path.read_bytes()) | changes
+    path.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
     return path
 
 
@@ -102,8 +102,8 @@ def test_an_output_says_what_it_is_or_its_name_does() -> None:
     assert LATE.compared_as["prediction"] == "label"
     assert LATE.classes_of(PREDICTION) == (False, True)
     assert LATE.classes_of(LATE.outputs[1]) == ()
-    named = output("probability_of_rain", kind="value")
-    assert (named.role, named.key) == ("value", "probability_of_rain")
+    rain = output("probability_of_rain", kind="value")
+    assert (rain.role, rain.key) == ("value", "probability_of_rain")
 
 
 def test_a_contract_may_have_several_targets() -> None:

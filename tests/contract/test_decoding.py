@@ -29,8 +29,8 @@ def test_one_record_is_one_row() -> None:
 @pytest.mark.parametrize("extra", [{}, {"note": 1}])
 def test_rows_are_rows_in_order(extra: dict[str, Any]) -> None:
     """`rows` holds many records, wherever in the body it stands."""
-    given = extra | {"rows": [RECORD, RECORD | {"distance": 100}]}
-    decoded = Decoder(FLIGHT).decode(json.dumps(given).encode())
+    request = extra | {"rows": [RECORD, RECORD | {"distance": 100}]}
+    decoded = Decoder(FLIGHT).decode(json.dumps(request).encode())
     assert not decoded.single
     assert [astuple(row)[0] for row in decoded.rows] == [2475, 100]
     assert decoded.unknown == tuple(extra)
@@ -49,11 +49,11 @@ def test_a_batch_has_the_contracts_schema() -> None:
 
 def test_unknown_fields_are_kept_by_name() -> None:
     """Fields that are not features are named once, in order, and the record is still read."""
-    given: list[dict[str, Any]] = [
+    rows: list[dict[str, Any]] = [
         RECORD | {"b": 1, "a": None},
         RECORD | {"a": {"deep": []}, "c": 0},
     ]
-    decoded = Decoder(FLIGHT).decode(json.dumps({"rows": given}).encode())
+    decoded = Decoder(FLIGHT).decode(json.dumps({"rows": rows}).encode())
     assert decoded.unknown == ("b", "a", "c")
     assert len(decoded.rows) == 2
 
@@ -112,16 +112,16 @@ def test_json_of_another_shape_is_refused(given: bytes, where: str, message: str
 @pytest.mark.parametrize("extra", [b"", b', "unknown": 0'])
 def test_the_last_of_a_repeated_key_counts(extra: bytes) -> None:
     """Of a key given twice the last value counts, on either path."""
-    given = body()[:-1] + b', "distance": 200' + extra + b"}"
-    assert astuple(Decoder(FLIGHT).decode(given).rows[0])[0] == 200
+    request = body()[:-1] + b', "distance": 200' + extra + b"}"
+    assert astuple(Decoder(FLIGHT).decode(request).rows[0])[0] == 200
 
 
 def test_values_outside_are_let_through_and_counted() -> None:
     """Out of domain or range is no error by default: the row is read, and counted by feature."""
     decoder = Decoder(FLIGHT)
     changed: list[dict[str, Any]] = [{}, {"distance": 79}, {"distance": 4984, "carrier": "ZZ"}]
-    given = json.dumps({"rows": [RECORD | change for change in changed]}).encode()
-    assert decoder.outside(decoder.decode(given).rows) == {"distance": 2, "carrier": 1}
+    request = json.dumps({"rows": [RECORD | change for change in changed]}).encode()
+    assert decoder.outside(decoder.decode(request).rows) == {"distance": 2, "carrier": 1}
     assert decoder.outside(decoder.decode(body(dep_delay=None)).rows) == {}
 
 
@@ -135,9 +135,9 @@ def test_ten_thousand_rows_are_read() -> None:
 @pytest.mark.parametrize("extra", [{}, {"unknown": 1}])
 def test_more_rows_than_allowed_are_refused(extra: dict[str, Any]) -> None:
     """The limit holds on either path, and is checked before the rows are read one by one."""
-    given = json.dumps({"rows": [RECORD | extra] * 3 + [{}] * bool(extra)}).encode()
+    request = json.dumps({"rows": [RECORD | extra] * 3 + [{}] * bool(extra)}).encode()
     with pytest.raises(BodyTooLarge, match="expected at most 2 rows, got") as caught:
-        Decoder(FLIGHT).decode(given, max_rows=2)
+        Decoder(FLIGHT).decode(request, max_rows=2)
     assert (caught.value.where, caught.value.status) == ("$.rows", 413)
     assert len(Decoder(FLIGHT).decode(json.dumps({"rows": [RECORD] * 2}).encode(), 2).rows) == 2
 

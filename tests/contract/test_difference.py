@@ -26,7 +26,7 @@ HOURS = {"max_age": dt.timedelta(hours=6)}
 OTHER = contract(Feature(name="y", type="float", dtype="float64"))
 
 
-def between(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
+def feature_changes(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     """The changes of one feature."""
     return difference(contract(Feature(**old)), contract(Feature(**new)))
 
@@ -82,20 +82,22 @@ def test_a_feature_that_changes(
     old: dict[str, Any], new: dict[str, Any], level: str, what: str
 ) -> None:
     """The gravest change is the one that tells."""
-    first = between(old, new)[0]
+    first = feature_changes(old, new)[0]
     assert (first.level, first.what) == (level, what), str(first)
 
 
 def test_a_zone_that_is_converted_is_no_matter() -> None:
     """With ``coerce`` a timestamp of any zone is taken."""
-    changes = between(WHEN, WHEN | {"timezone": "Asia/Tokyo", "outside": "error", "coerce": True})
+    changes = feature_changes(
+        WHEN, WHEN | {"timezone": "Asia/Tokyo", "outside": "error", "coerce": True}
+    )
     assert worst(changes) == "compatible"
-    assert between(WHEN, WHEN | {"timezone": "UTC"}) == []
+    assert feature_changes(WHEN, WHEN | {"timezone": "UTC"}) == []
 
 
 def test_a_unit_spelled_otherwise_is_the_same() -> None:
     """It is a word for people."""
-    assert between(NUMBER | {"unit": "Miles"}, NUMBER | {"unit": "miles "}) == []
+    assert feature_changes(NUMBER | {"unit": "Miles"}, NUMBER | {"unit": "miles "}) == []
 
 
 def test_features_that_come_and_go() -> None:
@@ -143,8 +145,12 @@ ANSWERS = Contract(
 )
 def test_answers_and_keys(changes: dict[str, Any], level: str | None, where: str | None) -> None:
     """No request is refused for them; only another task cannot be compared at all."""
-    found = difference(ANSWERS, msgspec.structs.replace(ANSWERS, **changes))
-    assert (found[0].level, found[0].where) == (level, where) if found else level is None
+    differences = difference(ANSWERS, msgspec.structs.replace(ANSWERS, **changes))
+    assert (
+        (differences[0].level, differences[0].where) == (level, where)
+        if differences
+        else level is None
+    )
 
 
 def test_the_gravest_comes_first() -> None:
@@ -188,7 +194,11 @@ def edited(feature: Feature) -> st.SearchStrategy[Feature]:
         {"outside": "error"},
     ]
     return st.sampled_from(
-        [one for one in (msgspec.structs.replace(feature, **o) for o in options) if _holds(one)]
+        [
+            candidate
+            for candidate in (msgspec.structs.replace(feature, **o) for o in options)
+            if _holds(candidate)
+        ]
     )
 
 

@@ -222,10 +222,10 @@ def test_a_column_json_cannot_carry_is_refused_with_the_line_that_mends_it(
     column: Any, hint: str
 ) -> None:
     """The line is copied and run as it is; after it the column can be sent."""
-    told = str(refused(column).hint)
-    assert hint in told
+    text = str(refused(column).hint)
+    assert hint in text
     X = pd.DataFrame({"x": column})  # noqa: N806
-    line = told[told.index("X[") :]
+    line = text[text.index("X[") :]
     exec(line, {"np": np, "pd": pd, "X": X})
     assert infer_contract(X, task="regression", timezone="UTC").features
 

@@ -10,7 +10,15 @@ import pytest
 from msgspec.structs import astuple
 
 from gnomon.contract import Decoder, Feature
-from tests.contract.flight import FLIGHT, OWN_OFFSET, RECORD, body, one, one_refusal, refusal
+from tests.contract.flight import (
+    FLIGHT,
+    OWN_OFFSET,
+    RECORD,
+    body,
+    decoded_value,
+    refusal,
+    value_refusal,
+)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +63,9 @@ def test_an_integer_beyond_64_bits_is_refused(value: int) -> None:
 def test_a_whole_float_is_an_integer(value: float) -> None:
     """`3.0` is the integer 3: many clients write every number as a float."""
     feature = Feature(name="n", type="integer", dtype="int64")
-    found = one(feature, value)
-    assert found == value
-    assert type(found) is int
+    decoded = decoded_value(feature, value)
+    assert decoded == value
+    assert type(decoded) is int
 
 
 @pytest.mark.parametrize("value", [3.5, -0.1, 1e-300])
@@ -65,15 +73,15 @@ def test_a_whole_float_is_an_integer(value: float) -> None:
 def test_a_fraction_is_never_cut_to_an_integer(value: float, coerce: bool) -> None:
     """No setting makes an integer of 3.5."""
     feature = Feature(name="n", type="integer", dtype="int64", coerce=coerce)
-    assert one_refusal(feature, value).where == "$.n"
-    assert one_refusal(feature, str(value)).where == "$.n"
+    assert value_refusal(feature, value).where == "$.n"
+    assert value_refusal(feature, str(value)).where == "$.n"
 
 
 def test_a_float_too_large_to_be_exact_is_no_integer() -> None:
     """Past 2**53 a float stands for several integers, so it is refused rather than guessed."""
     feature = Feature(name="n", type="integer", dtype="int64")
-    assert "not exact" in str(one_refusal(feature, 9007199254740994.0))
-    assert one(feature, 9007199254740993) == 9007199254740993
+    assert "not exact" in str(value_refusal(feature, 9007199254740994.0))
+    assert decoded_value(feature, 9007199254740993) == 9007199254740993
 
 
 @pytest.mark.parametrize(
@@ -92,16 +100,16 @@ def test_an_integer_must_fit_the_training_column(dtype: str, value: int, accepte
     """A value the training dtype cannot hold is refused rather than wrapped around."""
     feature = Feature(name="n", type="integer", dtype=dtype)
     if accepted:
-        assert one(feature, value) == value
+        assert decoded_value(feature, value) == value
     else:
-        assert "expected integer from" in one_refusal(feature, value).message
+        assert "expected integer from" in value_refusal(feature, value).message
 
 
 def test_a_float_must_fit_the_training_column() -> None:
     """A float32 column is never sent infinity."""
     feature = Feature(name="x", type="float", dtype="float32")
-    assert one(feature, 3e38) == 3e38
-    assert "float32" in one_refusal(feature, 4e38).message
+    assert decoded_value(feature, 3e38) == 3e38
+    assert "float32" in value_refusal(feature, 4e38).message
 
 
 @pytest.mark.parametrize(
@@ -118,9 +126,9 @@ def test_a_float_must_fit_the_training_column() -> None:
 )
 def test_coerce_reads_what_it_promises(kind: Any, dtype: str, value: Any, expected: Any) -> None:
     """With `coerce`, numbers in strings and 1 for true are read."""
-    found = one(Feature(name="x", type=kind, dtype=dtype, coerce=True), value)
-    assert found == expected
-    assert type(found) is type(expected)
+    decoded = decoded_value(Feature(name="x", type=kind, dtype=dtype, coerce=True), value)
+    assert decoded == expected
+    assert type(decoded) is type(expected)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +150,9 @@ def test_coerce_reads_what_it_promises(kind: Any, dtype: str, value: Any, expect
 )
 def test_coerce_reads_nothing_else(kind: Any, dtype: str, value: Any) -> None:
     """With `coerce`, what is not a number or a truth is still refused; NaN above all."""
-    assert one_refusal(Feature(name="x", type=kind, dtype=dtype, coerce=True), value).where == "$.x"
+    assert (
+        value_refusal(Feature(name="x", type=kind, dtype=dtype, coerce=True), value).where == "$.x"
+    )
 
 
 def test_a_timestamp_without_offset_is_refused() -> None:
@@ -158,7 +168,7 @@ def test_a_timestamp_without_offset_is_refused() -> None:
 )
 def test_a_timestamp_of_another_zone_is_refused(value: str) -> None:
     """Where the contract forbids it; else it is the instant that it is."""
-    error = one_refusal(OWN_OFFSET, value)
+    error = value_refusal(OWN_OFFSET, value)
     assert error.message == f'expected timestamp in America/New_York, got "{value}"'
     assert error.hint is not None
     assert "-04:00" in error.hint
@@ -177,8 +187,10 @@ def test_coerce_takes_a_timestamp_of_any_zone() -> None:
         outside="error",
         coerce=True,
     )
-    assert one(feature, "2013-04-01T09:15:00Z") == dt.datetime(2013, 4, 1, 9, 15, tzinfo=dt.UTC)
-    assert "offset" in one_refusal(feature, "2013-04-01T09:15:00").message
+    assert decoded_value(feature, "2013-04-01T09:15:00Z") == dt.datetime(
+        2013, 4, 1, 9, 15, tzinfo=dt.UTC
+    )
+    assert "offset" in value_refusal(feature, "2013-04-01T09:15:00").message
 
 
 @pytest.mark.parametrize("value", ["2013-11-03T01:30:00-04:00", "2013-11-03T01:30:00-05:00"])
@@ -187,7 +199,7 @@ def test_both_hours_of_a_clock_change_are_accepted(value: str) -> None:
     feature = Feature(
         name="t", type="timestamp", dtype="datetime64[us, UTC]", timezone="America/New_York"
     )
-    assert one(feature, value) == dt.datetime.fromisoformat(value)
+    assert decoded_value(feature, value) == dt.datetime.fromisoformat(value)
 
 
 @pytest.mark.parametrize(
@@ -208,9 +220,9 @@ def test_an_offset_of_odd_seconds_is_given_in_minutes(value: str, accepted: bool
         outside="error",
     )
     if accepted:
-        assert one(feature, value) == dt.datetime.fromisoformat(value)
+        assert decoded_value(feature, value) == dt.datetime.fromisoformat(value)
     else:
-        assert "in Europe/Amsterdam" in one_refusal(feature, value).message
+        assert "in Europe/Amsterdam" in value_refusal(feature, value).message
 
 
 @pytest.mark.parametrize(
@@ -225,7 +237,7 @@ def test_an_offset_of_odd_seconds_is_given_in_minutes(value: str, accepted: bool
 def test_a_timestamp_must_fit_the_training_column(dtype: str, value: str) -> None:
     """An instant the training dtype cannot hold is refused rather than wrapped around."""
     feature = Feature(name="t", type="timestamp", dtype=dtype, coerce=True)
-    assert "in the years" in one_refusal(feature, value).message
+    assert "in the years" in value_refusal(feature, value).message
 
 
 @pytest.mark.parametrize(
@@ -270,7 +282,7 @@ def test_values_outside_are_refused_if_the_contract_says(
     feature: Feature, value: Any, message: str
 ) -> None:
     """With `outside` set to error, the message names the good values."""
-    assert one_refusal(feature, value).message == message
+    assert value_refusal(feature, value).message == message
 
 
 def test_a_long_value_is_cut_in_messages() -> None:

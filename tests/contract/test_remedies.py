@@ -13,7 +13,7 @@ import pytest
 from gnomon.contract import Contract, Feature, check_frame
 from gnomon.contract.feature import FeatureType
 from gnomon.errors import ContractError
-from tests.contract.flight import OWN_OFFSET, one, one_refusal, refusal
+from tests.contract.flight import OWN_OFFSET, decoded_value, refusal, value_refusal
 from tests.contract.strategies import contract
 
 KINDS: dict[str, Feature] = {
@@ -30,11 +30,11 @@ KINDS: dict[str, Feature] = {
 COERCE = '"coerce": true in the contract'
 
 
-def but(kind: str, **changes: Any) -> Feature:
+def feature_with(kind: str, **changes: Any) -> Feature:
     """A feature of a kind with some keys changed."""
-    made = msgspec.structs.replace(KINDS[kind], **changes)
-    made.check()
-    return made
+    feature = msgspec.structs.replace(KINDS[kind], **changes)
+    feature.check()
+    return feature
 
 
 def test_there_is_a_feature_of_every_kind() -> None:
@@ -45,15 +45,15 @@ def test_there_is_a_feature_of_every_kind() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_null_and_a_field_left_out_name_the_keys(kind: str) -> None:
     """`nullable` where the column can hold null, and `missing`; what may be sent, where it may."""
-    null = one_refusal(KINDS[kind], None).hint
+    null = value_refusal(KINDS[kind], None).hint
     able = kind not in ("integer", "boolean")
-    said = '"nullable": true in the contract' if able else "cannot hold null"
-    assert said in (null or "")
+    expected = '"nullable": true in the contract' if able else "cannot hold null"
+    assert expected in (null or "")
     left_out = refusal(b"{}", contract(KINDS[kind]))
     assert left_out.where == "$.x"
     assert '"missing": "default" in the contract' in (left_out.hint or "")
     if able:
-        nullable = refusal(b"{}", contract(but(kind, nullable=True))).hint or ""
+        nullable = refusal(b"{}", contract(feature_with(kind, nullable=True))).hint or ""
         assert "send null" in nullable
         assert '"missing": "impute" in the contract' in nullable
 
@@ -61,43 +61,47 @@ def test_null_and_a_field_left_out_name_the_keys(kind: str) -> None:
 @pytest.mark.parametrize(
     ("feature", "value", "says"),
     [
-        (but("integer"), "12", ("send 12 without quotes", COERCE)),
-        (but("integer"), 1.5, ("send a whole number",)),
-        (but("integer"), True, ("send a whole number",)),
-        (but("integer", dtype="int8"), 300, ("a whole number",)),
-        (but("float"), "12.5", ("send 12.5 without quotes", COERCE)),
-        (but("float"), "twelve", ("send a number",)),
-        (but("float"), "NaN", ('"nullable": true',)),
-        (but("float", nullable=True), "nan", ("send null",)),
-        (but("float", nullable=True), "", ("send null",)),
-        (but("float", coerce=True), "twelve", ("send a number",)),
-        (but("boolean"), 1, ("send true", COERCE)),
-        (but("boolean"), "false", ("send false", COERCE)),
-        (but("boolean"), "yes", ("send true or false",)),
-        (but("string"), 5, ("send text",)),
-        (but("category"), 5, ("send text",)),
-        (but("category", outside="error"), "united", ('"United"?', '"outside": "allow"')),
-        (but("category", outside="error"), "ZZ", ('"outside": "allow"',)),
-        (but("integer", maximum=9.0, outside="error"), 10, ('"outside": "allow"',)),
-        (but("float", minimum=0.0, outside="error"), -1.0, ('"outside": "allow"',)),
-        (but("timestamp"), 5, ("ISO 8601",)),
-        (but("timestamp"), "May", ("ISO 8601",)),
-        (but("timestamp"), "2013-04-01T05:15:00", ("2013-04-01T05:15:00+00:00",)),
+        (feature_with("integer"), "12", ("send 12 without quotes", COERCE)),
+        (feature_with("integer"), 1.5, ("send a whole number",)),
+        (feature_with("integer"), True, ("send a whole number",)),
+        (feature_with("integer", dtype="int8"), 300, ("a whole number",)),
+        (feature_with("float"), "12.5", ("send 12.5 without quotes", COERCE)),
+        (feature_with("float"), "twelve", ("send a number",)),
+        (feature_with("float"), "NaN", ('"nullable": true',)),
+        (feature_with("float", nullable=True), "nan", ("send null",)),
+        (feature_with("float", nullable=True), "", ("send null",)),
+        (feature_with("float", coerce=True), "twelve", ("send a number",)),
+        (feature_with("boolean"), 1, ("send true", COERCE)),
+        (feature_with("boolean"), "false", ("send false", COERCE)),
+        (feature_with("boolean"), "yes", ("send true or false",)),
+        (feature_with("string"), 5, ("send text",)),
+        (feature_with("category"), 5, ("send text",)),
+        (feature_with("category", outside="error"), "united", ('"United"?', '"outside": "allow"')),
+        (feature_with("category", outside="error"), "ZZ", ('"outside": "allow"',)),
+        (feature_with("integer", maximum=9.0, outside="error"), 10, ('"outside": "allow"',)),
+        (feature_with("float", minimum=0.0, outside="error"), -1.0, ('"outside": "allow"',)),
+        (feature_with("timestamp"), 5, ("ISO 8601",)),
+        (feature_with("timestamp"), "May", ("ISO 8601",)),
+        (feature_with("timestamp"), "2013-04-01T05:15:00", ("2013-04-01T05:15:00+00:00",)),
         (OWN_OFFSET, "2013-04-01T09:15:00Z", ("05:15:00-04:00", '"outside": "allow"')),
-        (but("date"), "May", ("2013-01-31",)),
-        (but("decimal"), "x", ('"12.50"',)),
-        (but("decimal"), "1.234", ('"12.50"',)),
-        (but("list"), 5, ("send an array of 2 float items",)),
-        (but("list"), [1.0], ("send an array of 2 float items",)),
-        (but("list"), [1.0, "a"], ("send an array of 2 float items",)),
-        (but("float", missing="default", default=3.5), None, ("leave it out for the default 3.5",)),
+        (feature_with("date"), "May", ("2013-01-31",)),
+        (feature_with("decimal"), "x", ('"12.50"',)),
+        (feature_with("decimal"), "1.234", ('"12.50"',)),
+        (feature_with("list"), 5, ("send an array of 2 float items",)),
+        (feature_with("list"), [1.0], ("send an array of 2 float items",)),
+        (feature_with("list"), [1.0, "a"], ("send an array of 2 float items",)),
+        (
+            feature_with("float", missing="default", default=3.5),
+            None,
+            ("leave it out for the default 3.5",),
+        ),
     ],
 )
 def test_a_refused_value_is_told_the_way_out(
     feature: Feature, value: Any, says: tuple[str, ...]
 ) -> None:
     """What to send, and the key of the contract that would admit it, where there is one."""
-    error = one_refusal(feature, value)
+    error = value_refusal(feature, value)
     assert error.message.startswith("expected ")
     assert "got " in error.message
     for words in says:
@@ -107,11 +111,11 @@ def test_a_refused_value_is_told_the_way_out(
 @pytest.mark.parametrize(
     ("feature", "value", "key"),
     [
-        (but("integer"), "12", {"coerce": True}),
-        (but("boolean"), 1, {"coerce": True}),
-        (but("float"), None, {"nullable": True}),
-        (but("category", outside="error"), "ZZ", {"outside": "allow"}),
-        (but("float", minimum=0.0, outside="error"), -1.0, {"outside": "allow"}),
+        (feature_with("integer"), "12", {"coerce": True}),
+        (feature_with("boolean"), 1, {"coerce": True}),
+        (feature_with("float"), None, {"nullable": True}),
+        (feature_with("category", outside="error"), "ZZ", {"outside": "allow"}),
+        (feature_with("float", minimum=0.0, outside="error"), -1.0, {"outside": "allow"}),
         (OWN_OFFSET, "2013-04-01T09:15:00Z", {"outside": "allow"}),
     ],
 )
@@ -121,9 +125,9 @@ def test_the_key_that_is_named_admits_the_value(
     """A hint is true: with the key set as it says the same value is accepted."""
     ((name, setting),) = key.items()
     assert f'"{name}": {json.dumps(setting)} in the contract' in (
-        one_refusal(feature, value).hint or ""
+        value_refusal(feature, value).hint or ""
     )
-    one(msgspec.structs.replace(feature, **key), value)
+    decoded_value(msgspec.structs.replace(feature, **key), value)
 
 
 def test_a_misspelt_field_is_recognised() -> None:

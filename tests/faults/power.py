@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["Power", "why_not_here"]
+__all__ = ["Power", "skip_reason"]
 
 SHUTDOWN = 0x8004587D
 """``FS_IOC_SHUTDOWN`` of Linux: the file system takes nothing more."""
@@ -21,7 +21,7 @@ WITHOUT_FLUSHING = 2
 """``NOLOGFLUSH``: not even what its journal still has in memory."""
 
 
-def why_not_here() -> str | None:
+def skip_reason() -> str | None:
     """Why power cannot be cut here; None if it can."""
     if os.geteuid() != 0:
         return "mounting a file system takes root"

@@ -50,7 +50,7 @@ def few_descriptors() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def at_most(files: int, processes: list[psutil.Process]) -> Iterator[None]:
+def open_files_limited(files: int, processes: list[psutil.Process]) -> Iterator[None]:
     """Running processes may have so many files open until the block ends."""
     limits = [resource.prlimit(process.pid, resource.RLIMIT_NOFILE) for process in processes]
     try:
@@ -124,7 +124,7 @@ def test_connections_never_take_the_last_descriptor(
     """Where few files may be open, what is kept back of them lets the log go on and a worker be
     replaced; a connection too many is told to come back."""
     accounts, scorer = Accounts(patient), live_scorer(patient)
-    with at_most(limit, gateways(patient)), load(patient) as seen:
+    with open_files_limited(limit, gateways(patient)), load(patient) as seen:
         wait_for_more(seen, 50, "it answers")
         [gateway] = gateways(patient)
         idle = [connect(patient) for _ in range(limit)]

@@ -201,7 +201,7 @@ def test_a_log_folder_that_turns_read_only_is_written_on(
         [folder] = refusing.settings.spool_path.glob("toy/*/requests")
         with load(refusing) as seen:
             wait_for_more(seen, 50, "it answers")
-            forbid(folder)
+            make_immutable(folder)
             try:
                 segments = sorted(folder.iterdir())
                 began = time.monotonic()
@@ -211,7 +211,7 @@ def test_a_log_folder_that_turns_read_only_is_written_on(
                 until(lambda: old in seen.last, "the rollback")
                 assert sorted(folder.iterdir()) == segments
             finally:
-                allow(folder)
+                make_mutable(folder)
             until(lambda: sorted(folder.iterdir()) != segments, "another segment")
         since = accounts.check(seen)
     assert seen.refused == []
@@ -244,7 +244,7 @@ def test_a_shadow_on_a_full_disk_catches_up(
         control.stop_shadow(tag)
 
 
-def forbid(folder: Path) -> None:
+def make_immutable(folder: Path) -> None:
     """Let no file be made in a folder, not even by root."""
     if os.geteuid() == 0:
         subprocess.run(["chattr", "+i", str(folder)], check=True)
@@ -252,7 +252,7 @@ def forbid(folder: Path) -> None:
         folder.chmod(0o555)
 
 
-def allow(folder: Path) -> None:
+def make_mutable(folder: Path) -> None:
     """Take it back."""
     if os.geteuid() == 0:
         subprocess.run(["chattr", "-i", str(folder)], check=True)

@@ -8,11 +8,11 @@ import pytest
 from gnomon.log import InferenceLog
 from gnomon.shadow.accounts.balance import balance
 from tests.conftest import Serve
-from tests.faults.power import Power, why_not_here
+from tests.faults.power import Power, skip_reason
 from tests.load import load, until, wait_for_more
 from tests.packing import Pack, times
 
-REASON = why_not_here()
+REASON = skip_reason()
 
 pytestmark = [
     pytest.mark.slow,

@@ -130,7 +130,7 @@ def after(done: list[Call], path: Path, start: int) -> int | None:
     return next(positions, None)
 
 
-def namings(seen: Seen) -> list[tuple[int, Path, Path]]:
+def renames_of(seen: Seen) -> list[tuple[int, Path, Path]]:
     """Every time the server gave a file under the root its name; the log has tests of its own."""
     others = (seen.root / "spool", seen.root / "log")
     return [
@@ -145,7 +145,7 @@ def namings(seen: Seen) -> list[tuple[int, Path, Path]]:
 def test_a_decision_is_answered_after_it_is_on_disk(seen: Seen) -> None:
     """The event's bytes, its name, its folder; then the client hears of it."""
     event = seen.root / "rollout/toy/000001.json"
-    ((renamed, aside, _),) = [naming for naming in namings(seen) if naming[2] == event]
+    ((renamed, aside, _),) = [naming for naming in renames_of(seen) if naming[2] == event]
     synced = after(seen.served, aside, 0)
     folder = after(seen.served, event.parent, renamed)
     answered = next(
@@ -162,7 +162,7 @@ def test_a_decision_is_answered_after_it_is_on_disk(seen: Seen) -> None:
 
 def test_every_file_is_synced_before_its_name_and_its_folder_after(seen: Seen) -> None:
     """Heartbeats, the control token, the record of the history's end: all that has no log."""
-    renames = namings(seen)
+    renames = renames_of(seen)
     kinds = {target.relative_to(seen.root).parts[0] for _, _, target in renames}
     assert {"rollout", "slices", "heads", "control.token"} <= kinds
     beats = [(n, aside, target) for n, aside, target in renames if "slices" in target.parts]

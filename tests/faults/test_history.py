@@ -52,38 +52,48 @@ def events(place: Path) -> Iterator[Path]:
     backup.rename(folder)
 
 
-def gap(events: Path) -> str:
+def delete_middle_event(events: Path) -> str:
     (events / "000001.json").unlink()
     return "000001.json is missing; after it there are 000002.json"
 
 
-def lost_end(events: Path) -> str:
+def delete_last_event(events: Path) -> str:
     (events / "000002.json").unlink()
     return "000002.json is missing since it was read"
 
 
-def other_end(events: Path) -> str:
+def replace_last_event(events: Path) -> str:
     shutil.copyfile(events / "000001.json", events / "000002.json")
     return "000002.json was changed or replaced"
 
 
-def emptied_next(events: Path) -> str:
+def add_empty_event(events: Path) -> str:
     (events / "000003.json").write_bytes(b"")
     return "000003.json"
 
 
-def newer_next(events: Path) -> str:
+def add_newer_event(events: Path) -> str:
     (events / "000003.json").write_bytes(b'{"format": 3, "kind": "canary"}')
     return "this rollout event has format 3"
 
 
-def all_gone(events: Path) -> str:
+def delete_all_events(events: Path) -> str:
     for path in events.iterdir():
         path.unlink()
     return "000002.json is missing since it was read"
 
 
-@pytest.mark.parametrize("damage", [gap, lost_end, other_end, emptied_next, newer_next, all_gone])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        delete_middle_event,
+        delete_last_event,
+        replace_last_event,
+        add_empty_event,
+        add_newer_event,
+        delete_all_events,
+    ],
+)
 def test_a_running_server_keeps_what_is_live_and_decides_nothing(
     server: Server, place: Path, events: Path, damage: Callable[[Path], str]
 ) -> None:

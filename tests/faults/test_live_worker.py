@@ -77,7 +77,9 @@ def test_a_hung_worker_is_replaced(shared: Server) -> None:
 def test_only_the_poison_row_among_many_fails(shared: Server) -> None:
     """Rows that kill the worker, among many at once: each fails alone, all others are answered."""
     poison, accounts = {60, 61, 200}, Accounts(shared)
-    with load(shared, connections=32, make=lambda number: bad(number, POISON, poison)) as seen:
+    with load(
+        shared, connections=32, make=lambda number: record_with(number, POISON, poison)
+    ) as seen:
         until(lambda: len(seen.errors) == len(poison), "the poison is found")
         wait_for_more(seen, 200, "the others are answered")
     since = accounts.check(seen)
@@ -106,7 +108,7 @@ def test_a_killed_gateway_is_replaced_and_no_acknowledged_row_is_lost(shared: Se
         assert control.status().slice.endswith("-1")  # type: ignore[union-attr]
 
 
-def bad(number: int, value: float, numbers: set[int]) -> dict[str, Any]:
+def record_with(number: int, value: float, numbers: set[int]) -> dict[str, Any]:
     """A healthy record, but with this value for those numbers."""
     return {"x": value, "id": f"e{number}"} if number in numbers else record(number)
 

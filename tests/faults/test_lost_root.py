@@ -65,13 +65,13 @@ def test_a_lost_root_is_reported_and_no_artifact_is_promoted(place: Path, server
         until(lambda: bool(balance(log).sealed), "and noted")
         (place / "disk").rename(place / "gone")
 
-        def complaint() -> str:
+        def status_error() -> str:
             return client.status().error or ""
 
         assert client.predict([{"x": 3.0, "id": "a"}]).rows[0].prediction == 3.0
         with pytest.raises(HistoryDamaged):
             client.history()
-        assert "000000.json" in complaint()
+        assert "000000.json" in status_error()
         assert "rows of" in (message := shell("log", "accounts", expect=2).err.replace("\n", " "))
         assert "GNOMON_ROOT" in message
     assert server.stop() == 0

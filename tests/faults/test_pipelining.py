@@ -51,11 +51,11 @@ def test_a_thousand_pipelined_requests_do_not_delay_other_clients(shared: Server
     bodies = [b'{"x": %d, "id": "a"}' % number for number in range(1_000)]
     done, waited = threading.Event(), []
 
-    def beside() -> None:
+    def ask_repeatedly() -> None:
         while not done.wait(0.01):
             waited.append(ask(shared))
 
-    other = threading.Thread(target=beside)
+    other = threading.Thread(target=ask_repeatedly)
     with Client(connect(shared)) as client:
         sending = threading.Thread(target=client.send, args=[request(body) for body in bodies])
         other.start()

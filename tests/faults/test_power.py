@@ -19,14 +19,14 @@ from gnomon.shadow.accounts.balance import balance
 from gnomon.storage import Storage
 from gnomon.testing import Server, serving
 from tests.conftest import Deploy
-from tests.faults.power import Power, why_not_here
+from tests.faults.power import Power, skip_reason
 from tests.load import Load, everything, load, record, until, wait_for_more
 from tests.packing import Pack, times
 
 FSYNC_SECONDS = (0.2, 0.0, 0.0)
 """Of the server before each cut: how often it syncs; 0 for before every answer."""
 
-REASON = why_not_here()
+REASON = skip_reason()
 
 pytestmark = [
     pytest.mark.slow,

@@ -12,10 +12,10 @@ from gnomon.log.seal import Sealer
 from gnomon.log.segments.layout import stream_folder
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
-from tests.faults.power import Power, why_not_here
+from tests.faults.power import Power, skip_reason
 from tests.log.rows import REQUESTS_SCHEMA, live
 
-REASON = why_not_here()
+REASON = skip_reason()
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(REASON is not None, reason=str(REASON))]
 
 

@@ -17,11 +17,11 @@ from gnomon.log.seal import Sealer
 from gnomon.log.segments.layout import Segment, stream_folder
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
-from tests.faults.power import Power, why_not_here
+from tests.faults.power import Power, skip_reason
 from tests.log.log_files import logged, write_segments
 
 CUTS = 2
-REASON = why_not_here()
+REASON = skip_reason()
 
 pytestmark = [
     pytest.mark.slow,

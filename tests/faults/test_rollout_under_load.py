@@ -51,7 +51,7 @@ def test_promotion_and_rollback_under_load_fail_no_request(
             wait_for_more(seen, 50, "old answers")
             with pytest.raises(GateRefused):
                 control.promote(new)
-            took = [there_and_back(control, seen, old, new) for _ in range(2)]
+            took = [promote_and_roll_back(control, seen, old, new) for _ in range(2)]
         since = accounts.check(seen)
         assert since["answered"] == since["received"]
         assert control.status().live.artifact == old  # type: ignore[union-attr]
@@ -85,7 +85,7 @@ def test_a_rollback_does_not_wait_for_what_is_loading(
         assert [event.kind for event in control.history()[before:]] == ["promote", "rollback"]
 
 
-def there_and_back(control: Client, seen: Load, old: str, new: str) -> float:
+def promote_and_roll_back(control: Client, seen: Load, old: str, new: str) -> float:
     """Promote, roll back; the seconds from that command to the last answer of the promoted."""
     control.promote(new, force=True, why="a test")
     until(lambda: new in seen.last, "new answers")

@@ -53,14 +53,14 @@ def all_follow(settings: Settings, epoch: int, live: str) -> None:
     )
 
 
-def caught_up(settings: Settings, rows: int) -> None:
+def wait_until_shadows_caught_up(settings: Settings, rows: int) -> None:
     """Until the shadows of both slices have scored so many rows in all, and none lags."""
 
-    def said() -> tuple[int, int]:
+    def scored_and_lagging() -> tuple[int, int]:
         shadows = [beat.shadows[0] for beat in beats(settings)]
         return sum(s.scored for s in shadows), sum(s.lagging for s in shadows)
 
-    until(lambda: said() == (rows, 0), f"the shadows score {rows} rows", 120)
+    until(lambda: scored_and_lagging() == (rows, 0), f"the shadows score {rows} rows", 120)
 
 
 def status(settings: Settings) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def test_two_slices_of_a_server_run_one_rollout(pack: Pack, serve: Serve) -> Non
                 wait_for_more(seen, 20, "answers")
             assert (seen.lost, seen.refused) == (0, [])
             rows += len(seen.acknowledged)
-        caught_up(settings, rows)
+        wait_until_shadows_caught_up(settings, rows)
         overview = status(settings)
         first = accounts(settings)
         with load(server, connections=4, rate=RATE) as swapped:
@@ -179,7 +179,7 @@ def test_two_replicas_run_one_rollout(
             wait_for_more(seen_a, 30, "a answers")
             wait_for_more(seen_b, 30, "b answers")
         rows = len(seen_a.acknowledged) + len(seen_b.acknowledged)
-        caught_up(other, rows)
+        wait_until_shadows_caught_up(other, rows)
         overview = status(other)
         with (
             load(a, connections=4, rate=RATE) as more_a,

@@ -25,7 +25,7 @@ STATES = {
 """What the code of a shadow does that is in each state."""
 
 
-def told_to_stop(server: Server) -> None:
+def stop_server(server: Server) -> None:
     """SIGTERM, to whom an operator or a container sends it; it ends with 0."""
     assert server.stop(60) == 0
 
@@ -44,7 +44,7 @@ def killed(server: Server) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("ended", [told_to_stop, killed])
+@pytest.mark.parametrize("ended", [stop_server, killed])
 def test_a_server_leaves_no_process_of_its_shadows(
     ended: Callable[[Server], None], pack: Pack, serve: Serve, own_home: Path
 ) -> None:

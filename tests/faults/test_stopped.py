@@ -45,7 +45,7 @@ def sealer(server: Server) -> psutil.Process:
     return process
 
 
-def trouble(server: Server) -> str:
+def status_error(server: Server) -> str:
     """What ``gnomon status`` says is wrong."""
     with server.client() as control:
         return control.status().error or ""
@@ -63,10 +63,10 @@ def test_a_stopped_sealer_is_reported_and_resumes(
     with load(shared, connections=2, rate=50) as seen:
         wait_for_more(seen, 20, "it answers")
         stop(sealer(shared), stopped)
-        until(lambda: "the sealer, process" in trouble(shared), "it is seen", 30)
+        until(lambda: "the sealer, process" in status_error(shared), "it is seen", 30)
         until(lambda: len(list(folder.glob("*.arrows"))) > 3, "nothing is sealed")
         stopped.pop().send_signal(signal.SIGCONT)
-        until(lambda: trouble(shared) == "", "it reports again")
+        until(lambda: status_error(shared) == "", "it reports again")
         wait_for_more(seen, 20, "it answers")
     until(lambda: len(list(folder.glob("*.arrows"))) <= 2, "what waits is sealed")
     assert seen.refused == []

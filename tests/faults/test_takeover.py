@@ -32,10 +32,10 @@ SETTINGS: dict[str, str] = {}
 def steady(request: pytest.FixtureRequest) -> None:
     """A test of the shared server begins when that has its gateway, worker and standby."""
     if "shared" in request.fixturenames:
-        settle(request.getfixturevalue("shared"))
+        wait_until_settled(request.getfixturevalue("shared"))
 
 
-def settle(server: Server, slices: int = 1) -> None:
+def wait_until_settled(server: Server, slices: int = 1) -> None:
     """Until every gateway serves, and every live worker would outlive its gateway."""
     answers_until(server, 200)
     until(lambda: len(standbys(server)) == slices, "each gateway has its standby")
@@ -170,7 +170,7 @@ def test_each_gateway_of_two_slices_takes_over_one_worker(
     server leaves no process."""
     container = {"GNOMON_SLICES": "2", "BENTOML_CONTAINERIZED": "true"}
     with serve_in(tmp_path, "pass", container) as server:
-        settle(server, slices=2)
+        wait_until_settled(server, slices=2)
         before = {holder.pid for holder in holders(server)}
         with load(server) as seen:
             wait_for_more(seen, 20, "they answer")
@@ -181,9 +181,9 @@ def test_each_gateway_of_two_slices_takes_over_one_worker(
             wait_for_more(seen, 20, "the other answers")
         assert {error["code"] for error in seen.errors.values()} <= {"not_ready"}
         assert not [e for e in seen.errors.values() if "has ended" in e["message"]]
-        settle(server, slices=2)
+        wait_until_settled(server, slices=2)
         kill_all_gateways(server, slices=2)
-        settle(server, slices=2)
+        wait_until_settled(server, slices=2)
         assert {holder.pid for holder in holders(server)} == before
         stop_all(server)
 
@@ -192,9 +192,9 @@ def test_no_worker_outlives_its_server(serve_in: ServeIn, tmp_path: Path) -> Non
     """All but the worker are killed, after it was taken over once: it ends within a second, though
     it is stopped (SIGSTOP) and could not see it."""
     with serve_in(tmp_path, "pass", {}) as server:
-        settle(server)
+        wait_until_settled(server)
         kill(*gateways(server))
-        settle(server)
+        wait_until_settled(server)
         left = workers(server)
         for process in left:
             process.send_signal(signal.SIGSTOP)

@@ -14,13 +14,13 @@ BODIES: dict[str, bytes | None] = {
 }
 
 
-def asked(requests: list[str], rows: list[int]) -> pa.RecordBatch:
+def wanted_rows(requests: list[str], rows: list[int]) -> pa.RecordBatch:
     return pa.record_batch({"request_id": requests, "row": rows})
 
 
 def test_rows_are_found_in_their_requests_bodies() -> None:
     """Any rows of any requests: each is the record of its number, at the place asked for."""
-    read = decode(asked(["many", "many", "one"], [0, 2, 0]), BODIES, DECODER)
+    read = decode(wanted_rows(["many", "many", "one"], [0, 2, 0]), BODIES, DECODER)
     assert read.batch.to_pydict() == {"x": [1.0, 3.0, 1.5]}
     assert read.places.tolist() == [0, 1, 2]
     assert read.refused == {}
@@ -28,8 +28,8 @@ def test_rows_are_found_in_their_requests_bodies() -> None:
 
 def test_unknown_fields_are_recorded_once_per_request() -> None:
     """As live logs them: once a request."""
-    assert decode(asked(["many"] * 3, [0, 1, 2]), BODIES, DECODER).unknown == {0: ("y",)}
-    assert decode(asked(["many"], [1]), BODIES, DECODER).unknown == {}
+    assert decode(wanted_rows(["many"] * 3, [0, 1, 2]), BODIES, DECODER).unknown == {0: ("y",)}
+    assert decode(wanted_rows(["many"], [1]), BODIES, DECODER).unknown == {}
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_an_unreadable_body_does_not_affect_other_rows(
     request_id: str, row: int, reason: str
 ) -> None:
     """A body the contract refuses, or that is not there, costs the other rows nothing."""
-    read = decode(asked(["one", request_id, "one"], [0, row, 0]), BODIES, DECODER)
+    read = decode(wanted_rows(["one", request_id, "one"], [0, row, 0]), BODIES, DECODER)
     assert reason in read.refused[1]
     assert read.places.tolist() == [0, 2]
     assert read.batch.num_rows == 2

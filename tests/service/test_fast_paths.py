@@ -207,7 +207,7 @@ _ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 _DATE = re.compile(rb"date: [^\r\n]*\r\n")
 
 
-def asked(server: Server, *requests: bytes) -> bytes:
+def response_bytes(server: Server, *requests: bytes) -> bytes:
     """All that comes back on one connection, to its end, without ids and times."""
     url = httpx.URL(server.url)
     with socket.create_connection((url.host, url.port), timeout=60) as connection:
@@ -233,7 +233,7 @@ def test_bodies_get_the_same_bytes(pair: Pair) -> None:
     statuses: set[bytes] = set()
     for begin in range(0, len(BODIES), 20):
         requests = [_plain(body) for body in BODIES[begin : begin + 20]]
-        fast, slow = asked(on, *requests), asked(off, *requests)
+        fast, slow = response_bytes(on, *requests), response_bytes(off, *requests)
         assert fast == slow
         statuses.update(re.findall(rb"HTTP/1.1 (\d+)", fast))
     assert {b"200", b"400", b"413", b"422"} <= statuses
@@ -244,7 +244,9 @@ def test_each_body_alone_gets_the_same_bytes(served: Served) -> None:
     on, off = _live(served, "linear")
     after = _plain(json.dumps(GOOD).encode())
     for body in BODIES[:: len(BODIES) // 50]:
-        assert asked(on, _plain(body), after) == asked(off, _plain(body), after), body[:200]
+        assert response_bytes(on, _plain(body), after) == response_bytes(
+            off, _plain(body), after
+        ), body[:200]
 
 
 def test_every_shape_of_request_gets_the_same_bytes(served: Served) -> None:
@@ -253,7 +255,7 @@ def test_every_shape_of_request_gets_the_same_bytes(served: Served) -> None:
     after = _plain(json.dumps(GOOD).encode())
     for request in HEADS:
         for requests in ((request,), (request, after)):
-            assert asked(on, *requests) == asked(off, *requests), request[:300]
+            assert response_bytes(on, *requests) == response_bytes(off, *requests), request[:300]
 
 
 def test_the_settings_are_in_force(pair: Pair) -> None:

@@ -47,8 +47,8 @@ def handed_on(handle: HolderHandle) -> HolderHandle:
     return HolderHandle(handle.control.dup(), handle.tether.dup(), os.dup(handle.process))
 
 
-def taken_over(found: HolderHandle) -> Taken | None:
-    return asyncio.run(take_over(found))
+def taken_over(handle: HolderHandle) -> Taken | None:
+    return asyncio.run(take_over(handle))
 
 
 def is_dead(pid: int) -> bool:

@@ -48,8 +48,8 @@ async def supervised(artifact: Artifact, settings: Settings) -> AsyncIterator[Su
 async def answers(owner: Supervisor, artifact: Artifact, values: list[float]) -> list[object]:
     """What each row was answered: a number, or the beginning of its error."""
     scored = (await owner.score(rows(artifact, values))).batch
-    told = zip(*(scored.column(name).to_pylist() for name in ("prediction", ERROR)), strict=True)
-    return [answer if error is None else error.partition(":")[0] for answer, error in told]
+    results = zip(*(scored.column(name).to_pylist() for name in ("prediction", ERROR)), strict=True)
+    return [answer if error is None else error.partition(":")[0] for answer, error in results]
 
 
 def test_overlapping_calls_get_their_own_rows(artifact: Artifact, settings: Settings) -> None:
@@ -57,9 +57,9 @@ def test_overlapping_calls_get_their_own_rows(artifact: Artifact, settings: Sett
 
     async def run() -> None:
         async with supervised(artifact, settings) as owner:
-            asked = [[float(10 * n + k) for k in range(n)] for n in range(1, 9)]
-            calls = (answers(owner, artifact, values) for values in asked)
-            assert await asyncio.gather(*calls) == asked
+            batches = [[float(10 * n + k) for k in range(n)] for n in range(1, 9)]
+            calls = (answers(owner, artifact, values) for values in batches)
+            assert await asyncio.gather(*calls) == batches
             assert owner.restarts == 0
 
     uvloop.run(run())
@@ -97,8 +97,8 @@ def test_calls_behind_one_that_hangs_cost_one_worker(
     async def run() -> None:
         async with supervised(artifact, impatient) as owner:
             calls = [answers(owner, artifact, [value]) for value in (HANGS, 1.0, 2.0, 3.0)]
-            found = await asyncio.gather(*calls, return_exceptions=True)
-            assert [type(one) for one in found] == [DeadlineExceeded] * 4
+            results = await asyncio.gather(*calls, return_exceptions=True)
+            assert [type(result) for result in results] == [DeadlineExceeded] * 4
             assert await answers(owner, artifact, [5.0]) == [5.0]
             assert owner.restarts == 1
 
@@ -129,7 +129,9 @@ def test_a_worker_that_keeps_ending_is_started_ever_more_slowly(
         others = {child.pid for child in psutil.Process().children()}
         async with supervised(artifact, settings) as owner:
             took = [await killed(owner, others) for _ in (*pauses, "and the last again")]
-            assert all(one >= pause for one, pause in zip(took, (*pauses, 1.5), strict=True)), took
+            assert all(
+                seconds >= pause for seconds, pause in zip(took, (*pauses, 1.5), strict=True)
+            ), took
             assert await answers(owner, artifact, [5.0]) == [5.0]
             assert await killed(owner, others) < pauses[-1]
             assert await answers(owner, artifact, [6.0]) == [6.0]
@@ -139,10 +141,10 @@ def test_a_worker_that_keeps_ending_is_started_ever_more_slowly(
 
 def test_the_pauses_between_starts_grow() -> None:
     """The first start is not delayed, and the last pause leaves the machine to others."""
-    found = supervisor.RESPAWN_SECONDS
-    assert found[0] == 0
-    assert list(found) == sorted(set(found))
-    assert found[-1] >= 5
+    pauses = supervisor.RESPAWN_SECONDS
+    assert pauses[0] == 0
+    assert list(pauses) == sorted(set(pauses))
+    assert pauses[-1] >= 5
 
 
 def test_after_a_death_too_waiting_for_a_processor_is_not_work(

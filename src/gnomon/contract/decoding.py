@@ -218,12 +218,14 @@ class Decoder:
         content = read_body(body, self._features)
         unknown = dict.fromkeys(content.unknown)
         if content.single:
-            return Decoded([self._read(content.rows[0], "$", unknown)], True, _named(unknown))
+            return Decoded(
+                [self._read(content.rows[0], "$", unknown)], True, _bounded_names(unknown)
+            )
         _check_count(content.rows, max_rows)
         rows = [
             self._read(record, f"$.rows[{i}]", unknown) for i, record in enumerate(content.rows)
         ]
-        return Decoded(rows, False, _named(unknown))
+        return Decoded(rows, False, _bounded_names(unknown))
 
     def _read(self, record: Any, path: str, unknown: dict[str, None]) -> Row:
         if not isinstance(record, Mapping):
@@ -244,7 +246,7 @@ class Decoder:
                 raise InvalidRequest(
                     f"expected {kind_text(self._features[name])}, but the field is missing",
                     where=path + key_path(name),
-                    hint=missing_hint(self._features[name], _named(unknown_names)),
+                    hint=missing_hint(self._features[name], _bounded_names(unknown_names)),
                 )
         return self._row(**values)
 
@@ -361,7 +363,7 @@ _WIRE: dict[str, Any] = {
 }
 
 
-def _named(unknown: Iterable[str]) -> tuple[str, ...]:
+def _bounded_names(unknown: Iterable[str]) -> tuple[str, ...]:
     """Limit the number and length of unknown fields for a report."""
     return tuple(
         name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"

@@ -226,6 +226,7 @@ class Feature(
             raise ContractError(f"`column` {self.column} is served as `{self.column}`")
         self._check_missing()
         self._check_domain()
+        self._check_range()
         self._check_zone()
         self._check_shape()
 
@@ -272,6 +273,8 @@ class Feature(
             raise ContractError(
                 f"`domain` has a value twice: {duplicate!r}", hint="leave one of them out"
             )
+
+    def _check_range(self) -> None:
         has_range = self.minimum is not None or self.maximum is not None
         if has_range and self.type not in _RANGED:
             raise ContractError(

@@ -30,7 +30,7 @@ FILE_BYTES = 1 << 20
 """Space for thousands of series of one kind; the number of series is limited."""
 LOCK = "lock"
 
-_held: dict[Path, int] = {}
+_locks: dict[Path, int] = {}
 """The descriptor of the lock on each folder that this process uses."""
 
 
@@ -54,9 +54,9 @@ def reserve_files() -> None:
 
 def release_files() -> None:
     """Release the folder; the last gateway of a server removes it."""
-    for folder in list(_held):
+    for folder in list(_locks):
         with contextlib.suppress(OSError), _locked(folder.parent):
-            os.close(_held.pop(folder))
+            os.close(_locks.pop(folder))
             _remove_unused(folder)
 
 
@@ -79,7 +79,7 @@ def _take(base: Path) -> None:
         os.close(lock)
         _remove_unused(folder)
         raise
-    _held[folder] = lock
+    _locks[folder] = lock
     os.environ[FOLDER] = str(folder)
 
 

@@ -74,18 +74,17 @@ class Origins:
 
     hosts: frozenset[str]
     origins: frozenset[str]
-    _seen: set[bytes] = field(default_factory=set, compare=False, repr=False)
+    _allowed_hosts: set[bytes] = field(default_factory=set, compare=False, repr=False)
 
     def allows_host(self, host: bytes) -> bool:
         """Return whether the server answers requests with this ``Host``."""
-        if host in self._seen:
+        if host in self._allowed_hosts:
             return True
         if not self._is_server_name(host):
             return False
-        if (
-            len(self._seen) < _REMEMBERED and len(host) <= HOST_BYTES
-        ):  # A client may vary the port and the case.
-            self._seen.add(host)
+        # Bounded, as a client may vary the port and the case.
+        if len(self._allowed_hosts) < _REMEMBERED and len(host) <= HOST_BYTES:
+            self._allowed_hosts.add(host)
         return True
 
     def check(self, scope: Scope) -> None:

@@ -18,7 +18,7 @@ __all__ = ["OTHER", "count_by_route"]
 
 OTHER = "other"
 """The label of every path without a route."""
-ASKED = "gnomon.path"
+REQUESTED_PATH = "gnomon.path"
 """The key of a scope for the requested path, while BentoML sees the path of the route."""
 
 
@@ -31,13 +31,13 @@ class TrafficMetrics(RunnerTrafficMetricsMiddleware):
     """Counts a request under the declared path of its route, or as ``other``."""
 
     def __init__(self, app: ASGI, **options: Any) -> None:
-        super().__init__(_with_asked_path(app), **options)
+        super().__init__(_with_requested_path(app), **options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
         if "path" in scope:
             label = route_of(scope, scope["app"].routes)
-            scope = {**scope, "path": label, ASKED: scope["path"]}
+            scope = {**scope, "path": label, REQUESTED_PATH: scope["path"]}
         await super().__call__(scope, receive, send)
 
 
@@ -50,11 +50,11 @@ def route_of(scope: Scope, routes: Iterable[BaseRoute]) -> str:
     return OTHER
 
 
-def _with_asked_path(app: ASGI) -> ASGI:
-    async def asked(scope: Scope, receive: Receive, send: Send) -> None:
-        if ASKED in scope:
+def _with_requested_path(app: ASGI) -> ASGI:
+    async def app_with_path(scope: Scope, receive: Receive, send: Send) -> None:
+        if REQUESTED_PATH in scope:
             scope = dict(scope)
-            scope["path"] = scope.pop(ASKED)
+            scope["path"] = scope.pop(REQUESTED_PATH)
         await app(scope, receive, send)
 
-    return asked
+    return app_with_path

@@ -24,10 +24,10 @@ from gnomon.contract.check.plain_columns import distinct, json_values, plain
 )
 def test_values_of_one_kind_are_an_array(values: list[Any], kind: pa.DataType) -> None:
     """So that they are judged together."""
-    found = json_values(values)
-    assert isinstance(found, pa.Array)
-    assert found.type == kind
-    assert found.to_pylist() == values
+    column = json_values(values)
+    assert isinstance(column, pa.Array)
+    assert column.type == kind
+    assert column.to_pylist() == values
 
 
 @pytest.mark.parametrize("values", [[1, True], ["1", 1], [[1], None], [2**70, 1]])
@@ -49,14 +49,14 @@ def test_other_values_stay_what_they_are(values: list[Any]) -> None:
 )
 def test_a_column_in_few_types(column: Any, kind: pa.DataType, values: list[Any]) -> None:
     """NaN is null."""
-    found = plain(column)
-    assert (found.type, found.to_pylist()) == (kind, values)
+    converted = plain(column)
+    assert (converted.type, converted.to_pylist()) == (kind, values)
 
 
 def test_distinct_values_are_as_json_has_them() -> None:
     """With the place of each value among them; nested ones too."""
     day = dt.date(2024, 5, 1)
-    found = distinct(pa.array([day, None, day]))
-    assert (found.values, found.codes.tolist()) == (["2024-05-01", None], [0, 1, 0])
+    result = distinct(pa.array([day, None, day]))
+    assert (result.values, result.codes.tolist()) == (["2024-05-01", None], [0, 1, 0])
     nested = distinct(pa.array([[1], [1], [2]]))
     assert (nested.values, nested.codes.tolist()) == ([[1], [2]], [0, 0, 1])

@@ -37,15 +37,17 @@ AGED = contract(
 
 def frame(**changes: Any) -> pd.DataFrame:
     """Three flights, with some columns changed; None takes a column out."""
-    one = RECORD | {"scheduled": pd.Timestamp(RECORD["scheduled"]).tz_convert("America/New_York")}
-    kept = {**{name: [value] * 3 for name, value in one.items()}, **changes}
-    return pd.DataFrame({name: values for name, values in kept.items() if values is not None})
+    record = RECORD | {
+        "scheduled": pd.Timestamp(RECORD["scheduled"]).tz_convert("America/New_York")
+    }
+    columns = {**{name: [value] * 3 for name, value in record.items()}, **changes}
+    return pd.DataFrame({name: values for name, values in columns.items() if values is not None})
 
 
 def only(checked: Checked) -> CheckFinding:
     """The one finding there is."""
-    (found,) = checked.findings
-    return found
+    (finding,) = checked.findings
+    return finding
 
 
 def batch_from_records(*given: Any, by: Contract = FLIGHT) -> Checked:
@@ -100,11 +102,11 @@ def test_each_rule(
     if feature is None:
         assert checked.findings == ()
         return
-    found = only(checked)
-    assert (found.feature, found.rule, found.level) == (feature, rule, level)
-    assert (found.rows, found.of, found.share) == (rows, 3, rows / 3)
-    assert got in found.got
-    assert found.examples[0].got == got
+    finding = only(checked)
+    assert (finding.feature, finding.rule, finding.level) == (feature, rule, level)
+    assert (finding.rows, finding.of, finding.share) == (rows, 3, rows / 3)
+    assert got in finding.got
+    assert finding.examples[0].got == got
 
 
 def test_a_finding_says_where_to_look() -> None:
@@ -113,10 +115,10 @@ def test_a_finding_says_where_to_look() -> None:
     check.add_frame(frame())
     check.add_frame(frame(carrier=["UA", "ZZ", "UA"]))
     check.add_frame(frame(carrier=["YY", "YY", "UA"]))
-    found = only(check.result())
-    assert list(found.got.items()) == [('"YY"', 2), ('"ZZ"', 1)]
-    assert [example.row for example in found.examples] == [4, 6, 7]
-    assert found.expected == 'one of "AA", "B6", "UA"'
+    finding = only(check.result())
+    assert list(finding.got.items()) == [('"YY"', 2), ('"ZZ"', 1)]
+    assert [example.row for example in finding.examples] == [4, 6, 7]
+    assert finding.expected == 'one of "AA", "B6", "UA"'
 
 
 def test_a_bound_that_refuses_is_broken() -> None:
@@ -125,8 +127,8 @@ def test_a_bound_that_refuses_is_broken() -> None:
         FLIGHT,
         features=tuple(msgspec.structs.replace(f, outside="error") for f in FLIGHT.features),
     )
-    found = check_frame(frame(carrier=["ZZ"] * 3, distance=[1, 80, 80]), strict).findings
-    assert [(one.feature, one.level, one.rows) for one in found] == [
+    findings = check_frame(frame(carrier=["ZZ"] * 3, distance=[1, 80, 80]), strict).findings
+    assert [(finding.feature, finding.level, finding.rows) for finding in findings] == [
         ("distance", "broken", 1),
         ("carrier", "broken", 3),
     ]
@@ -135,8 +137,8 @@ def test_a_bound_that_refuses_is_broken() -> None:
 def test_untyped_text_is_read_as_what_it_spells() -> None:
     """As from CSV: one odd value must not make numbers of a column wrong."""
     odd = frame(distance=["80", "90", "x"], weekend=["true", "false", "maybe"])
-    found = check_frame(odd, FLIGHT, text=True).findings
-    assert [(one.feature, one.rule, one.rows) for one in found] == [
+    findings = check_frame(odd, FLIGHT, text=True).findings
+    assert [(finding.feature, finding.rule, finding.rows) for finding in findings] == [
         ("distance", "type", 1),
         ("weekend", "type", 1),
     ]
@@ -146,14 +148,14 @@ def test_records_are_held_to_the_same_rules() -> None:
     """Each with fields of its own, an arrival, and what has no shape at all."""
     lacks = {name: value for name, value in RECORD.items() if name != "carrier"}
     checked = batch_from_records(RECORD, lacks, RECORD | {"distance": "x", "new": 1}, [1])
-    found = {(one.feature, one.rule): one for one in checked.findings}
-    assert {key: one.level for key, one in found.items()} == {
+    findings = {(finding.feature, finding.rule): finding for finding in checked.findings}
+    assert {key: finding.level for key, finding in findings.items()} == {
         ("$", "type"): "broken",
         ("carrier", "missing"): "broken",
         ("distance", "type"): "broken",
         ("new", "unknown"): "allowed",
     }
-    lost = found["carrier", "missing"]
+    lost = findings["carrier", "missing"]
     assert (lost.rows, lost.of, lost.examples[0].row) == (1, 4, "r 1")
     moment = dt.datetime.fromtimestamp(NOW / 1e6 + 1, dt.UTC)
     assert lost.first == lost.last == lost.examples[0].at == moment
@@ -164,9 +166,9 @@ def test_an_age_is_that_at_arrival() -> None:
     arrival = dt.datetime.fromtimestamp(NOW / 1e6, dt.UTC)
     for hours, rule in ((5.9, None), (6.1, "stale"), (-0.05, None), (-0.2, "future")):
         seen = arrival - dt.timedelta(hours=hours)
-        one = {"at": arrival.isoformat(), "seen": seen.isoformat()}
-        found = batch_from_records(one, by=AGED).findings
-        assert [f.rule for f in found] == ([] if rule is None else [rule]), hours
+        record = {"at": arrival.isoformat(), "seen": seen.isoformat()}
+        findings = batch_from_records(record, by=AGED).findings
+        assert [f.rule for f in findings] == ([] if rule is None else [rule]), hours
     assert batch_from_records({"at": arrival.isoformat(), "seen": None}, by=AGED).verdict == "kept"
 
 
@@ -175,8 +177,8 @@ def test_the_age_in_a_frame_is_that_at_the_event() -> None:
     at = pd.to_datetime(["2024-01-01T12:00Z", "2024-01-01T12:00Z"])
     seen = pd.to_datetime(["2024-01-01T11:00Z", "2024-01-01T01:00Z"])
     rows = pd.DataFrame({"at": at, "seen": seen})
-    found = only(check_frame(rows, msgspec.structs.replace(AGED, event_time="at")))
-    assert (found.rule, found.rows, found.examples[0].row) == ("stale", 1, 1)
+    finding = only(check_frame(rows, msgspec.structs.replace(AGED, event_time="at")))
+    assert (finding.rule, finding.rows, finding.examples[0].row) == ("stale", 1, 1)
     blind = check_frame(rows, AGED)
     assert blind.findings == ()
     assert any("seen: its age" in why for why in blind.unchecked)
@@ -209,9 +211,9 @@ def test_another_unit_is_suspected() -> None:
         checked = check_frame(rows, NUMBER, profile=profile)
         assert (checked.verdict == "suspected") == suspected, factor
     rows = pd.DataFrame({"x": trained[:2_000] * 1.609344})
-    found = only(check_frame(rows, NUMBER, profile=profile))
-    assert "kilometres and miles" in str(found.hint)
-    assert found.expected.startswith("miles, median")
+    finding = only(check_frame(rows, NUMBER, profile=profile))
+    assert "kilometres and miles" in str(finding.hint)
+    assert finding.expected.startswith("miles, median")
 
 
 def test_a_temperature_in_another_unit_is_suspected() -> None:
@@ -224,7 +226,9 @@ def test_a_temperature_in_another_unit_is_suspected() -> None:
         (1.0, 3.0, None),
     ):
         checked = check_frame(pd.DataFrame({"x": trained[:2_000] * x + y}), NUMBER, profile=profile)
-        assert [str(units) in str(one.hint) for one in checked.findings] == [True] * bool(units)
+        assert [str(units) in str(finding.hint) for finding in checked.findings] == [True] * bool(
+            units
+        )
 
 
 def test_checks_merge() -> None:
@@ -285,6 +289,6 @@ def test_the_most_frequent_values_are_kept() -> None:
     rows["carrier"] = [f"X{n}" for n in range(175)] + ["ZZ"] * 5
     check = Check(FLIGHT)
     check.add_frame(rows)
-    found = only(check.result())
-    assert next(iter(found.got.items())) == ('"ZZ"', 5)
-    assert len(found.got) < 175
+    finding = only(check.result())
+    assert next(iter(finding.got.items())) == ('"ZZ"', 5)
+    assert len(finding.got) < 175

@@ -31,9 +31,9 @@ def test_every_value_is_as_likely() -> None:
 
 def test_two_samples_merge_into_that_of_both() -> None:
     """The size stays, and what was seen adds up."""
-    one, other = NumberSample(50, 1), NumberSample(50, 2)
-    one.add(np.zeros(1_000))
-    other.add(np.ones(1_000))
-    one.merge(other)
-    assert (one.seen, len(one.values)) == (2_000, 50)
-    assert 10 < one.values.sum() < 40
+    first, second = NumberSample(50, 1), NumberSample(50, 2)
+    first.add(np.zeros(1_000))
+    second.add(np.ones(1_000))
+    first.merge(second)
+    assert (first.seen, len(first.values)) == (2_000, 50)
+    assert 10 < first.values.sum() < 40

@@ -21,10 +21,10 @@ def test_names_that_clients_make_up_do_not_fill_the_memory() -> None:
     tallies = Tallies()
     for number in range(MOST_UNKNOWN + 500):
         tallies.count(f"x{number}", unknown(), NOWHERE)
-    found = list(tallies.findings(10_000))
-    assert len(found) <= MOST_UNKNOWN + 2
-    assert sum(one.rows for one in found) == MOST_UNKNOWN + 500
-    assert found[-1].feature == OTHERS
+    findings = list(tallies.findings(10_000))
+    assert len(findings) <= MOST_UNKNOWN + 2
+    assert sum(finding.rows for finding in findings) == MOST_UNKNOWN + 500
+    assert findings[-1].feature == OTHERS
 
 
 def test_rows_are_counted_when_values_no_longer_are() -> None:
@@ -34,11 +34,11 @@ def test_rows_are_counted_when_values_no_longer_are() -> None:
         values = [str(number * 1000 + i) for i in range(300)] + ["often"] * 50
         hit = rows_hit("type", "integer", "broken", np.arange(350), values)
         tallies.count("x", hit, NOWHERE)
-    (found,) = tallies.findings(1_050)
-    assert (found.rows, found.share) == (1_050, 1.0)
-    assert len(found.examples) == MOST_EXAMPLES
-    assert len(found.got) == MOST_SHOWN < MOST_GOT
-    assert found.got["often"] == 150
+    (finding,) = tallies.findings(1_050)
+    assert (finding.rows, finding.share) == (1_050, 1.0)
+    assert len(finding.examples) == MOST_EXAMPLES
+    assert len(finding.got) == MOST_SHOWN < MOST_GOT
+    assert finding.got["often"] == 150
 
 
 def test_what_breaks_nothing_is_not_kept() -> None:

@@ -76,8 +76,8 @@ def test_freezing_is_the_same_in_all_units() -> None:
 def test_a_conversion_and_its_inverse_undo_each_other() -> None:
     """Both ways of every pair are looked for."""
     values = np.array([-3.0, 0.5, 1e4])
-    for one in CONVERSIONS:
-        there = one.inverse.undo(one.undo(values))
+    for conversion in CONVERSIONS:
+        there = conversion.inverse.undo(conversion.undo(values))
         np.testing.assert_allclose(there, values, rtol=1e-12, atol=1e-9)
     assert len(CONVERSIONS) == 2 * (len(UNITS) + len(SHIFTS))
     assert str(Conversion("Celsius and Fahrenheit", 1.8, 32.0)) == (

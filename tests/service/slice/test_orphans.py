@@ -52,7 +52,7 @@ def leave_behind(settings: Settings, shadow: Artifact, storage: Storage) -> Requ
     return requests
 
 
-async def until_it_is_let_go(orphans: Orphans, rollout: RolloutState) -> None:
+async def step_until_released(orphans: Orphans, rollout: RolloutState) -> None:
     await orphans.step(rollout, "own")
     assert orphans.name == SLICE
     async with asyncio.timeout(PATIENCE):
@@ -68,7 +68,7 @@ def test_what_waits_in_a_slice_left_behind_is_scored(
     """Every row once; then nobody waits for the slice any more, and it is forgotten."""
     leave_behind(settings, shadow, storage).close()
     orphans = Orphans(settings, "toy", patience=0)
-    asyncio.run(until_it_is_let_go(orphans, state(shadow)))
+    asyncio.run(step_until_released(orphans, state(shadow)))
     assert [record["input_x"] for record in records(settings, shadow)] == [1.0, 2.0, 3.0]
     accounts = balance(InferenceLog(settings, "toy"))
     assert accounts.balanced, accounts.explain()

@@ -88,10 +88,10 @@ def nothing_is_left(settings: Settings) -> Iterator[None]:
 
     What libraries keep once they are used was opened before: see ``once``.
     """
-    before = held()
+    before = held_resources()
     yield
     deadline = time.monotonic() + 10
-    while (left := held() - before) and time.monotonic() < deadline:
+    while (left := held_resources() - before) and time.monotonic() < deadline:
         gc.collect()
         time.sleep(0.02)
     assert left == set()
@@ -100,7 +100,7 @@ def nothing_is_left(settings: Settings) -> Iterator[None]:
         StreamLock(folder).close()
 
 
-def held() -> set[tuple[str, object]]:
+def held_resources() -> set[tuple[str, object]]:
     """What this process has open, running and registered."""
     resources: set[tuple[str, object]] = {
         ("thread", thread.ident) for thread in threading.enumerate()
@@ -163,7 +163,7 @@ def test_a_log_that_cannot_be_opened_is_tried_again(named: Settings) -> None:
     spool.parent.mkdir(parents=True)
     spool.write_text("in the way")
 
-    async def mended() -> str | None:
+    async def error_after_repair() -> str | None:
         async with open_runtime("toy", named) as runtime:
             assert "Not a directory" in str(runtime.status().error)
             spool.unlink()
@@ -172,7 +172,7 @@ def test_a_log_that_cannot_be_opened_is_tried_again(named: Settings) -> None:
             return runtime.status().slice
 
     with nothing_is_left(named):
-        assert uvloop.run(asyncio.wait_for(mended(), 20)) == "r-1"
+        assert uvloop.run(asyncio.wait_for(error_after_repair(), 20)) == "r-1"
 
 
 def test_an_artifact_that_is_gone_is_named_and_nothing_is_left(named: Settings, pack: Pack) -> None:

@@ -52,7 +52,7 @@ def records(rows: Any, names: Sequence[str] = ()) -> Sequence[Record]:
         InvalidRequest: ``rows`` is of a kind that is not accepted; the message lists the others.
     """
     if is_nameless(rows):
-        return _named(rows, names)
+        return _records_of(rows, names)
     if _is_list(rows):
         return list(rows)
     if _is_pandas(rows, "DataFrame"):
@@ -78,7 +78,7 @@ def slice_of(rows: Any, start: int, count: int) -> Any:
     return rows[start : start + count] if hasattr(rows, "__len__") else rows
 
 
-def _named(rows: Any, names: Sequence[str]) -> Sequence[Record]:
+def _records_of(rows: Any, names: Sequence[str]) -> Sequence[Record]:
     values = rows.tolist() if _is_array(rows) else rows
     if _is_array(rows) and rows.ndim != 2:
         raise InvalidRequest(

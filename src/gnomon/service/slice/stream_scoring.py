@@ -138,7 +138,7 @@ class StreamScorer:
     ) -> ScoredPart:
         """Queue the records that were decoded, and log those that were refused."""
         self._metrics.unknown(records.unknown)
-        answer, request = None, PendingRequest(new_request_id(), client_id, body, _nobody)
+        answer, request = None, PendingRequest(new_request_id(), client_id, body, _ignore)
         if batch is not None:
             request.rows, request.single, request.form = range(batch.num_rows), False, part.form
             request.batch, request.outside = batch, records.outside
@@ -190,7 +190,7 @@ class StreamScorer:
         return ScoredPart(part, request.request_id, await answer)
 
 
-def _nobody(answer: Answer) -> None:
+def _ignore(answer: Answer) -> None:
     """Ignore an answer for which no client waits."""
 
 
