@@ -102,9 +102,9 @@ def test_a_stopping_server_waits_for_no_unfinished_work(pack: Pack, serve: Serve
             deaf.sendall(request(b'{"rows": [%s]}' % b",".join([GOOD] * 2_000)) * 1_000)
         body = b'{"x": -999.0, "id": "hangs"}'
         with server.client() as other:
-            before = other.status().accounts.in_flight
+            until(lambda: other.status().accounts.in_flight == 0, "the deaf client is waited for")
             hung = pool.submit(httpx.post, f"{server.url}/predict", content=body, timeout=30)
-            until(lambda: other.status().accounts.in_flight > before, "it hangs")
+            until(lambda: other.status().accounts.in_flight == 1, "it hangs")
         with terminated(server):
             assert read_to_end(half) == b""
             assert hung.result(30).status_code == 504
