@@ -86,6 +86,7 @@ def test_a_stopping_server_waits_for_no_unfinished_work(pack: Pack, serve: Serve
         serve(live, GNOMON_DEADLINE=str(DEADLINE)) as server,
         server.client() as control,
         ThreadPoolExecutor(2) as pool,
+        contextlib.ExitStack() as connections,
     ):
         control.start_shadow(busy)
         with load(server) as seen:
@@ -95,7 +96,8 @@ def test_a_stopping_server_waits_for_no_unfinished_work(pack: Pack, serve: Serve
         until(lambda: len(workers(server)) == 5, "the other is loading", 90)
         promotion = pool.submit(control.promote, endless[1], force=True)
         until(lambda: len(workers(server)) == 6, "what is promoted is loading", 90)
-        half, deaf = connect(server), connect(server, receive_buffer=4096)
+        half = connections.enter_context(connect(server))
+        deaf = connections.enter_context(connect(server, receive_buffer=4096))
         half.sendall(request(GOOD[:5], length=len(GOOD)))
         deaf.settimeout(1.0)
         with pytest.raises(TimeoutError):
