@@ -25,6 +25,7 @@ def gone(what: str) -> str:
     )
 
 
+@pytest.mark.filterwarnings("ignore:There is no current event loop")  # Of Python 3.12, for tornado.
 def test_bentoml_makes_the_arbiter_that_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
     """It looks the class up in the module where Gnomon replaces it."""
     monkeypatch.setattr(looked_up, "Arbiter", circus.Arbiter)
