@@ -160,7 +160,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/streaming/record_sources.py",
         "service/slice/stream_scoring.py",
     ),
-    "compat/test_bentoml.py": ("service/deployment.py",),
     "compat/test_circus.py": ("service/supervision.py",),
     "faults/test_gateway_death.py": (
         "service/slice/standby.py",
