@@ -233,4 +233,4 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> No
     while not condition():
         assert time.monotonic() < limit, f"{what}: not within {seconds:g} s"
         used, before = time.thread_time(), used
-        time.sleep(min(max(0.05, 20 * (used - before)), 1.0))
+        time.sleep(min(max(0.05, 5 * (used - before)), 1.0))
