@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from gnomon.errors import GnomonError
 from gnomon.log import InferenceLog
 from gnomon.shadow.accounts.balance import balance
+from gnomon.testing import Server
 from tests.faults.accounts import counted
 from tests.laws.conftest import Deployment
 from tests.load import until
@@ -79,13 +81,18 @@ def test_a_stopped_shadow_leaves_no_rows_lagging(deployed: Deployment) -> None:
     with server.client() as control:
         control.start_shadow(shadow)
         until(lambda: control.status().shadows[0].state == "running", "the shadow runs")
+        first = segments(server)[-1]
         control.predict([{"x": 1.0, "id": f"online{n}"} for n in range(20)])
         until(lambda: control.status().shadows[0].lagging == 20, "it hangs on all of them")
-        waiting = [*server.settings.spool_path.glob("toy/*/requests/*.arrows")]
-        assert waiting
+        until(lambda: segments(server)[-1] > first, "the segment of these rows is closed")
         control.stop_shadow(shadow)
         log = InferenceLog(server.settings, "toy")
         accounts = balance(log)
         assert accounts.balanced, accounts.explain()
         assert [s.lagging for s in accounts.shadows if s.artifact == shadow] == [0]
-        until(lambda: not [path for path in waiting if path.exists()], "the requests are sealed")
+        until(lambda: segments(server)[0] > first, "the segment is sealed and removed")
+
+
+def segments(server: Server) -> list[Path]:
+    """Return the segments of requests; the last one is open, and perhaps empty."""
+    return sorted(server.settings.spool_path.glob("toy/*/requests/*.arrows"))
