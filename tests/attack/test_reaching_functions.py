@@ -6,6 +6,8 @@ have been believed.
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,19 @@ import scipy.stats
 from gnomon.artifact import inspect
 from gnomon.artifact.serialization.skops_file import names, nodes
 from gnomon.errors import ArtifactCorrupt, UntrustedTypes
-from tests.attack.forging import Node, call, claims, mapping, named, plant, reseal, sequence, text
+from tests.attack.forging import (
+    Node,
+    call,
+    claims,
+    mapping,
+    members,
+    named,
+    plant,
+    reseal,
+    sequence,
+    text,
+    write_members,
+)
 from tests.attack.watching import Watcher
 
 SHELL = "touch /tmp/gnomon-attack"
@@ -140,3 +154,96 @@ def test_what_scipy_and_estimators_write_is_read() -> None:
     estimator = named("ObjectNode", "sklearn.preprocessing._data", "StandardScaler")
     assert len([*nodes(sequence(*kept, method(estimator, "transform")))]) > len(texts)
     assert [*names(sequence(*kept))]
+
+
+def call_with(module: str, name: str, *arguments: Node) -> Node:
+    return named("ConstructorFromReduceNode", module, name, content=sequence(*arguments))
+
+
+ATTRIBUTE_OF = ("sklearn.utils.validation", "_check_response_method")
+"""It returns any attribute of any object."""
+CHECK_ARRAY = named("FunctionNode", "sklearn.utils.validation", "check_array")
+EVAL = call_with(
+    "operator",
+    "getitem",
+    call_with(
+        "operator",
+        "getitem",
+        call_with(*ATTRIBUTE_OF, CHECK_ARRAY, text("__globals__")),
+        text("__builtins__"),
+    ),
+    text("eval"),
+)
+RUN_EVAL = call_with(
+    "builtins",
+    "list",
+    call_with("builtins", "map", EVAL, sequence(text(f"__import__('os').system({SHELL!r})"))),
+)
+UNPICKLE = call_with(
+    "scipy._lib.array_api_extra._lib._utils._helpers",
+    "pickle_unflatten",
+    sequence(),
+    sequence(named("BytesNode", "builtins", "bytes", file="x.bin")),
+)
+
+
+def partial_of(module: str, name: str, **keywords: Node) -> Node:
+    content = {
+        "func": named("FunctionNode", module, name),
+        "args": sequence(),
+        "kwds": mapping(**keywords),
+        "namespace": text(None),
+    }
+    return named("PartialNode", "functools", "partial", content=content)
+
+
+def partial_method(of: Node, name: str, *arguments: Node) -> Node:
+    node = partial_of("builtins", "len")
+    node["content"]["func"] = method(of, name)
+    node["content"]["args"] = sequence(*arguments)
+    return node
+
+
+CHAINS = {
+    "a function that unpickles": UNPICKLE,
+    "a function that opens a socket": call("pyarrow.util", "find_free_port"),
+    "a formatter that gets attributes": partial_method(
+        named("ObjectNode", "string", "Formatter"),
+        "get_field",
+        text("wind.__class__.__init__.__globals__[sys]"),
+    ),
+    "a function that gets attributes": RUN_EVAL,
+    "an attribute of the rows": partial_of(*ATTRIBUTE_OF, response_method=text("to_pickle")),
+    "a call of the rows": partial_of(
+        "pandas.core.common", "apply_if_callable", obj=text("/tmp/gnomon-attack")
+    ),
+    "a method of the rows by its name": partial_of(
+        "pandas.core.apply", "frame_apply", func=text("to_pickle")
+    ),
+    "an import of a test's helper": call("pandas.util._test_decorators", "skip_if_no", "this"),
+    "a function of a model's own code": call("preprocessing.clock", "miles_to_km", 1),
+}
+
+
+def all_names(node: Any) -> set[str]:
+    return {one.full for one in names(node)}
+
+
+@pytest.mark.parametrize("kind", CHAINS)
+def test_functions_that_lead_to_others_are_not_loaded(
+    copied: Path, kind: str, watcher: Watcher
+) -> None:
+    """skops calls classes only, to make their objects, and keeps functions that are public: a
+    private one of scikit-learn was a way to ``eval``."""
+    content = {**members(copied), "x.bin": pickle.dumps(Bomb())}
+    write_members(copied, content)
+    plant(copied, CHAINS[kind])
+    claims(copied, *all_names(CHAINS[kind]), trusted=True)
+    answer = watcher.ask(copied)["load"]
+    assert answer["said"][0] == "UntrustedTypes"
+    assert answer["done"] == []
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (SHELL,)

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from gnomon.errors import LogError
-from gnomon.log import InferenceLog
+from gnomon.log import InferenceLog, SegmentWriter
 from gnomon.log.repair.repair import repair
 from gnomon.log.seal import Sealer
 from gnomon.log.segments.layout import stream_folder, stream_segments
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from tests.log.log_files import exchange, logged, write_lettered_segments, write_segment
-from tests.log.rows import settings
+from tests.log.rows import REQUESTS_SCHEMA, live, settings
 
 
 @pytest.fixture
@@ -197,4 +197,75 @@ def test_a_segment_whose_place_is_taken_loses_no_row(setup: Settings, sealed: bo
     Sealer(setup, "flights").seal()
     assert logged(setup) == sorted(ids)
     assert balance(InferenceLog(setup, "flights")).balanced
+    assert repair(setup, "flights").is_whole
+
+
+def copies_while_written(setup: Settings, *texts: str) -> list[Path]:
+    """A segment that gets a row for each letter; copies of its folder, one after each text."""
+    folder = stream_folder(setup, "flights", "a", "requests")
+    writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
+    copies = []
+    for text in texts:
+        for letter in text:
+            writer.append(live([letter]))
+        writer.fsync()
+        copies.append(Path(shutil.copytree(folder, setup.spool_path / f"backup-{text}")))
+    writer.close()
+    return copies
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_longer_version_of_a_segment_adds_the_rows_that_are_new(
+    setup: Settings, sealed: bool
+) -> None:
+    """A backup of the open segment was restored, and what it replaced was kept beside it: the rows
+    of both were there twice, or the later ones never once the shorter was sealed."""
+    backup, *_ = copies_while_written(setup, "ab", "cd", "ef")
+    folder = stream_folder(setup, "flights", "a", "requests")
+    folder.rename(folder.with_name("kept"))
+    backup.rename(folder)
+    if sealed:
+        write_lettered_segments(setup, "x")
+        with pytest.raises(LogError):  # What was kept is in the way, but not of this stream.
+            Sealer(setup, "flights").seal()
+    done = repair(setup, "flights")
+    assert sum(done.sealed.values()) == 4
+    assert logged(setup) == [*"abcdef", *"x" * sealed]
+    Sealer(setup, "flights").seal()
+    assert logged(setup) == [*"abcdef", *"x" * sealed]
+    assert balance(InferenceLog(setup, "flights")).balanced
+    assert repair(setup, "flights").is_whole
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 2, 0), (2, 0, 1)])
+def test_versions_of_a_segment_are_found_in_any_order(
+    setup: Settings, order: tuple[int, ...]
+) -> None:
+    """Its own place has another segment, and each repair finds one more copy."""
+    copies = copies_while_written(setup, "ab", "cd", "ef")
+    shutil.rmtree(stream_folder(setup, "flights", "a", "requests"))
+    write_lettered_segments(setup, "x")
+    for number in order:
+        copies[number].rename(setup.spool_path / "flights" / "a" / "kept")
+        repair(setup, "flights")
+        shutil.rmtree(setup.spool_path / "flights" / "a" / "kept")
+    assert logged(setup) == [*"abcdefx"]
+    assert balance(InferenceLog(setup, "flights")).balanced
+
+
+def test_a_size_that_another_segment_had_is_not_its_own(setup: Settings) -> None:
+    """Segments were exchanged after a crash: the next writer listed one with the size of the other,
+    and repair took it for damaged."""
+    copies_while_written(setup, "ab")
+    folder = write_lettered_segments(setup, "c")
+    first, second, last = (segment.path for segment in stream_segments(folder))
+    (folder / "closed.json").unlink()
+    exchange(first, second)
+    exchange(second, last)
+    write_lettered_segments(setup, "d")
+    done = repair(setup, "flights")
+    assert not done.unread
+    assert logged(setup) == [*"abcd"]
+    Sealer(setup, "flights").seal()
+    assert logged(setup) == [*"abcd"]
     assert repair(setup, "flights").is_whole

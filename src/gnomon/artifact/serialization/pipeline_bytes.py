@@ -25,7 +25,13 @@ from gnomon.artifact.serialization.experimental import enable_experimental
 from gnomon.artifact.serialization.metadata_routing import without_routing
 from gnomon.artifact.serialization.skops_arrays import check_arrays
 from gnomon.artifact.serialization.skops_file import SCHEMA, names, open_archive, read_schema, types
-from gnomon.artifact.serialization.trust import Named, check_resolved, is_plain_in_pickle, judge
+from gnomon.artifact.serialization.trust import (
+    Named,
+    check_resolved,
+    check_use,
+    is_plain_in_pickle,
+    judge,
+)
 from gnomon.artifact.serialization.unstorable_attributes import cannot_store, check_storable
 from gnomon.compat.skops import write
 from gnomon.errors import PackRefused, UntrustedTypes
@@ -107,7 +113,9 @@ def _load_skops(
     for one in found:
         if one.full in accepted:
             name = one.name.partition(".")[0]  # of a method, its class
-            check_resolved(one.full, _resolve(one.module, name), modules, where)
+            value = _resolve(one.module, name)
+            check_resolved(one.full, value, modules, where)
+            check_use(one, value, where)
     estimators = {
         one.full for one in found if one.plain and one.use == "made" and is_public_estimator(one)
     }

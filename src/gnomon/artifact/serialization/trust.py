@@ -23,6 +23,7 @@ __all__ = [
     "Use",
     "Uses",
     "check_resolved",
+    "check_use",
     "is_known_safe",
     "is_plain_in_pickle",
     "judge",
@@ -74,6 +75,7 @@ _UNSAFE_PARTS = frozenset(
         *("_uarray", "_array_api_docs_tables", "_tmpdirs", "_ccallback", "pyprima", "deprecation"),
         *("_utils_impl", "_repr_html", "discovery", "add_newdoc", "delegate_xp", "clone_module"),
         *("check_library_installed", "show_options", "as_strided"),
+        *("array_api_extra", "array_api_compat"),
     }
 )
 """Parts of numpy, scipy and scikit-learn that read or write files, run programs, import what they
@@ -82,11 +84,13 @@ are told to, or use addresses. ``numpy.load`` unpickles."""
 _REBUILDING = frozenset(
     {
         *("_reconstruct", "_frombuffer", "_mareconstruct", "__randomstate_ctor"),
-        *("__bit_generator_ctor", "__generator_ctor"),
+        *("__bit_generator_ctor", "__generator_ctor", "_timedelta_unpickle", "__nat_unpickle"),
     }
 )
-"""Private functions of numpy that its own objects name in order to be loaded. No others are run:
-``numpy.core._ufunc_reconstruct`` returns any function of any module."""
+_REBUILDING_PREFIXES = ("__pyx_unpickle_", "_unpickle_", "_new_")
+"""Private functions of numpy, scipy, scikit-learn and pandas that their own objects name in order
+to be loaded. No others are run: ``numpy.core._ufunc_reconstruct`` returns any function of any
+module, and ``sklearn.utils.validation._check_response_method`` any attribute of any object."""
 
 _VALUES = frozenset(
     {
@@ -101,8 +105,12 @@ too many of them can run a command. So can private functions of these, such as
 ``uuid._get_command_stdout``."""
 
 _NO_VALUES = frozenset(
-    {"operator.call", "_operator.call", "calendar.main", "uuid.main", "uuid.getnode"}
+    {
+        *("operator.call", "_operator.call", "calendar.main", "uuid.main", "uuid.getnode"),
+        "string.Formatter",
+    }
 )
+"""Names of these modules that are no values; a formatter gets attributes by their names."""
 
 _STANDARD_NAMES = frozenset(
     {
@@ -154,7 +162,8 @@ _NO_MODEL = frozenset(
         *("pandas.test", "pandas.tests", "pandas.testing", "pandas._testing", "pandas.conftest"),
         *("pandas.compat", "pandas._config", "pandas.plotting", "pandas._libs.parsers"),
         *("pandas.util._print_versions", "pandas.util._tester", "pandas.core.interchange"),
-        *("pandas.api.interchange", "pandas._version"),
+        "pandas.util._test_decorators",
+        *("pandas.api.interchange", "pandas._version", "pandas.core.apply", "pandas.core.common"),
         *("fsspec", "obstore", "duckdb", "deltalake", "msgspec", "prometheus_client", "uvicorn"),
         *("uvloop", "starlette", "anyio", "tornado", "rich", "matplotlib", "watchfiles", "fs"),
         *("pip", "setuptools", "pkg_resources", "_distutils_hack", "IPython", "pytest", "_pytest"),
@@ -175,7 +184,7 @@ _NO_MODEL = frozenset(
 _ARROW_FILES = re.compile(
     r"pyarrow(\.lib)?\.(OSFile|MemoryMappedFile|memory_map|create_memory_map|foreign_buffer"
     r"|(input|output)_stream)|pyarrow\._?(fs|csv|json|parquet|dataset|feather|orc|ipc|flight"
-    r"|hdfs|cffi|jvm|cuda|acero|substrait|gandiva|azurefs|gcsfs|s3fs|pyarrow_cpp_tests)\b.*"
+    r"|hdfs|cffi|jvm|cuda|acero|substrait|gandiva|azurefs|gcsfs|s3fs|util|pyarrow_cpp_tests)\b.*"
 )
 """Parts of pyarrow that open files or use addresses; categories may have its types."""
 
@@ -306,6 +315,36 @@ def check_resolved(name: str, value: object, modules: Collection[str], where: st
         )
 
 
+def check_use(one: Named, value: object, where: str) -> None:
+    """Refuse an object that skops would not have written for this use.
+
+    It names a class to make an object of it, and never a function to be called. A function of
+    pandas that is kept must be part of its public interface: inside pandas, some call whatever they
+    are told to.
+
+    Raises:
+        UntrustedTypes: it is a function, or a function that is not public.
+    """
+    is_class = isinstance(value, type)
+    of_pandas = str(getattr(value, "__module__", "")).partition(".")[0] == "pandas"
+    if one.use in ("made", "called") and not is_class:
+        what = "not a class: skops would call it when it loads the pipeline"
+    elif one.use == "kept" and of_pandas and not (is_class or _is_public_in_pandas(value)):
+        what = "a function inside pandas that is not public"
+    else:
+        return
+    raise UntrustedTypes(
+        f"the pipeline names {one.full}, which is {what}",
+        where=where,
+        hint="do not load it; find out who made it",
+    )
+
+
+def _is_public_in_pandas(value: object) -> bool:
+    public = (vars(sys.modules[name]) for name in ("pandas", "pandas.api.types"))
+    return any(value is known for module in public for known in module.values())
+
+
 def _is_forbidden(module: str, full: str) -> bool:
     top = full.partition(".")[0]
     if top in sys.builtin_module_names or top in sys.stdlib_module_names or top == "__main__":
@@ -327,10 +366,7 @@ def _is_unsafe_part(full: str) -> bool:
 
 
 def _is_private_function(full: str) -> bool:
-    """Whether a name of numpy or scipy is private, and none that their objects need.
-
-    Compiled classes of scipy are made by ``__pyx_unpickle_...``.
-    """
+    """Whether a name of these packages is private, and none that their objects need."""
     top, last = full.partition(".")[0], full.rpartition(".")[2]
-    is_needed = last in _REBUILDING or last.startswith("__pyx_unpickle_")
-    return top in ("numpy", "scipy") and last.startswith("_") and not is_needed
+    is_needed = last in _REBUILDING or last.startswith(_REBUILDING_PREFIXES)
+    return top in (*_NUMERIC, "pandas") and last.startswith("_") and not is_needed

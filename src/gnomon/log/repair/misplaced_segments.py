@@ -22,7 +22,6 @@ from gnomon.log.lost_ranges import record_copies
 from gnomon.log.sealed_account import Counted, SealedAccount
 from gnomon.log.segments import closed_segments
 from gnomon.log.segments.layout import (
-    Segment,
     StreamLock,
     folders,
     segment_path,
@@ -126,7 +125,7 @@ def place(spool: Path, table: LogTable, account: SealedAccount) -> Placed:
     returned: list[str] = []
     sealed: dict[str, int] = {}
     unread: dict[str, str] = {}
-    for one in sorted(_set_aside(spool), key=lambda one: (one.home, one.path)):
+    for one in sorted(_set_aside(spool), key=lambda one: (one.home, -one.path.stat().st_size)):
         folder = one.home.folder(spool)
         if folder is None:
             continue
@@ -136,14 +135,15 @@ def place(spool: Path, table: LogTable, account: SealedAccount) -> Placed:
         is_free = stream_identity(folder) == one.home.identity and not there.exists()
         try:
             with SegmentReader(one.path, anywhere=True) as reader:
-                rows = reader.verify()
-                if not rows or _is_copy(reader, there, table, is_sealed=is_sealed):
+                known = _known_end(reader, there, table, is_sealed=is_sealed)
+                new_rows = sum(batch.num_rows for _, batch in reader.batches(known))
+                if not new_rows:
                     pass
-                elif is_free and not is_sealed:
-                    _move(one.path, Segment(number, there, _closed(folder, reader)))
+                elif is_free and not is_sealed and known == reader.first and _fits(reader, folder):
+                    _move(one.path, there)
                     returned.append(str(there))
-                elif _seal(Counted(reader, rows), table, account):
-                    sealed[str(one.path)] = rows
+                elif _seal(reader, known, new_rows, table, account):
+                    sealed[str(one.path)] = new_rows
         except LogError as error:
             if not (is_sealed or there.exists() or _is_awaited(one.home, folder)):
                 unread[str(one.path)] = error.message
@@ -170,48 +170,86 @@ def _home(path: Path) -> Home | None:
         return None
 
 
-def _seal(counted: Counted, table: LogTable, account: SealedAccount) -> bool:
-    """Add a segment that has no place any more to the table; return false if it was there."""
-    reader = counted.reader
+def _seal(
+    reader: SegmentReader, known: int, new_rows: int, table: LogTable, account: SealedAccount
+) -> bool:
+    """Add the rows after ``known`` of a segment that has no place any more to the table.
+
+    Returns:
+        False if they were there.
+    """
     metadata = reader.schema.metadata
-    place = home(metadata).found(metadata.get(MARK_KEY, b"").decode())
+    mark = metadata.get(MARK_KEY, b"").decode()
+    place = home(metadata).found(mark if known == reader.first else f"{mark}.{known}")
     if reader.sequence <= account.sealed_up_to(place.key):
         return False
     reader.schema = reader.schema.with_metadata({**metadata, **place.metadata})
+    reader.first = known
     account.begin(reader.schema.metadata, {reader.sequence})
     table.add([reader])
-    account.add([counted])
+    account.add([Counted(reader, new_rows)])
     return True
 
 
-def _is_copy(reader: SegmentReader, there: Path, table: LogTable, *, is_sealed: bool) -> bool:
-    """Return whether the rows of a segment are in its place, or were sealed from there.
+def _known_end(reader: SegmentReader, there: Path, table: LogTable, *, is_sealed: bool) -> int:
+    """Return the end of the last batch of a segment that the log has or had.
 
-    A stream that was restored from a backup has other segments of the same numbers. Rows that were
-    sealed and are not in the table any more were removed, and must not come back.
+    It may have the beginning only: a segment grows, and a backup has it as it was. A stream that was
+    restored from one has other segments of the same numbers. Rows that were sealed and are not in
+    the table any more were removed, and must not come back.
     """
-    if not is_sealed:
-        return _is_same(reader, there)
-    known = _sealed_ids(home(reader.schema.metadata), table)
-    ours = {one for _, batch in reader.batches() for one in batch["request_id"].to_pylist()}
-    return not known or not known.isdisjoint(ours)
+    at = home(reader.schema.metadata)
+    found = at.found("")
+    sealed = _sealed_rows(at, table) if is_sealed else {}
+    if is_sealed and not sealed:
+        return reader.end
+    sealed |= _sealed_rows(at._replace(slice=found.slice), table)
+    ends = [sealed.get(one, 0) for _, batch in reader.batches() for one in _ids(batch)]
+    return max(reader.first, _end_there(reader, there), *ends)
 
 
-def _sealed_ids(at: Home, table: LogTable) -> set[str]:
-    """Return the request ids of a segment's rows in the table."""
+def _ids(batch: pa.RecordBatch) -> list[str]:
+    ids: list[str] = batch["request_id"].to_pylist()
+    return ids
+
+
+def _sealed_rows(at: Home, table: LogTable) -> dict[str, int]:
+    """Return the offset after each request of a segment in the table."""
     opened = table.load()
     if opened is None:
-        return set()
+        return {}
     rows = (
         (pc.field("slice") == at.slice)
         & (pc.field("stream") == at.stream)
         & (pc.field("segment") == at.segment)
     )
+    columns = ["request_id", "offset"]
     try:
-        found = opened.to_pyarrow_dataset().to_table(columns=["request_id"], filter=rows)
+        found = opened.to_pyarrow_dataset().to_table(columns=columns, filter=rows)
     except (OSError, pa.ArrowException) as error:
         raise LogError(f"cannot read the sealed log: {error}", where=table.uri) from None
-    return set(found["request_id"].to_pylist())
+    return dict(zip(*(found[name].to_pylist() for name in columns), strict=True))
+
+
+def _end_there(reader: SegmentReader, there: Path) -> int:
+    """Return where the same segment ends in its own place; 0 if it is not there."""
+    try:
+        with SegmentReader(there, anywhere=True) as other:
+            is_same = other.schema.metadata == reader.schema.metadata
+            return other.whole_end() if is_same else 0
+    except (LogError, OSError):
+        return 0
+
+
+def _fits(reader: SegmentReader, folder: Path) -> bool:
+    """Return whether a segment may be the one that its stream closed; perhaps cut short.
+
+    A size without rows was that of another segment, which a crash and an exchange left here.
+    """
+    listed = closed_segments.closed_segments(folder).get(reader.sequence)
+    if listed is None or listed == reader.end:
+        return True
+    return listed > reader.end and reader.sequence in closed_segments.filled_segments(folder)
 
 
 def _is_awaited(home: Home, folder: Path) -> bool:
@@ -220,34 +258,10 @@ def _is_awaited(home: Home, folder: Path) -> bool:
     return is_its_own and int(home.segment) in closed_segments.filled_segments(folder)
 
 
-def _closed(folder: Path, reader: SegmentReader) -> int | None:
-    return closed_segments.closed_segments(folder).get(reader.sequence)
-
-
-def _move(path: Path, segment: Segment) -> None:
-    """Move a file to a segment's path.
-
-    Raises:
-        LogError: it is damaged; then it stays where it was.
-    """
-    os.link(path, segment.path)
-    try:
-        with SegmentReader(segment.path, segment.closed) as reader:
-            reader.verify()
-    except LogError:
-        segment.path.unlink()
-        raise
-    files.sync_folder(segment.path.parent)
+def _move(path: Path, there: Path) -> None:
+    os.link(path, there)
+    files.sync_folder(there.parent)
     files.remove(path)
-
-
-def _is_same(reader: SegmentReader, there: Path) -> bool:
-    """Return whether the segment at a path is the same, perhaps with more rows since."""
-    try:
-        with SegmentReader(there, anywhere=True) as other:
-            return other.schema.metadata == reader.schema.metadata and other.size >= reader.size
-    except (LogError, OSError):
-        return False
 
 
 def _note_copy(one: Misplaced) -> None:

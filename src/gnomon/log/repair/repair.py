@@ -121,10 +121,11 @@ def _repaired(settings: Settings, model: str, spool: Path) -> Repair:
         lists += [*set_aside_damaged(table.storage, model, spool), *_rebuild_lists(spool)]
         _close_abandoned(spool)
         misplaced = [str(one.path) for one in set_aside_misplaced([*_streams(spool)])]
-        segments = tuple(_salvaged(spool, table))
+        segments = [*_salvaged(spool, table)]
         account = SealedAccount(table)
         repaired = repair_table(table, account, identity, spool)
         placed = place(spool, table, account)
+        segments += _salvaged(spool, table)  # Segments that were put back may be cut short.
         _check_listed(spool, account)
         missing: dict[str, int] = {}
         for segment in _missing(spool, account):
@@ -132,7 +133,7 @@ def _repaired(settings: Settings, model: str, spool: Path) -> Repair:
             record_all_lost(segment, size, table)
         restore_identity(settings, model)
     return Repair(
-        segments=segments,
+        segments=tuple(segments),
         missing=missing,
         returned=(*(str(there) for _, there in moved), *placed.returned),
         misplaced=tuple(path for path in misplaced if _is_copy(path, placed)),
