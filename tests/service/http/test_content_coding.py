@@ -140,3 +140,33 @@ def test_a_stream_is_read_in_bits(coding: str) -> None:
             came += piece
     stream.end()
     assert came == TEXT
+
+
+@pytest.mark.parametrize("log", [10, 17, 21, 23])
+def test_the_window_of_a_stream_is_known(log: int) -> None:
+    """What a decompressor keeps is counted as it fills, however its first bytes are cut."""
+    options = {int(zstd.CompressionParameter.window_log): log}
+    writer = zstd.ZstdCompressor(options=options)
+    frame = writer.compress(bytes(2**24)) + writer.flush(zstd.ZstdCompressor.FLUSH_BLOCK)
+    stream = decompressor("zstd")
+    for place in range(8):
+        stream.feed(frame[place : place + 1])
+        assert not stream.read(1)
+    assert stream.window_bytes == 0
+    stream.feed(frame[8:])
+    read = len(stream.read(600))
+    assert stream.window_bytes == read
+    while piece := stream.read(2**16):
+        read += len(piece)
+    assert read == 2**24
+    assert stream.window_bytes == 2**log
+
+
+def test_a_frame_without_a_window_counts_as_one() -> None:
+    """It keeps all of it, which is at most the largest window."""
+    stream = decompressor("zstd")
+    stream.feed(zstd.compress(TEXT))
+    while stream.read(2**16):
+        pass
+    assert stream.window_bytes == len(TEXT)
+    assert decompressor("gzip").window_bytes == 2**15

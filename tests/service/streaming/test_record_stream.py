@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -19,13 +20,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from backports import zstd
 
 import gnomon
-from gnomon.errors import InvalidRequest, ServerError
+from gnomon.contract.body_size import SOON_BYTES
+from gnomon.errors import InvalidRequest, Overloaded, ServerError
 from gnomon.log import InferenceLog
 from gnomon.service.client.duplex import Duplex
 from gnomon.service.client.stream_calls import RowStream
+from gnomon.service.http.body_budget import BodyBudget
 from gnomon.service.http.media_types import ARROW, LINES
+from gnomon.service.streaming.record_stream import RecordStream
+from gnomon.settings import Settings
 from gnomon.testing import Server, serving
 from tests.faults.accounts import Accounts
 from tests.load import Load, gateways, scorers, until
@@ -516,3 +522,44 @@ def test_an_unfinished_line_of_answers_is_an_error() -> None:
     stream.answers(b'{"line":1,"request_id":"a","row":0,"artifact":"a:1","prediction":1}\n{"er')
     with pytest.raises(ServerError, match="expected 1 answers, got 1 and the beginning of a line"):
         stream.end()
+
+
+def test_what_decompressors_keep_is_bounded() -> None:
+    """A few hundred bytes fill a window of 8 MiB, which stays as long as the stream: so a thousand
+    of them cannot fill the memory. A stream that comes too late waits, then is refused."""
+    window = 2**23
+    options = {int(zstd.CompressionParameter.window_log): 23}
+    writer = zstd.ZstdCompressor(options=options)
+    body = writer.compress(b"\n" * window) + writer.flush(zstd.ZstdCompressor.FLUSH_BLOCK)
+    assert len(body) < 1_000
+    windows = BodyBudget(2 * window + SOON_BYTES)
+    requests: Any = SimpleNamespace(
+        held=BodyBudget(1), windows=windows, streams=SimpleNamespace(rows=100)
+    )
+    headers = [(b"content-type", LINES.encode()), (b"content-encoding", b"zstd")]
+
+    async def stream() -> None:
+        messages = iter([{"type": "http.request", "body": body, "more_body": True}])
+
+        async def receive() -> Any:
+            return next(messages, None) or await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            raise AssertionError(message)
+
+        settings = Settings(deadline=0.1)
+        await RecordStream({"headers": headers}, receive, send, requests, settings, None).run()
+
+    async def main() -> None:
+        kept = [asyncio.create_task(stream()) for _ in range(2)]
+        while windows.bytes < 2 * (window - SOON_BYTES):
+            assert not any(task.done() for task in kept)
+            await asyncio.sleep(0.01)
+        with pytest.raises(Overloaded):
+            await stream()
+        for task in kept:
+            task.cancel()
+        await asyncio.gather(*kept, return_exceptions=True)
+        assert windows.bytes == 0
+
+    asyncio.run(main())

@@ -194,9 +194,9 @@ def _seal(
 def _known_end(reader: SegmentReader, there: Path, table: LogTable, *, is_sealed: bool) -> int:
     """Return the end of the last batch of a segment that the log has or had.
 
-    It may have the beginning only: a segment grows, and a backup has it as it was. A stream that was
-    restored from one has other segments of the same numbers. Rows that were sealed and are not in
-    the table any more were removed, and must not come back.
+    It may have the beginning only: a segment grows, and a backup has it as it was. A stream that
+    was restored from one has other segments of the same numbers. Rows that were sealed and are not
+    in the table any more were removed, and must not come back.
     """
     at = home(reader.schema.metadata)
     found = at.found("")

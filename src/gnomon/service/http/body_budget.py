@@ -8,10 +8,14 @@ from contextlib import contextmanager
 from gnomon.contract.body_size import SOON_BYTES
 from gnomon.errors import Overloaded
 
-__all__ = ["MOST_BODIES", "BodyBudget"]
+__all__ = ["MOST_BODIES", "WINDOWS_BYTES", "BodyBudget"]
 
 MOST_BODIES = 8
 """How many bodies of the largest size are held; decoding this many takes seconds."""
+
+WINDOWS_BYTES = 268_435_456
+"""The most bytes that the decompressors of streams keep: 32 with the largest window of zstd, 128
+with that of its usual level. A few hundred bytes can fill a window, and a stream may last long."""
 
 
 class BodyBudget:

@@ -23,6 +23,8 @@ _GZIP = 31
 """``wbits`` of zlib for a gzip header and the largest window."""
 _ZSTD_WINDOW_LOG = 23
 """8 MiB, the largest window of this content coding (RFC 9659): what a decompressor holds."""
+_ZSTD_HEAD_BYTES = 6
+"""The bytes of a frame up to the size of its window."""
 
 
 def content_coding(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
@@ -94,6 +96,10 @@ _ZSTD_SAYS = "Unable to decompress Zstandard data: "
 class Decompressor(Protocol):
     """A compressed stream that comes bit by bit and is decompressed no faster than it is read."""
 
+    @property
+    def window_bytes(self) -> int:
+        """Decompressed bytes that it keeps, because the following may repeat them."""
+
     def feed(self, data: bytes) -> None:
         """Add bytes of the stream; to be called only after :meth:`read` has returned nothing.
 
@@ -122,6 +128,8 @@ def decompressor(coding: str) -> Decompressor:
 
 
 class _Gunzip:
+    window_bytes = 32_768
+
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(_GZIP)
         self._waiting = b""
@@ -157,12 +165,18 @@ class _Unzstd:
         self._error = zstd.ZstdError
         window = {int(zstd.DecompressionParameter.window_log_max): _ZSTD_WINDOW_LOG}
         self._frame = zstd.ZstdDecompressor(options=window)
-        self._waiting = b""
+        self._waiting = self._head = b""
+        self._read = 0
+
+    @property
+    def window_bytes(self) -> int:
+        return min(self._read, _zstd_window(self._head))
 
     def feed(self, data: bytes) -> None:
         if data and self._frame.eof:
             raise _trailing("zstd")
         self._waiting += data
+        self._head += data[: _ZSTD_HEAD_BYTES - len(self._head)]
 
     def read(self, most: int) -> bytes:
         if self._frame.eof:
@@ -174,11 +188,24 @@ class _Unzstd:
             raise _broken("zstd", str(error).removeprefix(_ZSTD_SAYS)) from None
         if self._frame.unused_data:
             raise _trailing("zstd")
+        self._read += len(piece)
         return piece
 
     def end(self) -> None:
         if not self._frame.eof:
             raise _cut_short("zstd")
+
+
+def _zstd_window(head: bytes) -> int:
+    """Return the size of the window of a frame, from its first bytes: RFC 8878, 3.1.1.1.2.
+
+    A frame of one segment keeps all of it; its length is at most the largest window.
+    """
+    has_window = len(head) > 5 and not head[4] & 0x20
+    if not has_window:
+        return 1 << _ZSTD_WINDOW_LOG
+    base = 1 << (10 + (head[5] >> 3))
+    return base + base // 8 * (head[5] & 7)
 
 
 def _pieces(body: bytes, stream: Decompressor) -> Iterator[bytes]:

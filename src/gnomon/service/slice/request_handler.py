@@ -11,7 +11,7 @@ from gnomon.contract.decoding import Decoded
 from gnomon.errors import DeadlineExceeded, GnomonError, InvalidRequest, Overloaded
 from gnomon.log import new_request_id
 from gnomon.service.http.asgi import unexpected
-from gnomon.service.http.body_budget import MOST_BODIES, BodyBudget
+from gnomon.service.http.body_budget import MOST_BODIES, WINDOWS_BYTES, BodyBudget
 from gnomon.service.lane.batching import Lane
 from gnomon.service.lane.pending_request import Answer, PendingRequest, promise
 from gnomon.service.lane.recording import Recorder
@@ -44,6 +44,7 @@ class RequestHandler:
     Attributes:
         streams: scores the parts of streams.
         held: counts the bytes of bodies received through ASGI.
+        windows: counts the bytes that the decompressors of streams keep.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class RequestHandler:
         self._complaints: set[str] = set()
         self.streams = StreamScorer(settings, follower, recorder, metrics)
         self.held = BodyBudget(MOST_BODIES * settings.body_bytes)
+        self.windows = BodyBudget(WINDOWS_BYTES)
 
     async def predict(
         self, body: bytes | bytearray, client_id: str | None, waited: float = 0.0

@@ -128,8 +128,8 @@ class RecordStream:
             ClientGone: the client disconnected.
         """
         loop = asyncio.get_running_loop()
-        with self._requests.held.body() as grow:
-            reading = loop.create_task(self._read(grow))
+        with self._requests.held.body() as grow, self._requests.windows.body() as widen:
+            reading = loop.create_task(self._read(grow, widen))
             scoring = loop.create_task(self._score())
             sending = loop.create_task(self._deliver())
             try:
@@ -167,7 +167,7 @@ class RecordStream:
         if self._started:
             await self._send({"type": "http.response.body", "body": b""})
 
-    async def _read(self, grow: Callable[[int], None]) -> None:
+    async def _read(self, grow: Callable[[int], None], widen: Callable[[int], None]) -> None:
         """Read the body, pausing while there is no room for it."""
         try:
             more = True
@@ -177,7 +177,7 @@ class RecordStream:
                     self._source.feed(piece)
                     self._arrived.set()
                     await asyncio.sleep(0)  # A few bytes may become many pieces.
-                    await self._hold(grow)
+                    await self._hold(grow, widen)
             if self._coded is not None:
                 self._coded.end()
             self._source.end()
@@ -204,7 +204,7 @@ class RecordStream:
                 raise _grows_too_much(self._received)
             yield piece
 
-    async def _hold(self, grow: Callable[[int], None]) -> None:
+    async def _hold(self, grow: Callable[[int], None], widen: Callable[[int], None]) -> None:
         """Wait while this stream, or all requests together, hold too many bytes."""
         while self._source.size > AHEAD_BYTES and self._source.is_ready:
             self._room.clear()
@@ -214,6 +214,7 @@ class RecordStream:
         while True:
             try:
                 grow(self._source.size)
+                widen(0 if self._coded is None else self._coded.window_bytes)
                 return
             except Overloaded:
                 if loop.time() > give_up:
