@@ -75,7 +75,7 @@ _UNSAFE_PARTS = frozenset(
         *("_uarray", "_array_api_docs_tables", "_tmpdirs", "_ccallback", "pyprima", "deprecation"),
         *("_utils_impl", "_repr_html", "discovery", "add_newdoc", "delegate_xp", "clone_module"),
         *("check_library_installed", "show_options", "as_strided"),
-        *("array_api_extra", "array_api_compat"),
+        *("array_api_extra", "array_api_compat", "_check_response_method"),
     }
 )
 """Parts of numpy, scipy and scikit-learn that read or write files, run programs, import what they
@@ -90,7 +90,7 @@ _REBUILDING = frozenset(
 _REBUILDING_PREFIXES = ("__pyx_unpickle_", "_unpickle_", "_new_")
 """Private functions of numpy, scipy, scikit-learn and pandas that their own objects name in order
 to be loaded. No others are run: ``numpy.core._ufunc_reconstruct`` returns any function of any
-module, and ``sklearn.utils.validation._check_response_method`` any attribute of any object."""
+module, and ``sklearn.model_selection._validation._fit_and_predict`` calls any method."""
 
 _VALUES = frozenset(
     {
@@ -278,7 +278,7 @@ def check_allowed(one: Named, is_own: bool, where: str) -> None:
         )
     dangerous = _DANGEROUS_MODULES if is_own else _DANGEROUS
     hidden = any(part.lstrip("_") in dangerous for part in one.name.split("."))
-    private = not is_own and one.use != "made" and _is_private_function(one.full)
+    private = not is_own and _is_private_function(one)
     if hidden or private or (not is_own and _is_forbidden(one.module, one.full)):
         raise UntrustedTypes(
             f"the pipeline names {one.full}, which no pipeline may run: it can run commands, read "
@@ -365,8 +365,15 @@ def _is_unsafe_part(full: str) -> bool:
     return bool(_UNSAFE_PARTS.intersection(full.split(".")[1:]))
 
 
-def _is_private_function(full: str) -> bool:
-    """Whether a name of these packages is private, and none that their objects need."""
-    top, last = full.partition(".")[0], full.rpartition(".")[2]
-    is_needed = last in _REBUILDING or last.startswith(_REBUILDING_PREFIXES)
-    return top in (*_NUMERIC, "pandas") and last.startswith("_") and not is_needed
+def _is_private_function(one: Named) -> bool:
+    """Whether a name is that of a private function, and none that objects need to be loaded.
+
+    In a pickle, objects of scikit-learn and pandas name more of them.
+    """
+    top, last = one.full.partition(".")[0], one.full.rpartition(".")[2]
+    if not last.startswith("_") or last in _REBUILDING or last.startswith(_REBUILDING_PREFIXES):
+        return False
+    if top in ("numpy", "scipy"):
+        return one.use != "made"
+    is_class = last.lstrip("_")[:1].isupper()
+    return top in ("sklearn", "pandas") and one.use in ("called", "kept") and not is_class
