@@ -12,6 +12,7 @@ from gnomon.errors import LogError
 from gnomon.log import InferenceLog, SegmentWriter
 from gnomon.log.repair.repair import repair
 from gnomon.log.segments.layout import stream_folder, stream_segments
+from gnomon.log.segments.tail import SegmentReader
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from tests.log.rows import REQUESTS_SCHEMA, live, settings
@@ -27,6 +28,11 @@ def shorten(file: Path) -> None:
 
 def empty(file: Path) -> None:
     file.write_bytes(b"")
+
+
+def keep_the_schema(file: Path) -> None:
+    with SegmentReader(file) as reader:
+        os.truncate(file, reader.first)
 
 
 def flip(file: Path) -> None:
@@ -48,7 +54,7 @@ def killed(tmp_path: Path, *, synced: bool) -> tuple[Settings, Path]:
     return setup, stream_segments(folder)[-1].path
 
 
-@pytest.mark.parametrize("damage", [halve, shorten, empty, flip])
+@pytest.mark.parametrize("damage", [halve, shorten, empty, keep_the_schema, flip])
 def test_missing_synced_rows_of_an_open_segment_are_reported(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
@@ -67,7 +73,7 @@ def test_missing_synced_rows_of_an_open_segment_are_reported(
     assert repair(setup, "flights").is_whole
 
 
-@pytest.mark.parametrize("damage", [halve, shorten, empty])
+@pytest.mark.parametrize("damage", [halve, shorten, empty, keep_the_schema])
 def test_unsynced_rows_of_an_open_segment_may_be_torn(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:

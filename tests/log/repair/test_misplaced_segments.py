@@ -269,3 +269,27 @@ def test_a_size_that_another_segment_had_is_not_its_own(setup: Settings) -> None
     Sealer(setup, "flights").seal()
     assert logged(setup) == [*"abcd"]
     assert repair(setup, "flights").is_whole
+
+
+@pytest.mark.parametrize("place", ["a/kept", "b/requests"])
+def test_what_a_backup_lacks_comes_from_the_segment_beside_it(setup: Settings, place: str) -> None:
+    """An older version of a closed segment was put over it: the rows that it lacks were not taken
+    from the complete one."""
+    old, new = copies_while_written(setup, "ab", "cd")
+    folder = stream_folder(setup, "flights", "a", "requests")
+    write_lettered_segments(setup, "x")
+    shutil.copy(old / "00000000.arrows", folder)
+    new.rename(files_of(setup, place))
+    repair(setup, "flights")
+    for _ in range(2):
+        assert logged(setup) == [*"abcdx"]
+        assert repair(setup, "flights").is_whole
+        Sealer(setup, "flights").seal()
+    assert balance(InferenceLog(setup, "flights")).balanced
+
+
+def files_of(setup: Settings, stream: str) -> Path:
+    """The folder of a stream that has none yet."""
+    folder = setup.spool_path / "flights" / stream
+    folder.parent.mkdir(exist_ok=True)
+    return folder

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from gnomon import files
 from gnomon.errors import LogError, LogUnavailable
-from gnomon.log.lost_ranges import record_copies
+from gnomon.log.lost_ranges import lost_ranges, record_copies
 from gnomon.log.sealed_account import Counted, SealedAccount
 from gnomon.log.segments import closed_segments
 from gnomon.log.segments.layout import (
@@ -232,13 +232,19 @@ def _sealed_rows(at: Home, table: LogTable) -> dict[str, int]:
 
 
 def _end_there(reader: SegmentReader, there: Path) -> int:
-    """Return where the same segment ends in its own place; 0 if it is not there."""
+    """Return where the same segment ends in its own place; 0 if it is not there.
+
+    What a repair found lost at its end is not there.
+    """
+    lost = [one for one in lost_ranges(there.parent) if one.segment == reader.sequence]
     try:
         with SegmentReader(there, anywhere=True) as other:
-            is_same = other.schema.metadata == reader.schema.metadata
-            return other.whole_end() if is_same else 0
+            if other.schema.metadata != reader.schema.metadata:
+                return 0
+            end = other.whole_end()
     except (LogError, OSError):
         return 0
+    return min((one.begin for one in lost if one.end == end), default=end)
 
 
 def _fits(reader: SegmentReader, folder: Path) -> bool:

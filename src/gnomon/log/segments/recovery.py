@@ -48,7 +48,7 @@ def recover(folder: Path) -> bool:
     with contextlib.closing(lock):
         segments = stream_segments(folder)
         is_listed = all(segment.closed is not None for segment in segments[:-1])
-        if segments and not (is_listed and _is_empty(segments[-1])):
+        if segments and not (is_listed and _is_empty(segments[-1], lock.synced)):
             _begin_next(folder, close_segments(folder, lock))
     return True
 
@@ -114,11 +114,12 @@ def _begin_next(folder: Path, newest: int | None) -> None:
     files.sync_folder(folder)
 
 
-def _is_empty(newest: Segment) -> bool:
-    """Return whether the newest segment is as :func:`_begin_next` made it."""
+def _is_empty(newest: Segment, synced: Position) -> bool:
+    """Return whether the newest segment is as :func:`_begin_next` made it, and has lost no row."""
+    had_rows = newest.sequence == synced.sequence and synced.offset > 0
     try:
         with SegmentReader(newest.path, newest.closed) as reader:
-            return newest.closed is None and not reader.has_rows
+            return newest.closed is None and not reader.has_rows and not had_rows
     except LogError:
         return False
 
