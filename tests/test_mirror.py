@@ -40,7 +40,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "contract/test_dtypes.py": ("contract/interval_categories.py",),
     "contract/check/test_row_check.py": (
         "contract/check/batches.py",
-        "contract/check/checked.py",
+        "contract/check/contract_report.py",
         "contract/check/column_judge.py",
     ),
     "drift/test_measure.py": (

@@ -14,7 +14,7 @@ import pytest
 import gnomon
 from gnomon import rollout
 from gnomon.artifact import inspect
-from gnomon.contract.check.checked import CheckFinding
+from gnomon.contract.check.contract_report import CheckFinding
 from gnomon.errors import SettingsError, TableError
 from gnomon.leakage import LeakageEvidence, LeakageFinding
 from gnomon.log.row_counts import LogRowCounts

@@ -13,7 +13,7 @@ import pytest
 
 from gnomon.audit.contract_check import check_file, check_log
 from gnomon.contract import Contract
-from gnomon.contract.check.checked import Checked
+from gnomon.contract.check.contract_report import Checked
 from gnomon.errors import LogError, TableError
 from gnomon.log import (
     REQUESTS,

@@ -15,7 +15,7 @@ from gnomon.audit.contract_check import check_file, check_log
 from gnomon.audit.leakage import Online
 from gnomon.audit.leakage import check_leakage as check_files
 from gnomon.audit.leakage_files import Meaning
-from gnomon.contract.check.checked import Checked
+from gnomon.contract.check.contract_report import Checked
 from gnomon.drift import DriftReport, measure, to_html
 from gnomon.drift.measure import STEP_ROWS
 from gnomon.leakage import LeakageReport

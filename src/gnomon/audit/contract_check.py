@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.contract.check.checked import Checked, Refusal
 from gnomon.contract.check.column_judge import Times
+from gnomon.contract.check.contract_report import Checked, Refusal
 from gnomon.contract.check.row_check import Check
 from gnomon.contract.contract import Contract
 from gnomon.contract.decoding import read_body

@@ -12,7 +12,7 @@ from gnomon.cli.ranges import End, Start
 
 if TYPE_CHECKING:
     from gnomon.artifact import Artifact
-    from gnomon.contract.check.checked import Checked
+    from gnomon.contract.check.contract_report import Checked
     from gnomon.contract.contract import Contract
     from gnomon.settings import Settings
 

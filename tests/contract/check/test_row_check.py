@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from gnomon.artifact.profile import SCHEMA
 from gnomon.contract import Check, Checked, Contract, Decoder, Feature, check_frame
-from gnomon.contract.check.checked import CheckFinding
 from gnomon.contract.check.column_judge import Times
+from gnomon.contract.check.contract_report import CheckFinding
 from gnomon.errors import InvalidRequest
 from tests.contract.flight import FLIGHT, RECORD
 from tests.contract.strategies import contract, contracts, records

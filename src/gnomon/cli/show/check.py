@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.cli.console import columns, local, out, share
-from gnomon.contract.check.checked import Checked, CheckFinding, Refusal
+from gnomon.contract.check.contract_report import Checked, CheckFinding, Refusal
 from gnomon.contract.difference import Change, worst
 from gnomon.quantities import plural
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.contract.check.checked import Level, Rule
+from gnomon.contract.check.contract_report import Level, Rule
 from gnomon.contract.check.plain_columns import Column, Distinct, distinct, is_number
 from gnomon.contract.feature import Feature
 from gnomon.contract.json_values import (
@@ -49,7 +49,7 @@ class BrokenRule(NamedTuple):
     """The rows that break one rule.
 
     Attributes:
-        rule, expected, level: as in a :class:`~gnomon.contract.check.checked.CheckFinding`.
+        rule, expected, level: as in a :class:`~gnomon.contract.check.contract_report.CheckFinding`.
         places: the rows, in order.
         got: the most frequent values with their numbers of rows, up to :data:`MOST_GOT`.
         examples: the values of the first rows.

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gnomon.contract.check.batches import rows_hit
-from gnomon.contract.check.checked import Rule
 from gnomon.contract.check.column_judge import BrokenRule, Times
+from gnomon.contract.check.contract_report import Rule
 from gnomon.contract.feature import Feature
 
 __all__ = ["SLACK", "stale"]

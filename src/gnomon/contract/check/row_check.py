@@ -17,8 +17,8 @@ from gnomon.contract.check.batches import (
     columns_of,
     rows_hit,
 )
-from gnomon.contract.check.checked import LEVELS, Checked, CheckFinding
 from gnomon.contract.check.column_judge import Judge, Judged, Times
+from gnomon.contract.check.contract_report import LEVELS, Checked, CheckFinding
 from gnomon.contract.check.freshness import stale
 from gnomon.contract.check.sample import NumberSample
 from gnomon.contract.check.tallies import BatchRows, Label, Tallies

@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from gnomon.contract.check.checked import CheckExample, CheckFinding, Level, Rule
 from gnomon.contract.check.column_judge import MOST_EXAMPLES, MOST_GOT, BrokenRule, Times
+from gnomon.contract.check.contract_report import CheckExample, CheckFinding, Level, Rule
 
 __all__ = ["BatchRows", "Label", "Tallies"]
 
