@@ -71,7 +71,7 @@ def version(tag: str) -> str:
     return tag.partition(":")[2]
 
 
-def batch_time(of: gnomon.Live | gnomon.ShadowStatus | None) -> str:
+def batch_time(of: gnomon.LiveStatus | gnomon.ShadowStatus | None) -> str:
     """How long a worker takes for a batch."""
     if of is None or of.latency_ms is None:
         return ""

@@ -85,12 +85,12 @@ def hostile_results() -> list[Tabular]:
         action=HOSTILE,
     )
     gate = Gate(name="rows", verdict="unknown", says=HOSTILE, limit=1.0)
-    event = gnomon.Event(kind="promote", artifact=HOSTILE, by=HOSTILE, why=HOSTILE)
+    event = gnomon.RolloutEvent(kind="promote", artifact=HOSTILE, by=HOSTILE, why=HOSTILE)
     counted = pa.table({"role": ["live"], "artifact": [HOSTILE], "outcome": [HOSTILE], "rows": [2]})
     return [
         gnomon.SkewCheck(skewed, "page"),
         skewed,
-        gnomon.Checked(rows=3, findings=(finding,)),
+        gnomon.ContractReport(rows=3, findings=(finding,)),
         gnomon.LeakageReport(rows=3, findings=(leak,), passed=(HOSTILE,), skipped={}),
         gnomon.Gates(artifact=HOSTILE, live=HOSTILE, gates=(gate,)),
         gnomon.RolloutHistory(HOSTILE, (event,), rollout_state(HOSTILE)),
@@ -134,7 +134,7 @@ def test_a_long_result_is_cut_in_the_notebook_and_whole_in_the_frame() -> None:
 
 def test_an_empty_result_is_a_frame_with_columns() -> None:
     """Code that selects a column works whether or not anything was found."""
-    frame = gnomon.Checked(rows=3).to_frame()
+    frame = gnomon.ContractReport(rows=3).to_frame()
     assert frame.empty
     assert list(frame["feature"]) == []
 
@@ -165,7 +165,7 @@ def test_a_notebook_s_tour_of_one_deployment(deployed: Trips) -> None:
     assert history.to_frame()["artifact"].tolist() == [tag]
     assert history.state.live == tag
     assert len(history) == 1
-    assert gnomon.answering() == [(tag, "live")]
+    assert gnomon.running_artifacts() == [(tag, "live")]
     why = gnomon.diagnose("trips")
     assert why.agrees
     assert why.to_frame()["diverged"].sum() == 0

@@ -51,7 +51,7 @@ def test_a_promotion_is_decided_by_the_gates_that_are_shown(folder: Path, candid
     assert shown.verdict == "fail"
     with pytest.raises(GateRefused, match="agreement fail"):
         gnomon.promote(candidate)
-    assert gnomon.answering()[1] == (candidate, "shadow")
+    assert gnomon.running_artifacts()[1] == (candidate, "shadow")
     write(folder, LENIENT)
     shown = gnomon.check_gates(candidate)
     assert shown.verdict == "pass"
@@ -60,7 +60,7 @@ def test_a_promotion_is_decided_by_the_gates_that_are_shown(folder: Path, candid
     event = gnomon.promote(candidate, by="ann", why="good enough")
     assert (event.forced, event.by, event.why) == (False, "ann", "good enough")
     assert event.gates == tuple(msgspec.to_builtins(shown.gates))
-    assert gnomon.answering() == [(candidate, "live")]
+    assert gnomon.running_artifacts() == [(candidate, "live")]
 
 
 def test_a_shadow_takes_the_share_of_the_policy(folder: Path, pack: Pack) -> None:
@@ -91,7 +91,7 @@ def test_the_settings_may_be_given(settings: Settings, pack: Pack, tmp_path: Pat
     """As for every other query: a notebook may look at several storage roots."""
     tag = pack(times(1.0))
     gnomon.promote(tag, policy=gnomon.Policy(), settings=settings)
-    assert gnomon.answering("toy", settings=settings) == [(tag, "live")]
+    assert gnomon.running_artifacts("toy", settings=settings) == [(tag, "live")]
 
 
 def test_an_artifact_is_taken_where_its_tag_is(
@@ -101,7 +101,7 @@ def test_an_artifact_is_taken_where_its_tag_is(
     live, shadow = gnomon.inspect(pack(times(1.0))), gnomon.inspect(pack(HALF_MORE))
     gnomon.promote(live)
     gnomon.start_shadow(shadow, 1.0)
-    assert gnomon.answering() == [(live.tag, "live"), (shadow.tag, "shadow")]
+    assert gnomon.running_artifacts() == [(live.tag, "live"), (shadow.tag, "shadow")]
     log_live(settings, 50, artifact=live.tag)
     log_shadow(settings, agreed=50, artifact=shadow.tag, against=live.tag)
     assert gnomon.inspect(shadow).digest == shadow.digest

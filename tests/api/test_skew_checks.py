@@ -84,7 +84,7 @@ def test_what_is_left_unsaid_is_looked_up(deployed: Trips, pack: Pack) -> None:
     assert find_model(settings) == "trips"
     assert find_artifact(settings, "trips").tag == live.tag
     assert (find_role(settings, live), find_role(settings, shadow)) == ("live", "shadow")
-    assert gnomon.answering("trips") == [(live.tag, "live"), (shadow.tag, "shadow")]
+    assert gnomon.running_artifacts("trips") == [(live.tag, "live"), (shadow.tag, "shadow")]
     Storage(settings).write("rollout/other/000000.json", b"{}")
     with pytest.raises(SettingsError, match="several models: other, trips"):
         find_model(settings)

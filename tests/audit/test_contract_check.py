@@ -13,7 +13,7 @@ import pytest
 
 from gnomon.audit.contract_check import check_file, check_log
 from gnomon.contract import Contract
-from gnomon.contract.check.contract_report import Checked
+from gnomon.contract.check.contract_report import ContractReport
 from gnomon.errors import LogError, TableError
 from gnomon.log import (
     REQUESTS,
@@ -60,12 +60,12 @@ def log(
     return requests
 
 
-def check(settings: Settings, contract: Contract = FLIGHT, **where: Any) -> Checked:
+def check(settings: Settings, contract: Contract = FLIGHT, **where: Any) -> ContractReport:
     """The check of the log."""
     return check_log(InferenceLog(settings, "flights"), contract, **where)
 
 
-def rules(checked: Checked) -> list[tuple[str, str, int]]:
+def rules(checked: ContractReport) -> list[tuple[str, str, int]]:
     """Each finding's feature, rule and rows."""
     return [(one.feature, one.rule, one.rows) for one in checked.findings]
 

@@ -32,8 +32,8 @@ def test_every_public_name_is_there() -> None:
     """The package's surface is these names, each where it says."""
     assert contract.__all__ == [
         "Check",
-        "Checked",
         "Contract",
+        "ContractReport",
         "Decoded",
         "Decoder",
         "Feature",

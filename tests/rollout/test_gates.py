@@ -13,7 +13,7 @@ from gnomon.policy import GateLimits, Policy
 from gnomon.rollout.evidence import Evidence, ShadowRows
 from gnomon.rollout.gate import Gate
 from gnomon.rollout.gates import evaluate, judge
-from gnomon.rollout.history import Event, RolloutState, Shadow, fold
+from gnomon.rollout.history import RolloutEvent, RolloutState, Shadow, fold
 from gnomon.rollout.outlook import Traffic
 from gnomon.settings import Settings
 from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
@@ -184,7 +184,12 @@ def test_skew_is_what_replay_found_of_these_very_bytes(
 
 
 def state() -> RolloutState:
-    return fold([Event(kind="promote", artifact=LIVE), Event(kind="shadow_start", artifact=SHADOW)])
+    return fold(
+        [
+            RolloutEvent(kind="promote", artifact=LIVE),
+            RolloutEvent(kind="shadow_start", artifact=SHADOW),
+        ]
+    )
 
 
 def test_a_shadow_is_judged_on_its_log(settings: Settings) -> None:

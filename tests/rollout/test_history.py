@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from gnomon.errors import NewerFormat, RolloutConflict, RolloutError
-from gnomon.rollout.history import Event, History, Kind, fold
+from gnomon.rollout.history import History, Kind, RolloutEvent, fold
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
 
-def event(kind: Kind, artifact: str, **more: object) -> Event:
-    return Event(kind=kind, artifact=f"flights:{artifact}", **more)  # type: ignore[arg-type]
+def event(kind: Kind, artifact: str, **more: object) -> RolloutEvent:
+    return RolloutEvent(kind=kind, artifact=f"flights:{artifact}", **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ PAST = [event("promote", "a"), event("promote", "b"), event("shadow_start", "c")
     ],
 )
 def test_a_decision_that_does_not_follow_is_refused(
-    storage: Storage, past: list[Event], decision: Event, message: str
+    storage: Storage, past: list[RolloutEvent], decision: RolloutEvent, message: str
 ) -> None:
     """Nonsense is refused with the reason, and leaves no trace."""
     history = History(storage, "flights")
@@ -108,7 +108,7 @@ DECIDE = """
 import sys
 from gnomon.errors import RolloutConflict
 from gnomon.settings import Settings
-from gnomon.rollout.history import Event, History
+from gnomon.rollout.history import RolloutEvent, History
 from gnomon.storage import Storage
 history = History(Storage(Settings(root=sys.argv[1])), "flights")
 print("ready", flush=True)
@@ -117,7 +117,7 @@ wins = conflicts = 0
 while wins < 20:
     history.refresh()
     try:
-        history.append(Event(kind="promote", artifact=f"flights:{sys.argv[2]}-{wins}"))
+        history.append(RolloutEvent(kind="promote", artifact=f"flights:{sys.argv[2]}-{wins}"))
         wins += 1
     except RolloutConflict:
         conflicts += 1

@@ -15,7 +15,7 @@ import pytest
 
 from gnomon.errors import HistoryDamaged, NewerFormat, RolloutError, UnreadableFile
 from gnomon.rollout import integrity
-from gnomon.rollout.history import Event, History, RolloutState
+from gnomon.rollout.history import History, RolloutEvent, RolloutState
 from gnomon.rollout.integrity import HistoryEnd
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
@@ -39,8 +39,8 @@ def storage_of(root: Path) -> Storage:
     return Storage(Settings(root=str(root)))
 
 
-def promotion(tag: str) -> Event:
-    return Event(kind="promote", artifact=f"flights:{tag}")
+def promotion(tag: str) -> RolloutEvent:
+    return RolloutEvent(kind="promote", artifact=f"flights:{tag}")
 
 
 def refreshed(folder: Path) -> History:
@@ -348,7 +348,7 @@ def test_a_decision_is_recorded_though_the_record_of_the_end_cannot_be(folder: P
     heads.write_text("in the way")
     history = History(storage_of(folder.parents[1]), "flights")
     with pytest.raises(RolloutError, match="no previous artifact"):
-        history.append(Event(kind="rollback", artifact="flights:x"))
+        history.append(RolloutEvent(kind="rollback", artifact="flights:x"))
     heads.unlink()
     history.refresh()
     heads.write_text("in the way")

@@ -135,11 +135,11 @@ def test_a_client_talks_to_it(server: Server) -> None:
 def test_rows_without_names_are_the_features_in_order(server: Server) -> None:
     """Of an array the live artifact says the names; answers are a frame again."""
     with server.client() as client:
-        answered = client.predict([[2.5, "a"], [4.0, "b"]]).to_pandas()
+        answered = client.predict([[2.5, "a"], [4.0, "b"]]).to_frame()
         assert answered["prediction"].tolist() == [2.5, 4.0]
-        frame = client.predict([["a", 2.5], ["b", -1.0]], columns=["id", "x"]).to_pandas()
+        frame = client.predict([["a", 2.5], ["b", -1.0]], columns=["id", "x"]).to_frame()
         assert frame["prediction"].isna().tolist() == [False, True]
         assert "negative x" in frame["error"][1]
-        assert client.predict(pd.Series({"x": 3.0, "id": "c"})).to_pandas()["prediction"][0] == 3.0
+        assert client.predict(pd.Series({"x": 3.0, "id": "c"})).to_frame()["prediction"][0] == 3.0
         with pytest.raises(InvalidRequest, match="each of the 2 features, got 1"):
             client.predict(np.array([[1.0]]))

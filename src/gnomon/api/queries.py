@@ -15,7 +15,7 @@ from gnomon.audit.contract_check import check_file, check_log
 from gnomon.audit.leakage import Online
 from gnomon.audit.leakage import check_leakage as check_files
 from gnomon.audit.leakage_files import Meaning
-from gnomon.contract.check.contract_report import Checked
+from gnomon.contract.check.contract_report import ContractReport
 from gnomon.drift import DriftReport, measure, to_html
 from gnomon.drift.measure import STEP_ROWS
 from gnomon.leakage import LeakageReport
@@ -27,19 +27,19 @@ from gnomon.report.saved import SavedReports, list_reports, save
 from gnomon.rollout.decisions import check
 from gnomon.rollout.defaults import find_artifact, find_model, find_role, model_of, tag_of
 from gnomon.rollout.gate import Gates
-from gnomon.rollout.history import Event, RolloutState, open_history
+from gnomon.rollout.history import RolloutEvent, RolloutState, open_history
 from gnomon.settings import Settings
 
 __all__ = [
     "DriftCheck",
     "RolloutHistory",
-    "answering",
     "check_contract",
     "check_gates",
     "check_leakage",
     "measure_drift",
     "open_log",
     "rollout_history",
+    "running_artifacts",
     "saved_reports",
 ]
 
@@ -55,13 +55,13 @@ class RolloutHistory(Tabular):
     """
 
     model: str
-    events: tuple[Event, ...]
+    events: tuple[RolloutEvent, ...]
     state: RolloutState
 
     def __len__(self) -> int:
         return len(self.events)
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Iterator[RolloutEvent]:
         return iter(self.events)
 
     def overview(self) -> NotebookTable:
@@ -129,7 +129,7 @@ def rollout_history(
     return RolloutHistory(history.model, tuple(history.events), history.state)
 
 
-def answering(
+def running_artifacts(
     model: str | None = None, *, settings: Settings | None = None
 ) -> list[tuple[str, Role]]:
     """Return the live artifact, then the running shadows in the order they were started.
@@ -147,7 +147,7 @@ def answering(
 
     Example::
 
-        for tag, role in gnomon.answering("flights"):
+        for tag, role in gnomon.running_artifacts("flights"):
             print(tag, role, gnomon.replay(tag, role=role).report.verdict)
     """
     state = rollout_history(model, settings=settings).state
@@ -260,7 +260,7 @@ def check_contract(
     start: datetime | None = None,
     end: datetime | None = None,
     settings: Settings | None = None,
-) -> Checked:
+) -> ContractReport:
     """Check a file, or the logged requests, against an artifact's contract.
 
     Args:

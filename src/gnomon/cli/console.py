@@ -19,7 +19,7 @@ from gnomon.quantities import percent
 from gnomon.terminal import Terminal
 
 if TYPE_CHECKING:
-    from gnomon.rollout.history import Event
+    from gnomon.rollout.history import RolloutEvent
 
 __all__ = [
     "ago",
@@ -75,7 +75,7 @@ _DONE = {
 }
 
 
-def print_event(event: Event, place: str, pending: str | None, as_json: bool) -> None:
+def print_event(event: RolloutEvent, place: str, pending: str | None, as_json: bool) -> None:
     """Print a rollout decision that was recorded at a place and, if it is ``pending``, why."""
     if as_json:
         print_json(event)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.artifact.profile import SCHEMA
-from gnomon.contract import Check, Checked, Contract, Decoder, Feature, check_frame
+from gnomon.contract import Check, Contract, ContractReport, Decoder, Feature, check_frame
 from gnomon.contract.check.column_judge import Times
 from gnomon.contract.check.contract_report import CheckFinding
 from gnomon.errors import InvalidRequest
@@ -44,13 +44,13 @@ def frame(**changes: Any) -> pd.DataFrame:
     return pd.DataFrame({name: values for name, values in columns.items() if values is not None})
 
 
-def only(checked: Checked) -> CheckFinding:
+def only(checked: ContractReport) -> CheckFinding:
     """The one finding there is."""
     (finding,) = checked.findings
     return finding
 
 
-def batch_from_records(*given: Any, by: Contract = FLIGHT) -> Checked:
+def batch_from_records(*given: Any, by: Contract = FLIGHT) -> ContractReport:
     """Records that arrived a second after each other."""
     check = Check(by)
     micros = NOW + np.arange(len(given)) * 1_000_000

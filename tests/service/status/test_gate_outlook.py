@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from gnomon.rollout.history import Event, RolloutState, fold
+from gnomon.rollout.history import RolloutEvent, RolloutState, fold
 from gnomon.service.status.gate_outlook import GateOutlook
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
@@ -18,9 +18,9 @@ from gnomon.storage import Storage
 NOW = datetime.now(UTC)
 
 
-def event(kind: str, artifact: str, same: bool = False) -> Event:
+def event(kind: str, artifact: str, same: bool = False) -> RolloutEvent:
     """A decision."""
-    return Event(kind=kind, artifact=artifact, at=NOW, digest="d", same=same)  # type: ignore[arg-type]
+    return RolloutEvent(kind=kind, artifact=artifact, at=NOW, digest="d", same=same)  # type: ignore[arg-type]
 
 
 STATE = fold([event("promote", "toy:a"), event("shadow_start", "toy:b")])

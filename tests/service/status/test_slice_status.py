@@ -5,13 +5,16 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from gnomon.service.status.slice_status import Live, ShadowStatus, Status, public
+from gnomon.service.status.slice_status import LiveStatus, ShadowStatus, Status, public
 
 
 def test_a_status_survives_json() -> None:
     """A client reads what the server wrote, and ignores what a newer one adds."""
     status = Status(
-        model="flights", ready=True, live=Live(artifact="flights:one"), previous="flights:zero"
+        model="flights",
+        ready=True,
+        live=LiveStatus(artifact="flights:one"),
+        previous="flights:zero",
     )
     answer = {**msgspec.to_builtins(status), "mood": "sunny"}
     assert Status.of(answer) == status

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from gnomon.service.status.slice_status import Latency, Live, RowAccounts, ShadowStatus, Status
+from gnomon.service.status.slice_status import (
+    Latency,
+    LiveStatus,
+    RowAccounts,
+    ShadowStatus,
+    Status,
+)
 from gnomon.service.status.totals import total
 
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -17,7 +23,7 @@ def a_slice(number: int, **more: object) -> Status:
         "ready": True,
         "started": STARTED.replace(day=number),
         "epoch": 2 + number,
-        "live": Live(artifact="flights:one", latency_ms=Latency(p50=number, p99=10 * number)),
+        "live": LiveStatus(artifact="flights:one", latency_ms=Latency(p50=number, p99=10 * number)),
         "accounts": RowAccounts(
             received=10 * number,
             answered=10 * number,
@@ -61,7 +67,7 @@ def test_shadows_are_added_up_by_tag() -> None:
 
 def test_slices_that_differ_are_named() -> None:
     """Another live artifact, or trouble, is told with the slice it is in."""
-    other = a_slice(2, live=Live(artifact="flights:two"), ready=False, error="disk full")
+    other = a_slice(2, live=LiveStatus(artifact="flights:two"), ready=False, error="disk full")
     status = total([a_slice(1), other])
     assert not status.ready
     assert status.error == (

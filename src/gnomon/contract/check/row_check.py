@@ -18,7 +18,7 @@ from gnomon.contract.check.batches import (
     rows_hit,
 )
 from gnomon.contract.check.column_judge import Judge, Judged, Times
-from gnomon.contract.check.contract_report import LEVELS, Checked, CheckFinding
+from gnomon.contract.check.contract_report import LEVELS, CheckFinding, ContractReport
 from gnomon.contract.check.freshness import stale
 from gnomon.contract.check.sample import NumberSample
 from gnomon.contract.check.tallies import BatchRows, Label, Tallies
@@ -33,7 +33,7 @@ __all__ = ["Check", "check_frame"]
 
 def check_frame(
     frame: Frame, contract: Contract, *, profile: pa.Table | None = None, text: bool = False
-) -> Checked:
+) -> ContractReport:
     """Check the rows of a frame against a contract, as if each were sent to a server.
 
     Args:
@@ -125,7 +125,7 @@ class Check:
         for name, sample in other._samples.items():
             self._samples[name].merge(sample)
 
-    def result(self) -> Checked:
+    def result(self) -> ContractReport:
         """Return what was found so far."""
         findings = [*map(self._with_hint, self._tallies.findings(self.rows)), *self._suspected()]
         order = [*self._features]
@@ -137,7 +137,9 @@ class Check:
                 -finding.rows,
             )
         )
-        return Checked(rows=self.rows, findings=tuple(findings), unchecked=tuple(self._unchecked))
+        return ContractReport(
+            rows=self.rows, findings=tuple(findings), unchecked=tuple(self._unchecked)
+        )
 
     def _with_hint(self, finding: CheckFinding) -> CheckFinding:
         """Add a hint to a finding, if a server would refuse the rows."""

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 import httpx
 
 from gnomon.errors import GnomonError, NotReady, ServerError
-from gnomon.rollout.history import Event
+from gnomon.rollout.history import RolloutEvent
 from gnomon.service.client import calls
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.calls import HttpCall
@@ -247,7 +247,7 @@ class Client(_Connection[httpx.BaseTransport]):
         same: bool = False,
         force: bool = False,
         why: str | None = None,
-    ) -> Event:
+    ) -> RolloutEvent:
         """Start an artifact as a shadow, for a share of the entities.
 
         Args:
@@ -264,11 +264,13 @@ class Client(_Connection[httpx.BaseTransport]):
         """
         return self._send(calls.start_shadow(artifact, fraction, same, force, self._by, why))
 
-    def stop_shadow(self, artifact: str, *, why: str | None = None) -> Event:
+    def stop_shadow(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
         """Stop a shadow."""
         return self._send(calls.stop_shadow(artifact, self._by, why))
 
-    def promote(self, artifact: str, *, force: bool = False, why: str | None = None) -> Event:
+    def promote(
+        self, artifact: str, *, force: bool = False, why: str | None = None
+    ) -> RolloutEvent:
         """Make an artifact live. ``force`` overrides gates that do not pass; this is recorded.
 
         Raises:
@@ -278,7 +280,7 @@ class Client(_Connection[httpx.BaseTransport]):
         """
         return self._send(calls.promote(artifact, force, self._by, why))
 
-    def rollback(self, *, why: str | None = None) -> Event:
+    def rollback(self, *, why: str | None = None) -> RolloutEvent:
         """Make the previous artifact live again."""
         return self._send(calls.rollback(self._by, why))
 
@@ -286,7 +288,7 @@ class Client(_Connection[httpx.BaseTransport]):
         """Return what the answering slice runs, and its accounts."""
         return self._send(calls.status())
 
-    def history(self) -> list[Event]:
+    def history(self) -> list[RolloutEvent]:
         """Return every rollout decision, oldest first.
 
         Raises:
@@ -407,19 +409,21 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         same: bool = False,
         force: bool = False,
         why: str | None = None,
-    ) -> Event:
+    ) -> RolloutEvent:
         """As :meth:`Client.start_shadow`."""
         return await self._send(calls.start_shadow(artifact, fraction, same, force, self._by, why))
 
-    async def stop_shadow(self, artifact: str, *, why: str | None = None) -> Event:
+    async def stop_shadow(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
         """As :meth:`Client.stop_shadow`."""
         return await self._send(calls.stop_shadow(artifact, self._by, why))
 
-    async def promote(self, artifact: str, *, force: bool = False, why: str | None = None) -> Event:
+    async def promote(
+        self, artifact: str, *, force: bool = False, why: str | None = None
+    ) -> RolloutEvent:
         """As :meth:`Client.promote`."""
         return await self._send(calls.promote(artifact, force, self._by, why))
 
-    async def rollback(self, *, why: str | None = None) -> Event:
+    async def rollback(self, *, why: str | None = None) -> RolloutEvent:
         """As :meth:`Client.rollback`."""
         return await self._send(calls.rollback(self._by, why))
 
@@ -427,7 +431,7 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         """As :meth:`Client.status`."""
         return await self._send(calls.status())
 
-    async def history(self) -> list[Event]:
+    async def history(self) -> list[RolloutEvent]:
         """As :meth:`Client.history`."""
         return await self._send(calls.history())
 

@@ -10,7 +10,7 @@ import msgspec
 from gnomon.errors import GnomonError
 from gnomon.rollout.history import History, RolloutState, read_history
 from gnomon.service.status.shadow_status import shadow_status
-from gnomon.service.status.slice_status import Live, RowAccounts, ShadowStatus, Status
+from gnomon.service.status.slice_status import LiveStatus, RowAccounts, ShadowStatus, Status
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.shadow.heartbeats import Heartbeat
@@ -135,11 +135,11 @@ def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status
     )
 
 
-def _live(tag: str | None, history: History, latency: Latency | None = None) -> Live | None:
+def _live(tag: str | None, history: History, latency: Latency | None = None) -> LiveStatus | None:
     if tag is None:
         return None
     decided = [e for e in history.events if e.artifact == tag and e.kind in ("promote", "rollback")]
-    return Live(
+    return LiveStatus(
         artifact=tag,
         digest=decided[-1].digest if decided else None,
         since=decided[-1].at if decided else None,
