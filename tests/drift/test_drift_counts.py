@@ -26,7 +26,7 @@ SEGMENTS = RANDOM.choice(["x", "y"], ROWS)
 
 def some(counts: DriftCounts, bins: Bins, values: Any, places: list[int]) -> None:
     rows = batch(bins, values[places], MOMENTS[places], SEGMENTS[places].tolist())
-    named = type(rows)(rows.columns, rows.moments, [f"r{i}/0" for i in places], rows.segments)
+    named = type(rows)(rows.columns, rows.row_times, [f"r{i}/0" for i in places], rows.segments)
     counts.add(named)
 
 
@@ -40,7 +40,7 @@ def state(counts: DriftCounts) -> Any:
             (
                 {cell: vector.tolist() for cell, vector in column.cells.items()},
                 column.names,
-                column.witnesses,
+                column.example_rows,
             )
             for column in counts
         ],
@@ -75,8 +75,8 @@ def test_buckets_widen_with_the_range() -> None:
     counts = DriftCounts([NUMBER])
     counts.add(batch(NUMBER, np.arange(60.0)))
     assert (counts.seconds, len(counts.buckets)) == (60, 60)
-    moments = np.arange(5_000) * 63_072.0
-    counts.add(batch(NUMBER, np.zeros(5_000), moments, first=60))
+    row_times = np.arange(5_000) * 63_072.0
+    counts.add(batch(NUMBER, np.zeros(5_000), row_times, first=60))
     assert len(counts.buckets) <= 120
     assert next(iter(counts)).total().sum() == counts.rows == 5_060
 

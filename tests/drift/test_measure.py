@@ -76,8 +76,8 @@ def test_a_unit_change_is_named_with_when_and_which_rows(
     assert alert.change == "sudden"
     assert abs(np.datetime64(alert.since[:19]) - np.datetime64(turn[:19])) < np.timedelta64(29, "D")
     changed = {f"{logged.requests[(n + 3) // 4]}/{(n + 3) % 4}" for n in range(ROWS // 2, ROWS)}
-    assert set(alert.rows_that_show) <= changed
-    assert alert.rows_that_show
+    assert set(alert.example_rows) <= changed
+    assert alert.example_rows
     assert "miles" in report.title
     scaled = next(c for c in report.columns if c.kind == "step" and c.name.endswith("miles"))
     assert scaled.verdict == "drifted"
@@ -170,7 +170,7 @@ def test_slices_of_a_log_add_up(settings: Settings, trained: Artifact) -> None:
     for left, right in zip(whole.counts, one.counts, strict=True):
         assert (left.total() == right.total()).all()
         assert left.names == right.names
-        assert left.witnesses == right.witnesses
+        assert left.example_rows == right.example_rows
 
 
 def test_json_reads_back_and_the_page_stands_alone(settings: Settings, trained: Artifact) -> None:

@@ -129,7 +129,7 @@ def a_report() -> Report:
                 kind=kind,  # type: ignore[arg-type]
                 seconds=86_400.0,
                 sampled=kind == "step",
-                moments=tuple(
+                buckets=tuple(
                     MetricsBucket(
                         start=(DAY + timedelta(days=day)).isoformat(),
                         rows=50,

@@ -82,7 +82,7 @@ def test_the_page_says_what_the_report_says() -> None:
 
 
 def test_columns_that_differ_are_shown_over_time() -> None:
-    """Each with its worst moment, on the axis of all; those that agree are left out."""
+    """Each with its worst bucket, on the axis of all; those that agree are left out."""
     report = a_report()
     text = Elements(to_html(report)).text
     assert "Share of rows that diverge, by 1 day, 0 to 100%" in text

@@ -87,7 +87,7 @@ def test_a_columns_course_lies_on_the_axis_of_all() -> None:
         kind="step",
         seconds=3_600.0,
         sampled=True,
-        moments=(
+        buckets=(
             MetricsBucket(
                 start="1970-01-01T06:00:00+00:00",
                 rows=8,

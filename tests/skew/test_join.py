@@ -33,8 +33,8 @@ def contract(event_time: str | None) -> Contract:
 
 def days(*numbers: int | None) -> pa.Array:
     """Days of January 2024, at midnight UTC."""
-    moments = [None if day is None else datetime(2024, 1, day, tzinfo=UTC) for day in numbers]
-    return pa.array(moments, pa.timestamp("us", tz="UTC"))
+    times = [None if day is None else datetime(2024, 1, day, tzinfo=UTC) for day in numbers]
+    return pa.array(times, pa.timestamp("us", tz="UTC"))
 
 
 def rows(known: Contract, at: pa.Array, arrived: pa.Array) -> Rows:

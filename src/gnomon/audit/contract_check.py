@@ -147,10 +147,10 @@ class _Reading:
         try:
             parsed = read_body(body, [f.name for f in self.check.contract.features])
         except InvalidRequest as error:
-            self.check.add_unreadable(error, request, _moments([arrival]))
+            self.check.add_unreadable(error, request, _times([arrival]))
             return
         if parsed.unknown:
-            self.check.add_unknown(parsed.unknown, request, _moments([arrival]))
+            self.check.add_unknown(parsed.unknown, request, _times([arrival]))
         self.records += parsed.rows
         self.labels += [f"{request} {row}" for row in range(len(parsed.rows))]
         self.arrived += [arrival] * len(parsed.rows)
@@ -160,7 +160,7 @@ class _Reading:
     def _flush(self) -> None:
         if self.records:
             labels = self.labels
-            self.check.add_records(self.records, labels.__getitem__, _moments(self.arrived))
+            self.check.add_records(self.records, labels.__getitem__, _times(self.arrived))
             if self.progress:
                 self.progress(len(self.records))
         self.records, self.labels, self.arrived = [], [], []
@@ -209,7 +209,7 @@ def _shadowed_requests(
     return pa.chunked_array(ids, pa.string()).unique()
 
 
-def _moments(micros: list[int]) -> Times:
+def _times(micros: list[int]) -> Times:
     return Times(np.array(micros, dtype=np.int64), np.ones(len(micros), dtype=bool))
 
 

@@ -120,6 +120,6 @@ def _with_timestamps(table: pa.Table) -> pa.Table:
     """Convert dates to timestamps at midnight."""
     for position, column in enumerate(table.schema):
         if pa.types.is_date(column.type):
-            moments = table.column(position).cast(pa.timestamp("us"))
-            table = table.set_column(position, column.name, moments)
+            timestamps = table.column(position).cast(pa.timestamp("us"))
+            table = table.set_column(position, column.name, timestamps)
     return table

@@ -198,7 +198,7 @@ class Measurement:
         segments = None
         if self._segments is not None:
             segments = self._segments.of(_combined(inputs.column(self._segments.bins.name)))
-        return DriftBatch(columns, seconds(facts.column("moment")), row_ids(facts), segments)
+        return DriftBatch(columns, seconds(facts.column("time")), row_ids(facts), segments)
 
 
 def _without_consequences(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
@@ -207,12 +207,12 @@ def _without_consequences(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
     A step column is left out if an input, or an earlier step, changes in the same bucket.
     """
     first_alerts: list[Alert] = []
-    moments: set[tuple[str, str | None]] = set()
+    changed: set[tuple[str, str | None]] = set()
     for alert in sorted(alerts, key=lambda a: ("input", "step", "output").index(a.kind)):
-        moment = (alert.since, alert.segment)
-        if alert.kind == "step" and moment in moments:
+        change = (alert.since, alert.segment)
+        if alert.kind == "step" and change in changed:
             continue
-        moments.add(moment)
+        changed.add(change)
         first_alerts.append(alert)
     return tuple(first_alerts)
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnomon.leakage.encodings import moments, short, timestamps
+from gnomon.leakage.encodings import datetimes, short, timestamps
 from gnomon.leakage.finding import LeakageEvidence, LeakageFinding, unknown
 from gnomon.leakage.labelled_table import LabelledTable
 from gnomon.leakage.measures import CONFIDENCE, share_within
@@ -97,10 +97,10 @@ def _find_late(name: str, times: Column[Any], event: Column[Any]) -> LeakageFind
 def _late_rows(times: Column[Any], event: Column[Any]) -> _Late:
     comparable = np.flatnonzero((times.notna() & event.notna()).to_numpy())
     times, event = times.iloc[comparable], event.iloc[comparable]
-    seconds = _micros(moments(times) - moments(event)) / _MICRO
+    seconds = _micros(datetimes(times) - datetimes(event)) / _MICRO
     zone = event.dt.tz
-    event_micros = _micros(moments(event, wall=True))
-    known_micros = _micros(moments(times.dt.tz_convert(zone) if zone else times, wall=True))
+    event_micros = _micros(datetimes(event, wall=True))
+    known_micros = _micros(datetimes(times.dt.tz_convert(zone) if zone else times, wall=True))
     unit = _unit(event_micros)
     after = np.flatnonzero((seconds > 0) & (known_micros // unit * unit > event_micros))
     return _Late(len(comparable), comparable[after], seconds[after])

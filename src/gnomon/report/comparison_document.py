@@ -167,11 +167,11 @@ def _over_time(report: Report) -> Section:
 
 def _courses(report: Report) -> Iterator[Section]:
     """Plot the columns that differ at some time, on one time axis."""
-    differing = [c for c in report.over_time if any(m.consistency < 1 for m in c.moments)]
+    differing = [c for c in report.over_time if any(m.consistency < 1 for m in c.buckets)]
     if not differing or not report.divergence.rows:
         return
     width = max(column.seconds for column in report.over_time)
-    starts = [numbers.seconds(m.start) for c in report.over_time for m in c.moments]
+    starts = [numbers.seconds(m.start) for c in report.over_time for m in c.buckets]
     begin, end = min(starts), max(starts) + width
     by = quantities.duration(differing[0].seconds)
     table = Table(
@@ -186,7 +186,7 @@ def _courses(report: Report) -> Iterator[Section]:
 
 
 def _course(column: OverTime, begin: float, end: float) -> TableRow:
-    worst = min(column.moments, key=lambda moment: moment.consistency)
+    worst = min(column.buckets, key=lambda bucket: bucket.consistency)
     share = quantities.percent(1 - worst.consistency)
     return TableRow(
         cells=(

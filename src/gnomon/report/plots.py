@@ -140,16 +140,16 @@ def course(column: OverTime, begin: float, end: float) -> tuple[Bar, ...]:
     width = 100 * column.seconds / (end - begin)
     return tuple(
         Bar(
-            100 * (numbers.seconds(moment.start) - begin) / (end - begin),
+            100 * (numbers.seconds(bucket.start) - begin) / (end - begin),
             width,
-            100 * (1 - moment.consistency),
-            f"{numbers.utc_time(moment.start, column.seconds)}: "
-            f"{quantities.percent(1 - moment.consistency)} of "
-            f"{quantities.rows(moment.rows)} diverge, "
-            f"{quantities.percent(moment.exact_rate)} exact, "
-            f"{quantities.percent(moment.coverage)} with both values",
+            100 * (1 - bucket.consistency),
+            f"{numbers.utc_time(bucket.start, column.seconds)}: "
+            f"{quantities.percent(1 - bucket.consistency)} of "
+            f"{quantities.rows(bucket.rows)} diverge, "
+            f"{quantities.percent(bucket.exact_rate)} exact, "
+            f"{quantities.percent(bucket.coverage)} with both values",
         )
-        for moment in column.moments
+        for bucket in column.buckets
     )
 
 

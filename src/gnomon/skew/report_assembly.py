@@ -273,7 +273,7 @@ def _steps_over_time(traced: TracedRows) -> Iterator[report.OverTime]:
     sample = traced.sample
     steps = ColumnTimeSeries()
     columns = {name: traced.compared.columns[name] for name in traced.of_kind("step")}
-    steps.add(seconds(sample.pairs.about.column("moment")), columns, sample.weights)
+    steps.add(seconds(sample.pairs.about.column("time")), columns, sample.weights)
     return steps.build(traced.kinds, sampled=True)
 
 

@@ -38,7 +38,7 @@ def sides(count: int) -> Compared:
 
 
 def told(courses: ColumnTimeSeries) -> dict[str, list[MetricsBucket]]:
-    return {c.column: list(c.moments) for c in courses.build(KINDS)}
+    return {c.column: list(c.buckets) for c in courses.build(KINDS)}
 
 
 def test_each_hour_has_its_own_metrics() -> None:
@@ -64,16 +64,16 @@ def test_each_hour_has_its_own_metrics() -> None:
 @given(st.lists(st.integers(0, 300), max_size=4), st.randoms())
 def test_batches_and_their_order_change_nothing(cuts: list[int], random: object) -> None:
     """Sums are those of one batch, also where the range is so long that buckets widen."""
-    moments = np.arange(300) * 9.0 * HOUR
+    row_times = np.arange(300) * 9.0 * HOUR
     whole = sides(300)
     one, many = ColumnTimeSeries(), ColumnTimeSeries()
-    one.add(moments, whole.columns)
+    one.add(row_times, whole.columns)
     edges = [0, *sorted(cuts), 300]
     parts = list(pairwise(edges))
     random.shuffle(parts)  # type: ignore[attr-defined]
     for begin, end in parts:
         many.add(
-            moments[begin:end],
+            row_times[begin:end],
             compare(
                 whole.left.slice(begin, end - begin), whole.right.slice(begin, end - begin), RULES
             ).columns,
@@ -88,8 +88,8 @@ def test_weights_make_a_sample_stand_for_all_rows() -> None:
     courses = ColumnTimeSeries()
     compared = sides(2)
     courses.add(np.zeros(2), compared.columns, np.array([1.0, 9.0]))
-    (moment,) = told(courses)["prediction"]
-    assert (moment.rows, moment.consistency) == (2, 0.9)
+    (bucket,) = told(courses)["prediction"]
+    assert (bucket.rows, bucket.consistency) == (2, 0.9)
 
 
 def test_rows_without_a_time_are_left_out() -> None:

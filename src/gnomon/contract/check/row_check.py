@@ -90,7 +90,7 @@ class Check:
         batch = batch_from_table(columns_of(frame), self._features)
         judged = self._judge(batch, text=text)
         event = self.contract.event_time
-        arrived = judged[event].moments if event in judged else None
+        arrived = judged[event].times if event in judged else None
         self._count(batch, judged, BatchRows(lambda place: first + place, arrived))
 
     def add_records(self, records: Sequence[Any], label: Label, arrived: Times) -> None:
@@ -186,13 +186,13 @@ class Check:
             self._tallies.count(feature.name, hit, rows)
         if feature.name in self._samples and judged.numbers is not None:
             self._samples[feature.name].add(judged.numbers)
-        if feature.max_age is None or judged.moments is None:
+        if feature.max_age is None or judged.times is None:
             return
-        if rows.arrived is None or rows.arrived is judged.moments:
+        if rows.arrived is None or rows.arrived is judged.times:
             why = f"{feature.name}: its age, because it is unknown when the rows were sent"
             self._unchecked[why] = None
             return
-        for hit in stale(feature, judged.moments, rows.arrived):
+        for hit in stale(feature, judged.times, rows.arrived):
             self._tallies.count(feature.name, hit, rows)
 
     def _suspected(self) -> list[CheckFinding]:
@@ -225,9 +225,9 @@ def _placed(judged: Judged, places: Any, rows: int) -> Judged:
     if len(places) == rows:
         return judged
     hits = [hit._replace(places=places[hit.places]) for hit in judged.hits]
-    moments = judged.moments
-    if moments is not None:
+    times = judged.times
+    if times is not None:
         micros, known = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=bool)
-        micros[places], known[places] = moments
-        moments = Times(micros, known)
-    return Judged(hits, judged.numbers, moments)
+        micros[places], known[places] = times
+        times = Times(micros, known)
+    return Judged(hits, judged.numbers, times)

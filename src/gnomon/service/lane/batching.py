@@ -70,7 +70,7 @@ class Lane:
         epoch: the rollout decision that made this artifact live.
         codec: reads large bodies and writes large answers.
         on_death: called with the reason when a worker ends unexpectedly.
-        found: workers of this artifact that outlived the previous gateway.
+        holders: workers of this artifact that outlived the previous gateway.
     """
 
     def __init__(

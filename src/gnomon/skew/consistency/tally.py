@@ -68,9 +68,9 @@ class Tally:
         for column in compared.columns.values():
             exact &= column.exact
         self.exact += int(exact.sum())
-        moments = seconds(pairs.about.column("moment"))
-        self.time.add(moments, ~compared.agreed, pairs.about.column("request_id"))
-        self.courses.add(moments, {**compared.columns, **compared_others.columns})
+        row_times = seconds(pairs.about.column("time"))
+        self.time.add(row_times, ~compared.agreed, pairs.about.column("request_id"))
+        self.courses.add(row_times, {**compared.columns, **compared_others.columns})
         decision_columns = pa.table(
             {"flipped": compared.flipped, "difference": compared.difference}
         )

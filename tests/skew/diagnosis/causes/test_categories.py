@@ -42,10 +42,10 @@ def test_labels_that_training_never_saw() -> None:
 
 def test_labels_that_were_dealt_anew() -> None:
     """The same labels, one to one, for others."""
-    around = dict(
+    exchanged = dict(
         zip(["Köln", "Åre", "Paris", "Rome"], ["Rome", "Köln", "Åre", "Paris"], strict=True)
     )
-    assert why([around[s] for s in LABELS], LABELS, domains=DOMAIN) == ["category code order"]
+    assert why([exchanged[s] for s in LABELS], LABELS, domains=DOMAIN) == ["category code order"]
 
 
 def test_codes_in_another_order() -> None:

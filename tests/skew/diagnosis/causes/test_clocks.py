@@ -16,8 +16,8 @@ HOURS = pd.Timestamp("2013-02-20", tz="UTC").timestamp() / 3600 + 5.0 * np.arang
 
 
 def on_clock(hours: Floats, zone: str) -> pd.Series:
-    moments = pd.to_datetime(np.round(hours * 3600), unit="s", utc=True)
-    return pd.Series(moments).dt.tz_convert(ZoneInfo(zone))
+    times = pd.to_datetime(np.round(hours * 3600), unit="s", utc=True)
+    return pd.Series(times).dt.tz_convert(ZoneInfo(zone))
 
 
 def hour_of_day(hours: Floats, zone: str) -> Floats:
@@ -30,8 +30,8 @@ def case_of_hour(online: str, offline: str, **more: object) -> Case:
         hour_of_day(HOURS, online),
         hour_of_day(HOURS, offline),
         "step",
-        times={"at": HOURS},
-        moments=HOURS,
+        feature_times={"at": HOURS},
+        row_times=HOURS,
         moved=lambda feature, rows, to: hour_of_day(to, online),
         **more,
     )
@@ -73,8 +73,8 @@ def test_summer_time_that_one_side_does_not_keep() -> None:
         hour_of_day(HOURS, "Etc/GMT+5"),
         hour_of_day(HOURS, "America/New_York"),
         "step",
-        times={"at": HOURS},
-        moments=HOURS,
+        feature_times={"at": HOURS},
+        row_times=HOURS,
         moved=lambda feature, rows, to: hour_of_day(to, "Etc/GMT+5"),
     )
     shift = found(fixed)
@@ -88,7 +88,7 @@ def test_a_timestamp_column_is_moved_itself() -> None:
     utc = pd.Series(pd.to_datetime(HOURS * 3600, unit="s", utc=True))
     local = utc + pd.to_timedelta(by.to_numpy(), unit="h")
     for left, right, word in ((utc, local, "ahead of"), (local, utc, "behind")):
-        shift = found(case(left, right, moments=HOURS))
+        shift = found(case(left, right, row_times=HOURS))
         assert shift is not None
         assert f"4 to 5 hours {word} offline" in shift.finding
         assert shift.explained.all()
@@ -97,7 +97,7 @@ def test_a_timestamp_column_is_moved_itself() -> None:
 def test_an_hour_that_a_client_sends_is_compared_with_its_moment() -> None:
     """No code to run again: the hours between the two are a zone's at each moment."""
     left, right = hour_of_day(HOURS, "UTC"), hour_of_day(HOURS, "America/New_York")
-    assert why(left, right, moments=HOURS) == ["time zone"]
+    assert why(left, right, row_times=HOURS) == ["time zone"]
 
 
 def test_day_and_month_exchanged() -> None:
@@ -107,10 +107,10 @@ def test_day_and_month_exchanged() -> None:
     left = pd.Series(
         pd.to_datetime(np.where(np.isfinite(to), to, HOURS) * 3600, unit="s", utc=True)
     )
-    one = case(left, right, moments=HOURS)
+    one = case(left, right, row_times=HOURS)
     (exchange,) = day_and_month(one)
     assert exchange.explained.sum() == one.differs.sum() > 50
-    assert why(left, right, moments=HOURS) == ["date format"]
+    assert why(left, right, row_times=HOURS) == ["date format"]
 
 
 def test_other_differences_are_no_zone() -> None:
@@ -118,7 +118,7 @@ def test_other_differences_are_no_zone() -> None:
     left = hour_of_day(HOURS, "UTC")
     right = np.random.default_rng(5).permutation(left)
     shuffled = case(
-        left, right, "step", times={"at": HOURS}, moments=HOURS,
+        left, right, "step", feature_times={"at": HOURS}, row_times=HOURS,
         moved=lambda feature, rows, to: hour_of_day(to, "UTC"),
     )  # fmt: skip
     assert found(shuffled) is None
