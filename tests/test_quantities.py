@@ -41,6 +41,22 @@ def test_durations_use_the_largest_unit(seconds: float, text: str) -> None:
     assert quantities.duration(seconds) == text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-3, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7_200, "2 h"),
+        (172_799, "48 h"),
+        (1e6, "12 days"),
+    ],
+)
+def test_rough_durations_are_whole_numbers(seconds: float, text: str) -> None:
+    """The unit is the largest of which there are at least two."""
+    assert quantities.rough_duration(seconds) == text
+
+
 def test_shares_beside_each_other_have_the_decimals_they_need() -> None:
     """Zeros at the end say nothing; 0% and 100% are exact."""
     shares = (0.0, 0.0443, 0.1, 0.0000004, 0.99996, 1.0)

@@ -15,7 +15,7 @@ from tests.shadow.evidence import LIVE, log_live
     [
         (0.0, "in about 1 s"),
         (42.0, "in about 42 s"),
-        (95.0, "in about 2 min"),
+        (185.0, "in about 3 min"),
         (3 * 3_600.0, "in about 3 h"),
         (10 * 86_400.0, "in about 10 days"),
         (1e12, "in over a year"),
