@@ -19,7 +19,7 @@ from gnomon.rollout.history import History, RolloutEvent, RolloutState
 from gnomon.rollout.integrity import HistoryEnd
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
-from gnomon.shadow.heartbeats import Heartbeat, Recorded
+from gnomon.shadow.heartbeats import Heartbeat, RolloutPosition
 from gnomon.storage import Storage
 from tests.bucket import bucket, needs_bucket
 
@@ -241,7 +241,7 @@ def test_a_slice_that_starts_keeps_what_it_knows_of_a_lost_end(folder: Path) -> 
     assert history.known.epoch == 5
     beat = Heartbeat(
         model="flights", slice="one", host="h", pid=1, started=datetime.now(UTC), epoch=4,
-        recorded=Recorded(epoch=history.known.epoch, sha256=history.known.sha256),
+        recorded=RolloutPosition(epoch=history.known.epoch, sha256=history.known.sha256),
     )  # fmt: skip
     heartbeats.write(storage_of(folder.parents[1]), beat)
     forget_heads(folder.parents[1])

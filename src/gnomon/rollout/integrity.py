@@ -247,7 +247,7 @@ def _ends_of_slices(storage: Storage, model: str) -> Iterator[RecordedEnd]:
     from gnomon.shadow import heartbeats  # Here, as it loads pyarrow, which clients do not need.
 
     for beat in heartbeats.read(storage, model):
-        recorded = beat.recorded or heartbeats.Recorded(epoch=beat.epoch)
+        recorded = beat.recorded or heartbeats.RolloutPosition(epoch=beat.epoch)
         where = f"slices/{model}/{beat.slice}.json"
         yield RecordedEnd(where, HistoryEnd(epoch=recorded.epoch, sha256=recorded.sha256))
 

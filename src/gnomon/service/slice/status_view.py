@@ -82,7 +82,9 @@ class StatusView:
             follow_seconds=self._settings.follow_seconds,
             url=self._settings.url,
             epoch=history.state.epoch,
-            recorded=heartbeats.Recorded(epoch=history.known.epoch, sha256=history.known.sha256),
+            recorded=heartbeats.RolloutPosition(
+                epoch=history.known.epoch, sha256=history.known.sha256
+            ),
             live=None if live is None else live.artifact.tag,
             previous=history.state.previous,
             latency_ms=latency,
