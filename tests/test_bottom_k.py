@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.bottom_k``."""
+"""A bounded sample of a stream does not depend on its order."""
 
 from __future__ import annotations
 

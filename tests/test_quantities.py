@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.quantities``: what readers see of counts, shares, numbers and durations."""
+"""Counts, shares, numbers and durations as readers see them."""
 
 import pytest
 from hypothesis import given

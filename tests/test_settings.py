@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.settings``: what is refused, and what a child process is given."""
+"""Settings that are refused, and those that a child process gets."""
 
 from __future__ import annotations
 

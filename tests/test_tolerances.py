@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.tolerances``."""
+"""Tolerances for rounding errors."""
 
 from __future__ import annotations
 

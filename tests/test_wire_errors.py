@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.wire_errors``: errors that another process raised."""
+"""Errors that another process raised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.api.decisions``: what a notebook shows is what it then decides."""
+"""What a notebook shows of the gates is what it then decides."""
 
 from __future__ import annotations
 

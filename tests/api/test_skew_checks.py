@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.api.skew_checks`` and ``gnomon.rollout.defaults``, on a real log."""
+"""Replay, comparison and diagnosis from Python, on a real log, with default models and roles."""
 
 from __future__ import annotations
 

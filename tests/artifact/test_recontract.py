@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.artifact.recontract``; the rest is in ``tests/cli/test_contract.py``."""
+"""A new version of an artifact with a changed contract; tests/cli/test_contract.py has the rest."""
 
 from __future__ import annotations
 

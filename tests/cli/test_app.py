@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.app``: help, version, usage errors."""
+"""The command's help, version and usage errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.artifacts`` and ``gnomon.cli.inspect``."""
+"""Listing artifacts, and inspecting one."""
 
 from __future__ import annotations
 

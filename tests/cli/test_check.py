@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.check``, and how a shadow's contract is judged from the command line."""
+"""Checking files, the log and contracts, and how a shadow's contract is judged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.compare``, on a running server."""
+"""Comparing the log of a running server with a table."""
 
 from __future__ import annotations
 

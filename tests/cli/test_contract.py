@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.contract``."""
+"""Showing, editing and applying a contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.drift``, on the log of a running server."""
+"""Measuring drift in the log of a running server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.exit_codes``: 1 is a verdict, and no command that fails is taken for one."""
+"""Exit code 1 is a verdict; a command that fails has another code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.leakage`` and what ``gnomon inspect`` shows of it."""
+"""Checking files for leakage, and what `gnomon inspect` shows of it."""
 
 from __future__ import annotations
 

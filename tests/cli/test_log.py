@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.log``, on a running server."""
+"""Queries, accounts and sealing of the log of a running server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.show.repair``: what a repair says to a person."""
+"""What a repair of the log prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.replay``, on a running server."""
+"""Replaying the log of a running server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.reports``."""
+"""Listing saved reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors the rollout verbs of ``gnomon.cli``: shadow, promote, rollback, status, history."""
+"""The commands of a rollout: shadow, promote, rollback, status and history."""
 
 from __future__ import annotations
 

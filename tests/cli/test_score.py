@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.score`` and ``gnomon.offline.scoring``."""
+"""Scoring the rows of a file with an artifact."""
 
 from __future__ import annotations
 

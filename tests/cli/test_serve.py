@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.serve`` and ``gnomon.cli.init``: the five minutes of the README."""
+"""A new deployment, trained and served, as in the five minutes of the README."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.chance``: floors against chance itself, and against real shifts."""
+"""Floors of the metrics, compared with chance and with real shifts."""
 
 from __future__ import annotations
 

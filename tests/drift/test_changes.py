@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.changes``."""
+"""Sudden and slow changes of a column are found, and chance is not taken for one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.drift_counts``: parts add up to the whole."""
+"""The counts of the parts of a log add up to the counts of the log."""
 
 from __future__ import annotations
 

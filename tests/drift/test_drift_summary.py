@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.drift_summary``: what the first lines of a drift report say."""
+"""The title and the summary of a drift report."""
 
 from __future__ import annotations
 

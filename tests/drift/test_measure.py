@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.measure``, on logs of the trips' artifact."""
+"""Measuring drift in logs of the artifact of the trips."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.metrics``: every metric against SciPy."""
+"""Every metric of drift agrees with SciPy."""
 
 from __future__ import annotations
 

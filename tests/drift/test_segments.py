@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.segments``."""
+"""The segments by which rows are split, and the names of bins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.verdicts``."""
+"""Verdicts on single metrics, and over all of them."""
 
 from __future__ import annotations
 

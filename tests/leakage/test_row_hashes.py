@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.leakage.row_hashes``."""
+"""Rows with the same values have the same hash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.open_segments``: rows that are not sealed yet, and having them closed."""
+"""Rows that are not sealed yet, and closing their segments."""
 
 from __future__ import annotations
 

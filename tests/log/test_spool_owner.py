@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.spool_owner``: a spool is one storage root's."""
+"""A spool belongs to one storage root."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.offline.time_buckets``."""
+"""Sums by time bucket stay exact while the buckets widen."""
 
 from __future__ import annotations
 

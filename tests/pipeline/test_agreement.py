@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.pipeline.agreement``."""
+"""When two answers of a pipeline count as equal."""
 
 from __future__ import annotations
 

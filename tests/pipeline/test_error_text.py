@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.pipeline.error_text``."""
+"""The text of an error that a pipeline raised, whatever the error is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.auth``."""
+"""Tokens for control and predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.control``, over real HTTP."""
+"""The control routes, over real HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.front_door``: what a running server says to good and bad requests."""
+"""How a running server answers valid and invalid requests."""
 
 from __future__ import annotations
 

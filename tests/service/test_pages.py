@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.pages``: the page as text, and as a real browser shows it."""
+"""The index page as text, and in a real browser."""
 
 from __future__ import annotations
 

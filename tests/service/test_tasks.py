@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.tasks``."""
+"""Background tasks of a slice, and closing its parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.worker.adopted_process``: a worker outlives its gateway, or ends with it."""
+"""A worker outlives its gateway, or ends with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.worker.bisection``."""
+"""The row that kills a worker is found by bisection."""
 
 from __future__ import annotations
 

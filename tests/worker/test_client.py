@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.worker.client``: real worker processes, real deaths."""
+"""The blocking client, with real workers that really die."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.worker.failure_attribution``."""
+"""The value that a pipeline fails on is named."""
 
 from __future__ import annotations
 

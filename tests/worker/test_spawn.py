@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.worker.spawn``."""
+"""Starting worker processes, and their environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.worker.supervisor``: calls that overlap, and how often a worker is started."""
+"""Overlapping calls, and how often a worker is started again."""
 
 from __future__ import annotations
 

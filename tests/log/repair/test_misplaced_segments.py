@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.repair.misplaced_segments``: files exchanged, copied or renamed."""
+"""Segments that were exchanged, copied or renamed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.segments.closed_segments``."""
+"""The list of closed segments of a stream."""
 
 from __future__ import annotations
 

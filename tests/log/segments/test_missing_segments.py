@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.segments.missing_segments``: a segment that somebody deleted is missed."""
+"""A deleted segment is reported as missing."""
 
 from __future__ import annotations
 

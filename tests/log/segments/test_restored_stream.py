@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.segments.restored_stream``: a spool older than its table."""
+"""A stream's folder that is older than the sealed table."""
 
 from __future__ import annotations
 

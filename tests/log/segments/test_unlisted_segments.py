@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.segments.unlisted_segments``: files put beside a running writer."""
+"""Segments that were put into the folder of a running writer."""
 
 from __future__ import annotations
 

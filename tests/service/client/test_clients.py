@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.client.clients`` and ``calls``: both clients, real HTTP."""
+"""Both clients, over real HTTP."""
 
 from __future__ import annotations
 

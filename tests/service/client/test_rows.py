@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.client.rows``: everything that holds rows becomes the same records."""
+"""Rows in any container become the same records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.http.asgi``."""
+"""Reading bodies and writing responses by ASGI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.http.connection_limits``."""
+"""How many connections a process may open."""
 
 from __future__ import annotations
 

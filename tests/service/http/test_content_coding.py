@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.http.content_coding``."""
+"""Compressed bodies are decompressed within their limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.lane.batch_queue``: what waits, and what is the next batch."""
+"""What waits in the queue, and which requests become the next batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.lane.codec``: what the process that decodes bodies keeps."""
+"""The memory of the process that decodes bodies does not grow."""
 
 from __future__ import annotations
 

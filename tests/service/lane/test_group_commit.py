@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.lane.group_commit``."""
+"""One sync covers all answers that were ready before it began."""
 
 from __future__ import annotations
 

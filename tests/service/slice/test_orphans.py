@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.slice.orphans``: what waits in slices that no gateway runs any more."""
+"""Rows that wait in slices which no gateway runs any more are scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.slice.runtime``: opening, swapping; the rest is in ``tests/faults``."""
+"""Opening a slice and changing its live artifact; tests/faults has the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.slice.takeover``: which worker a gateway takes over or ends."""
+"""Which worker a gateway takes over, and which it ends."""
 
 from __future__ import annotations
 

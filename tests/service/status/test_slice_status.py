@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.status.slice_status``."""
+"""The status of a slice, as JSON and in public."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.status.totals``."""
+"""The totals over all slices."""
 
 from __future__ import annotations
 

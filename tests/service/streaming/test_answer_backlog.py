@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.streaming.answer_backlog``."""
+"""Answers that their client has not read yet wait in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.streaming.record_stream``: bulk scoring, of a real server."""
+"""Streams of records, scored by a real server."""
 
 from __future__ import annotations
 

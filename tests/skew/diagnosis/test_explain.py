@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.skew.diagnosis.explain``."""
+"""Which causes explain a column, alone and together."""
 
 from __future__ import annotations
 
