@@ -40,7 +40,7 @@ def reference() -> str:
 
 
 def public_names() -> Iterator[tuple[str, str]]:
-    """Each with the module it is imported from."""
+    """Yield each public name with the module it is imported from."""
     yield from (("gnomon", name) for name in gnomon.__all__ if name != "__version__")
     for module, names in BESIDES.items():
         yield from ((module, name) for name in names)

@@ -38,7 +38,7 @@ def test_a_contract_that_contradicts_itself_is_refused(home: Path, packed: Artif
 
 
 def test_a_damaged_artifact_is_not_copied(home: Path, copied: Path, packed: Artifact) -> None:
-    """Its new manifest would say that it is whole."""
+    """Its new manifest would declare the damage valid."""
     (copied / "profile.arrow").write_bytes(b"damage")
     with pytest.raises(ArtifactCorrupt, match="profile"):
         with_contract(copied, changed(packed.contract, description="miles"))

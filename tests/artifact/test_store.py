@@ -88,7 +88,7 @@ def test_latest_is_the_newest_packed(put: Put) -> None:
 
 
 def test_latest_survives_the_loss_of_its_version(put: Put) -> None:
-    """When that version was deleted by hand, the newest that is left is the latest."""
+    """If that version was deleted by hand, the newest remaining one is the latest."""
     put("flights", "a1")
     put("flights", "a2", NOW + timedelta(days=1)).rename(store.home() / "gone")
     assert store.resolve("flights:latest").name == "a1"
@@ -218,7 +218,9 @@ def test_new_versions_sort_by_time_and_differ() -> None:
 
 
 def test_a_store_that_everybody_may_write_is_closed(put: Put, home: Path) -> None:
-    """As BentoML leaves it under umask 000: who may write in a folder can replace what is in it."""
+    """BentoML creates it writable for all under umask 000; anyone who can write there could replace
+    artifacts.
+    """
     folders = (home / "models", home / "models/flights")
     for folder in folders:
         folder.mkdir(parents=True)
@@ -245,7 +247,7 @@ def test_a_group_may_be_let_in(put: Put, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_damaged_artifact_is_not_passed_over_for_an_older_one(put: Put, home: Path) -> None:
-    """Where `latest` was lost, the newest is looked for; one that cannot be read may be it."""
+    """Where `latest` is missing, the newest is searched for, and an unreadable one may be it."""
     put("flights", "a1")
     newest = put("flights", "a2", NOW + timedelta(seconds=1))
     (home / "models/flights/latest").write_bytes(b"")
@@ -258,7 +260,7 @@ def test_a_damaged_artifact_is_not_passed_over_for_an_older_one(put: Put, home: 
 
 
 def test_what_a_killed_pack_left_is_removed_some_time(put: Put, home: Path) -> None:
-    """A day later, by the next pack; one that is still at work keeps its folder."""
+    """The next pack removes it a day later; one that is still running keeps its folder."""
     old, fresh = home / "staging/pack-old", home / "staging/pack-fresh"
     for folder in (old, fresh):
         (folder / "code").mkdir(parents=True)

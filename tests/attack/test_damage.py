@@ -99,7 +99,7 @@ def damage(folder: Path, name: str, how: Damage, draw: random.Random) -> None:
 def test_damage_is_an_error_or_makes_no_difference(
     packed: Artifact, tmp_path: Path, name: str, sealed: bool, watcher: Watcher
 ) -> None:
-    """Never another exception, never a hang, never memory without bound, and nothing runs."""
+    """Never another exception, a hang or unbounded memory, and no code runs."""
     draw = random.Random(f"{name} {sealed}")
     for number in range(ROUNDS if sealed else 1):
         for how in DAMAGES:

@@ -39,7 +39,7 @@ def test_what_is_nothing_else_is_a_feature(tmp_path: Path) -> None:
 
 
 def test_a_holdout_needs_no_times(tmp_path: Path) -> None:
-    """When its features were known is not asked."""
+    """The times at which its features were known are not needed."""
     FRAME.drop(columns="seen").to_parquet(tmp_path / "rows.parquet")
     assert MEANING.read(tmp_path / "rows.parquet", times=False).known_at == {}
     with pytest.raises(TableError, match="no column `seen`") as caught:
@@ -75,7 +75,7 @@ def test_a_contract_says_what_the_features_are(tmp_path: Path) -> None:
 
 
 def test_a_file_of_some_rows_of_a_frame_is_read_by_row(tmp_path: Path) -> None:
-    """Parquet keeps the frame's index; rows are rows all the same, and a named index a column."""
+    """Parquet keeps the frame's index: an unnamed one is ignored, a named one is a column."""
     features = FRAME[["seats"]]
     contract = infer_contract(features, task="classification")
     FRAME[["seats", "late"]].iloc[[0, 2]].to_parquet(tmp_path / "rows.parquet")

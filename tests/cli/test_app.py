@@ -17,7 +17,7 @@ VERBS = sorted(TOP.commands)  # type: ignore[attr-defined]
 
 
 def test_help_names_every_verb_in_a_line(shell: Shell) -> None:
-    """Whole sentences: none is cut off at the width of a terminal."""
+    """Complete sentences that are not cut off at the width of a terminal."""
     text = shell("--help", COLUMNS="80").out
     for verb in VERBS:
         assert re.search(rf"^  {verb} +[A-Z].*\.$", text, re.MULTILINE), verb

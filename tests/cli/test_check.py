@@ -27,7 +27,7 @@ def rows(path: Path, **changes: object) -> None:
 
 
 def test_rows_that_keep_the_contract_pass(shell: Shell, contract: Path, tmp_path: Path) -> None:
-    """Exit code 0, also when values are let through that training did not see."""
+    """Exit code 0, also with allowed values that training did not see."""
     rows(tmp_path, carrier="ZZ")
     text = " ".join(shell("check", "contract.json", "--table", "rows.csv").out.split())
     for words in (
@@ -122,7 +122,7 @@ def test_a_running_server_refuses_an_incompatible_shadow(running: Running, tmp_p
 
 @pytest.mark.slow
 def test_the_log_of_a_running_server_is_checked(running: Running, tmp_path: Path) -> None:
-    """Every request that it answered; a range without any is no agreement."""
+    """Every answered request; an empty range is not agreement."""
     shell = running.shell
     report = shell("check", running.live, "--json").json
     assert report["verdict"] == "kept"

@@ -56,7 +56,7 @@ def test_lists_and_structs_are_json(running: Running, tmp_path: Path) -> None:
 
 
 def test_a_long_value_is_shortened() -> None:
-    """The body of a request with many rows filled the terminal many times over."""
+    """The body of a request with many rows used to fill the terminal."""
     with console.out.capture() as shown:
         show_rows(pa.table({"raw": ["x" * (LONGEST_SHOWN + 1234)], "row": [7]}))
     assert shown.get().count("x") == LONGEST_SHOWN
@@ -80,7 +80,9 @@ def test_the_accounts_balance(running: Running) -> None:
 
 
 def test_the_message_says_what_was_sealed_and_what_is_open() -> None:
-    """``--now`` is not advised to who gave it, nor hidden what the server sealed meanwhile."""
+    """``--now`` is not suggested to a user who passed it, and segments that the server sealed
+    meanwhile are mentioned.
+    """
     single, many = OpenSegment(Path("a"), 0, 1, 2.0), OpenSegment(Path("b"), 3, 1_200, 5.0)
     assert explain(2, [], 60) == "2 closed segments sealed"
     assert explain(1, [single], 62) == (
@@ -94,7 +96,7 @@ def test_the_message_says_what_was_sealed_and_what_is_open() -> None:
 
 
 def test_sealing_by_hand_loses_nothing(running: Running) -> None:
-    """Beside the server's own sealer."""
+    """While the server's own sealer runs."""
     count = ("log", "sql", "SELECT count(*) AS n FROM log WHERE role = 'live'", "--json")
     before = running.shell(*count).json[0]["n"]
     with running.server.client() as client:

@@ -1,4 +1,4 @@
-"""What Gnomon reaches inside pandas is there, and does what it is taken for."""
+"""The private parts of pandas that Gnomon uses exist and behave as expected."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One suite over both: the calls of Linux, and their portable replacements.
+"""One test suite for the Linux calls and their portable replacements.
 
-What only the system can do is said to be missing in ``docs/platforms.md``, and here.
+What only the operating system can do is listed as missing in ``docs/platforms.md``, and here.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ time.sleep(60)
 
 
 def test_a_process_ends_with_its_parent(way: ModuleType) -> None:
-    """Also one that is busy for ever, when its parent is killed."""
+    """Even if it is busy and its parent is killed."""
     parent = subprocess.Popen(
         [sys.executable, "-c", ORPHAN, way.__name__.rpartition(".")[2]],
         stdout=subprocess.PIPE,
@@ -162,7 +162,7 @@ def _has_members(group: int) -> bool:
 
 
 def test_a_process_whose_parent_has_ended_ends_at_once(way: ModuleType) -> None:
-    """Nobody would tell it later."""
+    """Otherwise it would never notice."""
     code = (
         "import sys; from importlib import import_module; "
         f"import_module('{way.__name__}').die_with_parent(1); print('alive')"
@@ -194,7 +194,7 @@ for seconds in (0.0, 0.3):
 
 
 def test_the_end_of_a_child_wakes(way: ModuleType) -> None:
-    """Whether it ended before it was watched or after; and nothing is left behind."""
+    """Whether it ended before or after it was watched; nothing is left behind."""
     done = subprocess.run(
         [sys.executable, "-c", WATCH, way.__name__.rpartition(".")[2]],
         capture_output=True,
@@ -228,7 +228,7 @@ def test_memory_is_limited(way: ModuleType) -> None:
 
 
 def test_processes_are_told_apart(way: ModuleType) -> None:
-    """One that runs, one that has ended, and one that nobody has waited for."""
+    """Running processes, ended ones, and ended ones that were not waited for."""
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     started = way.process_start(child.pid)
     assert started
@@ -248,7 +248,7 @@ def test_processes_are_told_apart(way: ModuleType) -> None:
 
 
 def test_the_portable_way_does_without_ps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small container may have none; then starts are not told apart."""
+    """A small container may lack it; start times are then not distinguished."""
     monkeypatch.setenv("PATH", "/nowhere")
     assert portable.process_start(os.getpid()) == "?"
 
@@ -299,7 +299,7 @@ def test_a_socket_with_nothing_says_so(way: ModuleType) -> None:
 
 
 def test_a_packet_that_comes_in_pieces_is_put_together() -> None:
-    """The portable way rides on a stream; a packet without an end breaks the connection."""
+    """The portable implementation uses a stream; an incomplete packet breaks the connection."""
     own_end, other_end = portable.control_pair()
     with own_end, other_end:
         own_end.setblocking(False)
@@ -322,7 +322,7 @@ def test_a_packet_that_comes_in_pieces_is_put_together() -> None:
 
 
 def test_a_child_lives_on_a_socket_only_while_it_loads(way: ModuleType) -> None:
-    """Once it looks after the socket itself, its end is no signal any more."""
+    """Once it watches the socket itself, the socket's end is no longer a signal."""
     before = signal.signal(signal.SIGIO, lambda *_: signalled.append(1))
     signalled: list[int] = []
     try:
@@ -417,7 +417,7 @@ def test_space_is_reserved_and_content_kept(way: ModuleType, tmp_path: Path) -> 
 def test_a_full_sync_that_fails_is_not_believed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refusal: int
 ) -> None:
-    """A disk that does not know it gets a plain one; any other error is one."""
+    """If a disk does not support it, an ordinary sync is used; any other error is raised."""
 
     def refuse(number: int) -> Callable[..., int]:
         def refused(descriptor: int, command: int) -> int:

@@ -1,7 +1,7 @@
-"""What Gnomon reaches inside scikit-learn is there, and does what it is taken for.
+"""The private parts of scikit-learn that Gnomon uses exist and behave as expected.
 
-A failure here names what a release has changed. Until it is mended, leave that release out of
-``SEEN`` and of the range in ``pyproject.toml``: then everything is called as scikit-learn has it.
+A failure names what a release changed. Until that is fixed, leave that release out of ``SEEN`` and
+of the range in ``pyproject.toml``: then no shortcut is taken with it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def gone(what: str, then: str) -> str:
 
 
 def test_this_release_was_read() -> None:
-    """The shortcuts are in use with the scikit-learn that these tests run on."""
+    """The shortcuts are enabled with the installed scikit-learn."""
     assert private.is_seen_release(), (
         f"scikit-learn {sklearn.__version__} is none of {', '.join(private.SEEN)}: read its steps, "
         "run these tests and tests/pipeline, then add it to gnomon.compat.sklearn.SEEN"

@@ -1,4 +1,4 @@
-"""What the package gives, and what it costs to import."""
+"""The public names of the package, and what its import costs."""
 
 from __future__ import annotations
 

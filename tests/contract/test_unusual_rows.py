@@ -1,4 +1,4 @@
-"""Rows a request may hold though training had none."""
+"""Rows that a request may contain although training had none."""
 
 from __future__ import annotations
 

@@ -27,7 +27,9 @@ def times(*seconds: int | None) -> Times:
 
 
 def test_too_old_and_too_new_are_told_apart() -> None:
-    """At the limits themselves nothing is wrong; rows that lack one of the times are left out."""
+    """At the limits themselves nothing is reported; rows that lack one of the times are
+    left out.
+    """
     slack = int(SLACK.total_seconds())
     now = 100 * HOURS
     sent_at = times(now - 6 * HOURS, now - 6 * HOURS - 1, now + slack, now + slack + 1, None, 0)

@@ -48,7 +48,7 @@ def test_other_values_stay_what_they_are(values: list[Any]) -> None:
     ],
 )
 def test_a_column_in_few_types(column: Any, kind: pa.DataType, values: list[Any]) -> None:
-    """NaN is null."""
+    """NaN becomes null."""
     converted = plain(column)
     assert (converted.type, converted.to_pylist()) == (kind, values)
 
