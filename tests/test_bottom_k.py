@@ -46,7 +46,7 @@ def test_the_smallest_places_stay_however_rows_are_cut(
 
 
 def test_nothing_is_kept_of_nothing() -> None:
-    """And what was seen is none."""
+    """The number of rows seen is zero."""
     empty = sample(3)
     assert (empty.kept(), empty.seen) == (None, 0)
 

@@ -1,4 +1,4 @@
-"""Nothing a user can set, call or type is undocumented, and nothing documented is gone."""
+"""Everything a user can set, call or type is documented, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file or a body that does not fit its type is told; each kind of mistake and of place."""
+"""The error for a file or a body that does not fit its type, for each kind of mistake and place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user gets in a notebook: each result as a small table of HTML, and as a pandas frame."""
+"""Results in a notebook: each as a small HTML table, and as a pandas frame."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Page(HTMLParser):
 
 
 def hostile_results() -> list[Tabular]:
-    """Every result there is, with text that tries to be HTML wherever a stranger can put some."""
+    """Every kind of result, with text that tries to be HTML wherever a client can put some."""
     report = a_report()
     column = msgspec.structs.replace(report.columns[0], name=HOSTILE, tolerance=HOSTILE)
     skewed = msgspec.structs.replace(report, title=HOSTILE, columns=(column,))
@@ -105,7 +105,9 @@ def rollout_state(live: str) -> RolloutState:
 
 @pytest.mark.parametrize("result", hostile_results(), ids=lambda result: type(result).__name__)
 def test_what_strangers_wrote_is_shown_as_text(result: Tabular) -> None:
-    """No element, address or hidden character of theirs reaches the notebook; the frame has all."""
+    """No element, address or hidden character of a client's text reaches the notebook; the frame
+    has the exact text.
+    """
     html = result._repr_html_()
     page = Page(html)
     assert page.elements <= {"div", "p", "strong", "table", "thead", "tbody", "tr", "th", "td"}
@@ -158,7 +160,7 @@ def test_the_accounts_of_a_server_have_one_row_per_outcome() -> None:
 
 
 def test_a_notebook_s_tour_of_one_deployment(deployed: Trips) -> None:
-    """Every question is asked by name alone, and each answer can be shown and counted."""
+    """Every question is asked by name only, and each answer can be shown and counted."""
     tag = deployed.artifact.tag
     history = gnomon.rollout_history()
     assert [(event.kind, event.artifact) for event in history] == [("promote", tag)]
@@ -205,7 +207,7 @@ def test_a_table_s_keys_need_a_table(deployed: Trips) -> None:
 def test_without_a_deployment_the_log_says_what_to_do(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rather than an empty dataset."""
+    """The error says what to do, instead of returning an empty dataset."""
     monkeypatch.setenv("GNOMON_ROOT", settings.root)
     with pytest.raises(SettingsError, match="no deployment has run"):
         gnomon.open_log()

@@ -1,4 +1,4 @@
-"""Text is shown, never obeyed: on its own, in logs, on streams, on the console."""
+"""Text is shown and never interpreted: by itself, in logs, on streams, on the console."""
 
 from __future__ import annotations
 

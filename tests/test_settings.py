@@ -45,7 +45,7 @@ def test_what_is_no_umask_is_refused(given: str) -> None:
 def test_a_value_of_the_wrong_kind_is_named_with_what_is_expected(
     name: str, value: str, message: str
 ) -> None:
-    """Whoever typed it reads what came and what would do."""
+    """The error says what came and what is accepted."""
     with pytest.raises(SettingsError, match=re.escape(message)) as refused:
         Settings.read({name: value})
     assert refused.value.where == name
@@ -77,7 +77,7 @@ def test_a_number_that_is_negative_or_not_finite_is_refused(name: str, given: st
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_0_is_taken_where_it_means_something(name: str) -> None:
-    """The documentation says what: no limit, or before each answer."""
+    """The documentation says what it means: no limit, or before each answer."""
     off = ("batch_seconds", "fsync_seconds", "spool_bytes", "worker_bytes")
     if name in (*off, "retention_bytes", "retention_days"):
         assert getattr(Settings.read({f"GNOMON_{name.upper()}": "0"}), name) == 0
@@ -105,8 +105,9 @@ def test_a_number_that_the_system_cannot_take_is_refused(name: str, given: str) 
 @pytest.mark.parametrize("name", ["root", "spool", "url", "control_token", "predict_token"])
 @pytest.mark.parametrize("given", ["", " ", "s3cret\n"])
 def test_a_text_that_is_empty_or_has_spaces_around_it_is_refused(name: str, given: str) -> None:
-    """With an empty control token, everybody who sent an empty one could promote; an empty spool
-    was the working directory. Neither is a secret shown."""
+    """An empty control token allowed promotions with an empty token; an empty spool was the
+    working directory. Secrets are not shown.
+    """
     with pytest.raises(SettingsError, match=f"GNOMON_{name.upper()}") as refused:
         Settings.read({f"GNOMON_{name.upper()}": given})
     assert "s3cret" not in str(refused.value)

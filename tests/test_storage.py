@@ -126,7 +126,9 @@ def test_no_name_leads_out_of_the_root(tmp_path: Path, name: str) -> None:
 
 
 def test_what_cannot_be_read_is_not_absent(tmp_path: Path) -> None:
-    """A folder in an object's place, or a file in a folder's: an error with the system's reason."""
+    """A folder in an object's place, or a file in a folder's: an error with the operating
+    system's reason.
+    """
     storage = Storage(Settings(root=str(tmp_path)))
     (tmp_path / "a/one.json").mkdir(parents=True)
     (tmp_path / "b").write_text("")

@@ -31,7 +31,7 @@ def some(counts: DriftCounts, bins: Bins, values: Any, places: list[int]) -> Non
 
 
 def state(counts: DriftCounts) -> Any:
-    """All that is remembered, in a form that can be compared."""
+    """The complete state in a comparable form."""
     return (
         counts.seconds,
         counts.rows,
@@ -52,7 +52,7 @@ def state(counts: DriftCounts) -> Any:
 def test_any_split_and_order_merges_to_the_same(
     bins: Bins, values: Any, data: st.DataObject
 ) -> None:
-    """Counts are a commutative monoid: cells, new names and the rows that stand for a place."""
+    """Counts are a commutative monoid: cells, new names and example rows."""
     whole = DriftCounts([bins])
     some(whole, bins, values, list(range(ROWS)))
     order = data.draw(st.permutations(range(ROWS)))
@@ -82,7 +82,7 @@ def test_buckets_widen_with_the_range() -> None:
 
 
 def test_rows_without_a_time_count_in_the_whole_only() -> None:
-    """They are in the total and in no bucket."""
+    """They count in the total and in no bucket."""
     counts = DriftCounts([NUMBER])
     counts.add(batch(NUMBER, [1.0, 2.0], [np.nan, 30.0]))
     column = next(iter(counts))
@@ -99,7 +99,7 @@ def test_new_values_are_named_with_their_rows() -> None:
 
 
 def test_no_rows_are_no_change() -> None:
-    """An empty batch adds nothing."""
+    """An empty batch changes nothing."""
     counts = DriftCounts([NUMBER])
     counts.add(batch(NUMBER, np.array([])))
     assert (counts.rows, counts.buckets) == (0, [])

@@ -33,7 +33,7 @@ def trained(pack: Pack) -> Artifact:
 
 
 def served(settings: Settings, artifact: Artifact, rows: int = ROWS, **changed: Any) -> Trips:
-    """A log of trips as in training, but for some columns of the second half."""
+    """A log of trips as in training, except some columns in its second half."""
     records = trips(rows, begin="2013-01-01T00:00:00")
     for record, n in zip(records, range(rows), strict=True):
         record["miles"] = 0.25 + (n * 37 % 101) / 8
@@ -63,7 +63,9 @@ def test_what_is_as_in_training_is_ok(settings: Settings, trained: Artifact) -> 
 def test_a_unit_change_is_named_with_when_and_which_rows(
     settings: Settings, trained: Artifact
 ) -> None:
-    """Miles become kilometres halfway: what, since when, how much, and rows to look at."""
+    """Miles become kilometres halfway: the column, the time, the amount and example rows are
+    named.
+    """
     logged = served(settings, trained, miles=lambda record: record["miles"] * 1.609)
     report = measured(logged)
     assert report.verdict == "drifted"
@@ -96,7 +98,7 @@ def test_new_categories_and_nulls_are_counted_by_name(
 
 
 def test_segments_say_where_it_is(settings: Settings, trained: Artifact) -> None:
-    """Only night trips change: the change is named in their segment, and only there."""
+    """Only night trips change: the change is reported for that segment and no other."""
 
     def far(record: dict[str, Any]) -> float:
         return record["miles"] + (6.0 if record["kind"] == "night" else 0.0)
@@ -117,7 +119,7 @@ def test_segments_are_of_a_feature(settings: Settings, trained: Artifact) -> Non
 
 
 def test_too_few_rows_are_unknown(settings: Settings, trained: Artifact) -> None:
-    """Twenty rows can tell neither drift nor its absence; it is the log that is short of them."""
+    """Twenty rows are inconclusive, and the summary says that the log has too few."""
     report = measured(served(settings, trained, 20))
     assert report.verdict == "unknown"
     assert "too few rows in the log, 20" in report.title

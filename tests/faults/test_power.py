@@ -1,4 +1,4 @@
-"""Power fails under load: what was acknowledged and synced is there, whatever was half-written."""
+"""Power fails under load: acknowledged and synced rows survive, whatever was half-written."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_threads_never_make_the_same_id() -> None:
 def test_a_clock_set_back_or_a_full_counter_keeps_the_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Time in the ids never goes back, and a full counter borrows a millisecond."""
+    """The time in the ids never decreases, and a full counter borrows a millisecond."""
     generate = request_ids._Generator()
     now = time.time_ns()
     monkeypatch.setattr(request_ids.time, "time_ns", lambda: now)

@@ -1,4 +1,4 @@
-"""Features, steps, outputs and keys side by side, none taken for another."""
+"""Features, steps, outputs and keys in one table have distinct names."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def test_duplicate_keys_are_counted_and_shown(tmp_path: Path) -> None:
 
 
 def test_rows_without_a_key_are_no_duplicates(tmp_path: Path) -> None:
-    """Null keys match nothing and are not refused."""
+    """Null keys match nothing and are not counted as duplicates."""
     table = read(parquet(tmp_path, id=["a", None, None], prediction=["yes"] * 3))
     assert table.find(keys(id=["a", None])).tolist() == [0, -1]
 
@@ -189,7 +189,7 @@ def test_timestamps_without_a_zone_are_refused(tmp_path: Path) -> None:
 def test_days_and_times_without_a_zone_do_not_say_since_when(
     tmp_path: Path, times: pa.Array, came: str
 ) -> None:
-    """Whether a request came before or after a day's row, nobody can say; it is not guessed."""
+    """Whether a request came before or after a day's row is unknown, and is not guessed."""
     path = parquet(tmp_path, id=["a"], size=[1.0], since=times)
     with pytest.raises(TableError) as caught:
         read(path, known_at="since")

@@ -1,4 +1,4 @@
-"""What a fitted model answers, of every kind that scikit-learn has."""
+"""The answers of every kind of fitted model in scikit-learn."""
 
 from __future__ import annotations
 

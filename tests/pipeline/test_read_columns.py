@@ -1,4 +1,4 @@
-"""What a pipeline reads of a frame is known by its structure, or it is not known."""
+"""The columns that a pipeline reads are known from its structure, or unknown."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def test_an_ensemble_seeds_its_members(kind: Any) -> None:
 
 
 def test_a_search_does_not_seed_what_it_tries() -> None:
-    """The winner drew by itself."""
+    """The best estimator drew random numbers itself."""
     forest = RandomForestClassifier(2)
     grid = GridSearchCV(forest, {"max_depth": [1, 2]}, cv=2).fit(X, Y)
     assert seeds(grid, len(X)) == {"estimator__random_state": None}
@@ -178,7 +178,7 @@ class Half(HistGradientBoostingClassifier):
 
 
 def test_the_users_own_is_taken_to_draw() -> None:
-    """Unless it is a variant of one that is known not to."""
+    """Unless it is derived from a class that is known not to draw."""
     assert seeds(Own(), 10) == {"random_state": None}
     assert seeds(Own(3), 10) == {"random_state": 3}
     variant = Half(max_iter=2, early_stopping=False).fit(X, Y)
@@ -186,7 +186,7 @@ def test_the_users_own_is_taken_to_draw() -> None:
 
 
 def test_a_generator_is_no_seed() -> None:
-    """Its state has moved on, and nobody knows where it began."""
+    """Its state has changed, and its start is unknown."""
     assert seeds(Own(np.random.RandomState(3)), 10) == {"random_state": None}
 
 

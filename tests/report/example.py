@@ -1,4 +1,4 @@
-"""A report of everything a report can hold, for tests of how it is shown."""
+"""A report with everything that a report can contain, for tests of its presentation."""
 
 from __future__ import annotations
 

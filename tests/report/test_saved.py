@@ -38,7 +38,7 @@ def test_a_path_without_a_name_is_refused(settings: Settings, path: str) -> None
 
 
 def test_other_models_and_other_files_are_left_out(settings: Settings) -> None:
-    """Nor is a root without reports an error."""
+    """A root without reports is not an error."""
     report = a_report()
     model = report.subject.model
     assert len(list_reports(settings, model)) == 0

@@ -1,4 +1,4 @@
-"""A rollout history that is not whole is refused with the name of what is wrong."""
+"""An incomplete rollout history is refused, with the name of the problem."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def changed(folder: Path) -> None:
 
 
 def respaced(folder: Path) -> None:
-    """Not a byte of meaning: still not what was recorded."""
+    """The meaning is the same, but the bytes differ from what was recorded."""
     path = folder / "000002.json"
     path.write_bytes(path.read_bytes() + b"\n")
 
@@ -159,7 +159,7 @@ def first_with_a_past(folder: Path) -> None:
     ],
 )  # fmt: skip
 def test_damage_inside_is_named(folder: Path, damage: Callable[[Path], None], name: str) -> None:
-    """Whatever happened to an event, the refusal names its file, and no state is made of it."""
+    """Whatever happened to an event, the error names its file, and no state is derived from it."""
     forget_heads(folder.parents[1])
     damage(folder)
     said, kept = refused(folder)
@@ -179,7 +179,7 @@ def test_a_file_that_could_be_taken_for_an_event_is_named(folder: Path, name: st
 
 
 def test_hidden_files_are_no_events(folder: Path) -> None:
-    """What a file manager leaves, and what a writer that died left, change nothing."""
+    """Files of a file manager, or of a writer that died, change nothing."""
     (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
     (folder / ".000005.json.1a2b3c4d.new").write_bytes(b'{"format"')
     (folder / "README").write_text("do not touch")
@@ -210,7 +210,7 @@ def test_an_end_that_was_cut_off_is_noticed(folder: Path, lost: int) -> None:
 
 
 def test_a_heartbeat_tells_of_a_lost_end_too(folder: Path) -> None:
-    """Also one of an earlier version, which has only the epoch."""
+    """Also a heartbeat of an earlier version, which has only the epoch."""
     root = folder.parents[1]
     forget_heads(root)
     beat = Heartbeat(
@@ -224,7 +224,7 @@ def test_a_heartbeat_tells_of_a_lost_end_too(folder: Path) -> None:
 
 
 def test_a_changed_last_event_is_noticed(folder: Path) -> None:
-    """No event after it holds its hash, but what is recorded elsewhere does."""
+    """No later event holds its hash, but the record elsewhere does."""
     path = folder / "000004.json"
     path.write_bytes(path.read_bytes().replace(b"flights:e", b"flights:x"))
     said, _ = refused(folder)
@@ -233,7 +233,7 @@ def test_a_changed_last_event_is_noticed(folder: Path) -> None:
 
 
 def test_a_slice_that_starts_keeps_what_it_knows_of_a_lost_end(folder: Path) -> None:
-    """So that its own heartbeat does not erase the evidence."""
+    """Its own heartbeat must not erase the evidence."""
     (folder / "000004.json").unlink()
     history = History(storage_of(folder.parents[1]), "flights")
     with pytest.raises(HistoryDamaged):
@@ -249,7 +249,7 @@ def test_a_slice_that_starts_keeps_what_it_knows_of_a_lost_end(folder: Path) -> 
 
 
 def test_one_that_has_read_on_does_not_go_back(folder: Path) -> None:
-    """A process that follows a history takes no decision after its end was lost or changed."""
+    """A process that follows a history makes no decision after its end was lost or changed."""
     forget_heads(folder.parents[1])
     history = refreshed(folder)
     last = (folder / "000004.json").read_bytes()
@@ -269,7 +269,7 @@ def test_one_that_has_read_on_does_not_go_back(folder: Path) -> None:
 
 
 def test_a_lost_event_inside_is_noticed_by_those_that_read_it_long_ago(folder: Path) -> None:
-    """Though they never need to read it again."""
+    """Although they do not need to read it again."""
     history = refreshed(folder)
     (folder / "000001.json").unlink()
     assert not history.refresh()
@@ -312,7 +312,7 @@ def test_a_history_that_began_in_format_1_goes_on_in_format_2(tmp_path: Path) ->
 
 
 def test_an_event_that_does_not_follow_is_named(folder: Path) -> None:
-    """Valid by its hash, senseless by its content: the file is named, not only the reason."""
+    """Its hash is valid, but its content is not: the error names the file."""
     forget_heads(folder.parents[1])
     before = hashlib.sha256((folder / "000004.json").read_bytes()).hexdigest()
     event = msgspec.structs.replace(promotion("e"), previous_sha256=before)
@@ -333,7 +333,7 @@ def test_a_newer_event_is_no_damage_and_no_absence(folder: Path) -> None:
 
 
 def test_a_damaged_record_of_the_end_is_named(folder: Path) -> None:
-    """It is evidence: an empty one is not taken for none."""
+    """It is evidence: an empty file is not treated as missing."""
     (folder.parents[1] / "heads/flights.json").write_bytes(b"")
     history = History(storage_of(folder.parents[1]), "flights")
     with pytest.raises(UnreadableFile, match=r"heads/flights\.json"):
@@ -358,7 +358,7 @@ def test_a_decision_is_recorded_though_the_record_of_the_end_cannot_be(folder: P
 
 
 def test_what_elsewhere_is_behind_does_no_harm(folder: Path) -> None:
-    """A record of an earlier end is true of a longer history."""
+    """A record of an earlier end is consistent with a longer history."""
     root = folder.parents[1]
     first = hashlib.sha256((folder / "000000.json").read_bytes()).hexdigest()
     integrity.record(storage_of(root), "flights", HistoryEnd(epoch=1, sha256=first))
@@ -410,7 +410,7 @@ def test_readers_beside_a_writer_see_no_false_damage(tmp_path: Path) -> None:
 
 @needs_bucket
 def test_a_bucket_is_held_to_the_same(tmp_path: Path) -> None:
-    """On S3 too a gap, a lost end and a stray copy are named; hidden objects are none."""
+    """On S3, too, a gap, a lost end and a stray copy are named, and hidden objects are ignored."""
     with bucket() as root:
         storage = Storage(Settings(root=root, spool=str(tmp_path)))
         history = History(storage, "flights")

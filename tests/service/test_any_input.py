@@ -41,7 +41,7 @@ def names(n: int) -> dict[str, Any]:
 
 
 def clock(n: int, notation: int) -> str:
-    """One instant, as clients in Berlin, London and New York would send it."""
+    """The same instant in the notations of Berlin, London and New York."""
     berlin = dt.datetime(2020, 2, 3, n % 24, 30, tzinfo=dt.timezone(dt.timedelta(hours=1)))
     if notation == 0:
         return berlin.isoformat()

@@ -181,8 +181,7 @@ def test_stopping_answers_what_is_under_way() -> None:
 
 
 def test_repeated_heads_are_remembered_up_to_a_limit(served: Served) -> None:
-    """One that comes twice in a row is; whatever id the client gives its requests, and the ids are
-    told apart."""
+    """A head that comes twice in a row is cached without the client's id, and ids stay separate."""
     with served.connect() as connection:
         for number in range(MOST_HEADS + 10):
             for mark in (b"X-Request-ID", b"traceparent", b"X-Request-ID"):
@@ -231,11 +230,11 @@ def test_a_head_is_plain_only_with_the_token() -> None:
 
 @pytest.mark.parametrize("more", [b"Origin: http://x\r\n", b"Sec-Fetch-Site: same-origin\r\n"])
 def test_what_a_page_may_have_sent_goes_through_asgi(more: bytes) -> None:
-    """There the rules on origins are."""
+    """The rules on origins apply there."""
     assert not is_plain(read_head(plain(b"", more)), Settings(hosts="x"))
     assert is_plain(read_head(plain(b"")), Settings(hosts="x"))
 
 
 def test_a_host_that_is_not_ours_goes_through_asgi() -> None:
-    """There it is refused; its head is not remembered."""
+    """It is refused there, and its head is not cached."""
     assert not is_plain(read_head(plain(b"")), Settings())

@@ -1,4 +1,4 @@
-"""A server's metrics are its own, and leave nothing behind."""
+"""A server's metrics are separate, and leave no files behind."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_gauges_of_a_dead_gateway_are_dropped(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
 def test_a_folder_of_another_user_is_not_used(tmp_path: Path) -> None:
-    """Whoever made it could read and change what is in it; the memory's is taken instead."""
+    """Its owner could read and change the files; a folder in memory is used instead."""
     base = tmp_path / "gnomon-metrics"
     base.mkdir()
     os.chown(base, 65534, 65534)

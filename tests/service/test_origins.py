@@ -1,4 +1,4 @@
-"""A page elsewhere, or a name pointed here, reaches nothing: by rule, over HTTP, in a browser."""
+"""A page of another site, or a rebound name, reaches nothing: by rule, over HTTP, in a browser."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_page_of_another_site_is_refused(headers: dict[str, str]) -> None:
 
 
 def test_a_listed_page_may_only_send_predictions() -> None:
-    """Not ask for the status, nor take decisions."""
+    """It may not read the status or make decisions."""
     rules = origins_of(Settings(origins=LISTED))
     for path in ("/status.json", "/metrics", "/gnomon/promote", "/predict/"):
         with pytest.raises(OriginNotAllowed):
@@ -128,7 +128,7 @@ def test_a_listed_page_may_only_send_predictions() -> None:
 
 
 def test_a_link_may_be_followed_but_not_framed() -> None:
-    """From any page to the index page, as the whole of a window."""
+    """From any page to the index page, in a full window."""
     link = {"host": "localhost", "sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}
     rules = origins_of(Settings())
     rules.check(scope("/", "GET", **link, sec_fetch_dest="document"))
@@ -223,7 +223,7 @@ def test_every_route_checks_the_host(server: Server) -> None:
 def test_a_refused_prediction_is_counted_and_logged_but_not_scored_by_shadows(
     server: Server,
 ) -> None:
-    """Both ways in: rejected, by its reason, without the body, and no shadow is to score it."""
+    """Both ways in: it is rejected with its reason, without the body, and not scored by shadows."""
     before = books(server)
     body = json.dumps(ROW).encode()
     for headers in ("Host: evil.example\r\n", "Host: localhost\r\nOrigin: http://evil.example\r\n"):
@@ -252,7 +252,7 @@ def test_a_refused_prediction_is_counted_and_logged_but_not_scored_by_shadows(
 
 @pytest.mark.slow
 def test_refused_hosts_and_origins_are_logged_up_to_a_limit(server: Server) -> None:
-    """The operator who has not set it sees what to set; a client cannot fill the log."""
+    """The operator sees which setting is missing, and a client cannot fill the log."""
     with httpx.Client(base_url=server.url) as client:
         for number in range(50):
             client.get("/", headers={"host": f"evil{number}.example"})
@@ -427,7 +427,7 @@ def test_a_browser_shows_the_page_but_in_no_frame(server: Server, tmp_path: Path
 @needs_browser
 @pytest.mark.slow
 def test_a_browser_reads_nothing_by_dns_rebinding(server: Server, tmp_path: Path) -> None:
-    """DNS rebinding: the page's own name leads to this server, so the browser calls it its own."""
+    """The page's own name resolves to this server, so the browser treats it as the same origin."""
     port = server.url.rpartition(":")[2]
     shown = browse(
         f"http://evil.example:{port}/status.json",

@@ -112,7 +112,9 @@ def test_the_page_is_served(url: str) -> None:
 def test_a_browser_shows_the_finding_and_keeps_it_fresh(
     url: str, standin: StandIn, tmp_path: Path
 ) -> None:
-    """Who answers and how much its shadow disagrees: in the title, as the headline, up to date."""
+    """The title and headline show what is live and how much its shadow disagrees, and are
+    updated.
+    """
     asyncio.run(standin.start_shadow("flights:two", 1.0, False, by=None, why=None))
     shown = browse(url, tmp_path)
     finding = "one answers; its shadow disagrees on 2.50% of 200 rows"

@@ -1,4 +1,4 @@
-"""Every documented route, asked of the real gateway behind BentoML."""
+"""Every documented route, on the real gateway behind BentoML."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_documented_example_is_answered(server: Server) -> None:
 
 
 def test_the_gateway_does_without_pandas_and_scikit_learn(server: Server) -> None:
-    """Their import would take seconds of every start, or of the first requests, and 100 MB."""
+    """Importing them would add seconds to a start or to the first requests, and 100 MB."""
     assert httpx.post(f"{server.url}/predict", json={"x": 2.5, "id": "a"}).status_code == 200
     [gateway] = gateways(server)
     files = {Path(mapped.path).parts for mapped in gateway.memory_maps()}
@@ -86,7 +86,9 @@ def test_the_gateway_does_without_pandas_and_scikit_learn(server: Server) -> Non
 
 
 def test_a_gateway_freezes_its_start_up_objects_for_the_garbage_collector(tmp_path: Path) -> None:
-    """A full garbage collection would go over all that was imported, for a quarter of a second."""
+    """A full garbage collection would visit all imported objects, which takes a quarter of a
+    second.
+    """
     write_service(tmp_path)
     environment = {"BENTOML_HOME": str(tmp_path / "home"), "GNOMON_ROOT": str(tmp_path / "root")}
     own = {name: value for name, value in os.environ.items() if not name.startswith("GNOMON_")}

@@ -203,7 +203,9 @@ def test_answers_that_do_not_come_out_again_confirm_nothing(
 def test_without_bodies_it_is_said_that_nothing_can_be_followed(
     settings: Settings, pack: Pack, tmp_path: Path
 ) -> None:
-    """Outputs are compared all the same; where and why they part is unknown, and says why."""
+    """Outputs are compared anyway; where and why they differ is unknown, and the report says
+    why.
+    """
     logged = Trips(settings, inspect(pack(LOCAL, "trips", TRAINED)), trips(ROWS))
     logged.keeps_bodies = False
     logged.answer()

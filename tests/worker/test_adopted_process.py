@@ -66,8 +66,7 @@ def has_ended(handle: int, seconds: float) -> bool:
 def test_it_serves_whoever_takes_it_over(
     serving: tuple[Spawned, int, socket.socket], artifact: Artifact
 ) -> None:
-    """Another client has the same holder fork a fresh scorer, again and again, whatever was said to
-    those before it."""
+    """Another client gets a fresh scorer from the same holder, repeatedly."""
     spawned, first, data = serving
     handle = outlive(spawned)
     assert handle is not None
@@ -98,7 +97,7 @@ def test_it_serves_whoever_takes_it_over(
 def test_it_ends_with_the_last_who_has_its_tether(
     stopped: bool, serving: tuple[Spawned, int, socket.socket]
 ) -> None:
-    """As long as one copy is open it lives; then it is killed, though it is stopped."""
+    """It lives as long as one copy is open; then it is killed, even if it is stopped."""
     spawned, _, _ = serving
     handle = outlive(spawned)
     assert handle is not None

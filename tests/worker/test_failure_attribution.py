@@ -70,7 +70,7 @@ def test_of_several_suspects_the_guilty_one_is_named() -> None:
 
 
 def test_a_pipeline_that_raises_anyway_is_to_blame_itself() -> None:
-    """With an ordinary value too; or where every value is ordinary."""
+    """If an ordinary value raises too, or every value is ordinary."""
     assert blamed(row(seats=2**60), CONTRACT, lambda _: False) is None
     assert blamed(row(), CONTRACT, raises_on("seats")) is None
 

@@ -46,7 +46,7 @@ def test_a_polars_frame() -> None:
     [np.array([["UA", 5], [None, 6]], object), [["UA", 5], [None, 6]], [("UA", 5), (None, 6)]],
 )
 def test_rows_without_names(rows: Any) -> None:
-    """Their columns are named by whoever knows the names."""
+    """The caller or the server names their columns."""
     assert is_nameless(rows)
     assert records(rows, ["carrier", "hour"]) == RECORDS
     with pytest.raises(InvalidRequest, match=r"each of the 3 features, got 2.*carrier, hour, day"):
@@ -71,7 +71,7 @@ def test_a_row_of_a_frame_is_one_record() -> None:
     ],
 )
 def test_an_unsupported_type_of_rows_lists_the_supported_ones(rows: Any, message: str) -> None:
-    """Not sent, for the server to wonder."""
+    """They are refused instead of being sent."""
     with pytest.raises(InvalidRequest, match=message) as refused:
         records(rows, ["x"])
     assert refused.value.hint

@@ -69,7 +69,7 @@ def test_a_damaged_stream_is_malformed(coding: str, change: object) -> None:
 
 @pytest.mark.parametrize("coding", CODINGS)
 def test_any_cut_and_any_flipped_byte_is_an_error_or_the_same(coding: str) -> None:
-    """Nothing but an error of ours ever comes out of a damaged stream, nor another body."""
+    """A damaged stream gives an error of Gnomon or the same body, and nothing else."""
     body = compressed(TEXT[:500], coding)
     for place in range(len(body)):
         flipped = body[:place] + bytes([body[place] ^ 0x55]) + body[place + 1 :]
@@ -96,7 +96,7 @@ def test_a_window_of_zstd_is_bounded() -> None:
 
 
 def test_what_is_held_is_counted() -> None:
-    """``grow`` hears of the compressed bytes and of what came of them, and may end it."""
+    """``grow`` is called with the compressed bytes and with the result, and may raise."""
     seen: list[int] = []
     body = compressed(bytes(LIMIT), "gzip")
     asyncio.run(decoded(body, "gzip", LIMIT, seen.append))
@@ -123,7 +123,7 @@ def test_codings_have_names(values: list[bytes], coding: str | None) -> None:
 
 @pytest.mark.parametrize("values", [[b"br"], [b"deflate"], [b"gzip, gzip"], [b"gzip", b"zstd"]])
 def test_other_codings_are_refused_with_those_there_are(values: list[bytes]) -> None:
-    """Several are, too: nobody needs them, and they multiply."""
+    """Several codings are refused too, as their sizes multiply."""
     with pytest.raises(UnknownContentCoding, match="`gzip` or `zstd`, or not at all, got"):
         content_coding([(b"content-encoding", value) for value in values])
 

@@ -55,8 +55,9 @@ def test_large_requests_take_turns_with_small_ones_and_each_other() -> None:
 
 
 def test_a_request_that_timed_out_takes_no_place() -> None:
-    """Neither in a batch nor in the queue of its kind: a client that comes now is not shed for
-    rows that nobody waits for."""
+    """Neither in a batch nor in its queue: a new client is not shed for rows that no client
+    waits for.
+    """
     waiting = queue()
     x, y = request("x", 9), request("y", 5)
     waiting.add(x)

@@ -63,7 +63,9 @@ def test_the_outlook_adds_up_the_slices(storage: Storage) -> None:
 
 
 def test_a_decided_gate_is_not_open(storage: Storage, tmp_path: Path) -> None:
-    """Nor is what the policy does not ask; a gate that fails is for a promotion to say."""
+    """Limits that the policy does not set have no gate; a failing gate is reported by a
+    promotion.
+    """
     outlook = GateOutlook(storage, "toy", None)
     counts = {"scored": 5_000, "compared": 5_000, "decided": 5_000}
     report(storage, "one", 5_000, **counts)

@@ -21,7 +21,9 @@ def test_a_status_survives_json() -> None:
 
 
 def test_the_public_status_keeps_reasons_to_itself() -> None:
-    """Errors name files and processes, so they need the token; that there is one is told."""
+    """Errors contain names of files and processes, so they need the token; the public status
+    only says that there is one.
+    """
     shadow = ShadowStatus(artifact="flights:two", state="failing", error="cannot read /srv/a")
     status = Status(model="flights", ready=False, error="no file /srv/b", shadows=(shadow,))
     encoded = msgspec.json.encode(public(status))

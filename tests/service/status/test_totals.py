@@ -36,7 +36,7 @@ def a_slice(number: int, **more: object) -> Status:
 
 
 def test_counts_are_added_and_the_worst_is_told() -> None:
-    """Rows of all slices; the slowest time, the oldest start, the lowest epoch."""
+    """The sums over the slices; the slowest time, the oldest start, the lowest epoch."""
     status = total([a_slice(1), a_slice(2)])
     assert (status.slice, status.ready, status.error) == (None, True, None)
     assert (status.started, status.epoch) == (STARTED, 3)
@@ -66,7 +66,7 @@ def test_shadows_are_added_up_by_tag() -> None:
 
 
 def test_slices_that_differ_are_named() -> None:
-    """Another live artifact, or trouble, is told with the slice it is in."""
+    """Another live artifact, or an error, is reported with its slice."""
     other = a_slice(2, live=LiveStatus(artifact="flights:two"), ready=False, error="disk full")
     status = total([a_slice(1), other])
     assert not status.ready

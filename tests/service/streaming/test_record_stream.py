@@ -358,8 +358,9 @@ def test_many_streams_wait_for_each_other(server: Server) -> None:
 
 
 def test_others_are_answered_while_a_bomb_is_decompressed(server: Server) -> None:
-    """A body of some kilobytes that becomes a hundred megabytes holds the event loop for none, and
-    is refused: a megabyte of it would occupy the gateway for many minutes."""
+    """A body of some kilobytes that becomes a hundred megabytes does not block the event loop
+    and is refused: a megabyte of it would occupy the gateway for minutes.
+    """
     body = gzip.compress(b"\n" * 60_000_000, 1)
     with ThreadPoolExecutor(1) as pool:
         bomb = pool.submit(post, server, body, Content_Encoding="gzip")
@@ -374,7 +375,7 @@ def test_others_are_answered_while_a_bomb_is_decompressed(server: Server) -> Non
 
 
 def test_a_client_that_sends_all_before_it_reads_is_answered(server: Server) -> None:
-    """More than the kernel keeps for it: what it does not take waits in a file."""
+    """It sends more than the kernel buffers: answers wait in a file."""
     note = "n" * 300
     body = lines([{"x": float(n), "id": "a", "note": note} for n in range(20_000)])
     host, port = server.url.removeprefix("http://").split(":")

@@ -104,7 +104,7 @@ def test_buckets_widen_with_the_range_and_lose_no_row() -> None:
 
 
 def test_rows_without_a_time_are_left_out_of_time_only() -> None:
-    """A null event time is in no bucket; the row counts all the same."""
+    """A null event time is in no bucket, but the row counts."""
     total = tally()
     rows = pairs(10)
     blank = pa.nulls(10, pa.timestamp("us", tz="UTC"))

@@ -8,8 +8,9 @@ from tests.skew.diagnosis.cases import explained
 
 
 def test_a_part_of_an_answer_proves_nothing() -> None:
-    """A forest that is mostly sure answers 0 and 1: where another feature makes it less sure, half
-    of its answers look rounded, and are not. Of a feature, a cause on half of the rows is told.
+    """A forest that is mostly certain answers 0 and 1: where another feature makes it less
+    certain, half of its answers look rounded, but are not. For a feature, a cause on half of the
+    rows is reported.
     """
     random = np.random.default_rng(4)
     sure = np.repeat([0.0, 1.0], 100)

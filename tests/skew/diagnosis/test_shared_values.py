@@ -37,7 +37,7 @@ def test_rows_anywhere_share_nothing() -> None:
 
 
 def test_a_beginning_is_told_from_chance() -> None:
-    """Rows differ from one moment on; where they always did, there is none."""
+    """Rows differ from some time on; if they always did, there is none."""
     row_times = np.arange(N, dtype=float)
     assert since(row_times >= 80, row_times) == 80
     assert since(np.random.default_rng(4).random(N) < 0.2, row_times) is None

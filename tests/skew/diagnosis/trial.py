@@ -103,7 +103,7 @@ def _outputs(scored: pa.RecordBatch) -> pa.Table:
 
 
 def _noisy(right: pa.Table, by: float) -> pa.Table:
-    """Answers whose last bits are others."""
+    """Answers with other last bits."""
     rng = np.random.default_rng(3)
     for at, field in enumerate(right.schema):
         if pa.types.is_floating(field.type):

@@ -29,14 +29,14 @@ def test_the_value_of_the_last_time() -> None:
 
 
 def test_a_cache_that_is_filled_now_and_then() -> None:
-    """Lags that vary: every value is one that the entity had before."""
+    """The lags vary: every value is one that the entity had before."""
     turn = pd.Series(WHO).groupby(WHO).cumcount() // 4
     cached = pd.Series(TRUE).groupby([WHO, turn]).transform("first").to_numpy()
     assert why(cached, TRUE, row_times=MOMENTS, groups=GROUPS) == ["stale data"]
 
 
 def test_a_value_that_was_known_later_leaks() -> None:
-    """The offline side says itself that it knew later."""
+    """The offline side records that it was known later."""
     ahead = pd.Series(TRUE).groupby(WHO).shift(-1)
     right = ahead.fillna(pd.Series(TRUE)).to_numpy()
     known = np.where(ahead.isna(), MOMENTS - 1, MOMENTS + 30)
@@ -45,7 +45,7 @@ def test_a_value_that_was_known_later_leaks() -> None:
 
 
 def test_a_value_that_tells_the_label_offline_only_leaks() -> None:
-    """Without times: offline it ranks the labels right, online it does not."""
+    """Without times: offline the feature ranks the labels correctly, online it does not."""
     label = (RNG.random(N) < 0.4).astype(float)
     right = label * 5 + RNG.normal(0, 0.2, N)
     left = RNG.normal(2, 2, N)
@@ -53,7 +53,7 @@ def test_a_value_that_tells_the_label_offline_only_leaks() -> None:
 
 
 def test_what_the_model_said_last_time_comes_back() -> None:
-    """Added to the feature with a weight; and counted up."""
+    """Added to the feature with a weight, or accumulated."""
     answers = RNG.random(N)
     fed = TRUE + 0.4 * np.nan_to_num(last(answers))
     context = {"row_times": MOMENTS, "groups": GROUPS, "outputs": {"probability_yes": answers}}
@@ -63,7 +63,7 @@ def test_what_the_model_said_last_time_comes_back() -> None:
 
 
 def test_values_dealt_out_anew_are_not_stale() -> None:
-    """A permutation has every value somewhere before, and as many after."""
+    """In a permutation every value occurs somewhere before, and as many after."""
     assert why(RNG.permutation(TRUE), TRUE, row_times=MOMENTS, groups=GROUPS) == []
 
 
@@ -78,7 +78,7 @@ def other_moments(left: np.ndarray, **values: np.ndarray) -> list[str]:
 
 
 def test_rows_that_agree_tell_a_lag_from_a_version() -> None:
-    """Both explain what differs; only the lag explains why the rest does not."""
+    """Both explain the differing rows; only the lag explains why the others agree."""
     before = RNG.normal(10, 3, N)
     lagged = np.where(np.arange(N) % 4 == 0, before, TRUE)
     assert other_moments(lagged, version=before, lag=lagged) == [
@@ -100,7 +100,7 @@ def test_a_version_with_few_values_explains_nothing() -> None:
 
 
 def test_lateness_that_is_rarer_among_what_differs_is_no_leak() -> None:
-    """Nine of ten values were known late and agree all the same: lateness explains nothing."""
+    """Nine of ten values were known late and agree anyway, so lateness explains nothing."""
     differs = np.arange(N) % 4 == 0
     left = np.where(differs, RNG.normal(10, 3, N), TRUE)
     on_time = np.where(differs, np.arange(N) % 8 == 0, np.arange(N) % 10 == 1)

@@ -41,7 +41,7 @@ def test_labels_that_training_never_saw() -> None:
 
 
 def test_labels_that_were_dealt_anew() -> None:
-    """The same labels, one to one, for others."""
+    """The labels are exchanged one to one."""
     exchanged = dict(
         zip(["Köln", "Åre", "Paris", "Rome"], ["Rome", "Köln", "Åre", "Paris"], strict=True)
     )

@@ -68,7 +68,7 @@ def test_a_zone_that_the_contract_names_is_named_first() -> None:
 
 
 def test_summer_time_that_one_side_does_not_keep() -> None:
-    """Winter's offset all year: an hour off, and only while there is summer time."""
+    """One side uses the winter offset all year, so it differs by an hour in summer."""
     fixed = case(
         hour_of_day(HOURS, "Etc/GMT+5"),
         hour_of_day(HOURS, "America/New_York"),
@@ -95,13 +95,13 @@ def test_a_timestamp_column_is_moved_itself() -> None:
 
 
 def test_an_hour_that_a_client_sends_is_compared_with_its_moment() -> None:
-    """No code to run again: the hours between the two are a zone's at each moment."""
+    """Without code to run again, the hours between both values are a zone's offset at each time."""
     left, right = hour_of_day(HOURS, "UTC"), hour_of_day(HOURS, "America/New_York")
     assert why(left, right, row_times=HOURS) == ["time zone"]
 
 
 def test_day_and_month_exchanged() -> None:
-    """A date read the other way round where it can be; the 13th and later betray it."""
+    """Day and month are exchanged where the date stays valid; days from the 13th reveal it."""
     right = pd.Series(pd.to_datetime(HOURS * 3600, unit="s", utc=True))
     to = swapped(HOURS)
     left = pd.Series(
