@@ -71,7 +71,7 @@ def test_every_section_is_of_a_name_that_exists() -> None:
 
 
 def test_every_public_name_is_documented() -> None:
-    """In one of the tables of names, once, and none besides."""
+    """In one of the tables of names, exactly once; and no other name."""
     written = re.findall(r"^\| \[?`gnomon\.(\w+)`", PAGE.read_text(), re.MULTILINE)
     assert sorted(written) == sorted(gnomon.__all__)
 

@@ -114,7 +114,7 @@ def shown(*things: object, **more: object) -> str:
 
 
 def test_the_console_escapes_all_it_is_given() -> None:
-    """Strings, markup, styled text and tables; what is ours is styled as ever."""
+    """Strings, markup, styled text and tables; Gnomon's own styles are kept."""
     evil = "\x1b]0;t\x07\x9b2J\u202e:bomb:"
     table = Table("name")
     table.add_row(evil)

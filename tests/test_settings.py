@@ -53,7 +53,7 @@ def test_a_value_of_the_wrong_kind_is_named_with_what_is_expected(
 
 @pytest.mark.parametrize("given", ["0", "false", "False"])
 def test_what_is_turned_off_is_off_in_child_processes(given: str) -> None:
-    """A worker takes no shortcut that its gateway was told not to take."""
+    """A worker takes no shortcut if its gateway's settings forbid it."""
     settings = Settings.read({"GNOMON_FAST_PIPELINE": given})
     assert settings.fast_pipeline is False
     assert Settings.read(settings.environment()).fast_pipeline is False

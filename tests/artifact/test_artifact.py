@@ -102,7 +102,7 @@ def test_a_missing_file_is_named(copied: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["code/preprocessing/extra.py", "code/numpy.py", "notes.txt"])
 def test_an_added_file_is_refused(copied: Path, name: str) -> None:
-    """Code that nobody packed could be imported; nothing may be added."""
+    """Code that was not packed could be imported, so nothing may be added."""
     (copied / name).write_text("raise SystemExit\n")
     with pytest.raises(ArtifactCorrupt, match=Path(name).name):
         inspect(copied)

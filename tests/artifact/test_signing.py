@@ -60,7 +60,7 @@ def public(key: Path) -> str:
 
 
 def test_a_key_is_openssh_s_and_its_owners(alice: Path) -> None:
-    """ssh-keygen reads both halves; nobody else may read the private one."""
+    """ssh-keygen reads both halves; only the owner may read the private one."""
     assert stat.S_IMODE(alice.stat().st_mode) == 0o600
     key = PublicKey.parse(Path(public(alice)).read_text(), "alice.pub")
     assert key.comment == "alice@example"
@@ -162,7 +162,7 @@ def test_what_changed_after_signing_is_refused(
 def test_a_signature_is_for_one_tag(
     copied: Path, alice: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is not taken for another version, however alike."""
+    """It does not apply to another version, even an identical one."""
     signed(copied, alice)
     kept = (copied / "signatures.json").read_bytes()
     (copied / "signatures.json").unlink()

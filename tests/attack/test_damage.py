@@ -44,7 +44,7 @@ def cut(content: bytes, draw: random.Random) -> bytes:
 
 
 def duplicate(content: bytes, draw: random.Random) -> bytes:
-    """A piece, beside itself."""
+    """Repeat a piece."""
     start = draw.randrange(len(content) + 1)
     piece = content[start : start + draw.randint(1, 2_000)]
     return content[:start] + piece * draw.randint(2, 50) + content[start:]

@@ -217,7 +217,7 @@ def test_a_contract_that_says_what_cannot_be_is_refused(
 
 @pytest.mark.parametrize("name", ["contract.json", "checks.json", "pipeline.skops"])
 def test_nesting_without_end_is_refused(copied: Path, name: str, watcher: Watcher) -> None:
-    """Deeper than the stack of whoever parses it."""
+    """Deeper than the stack of the process that parses it."""
     nested = b'{"a":' * 50_000 + b"1" + b"}" * 50_000
     if name == "pipeline.skops":
         write_members(copied, {"schema.json": nested})

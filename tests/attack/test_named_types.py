@@ -288,7 +288,7 @@ def test_a_cycle_is_an_error(copied: Path, watcher: Watcher) -> None:
 
 
 def test_loading_is_for_what_was_inspected(copied: Path, packed: Artifact) -> None:
-    """A worker is told the digest, and refuses another artifact in its place."""
+    """A worker gets the digest, and refuses another artifact in its place."""
     reseal(copied, seeds={})
     with pytest.raises(ArtifactCorrupt, match="expected the artifact with digest"):
         load(copied, digest=packed.digest)

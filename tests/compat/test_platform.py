@@ -254,7 +254,7 @@ def test_the_portable_way_does_without_ps(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_time_a_thread_waited_for_a_processor_only_grows(way: ModuleType) -> None:
-    """In microseconds since it began; where nobody says it, none."""
+    """In microseconds since it began; None where the system does not count it."""
     queue = way.RunQueue()
     first = queue.micros()
     assert 0 <= first <= queue.micros()

@@ -124,7 +124,7 @@ def test_boosting_has_the_parts_that_are_called(kind: Any) -> None:
 
 
 def test_the_check_of_boostings_numbers_is_known() -> None:
-    """It is found in the encoder, and no other function is taken for it."""
+    """It is found in the encoder, and is not confused with other functions."""
     X = np.column_stack((np.arange(40) % 3, np.arange(40.0)))  # noqa: N806
     model = HistGradientBoostingRegressor(max_iter=2, categorical_features=[0]).fit(X, X[:, 1])
     encoder = private.encoder_of_boosting(model)

@@ -36,7 +36,7 @@ def test_a_command_must_exit_as_the_story_says(tmp_path: Path) -> None:
 
 
 def test_a_request_without_an_answer_is_a_failure() -> None:
-    """Where nobody listens, every flight fails and none counts as answered."""
+    """Without a server every flight fails, and none counts as answered."""
     done: list[None] = []
     rows = [{"flight_id": str(number)} for number in range(50)]
     url = f"http://127.0.0.1:{free_port()}"

@@ -1,4 +1,4 @@
-"""Sudden and slow changes of a column are found, and chance is not taken for one."""
+"""Sudden and slow changes of a column are found; chance does not raise an alert."""
 
 from __future__ import annotations
 

@@ -47,21 +47,21 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 @pytest.fixture(scope="module")
 def served_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
-    """A small disk that holds all of the server that is told to serve."""
+    """A small disk with all files of the server that serves unlogged."""
     with small_disk(tmp_path_factory.mktemp("served")) as mounted:
         yield mounted
 
 
 @pytest.fixture(scope="module")
 def refusing_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
-    """A small disk that holds all of the server that is told to refuse."""
+    """A small disk with all files of the server that refuses."""
     with small_disk(tmp_path_factory.mktemp("refusing")) as mounted:
         yield mounted
 
 
 @pytest.fixture(scope="module")
 def refusing(refusing_disk: Disk, serve_in: ServeIn) -> Iterator[Server]:
-    """A server that is told to refuse when its disk is full."""
+    """A server that refuses when its disk is full."""
     settings = {"GNOMON_SEGMENT_SECONDS": str(SEGMENT_SECONDS)}
     with serve_in(refusing_disk.path, "pass", settings) as running:
         yield running
@@ -69,7 +69,7 @@ def refusing(refusing_disk: Disk, serve_in: ServeIn) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def server(served_disk: Disk, serve_in: ServeIn) -> Iterator[Server]:
-    """A server that is told to serve when its disk is full; it leaves nothing in shared memory."""
+    """A server that serves unlogged when its disk is full; it leaves nothing in shared memory."""
     memory = set(Path("/dev/shm").iterdir())
     settings = {"GNOMON_LOG_FAILURE": "serve", "GNOMON_SEGMENT_SECONDS": str(SEGMENT_SECONDS)}
     with serve_in(served_disk.path, "pass", settings) as running:

@@ -202,7 +202,7 @@ def test_a_dead_or_hanging_codec_process_is_replaced(
 
 
 def large(number: int) -> dict[str, object]:
-    """A record that is a log segment of its own, for a long field that nobody knows."""
+    """A record that becomes a separate log segment because of a long unknown field."""
     return {**record(number), "note": "n" * 4_500_000}
 
 

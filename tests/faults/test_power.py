@@ -55,7 +55,7 @@ def cut_under_load(power: Power, server: Server, seen: list[Load], *, slack: flo
 
 
 def large(number: int) -> dict[str, object]:
-    """A record that is a log segment of its own, for a long field that nobody knows."""
+    """A record that becomes a separate log segment because of a long unknown field."""
     return {**record(number), "note": "n" * 4_500_000}
 
 

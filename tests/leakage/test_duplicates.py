@@ -104,7 +104,7 @@ def test_entities_that_come_back_later_are_a_note() -> None:
 
 
 def test_a_split_by_chance_overlaps_in_time() -> None:
-    """The holdout is of the days the model has seen, and the days are told."""
+    """The holdout has days that the model has seen; the days are listed."""
     frame, labels = flights()
     report = check_split(
         flight_table(frame[::2], labels[::2]), flight_table(frame[1::2], labels[1::2])

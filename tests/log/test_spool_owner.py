@@ -175,7 +175,7 @@ def test_a_damaged_identity_is_repaired(tmp_path: Path, damaged: str, content: b
 
 
 def test_repair_refuses_a_root_with_another_identity(tmp_path: Path) -> None:
-    """An emptied root in which another model's server has begun anew has another identity."""
+    """If another model's server has started in an emptied root, the root has another identity."""
     first = of_root(tmp_path, "first")
     claim_spool(first, "flights")
     shutil.rmtree(first.root)

@@ -55,7 +55,7 @@ def lose_power(folder: Path) -> None:
 
 
 def test_requests_after_a_recovery_survive_a_power_loss(setup: Settings) -> None:
-    """A number is never used again, so what comes next is not taken for sealed."""
+    """A number is never reused, so later rows are not treated as sealed."""
     folder = stream_folder(setup, "flights", "a", "requests")
     ids = []
     for _ in range(2):

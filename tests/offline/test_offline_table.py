@@ -284,7 +284,7 @@ def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
 
 
 def test_a_table_with_nothing_to_compare_is_refused(tmp_path: Path) -> None:
-    """Keys alone, or only unknown columns beside them: the message says what is expected."""
+    """Only keys and unknown columns: the error says what is expected."""
     with pytest.raises(TableError, match="nothing to compare apart from its key") as caught:
         read(parquet(tmp_path, id=["a"], notes=["x"]))
     assert "`notes` is not an output, feature or step column" in caught.value.message

@@ -154,7 +154,7 @@ def test_nothing_is_wider_than_the_window(
 
 
 def test_versions_of_a_key_do_not_swell_what_was_matched() -> None:
-    """Keys are counted beside rows, and rows known only later with one of them."""
+    """Keys are counted separately from rows and from rows that are known only later."""
     text = to_html(a_report())
     for said in ("1,000, of 400 keys", "390 of 400 keys (97.5%)", "12 rows, such as trip=t3"):
         assert said in text

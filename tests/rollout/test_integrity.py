@@ -171,7 +171,7 @@ def test_damage_inside_is_named(folder: Path, damage: Callable[[Path], None], na
     "name", ["1.json", "0000001.json", "00000a.json", "-00001.json", "000001 (copy).json"]
 )
 def test_a_file_that_could_be_taken_for_an_event_is_named(folder: Path, name: str) -> None:
-    """A wrong number in the name, or a copy that a synchronizing tool made beside the event."""
+    """A wrong number in the name, or a copy that a synchronizing tool made."""
     (folder / name).write_bytes((folder / "000001.json").read_bytes())
     said, kept = refused(folder)
     assert f"{name} is not the name of an event" in said

@@ -82,7 +82,7 @@ def test_an_empty_token_is_refused(settings: Settings) -> None:
 
 
 def test_a_remote_root_needs_the_token_as_a_setting() -> None:
-    """Replicas on several machines share no file, so they must be told the same token."""
+    """Replicas on several machines share no file, so each needs the same token in its settings."""
     settings = Settings(root="s3://bucket/prefix")
     assert find_control_token(settings) is None
     with pytest.raises(SettingsError, match="GNOMON_CONTROL_TOKEN"):

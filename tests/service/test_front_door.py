@@ -130,7 +130,7 @@ def test_an_extra_field_is_kept_and_counted(server: Server) -> None:
 
 
 def test_a_whole_float_is_an_integer(server: Server) -> None:
-    """``149.0`` is taken for an integer feature."""
+    """``149.0`` is accepted for an integer feature."""
     assert post(server, {**GOOD, "seats": 149.0}).status_code == 200
 
 
@@ -160,7 +160,7 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(server: Server) -> N
 def test_a_wrong_route_method_or_token_is_an_error(
     server: Server, method: str, path: str, status: int, code: str
 ) -> None:
-    """One error shape, whoever would have answered."""
+    """All errors have one shape, whichever part of the server answers."""
     answer = httpx.request(method, server.url + path, json={"artifact": "toy:none"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
     assert "location" not in answer.headers
@@ -252,7 +252,7 @@ def test_bentomls_own_client_calls_it(server: Server) -> None:
 
 
 def test_the_clients_own_request_id_is_logged(server: Server) -> None:
-    """``X-Request-ID`` is kept beside ours, so that both sides can find a request."""
+    """``X-Request-ID`` is logged with the request's own id, so that both sides can find it."""
     answer = post(server, GOOD, **{"X-Request-ID": "from-the-client"}).json()
     table = InferenceLog(server.settings, "toy").table(columns=["request_id", "client_id"])
     (logged,) = [r for r in table.to_pylist() if r["request_id"] == answer["request_id"]]

@@ -43,7 +43,7 @@ def test_the_page_says_what_was_allowed(standin: StandIn) -> None:
 
 
 def test_the_page_describes_every_output(standin: StandIn) -> None:
-    """Of several targets each, and a score beside a prediction."""
+    """Each of several targets, and a score next to a prediction."""
     several = msgspec.structs.replace(
         CONTRACT,
         task="classification",

@@ -28,7 +28,7 @@ SIZE = "columns/size/miles"
 
 
 def miles(kind: str, version: int) -> float:
-    """A measure of each kind of trip, made anew every twelve hours."""
+    """A measure of each kind of trip, changed every twelve hours."""
     return 3.0 + KINDS.index(kind) + (version * 37 % 101) / 8
 
 

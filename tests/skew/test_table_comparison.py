@@ -339,7 +339,7 @@ def test_a_policy_that_ignores_everything_is_refused(healthy: Trips, table: Path
 
 
 def test_progress_adds_up_to_the_rows_read(healthy: Trips, table: Path) -> None:
-    """The callback is told every logged row once."""
+    """The callback gets every logged row once."""
     write(healthy.offline("prediction"), table)
     steps: list[int] = []
     compare(healthy, table, progress=steps.append)

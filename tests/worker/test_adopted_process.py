@@ -52,7 +52,7 @@ def taken_over(handle: HolderHandle) -> Taken | None:
 
 
 def is_dead(pid: int) -> bool:
-    """Whether a process has ended; whoever is the parent of orphans may be slow to wait for it."""
+    """Whether a process has ended, even if its parent has not waited for it yet."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -51,8 +51,9 @@ def test_only_poison_rows_fail_and_order_is_kept(count: int, data: st.DataObject
 @pytest.mark.parametrize("killed_at", range(9))
 @pytest.mark.parametrize("poison", [set(), {3.0}])
 def test_a_worker_killed_once_from_outside_costs_no_row(poison: set[float], killed_at: int) -> None:
-    """One death that no row caused fails nobody, whichever attempt it hits: whole batch, half, or
-    the healthy row that is tried alone to find the one that kills."""
+    """A death from outside fails no row, whichever attempt it hits: the whole batch, a half, or
+    a healthy row alone.
+    """
     rows = [float(n) for n in range(8)]
     scored, _ = drive(rows, poison, killed_at)
     errors = scored.column(ERROR).to_pylist()

@@ -64,7 +64,7 @@ def test_it_scores_with_the_artifacts_own_code(
 
 
 def test_a_row_that_raises_fails_alone(shared: Shared) -> None:
-    """The pipeline's exception becomes that row's error and nobody else's."""
+    """The pipeline's exception becomes the error of that row only."""
     before = shared.worker.restarts
     assert shared.answers([3.0, -1.0, 5.0]) == (
         [3.0, None, 5.0],

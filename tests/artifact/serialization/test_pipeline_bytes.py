@@ -105,7 +105,7 @@ def test_a_pickle_reaches_only_recorded_globals() -> None:
 
 
 def test_a_skops_file_loads_only_trusted_types() -> None:
-    """A type that skops does not trust and nobody named is refused."""
+    """A type that neither skops nor the packer trusts is refused."""
     table, target = frame()
     model = RandomForestClassifier(n_estimators=2).fit(table, target)
     content = pipeline_bytes.dump(model, "skops")

@@ -42,7 +42,7 @@ def test_code_that_changes_before_it_is_read_is_refused(copied: Path, bare: Bare
 
 
 def test_a_module_that_comes_after_the_check_is_not_there(copied: Path, bare: Bare) -> None:
-    """Neither source nor a compiled module beside the checked ones is found."""
+    """New source files and compiled modules next to the checked ones are ignored."""
     script = INSTALL + (
         "(artifact.path / 'code/preprocessing/late.py').write_text('')\n"
         "(artifact.path / 'code/late.py').write_text('')\n"

@@ -188,7 +188,7 @@ def test_rows_that_vanish_from_the_middle_unbalance_the_accounts(setup: Settings
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"format": 1, "bytes": 3}'])
 def test_a_damaged_list_of_closed_segments_is_made_anew(setup: Settings, content: bytes) -> None:
-    """It is not taken for an empty one."""
+    """It is not treated as empty."""
     ids = write_segments(setup, segments=2, rows=4)
     path = stream_folder(setup, "flights", "a", "requests") / "closed.json"
     path.write_bytes(content)

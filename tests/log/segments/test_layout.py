@@ -57,7 +57,7 @@ def test_a_segment_that_is_missing_hides_no_other(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_has_no_segments(tmp_path: Path) -> None:
-    """A stream that nobody has written yet is empty."""
+    """A stream that was never written is empty."""
     assert stream_segments(tmp_path / "none") == []
 
 
@@ -73,7 +73,7 @@ def test_one_process_writes_a_stream(tmp_path: Path) -> None:
 
 
 def test_folders_have_different_identities(tmp_path: Path) -> None:
-    """A folder made anew is another stream."""
+    """A folder that is created again is another stream."""
     locks = [StreamLock(tmp_path / name) for name in ("a", "b")]
     assert locks[0].identity != locks[1].identity
     for lock in locks:

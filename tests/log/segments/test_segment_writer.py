@@ -188,7 +188,7 @@ def test_a_disk_too_full_for_a_segment_keeps_the_open_one(tmp_path: Path) -> Non
 
 
 def test_a_second_writer_is_refused(writer: SegmentWriter, tmp_path: Path) -> None:
-    """Two gateways with one slice name are told what to change."""
+    """The error for two gateways with the same slice name says what to change."""
     with pytest.raises(StreamBusy, match="a different slice name"):
         SegmentWriter(tmp_path / "requests", REQUESTS_SCHEMA, settings=SETTINGS)
 

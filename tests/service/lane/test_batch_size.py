@@ -14,7 +14,7 @@ MOST = 2048
 
 
 class Clock:
-    """A clock that moves when it is told to."""
+    """A clock that tests move."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -103,7 +103,7 @@ def test_an_offer_that_cannot_be_read_is_discarded(
 
 
 def test_without_a_pair_nothing_is_offered(settings: Settings, live: Live) -> None:
-    """A gateway that is started by something else loads its artifact, as ever."""
+    """A gateway started in another way loads its artifact as usual."""
     takeover = Takeover(settings)
     takeover.offer(live)
     assert takeover.claim(live.artifact) == []

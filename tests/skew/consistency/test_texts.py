@@ -144,7 +144,7 @@ def images() -> list[dict[str, Any]]:
 def compared(
     settings: Settings, trained: Artifact, served: Artifact, rows: list[dict[str, Any]], path: Path
 ) -> Report:
-    """What ``served`` answers in the shadow beside the table of what ``trained`` says."""
+    """Compare answers of ``served`` in shadow with a table of predictions of ``trained``."""
     logged = Trips(settings, trained, rows).answer().shadow(served)
     table = write(logged.offline(), path)
     return compare_offline(logged.log, served, table, role="shadow", settings=settings)

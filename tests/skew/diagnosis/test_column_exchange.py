@@ -31,7 +31,7 @@ def test_only_rows_that_come_right_are_restored() -> None:
 
 
 def test_columns_of_noise_are_not_exchanged() -> None:
-    """Values of nobody else."""
+    """Their values are those of no other column."""
     assert exchanges([named("a", C, A), named("b", RNG.normal(size=200), B)]) == []
 
 

@@ -44,7 +44,9 @@ CODE = "import timelib\n" + LOCAL.replace(HOUR, f"timelib.clock({HOUR})")
 
 
 def environment(folder: Path, version: str, formula: str) -> Path:
-    """An interpreter that has everything installed here, and one release of a library besides."""
+    """An interpreter with everything that is installed here, and one release of a library in
+    addition.
+    """
     venv.create(folder, symlinks=True)
     site = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
     for installed in Path(sysconfig.get_path("purelib")).iterdir():
