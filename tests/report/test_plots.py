@@ -70,7 +70,7 @@ def test_time_is_to_scale_with_gaps() -> None:
     assert [bar.height for bar in plot.bars] == [100, 0]
     assert plot.y[-1].text == "50%"
     assert plot.bars[0].title == "2024-01-01 00:00: 50% of 10 rows diverge"
-    assert [tick.at for tick in plot.x] == [0, 75, 100]
+    assert [tick.at for tick in plot.x] == [0, 100]
 
 
 @pytest.mark.parametrize("diverged", [0, 10])
@@ -105,3 +105,10 @@ def test_a_columns_course_lies_on_the_axis_of_all() -> None:
     assert bar.title == (
         "1970-01-01 06:00: 75% of 8 rows diverge, 12.5% exact, 50% with both values"
     )
+
+
+def test_the_label_of_a_time_beside_another_is_left_out() -> None:
+    """The middle bucket may lie anywhere on the axis, when there are gaps."""
+    hours = [f"2024-01-01T{hour:02d}:00:00+00:00" for hour in (0, 4, 5, 9, 10)]
+    assert [tick.at for tick in plots.time_ticks(hours, 3_600.0)] == [0, 50, 100]
+    assert [tick.at for tick in plots.time_ticks([hours[0], *hours[3:]], 3_600.0)] == [0, 100]

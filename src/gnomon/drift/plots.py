@@ -84,7 +84,7 @@ def effects(column: DriftColumn, report: DriftReport) -> Plot | None:
         )
         for bucket, value in zip(timeline, values, strict=True)
     )
-    marks = (timeline[0].start, timeline[len(timeline) // 2].start, timeline[-1].end)
+    marks = (*(moment.start for moment in timeline), timeline[-1].end)
     y = tuple(
         Tick(100 * fraction, quantities.number(fraction * top, 3)) for fraction in (0.0, 0.5, 1.0)
     )
