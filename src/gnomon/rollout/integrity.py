@@ -86,7 +86,7 @@ def damaged(message: str, where: str, model: str) -> HistoryDamaged:
 
 
 def check_names(model: str, names: Sequence[str], known: int, read: int) -> None:
-    """Refuse a folder with a gap, or with a file that could be taken for an event.
+    """Refuse a folder with a gap, or with a file that could be confused with an event.
 
     Args:
         model: the model.
