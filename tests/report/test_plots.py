@@ -82,7 +82,7 @@ def test_one_bucket_fills_the_box(diverged: int) -> None:
 
 def test_a_columns_course_lies_on_the_axis_of_all() -> None:
     """An hour of a day is a twenty-fourth of it, as high as the share that diverges."""
-    course = OverTime(
+    column = OverTime(
         column="hour",
         kind="step",
         seconds=3_600.0,
@@ -100,7 +100,7 @@ def test_a_columns_course_lies_on_the_axis_of_all() -> None:
             ),
         ),
     )
-    (bar,) = plots.course(course, 0.0, 86_400.0)
+    (bar,) = plots.column_over_time(column, 0.0, 86_400.0)
     assert (bar.x, bar.width, bar.height) == (25, 100 / 24, 75)
     assert bar.title == (
         "1970-01-01 06:00: 75% of 8 rows diverge, 12.5% exact, 50% with both values"

@@ -84,11 +84,11 @@ def test_an_hour_read_in_another_zone_is_found_named_and_proved(
     assert report.diagnosis.repaired.rows == ROWS
     assert f"The outputs then agree on {ROWS} of the {ROWS} rows" in report.diagnosis.evidence[-1]
     assert report.subject.role == "shadow"
-    courses = {course.column: course for course in report.over_time}
-    assert courses["columns/clock/hour"].sampled
-    assert {m.consistency for m in courses["columns/clock/hour"].buckets} == {0.0}
-    assert {m.consistency for m in courses["miles"].buckets} == {1.0}
-    assert sum(m.rows for m in courses["probability_slow"].buckets) == ROWS
+    over_time = {column.column: column for column in report.over_time}
+    assert over_time["columns/clock/hour"].sampled
+    assert {m.consistency for m in over_time["columns/clock/hour"].buckets} == {0.0}
+    assert {m.consistency for m in over_time["miles"].buckets} == {1.0}
+    assert sum(m.rows for m in over_time["probability_slow"].buckets) == ROWS
 
 
 def test_a_feature_in_another_unit_is_the_first_to_differ(healthy: Trips, table: Path) -> None:

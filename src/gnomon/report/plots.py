@@ -21,7 +21,7 @@ __all__ = [
     "Plot",
     "Tick",
     "ceiling",
-    "course",
+    "column_over_time",
     "histogram",
     "over_time",
     "pairs",
@@ -129,7 +129,7 @@ def over_time(timeline: Timeline) -> Plot:
     return Plot(bars, "", time_ticks(marks, timeline.seconds), share_ticks(top))
 
 
-def course(column: OverTime, begin: float, end: float) -> tuple[Bar, ...]:
+def column_over_time(column: OverTime, begin: float, end: float) -> tuple[Bar, ...]:
     """Plot the share of rows that diverge in one column, on an axis from 0 to 100%.
 
     Args:

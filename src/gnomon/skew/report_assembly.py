@@ -210,7 +210,7 @@ class _Assembly:
     def over_time(self) -> tuple[report.OverTime, ...]:
         """Return each column's consistency over time."""
         steps = _steps_over_time(self.traced) if self.traced else ()
-        return (*self.tally.courses.build(self.sides.kinds), *steps)
+        return (*self.tally.over_time.build(self.sides.kinds), *steps)
 
     def plots(self) -> _Plots:
         """Return what is shown of sampled rows."""
