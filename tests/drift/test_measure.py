@@ -103,7 +103,8 @@ def test_segments_say_where_it_is(settings: Settings, trained: Artifact) -> None
     def far(record: dict[str, Any]) -> float:
         return record["miles"] + (6.0 if record["kind"] == "night" else 0.0)
 
-    report = measured(served(settings, trained, miles=far), by="kind")
+    report = measured(served(settings, trained, miles=far), split_by="kind")
+    assert report.command.endswith("--role live --split-by kind")
     found = {segment.name: segment for segment in column(report, "miles").segments}
     assert set(found) == {"solo", "pool", "night"}
     assert found["night"].values["outside"] > 0.05 > found["solo"].values["outside"] == 0.0
@@ -114,7 +115,7 @@ def test_segments_say_where_it_is(settings: Settings, trained: Artifact) -> None
 def test_segments_are_of_a_feature(settings: Settings, trained: Artifact) -> None:
     """Anything else is an error that lists the features."""
     with pytest.raises(PolicyError, match="colour") as caught:
-        measured(served(settings, trained, 40), by="colour")
+        measured(served(settings, trained, 40), split_by="colour")
     assert "miles" in str(caught.value)
 
 
@@ -151,8 +152,8 @@ def test_the_policy_decides(settings: Settings, trained: Artifact) -> None:
 
 
 def test_no_steps_need_no_worker(settings: Settings, trained: Artifact) -> None:
-    """``steps=0`` runs nothing again."""
-    report = measured(served(settings, trained), steps=0)
+    """``step_rows=0`` runs nothing again."""
+    report = measured(served(settings, trained), step_rows=0)
     assert report.traced == 0
     assert not [c for c in report.columns if c.kind == "step"]
 
@@ -179,7 +180,7 @@ def test_json_reads_back_and_the_page_stands_alone(settings: Settings, trained: 
     """One report, three forms: none of them loses the finding."""
     from rich.console import Console
 
-    report = measured(served(settings, trained, kind="Solo"), by="kind")
+    report = measured(served(settings, trained, kind="Solo"), split_by="kind")
     assert DriftReport.from_json(report.to_json()) == report
     page = to_html(report)
     assert "http:" not in page

@@ -243,8 +243,8 @@ def measure_drift(
         role=role or find_role(settings, artifact),
         start=start,
         end=end,
-        by=split_by,
-        steps=step_rows,
+        split_by=split_by,
+        step_rows=step_rows,
         settings=settings,
         progress=progress,
     )
