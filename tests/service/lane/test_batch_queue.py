@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gnomon.contract import Decoder
-from gnomon.service.lane.batch_queue import BatchQueue, Part
+from gnomon.service.lane.batch_queue import BatchQueue, RequestPart
 from gnomon.service.lane.batch_size import BatchSize
 from gnomon.service.lane.pending_request import PendingRequest
 from tests.contract.flight import FLIGHT, body
@@ -28,7 +28,7 @@ def taken(waiting: BatchQueue) -> list[str]:
     """All batches, each as its requests and rows."""
     batches = []
     while (batch := waiting.take()) is not None:
-        if isinstance(batch, Part):
+        if isinstance(batch, RequestPart):
             batches.append(f"{batch.request.pending.request_id}{batch.rows}")
         else:
             batches.append(
