@@ -20,7 +20,7 @@ MODEL = "flights"
 
 
 def replay(day: date) -> int:
-    """Replay what live and the shadows answered on a day; the worst exit code."""
+    """Replay what live and the shadows answered on a day; return the worst exit code."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     worst = 0
     for tag, role in gnomon.running_artifacts(MODEL):
