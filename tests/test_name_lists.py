@@ -23,7 +23,7 @@ CONTRACT = infer_contract(FRAME, task="regression", entity_key="trip")
 
 
 def test_a_string_is_one_name() -> None:
-    """Not one name a letter."""
+    """It is not one name a letter."""
     assert as_names("trip") == ("trip",)
     assert as_names(["trip", "size"]) == ("trip", "size")
     assert as_names(()) == ()

@@ -194,7 +194,7 @@ def test_labels_that_cannot_be_joined_are_refused(
     settings: Settings,
     tmp_path: Path,
 ) -> None:
-    """With the file and what is wrong with it."""
+    """The error has the file and what is wrong with it."""
     labels.to_parquet(tmp_path / "labels.parquet")
     with pytest.raises(TableError, match=message) as caught:
         check(train, settings, Online(artifact, labels=tmp_path / "labels.parquet"))

@@ -27,7 +27,7 @@ MEANING = Meaning(label="late", event_time="day", entity_key=("id",), known_at={
 
 
 def test_what_is_nothing_else_is_a_feature(tmp_path: Path) -> None:
-    """Neither the label nor the times that features were known at; dates are timestamps."""
+    """The label and the times that features were known at are no features; dates are timestamps."""
     FRAME.to_parquet(tmp_path / "rows.parquet")
     table = MEANING.read(tmp_path / "rows.parquet")
     assert table.features == ("id", "seats", "day")
@@ -86,7 +86,7 @@ def test_a_file_of_some_rows_of_a_frame_is_read_by_row(tmp_path: Path) -> None:
 
 
 def test_values_that_the_contract_does_not_take_are_refused(tmp_path: Path) -> None:
-    """With the column."""
+    """The error has the column."""
     contract = infer_contract(FRAME[["seats"]], task="classification")
     FRAME.assign(seats=["four", "five", "six"]).to_csv(tmp_path / "rows.csv", index=False)
     with pytest.raises(ContractError) as caught:
@@ -95,7 +95,7 @@ def test_values_that_the_contract_does_not_take_are_refused(tmp_path: Path) -> N
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    """As every table is."""
+    """It is refused as every unreadable table is."""
     (tmp_path / "rows.xls").write_bytes(b"")
     with pytest.raises(TableError, match="cannot read"):
         MEANING.read(tmp_path / "rows.xls")

@@ -137,8 +137,9 @@ def test_one_that_has_ended_is_not_taken_over(serving: tuple[Spawned, int, socke
 
 
 def until_tethered(handle: HolderHandle) -> int:
-    """Until the holder has read that it is to outlive: it has replaced its scorer after that, by
-    one with this process id."""
+    """Wait until the holder has read that it is to outlive: then its scorer has been replaced by
+    one with this process id.
+    """
     mine = handed_on(handle)
     taken = taken_over(mine)
     assert taken is not None
