@@ -16,7 +16,7 @@ import pytest
 from gnomon.artifact import Artifact
 from gnomon.settings import Settings
 from gnomon.worker import messages
-from gnomon.worker.adopted_process import HolderHandle, Taken, outlive, take_over
+from gnomon.worker.adopted_process import HolderHandle, TakenOverHolder, outlive, take_over
 from gnomon.worker.spawn import Spawned, reap, spawn
 from tests.load import until
 from tests.packing import times
@@ -47,7 +47,7 @@ def handed_on(handle: HolderHandle) -> HolderHandle:
     return HolderHandle(handle.control.dup(), handle.tether.dup(), os.dup(handle.process))
 
 
-def taken_over(handle: HolderHandle) -> Taken | None:
+def taken_over(handle: HolderHandle) -> TakenOverHolder | None:
     return asyncio.run(take_over(handle))
 
 
