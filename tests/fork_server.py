@@ -360,7 +360,7 @@ def _preload() -> None:
 
 
 def _serve(sock: socket.socket, clone: _Clone) -> tuple[Job, list[int]]:
-    """In each process that is forked, what it is to become."""
+    """Do in a forked process what it was forked for."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         head, descriptors, _, _ = socket.recv_fds(sock, _HEAD.size, 250)

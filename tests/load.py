@@ -217,7 +217,7 @@ def _running(server: Server, argument: str) -> list[psutil.Process]:
 
 
 def wait_for_more(seen: Load, requests: int, what: str, seconds: float = 30.0) -> None:
-    """Until so many more requests are answered."""
+    """Wait until so many more requests are answered."""
     enough = len(seen.acknowledged) + requests
     until(lambda: len(seen.acknowledged) >= enough, what, seconds)
 

@@ -18,7 +18,7 @@ class Part(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Whole(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """With parts in every place that a part can have."""
+    """A model with parts in every place that a part can have."""
 
     name: str
     parts: tuple[Part, ...] = ()

@@ -101,7 +101,7 @@ def test_a_folder_keeps_the_group_of_the_one_it_is_in(tmp_path: Path) -> None:
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the file nor what was written aside."""
+    """It leaves neither the file nor its temporary file."""
 
     def refuse(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -135,7 +135,7 @@ files.create(Path(sys.argv[1]) / "a/b/one", b"1")
 def test_modes_are_those_of_the_setting_whatever_the_umask_of_the_process(
     tmp_path: Path, setting: str | None, process: str, folder: int, file: int
 ) -> None:
-    """Also in a process that never applied it, such as one that only packs."""
+    """This holds also in a process that never applied it, such as one that only packs."""
     environment = {k: v for k, v in os.environ.items() if k != "GNOMON_UMASK"}
     if setting is not None:
         environment["GNOMON_UMASK"] = setting

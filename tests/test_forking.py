@@ -119,7 +119,7 @@ def test_what_is_read_as_it_starts_has_a_new_interpreter_started(
 
 
 def test_a_folder_or_program_that_is_not_there_is_reported(tmp_path: Path) -> None:
-    """As ``subprocess`` reports it."""
+    """The error is that of ``subprocess``."""
     with pytest.raises(FileNotFoundError):
         subprocess.run([sys.executable, "-c", ""], cwd=tmp_path / "none")
     with pytest.raises(FileNotFoundError):

@@ -142,7 +142,7 @@ def test_an_empty_result_is_a_frame_with_columns() -> None:
 
 
 def test_numbers_of_a_frame_are_numbers() -> None:
-    """With a gap where there is no value, not text."""
+    """A missing value is a gap, not text."""
     gates = (
         Gate(name="rows", verdict="pass", says="enough", limit=100.0, value=120.0, rows=120),
         Gate(name="skew", verdict="unknown", says="no replay", limit=0.0),

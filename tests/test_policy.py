@@ -102,7 +102,7 @@ def test_one_artifact_may_only_round_differently() -> None:
     ],
 )
 def test_a_features_kind_follows_its_arrow_type(type_: pa.DataType, kind: str) -> None:
-    """Whatever can be subtracted is a number; the rest is equal or not."""
+    """Whatever can be subtracted is a number; other values are equal or not."""
     rules = Policy().rules(pa.schema([("x", type_)]))
     assert rules.comparators["x"].kind == kind
 
@@ -228,7 +228,7 @@ def test_a_name_that_the_artifact_does_not_have_is_refused(
     ],
 )  # fmt: skip
 def test_a_name_that_the_artifact_has_is_taken(tmp_path: Path, text: str) -> None:
-    """Of an output; in [skew] also of a feature or of a step's column."""
+    """The name is of an output; in [skew] it may be of a feature or of a step's column."""
     path = tmp_path / "policy.toml"
     path.write_text(text)
     Policy.read(path).check_names("a:1", NAMED, ["hour", "clock/hour"])

@@ -128,7 +128,7 @@ def test_a_former_name_still_works_and_warns(former: str) -> None:
 
 
 def test_another_name_is_an_attribute_error() -> None:
-    """As of any module."""
+    """The error is that of any module."""
     with pytest.raises(AttributeError, match="no attribute 'Servant'"):
         gnomon.Servant  # type: ignore[attr-defined]  # noqa: B018
 

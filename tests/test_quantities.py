@@ -37,7 +37,7 @@ def test_differences_carry_their_sign() -> None:
     ],
 )
 def test_durations_use_the_largest_unit(seconds: float, text: str) -> None:
-    """As people say them, to three digits."""
+    """They are written as people say them, to three digits."""
     assert quantities.duration(seconds) == text
 
 

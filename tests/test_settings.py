@@ -17,7 +17,7 @@ from gnomon.settings import Settings
 
 @pytest.mark.parametrize(("given", "umask"), [("077", 0o077), ("0027", 0o027), ("007", 0o007)])
 def test_a_umask_is_octal_as_in_the_shell(given: str, umask: int) -> None:
-    """And is handed to child processes."""
+    """It is handed to child processes."""
     settings = Settings.read({"GNOMON_UMASK": given})
     assert settings.file_umask == umask
     assert Settings.read(settings.environment()).file_umask == umask
@@ -26,7 +26,7 @@ def test_a_umask_is_octal_as_in_the_shell(given: str, umask: int) -> None:
 
 @pytest.mark.parametrize("given", ["", "0", "7", "088", "0o077", "777", "177", "-77", "077 "])
 def test_what_is_no_umask_is_refused(given: str) -> None:
-    """Nor one that would take the owner's own rights."""
+    """A umask that would take the owner's own rights is refused too."""
     with pytest.raises(SettingsError, match="GNOMON_UMASK"):
         Settings.read({"GNOMON_UMASK": given})
 
@@ -114,7 +114,7 @@ def test_a_text_that_is_empty_or_has_spaces_around_it_is_refused(name: str, give
 
 
 def test_the_longest_times_can_be_waited_for(tmp_path: Path) -> None:
-    """By the calls of the system, in milliseconds, and by retention."""
+    """They fit the system's calls, which take milliseconds, and retention."""
     longest = Settings.read(
         {"GNOMON_DEADLINE": "2e6", "GNOMON_RETENTION_DAYS": "365000", "GNOMON_ROOT": str(tmp_path)}
     )

@@ -87,7 +87,7 @@ def test_a_policy_that_cannot_be_read_decides_nothing(folder: Path, pack: Pack) 
 
 
 def test_the_settings_may_be_given(settings: Settings, pack: Pack, tmp_path: Path) -> None:
-    """As for every other query: a notebook may look at several storage roots."""
+    """Settings may be given to every query: a notebook may look at several storage roots."""
     tag = pack(times(1.0))
     gnomon.promote(tag, policy=gnomon.Policy(), settings=settings)
     assert gnomon.running_artifacts("toy", settings=settings) == [(tag, "live")]

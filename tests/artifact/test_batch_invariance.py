@@ -114,7 +114,7 @@ def check(pipeline: Any) -> None:
 
 @pytest.mark.parametrize("name", FIRST)
 def test_ordinary_steps_are_accepted(name: str) -> None:
-    """Also with unseen values, which some steps refuse in any composition."""
+    """They are accepted with unseen values too, which some steps refuse in any batch."""
     check(make_pipeline(FIRST[name], LogisticRegression(max_iter=500)))
 
 

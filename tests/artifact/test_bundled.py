@@ -13,7 +13,7 @@ from gnomon.errors import ArtifactCorrupt
 
 
 def test_a_source_file_is_of_the_bento_above_it(tmp_path: Path) -> None:
-    """Or of none, as in a deployment's own folder."""
+    """A file in a deployment's own folder belongs to no bento."""
     source = tmp_path / "bento" / "src" / "service" / "__init__.py"
     assert bento_of(source) is None
     source.parent.mkdir(parents=True)

@@ -211,7 +211,7 @@ def test_a_column_that_the_pipeline_drops_does_not_block() -> None:
 
 @pytest.mark.usefixtures("home")
 def test_columns_called_by_integers_are_integers_again_for_the_pipeline() -> None:
-    """As in ``pd.DataFrame(array)``; requests use their digits as names."""
+    """Such columns come from ``pd.DataFrame(array)``; requests use their digits as names."""
     frame, target = numbers()
     frame = frame.set_axis([0, 1], axis=1)
     pipeline = make_pipeline(StandardScaler(), LinearRegression()).fit(frame, target)
@@ -270,7 +270,7 @@ def test_what_answers_nothing_is_refused() -> None:
 
 @pytest.mark.usefixtures("home")
 def test_one_target_as_a_column_is_taken_with_a_warning() -> None:
-    """As scikit-learn does; the answers are those of the pipeline."""
+    """Scikit-learn warns too; the answers are those of the pipeline."""
     frame, target = numbers()
     pipeline = LinearRegression().fit(frame, target.to_frame())
     with pytest.warns(DataConversionWarning, match="y has one column"):

@@ -81,7 +81,7 @@ def test_everything_else_is_counted_by_value(rows: dict[Any, Any]) -> None:
 
 
 def test_rare_values_are_counted_together(rows: dict[Any, Any]) -> None:
-    """Only the most frequent are named."""
+    """Only the most frequent values are named."""
     code = rows["input", "code"]
     assert len(code["values"]) == 50
     assert code["counts"][-1] == 51
@@ -100,7 +100,7 @@ def test_booleans_are_counted_by_value(rows: dict[Any, Any]) -> None:
 
 
 def test_a_column_of_nulls_has_no_bins() -> None:
-    """And its nulls are counted."""
+    """Its nulls are counted."""
     found = profile._number(np.array([np.nan, np.nan]))
     assert (found["rows"], found["nulls"], found["edges"], found["counts"]) == (2, 2, [], [0])
 

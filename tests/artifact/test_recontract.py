@@ -32,7 +32,7 @@ def test_the_copy_is_an_artifact_of_its_own(home: Path, packed: Artifact) -> Non
 
 
 def test_a_contract_that_contradicts_itself_is_refused(home: Path, packed: Artifact) -> None:
-    """As one in a file is."""
+    """The same contract in a file is refused too."""
     with pytest.raises(ContractError, match="impute"):
         with_contract(packed.path, changed(packed.contract, missing="impute", nullable=False))
 

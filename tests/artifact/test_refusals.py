@@ -489,7 +489,7 @@ def test_iterative_imputer_is_packed_with_a_warning_of_the_one_row_it_answers_ot
 )
 @pytest.mark.usefixtures("home")
 def test_an_encoder_that_refuses_unseen_categories_is_warned_of(encoder: Any, kind: str) -> None:
-    """With its step and class, the feature, and the two ways out."""
+    """The warning has the step and its class, the feature, and the two ways out."""
     model = make_pipeline(
         make_column_transformer((encoder, ["kind"]), remainder="passthrough"), Ridge()
     ).fit(KINDS, Y)

@@ -126,7 +126,7 @@ def test_an_unsigned_artifact_is_refused(
 def test_another_key_is_refused(
     copied: Path, alice: Path, bob: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its fingerprint."""
+    """The error has its fingerprint."""
     key = signed(copied, bob)
     monkeypatch.setenv(TRUSTED, public(alice))
     with pytest.raises(UntrustedSignature, match=r"not a trusted key") as caught:
@@ -247,7 +247,9 @@ def test_without_the_package_nothing_is_taken(
     ],
 )
 def test_what_is_no_private_key_is_named(tmp_path: Path, content: bytes, says: str) -> None:
-    """Whatever its mode: a public key given for the private one is named as that."""
+    """The error names it in any mode of the file: a public key given for the private one is
+    named as that.
+    """
     key = tmp_path / "me.pub"
     key.write_bytes(content)
     key.chmod(0o644)
@@ -259,7 +261,7 @@ def test_what_is_no_private_key_is_named(tmp_path: Path, content: bytes, says: s
 
 
 def test_a_key_that_others_may_read_is_refused(alice: Path) -> None:
-    """As ssh does."""
+    """Ssh refuses such a key too."""
     alice.chmod(0o644)
     with pytest.raises(SigningError, match="readable by others"):
         read_private(alice, no_passphrase)
@@ -278,7 +280,7 @@ def test_a_key_of_ssh_keygen_with_a_passphrase_signs(copied: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("kind", ["rsa", "nonsense", "missing"])
 def test_what_is_no_key_is_refused(tmp_path: Path, kind: str) -> None:
-    """Of another algorithm, no key, or not there."""
+    """A key of another algorithm, a file that is no key, and a missing file are refused."""
     key = tmp_path / "key"
     if kind == "rsa":
         subprocess.run(["ssh-keygen", "-q", "-t", "rsa", "-N", "", "-f", key], check=True)
@@ -325,7 +327,7 @@ def test_packing_needs_no_signature(
 def test_a_signed_artifact_may_be_moved(
     copied: Path, alice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To another machine, with its signature."""
+    """On another machine, the artifact and its signature are still accepted."""
     signed(copied, alice)
     monkeypatch.setenv(TRUSTED, public(alice))
     assert inspect(Path(shutil.copytree(copied, tmp_path / "there"))).signers[0].trusted

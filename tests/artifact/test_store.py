@@ -58,7 +58,7 @@ def test_bentoml_lists_it_and_finds_latest(put: Put) -> None:
 
 
 def test_tags_are_newest_first(put: Put) -> None:
-    """By the time of packing, whatever the versions are called."""
+    """The time of packing decides, not the name of the version."""
     put("flights", "zz")
     put("flights", "aa", NOW + timedelta(days=1))
     put("delays", "one")
@@ -74,7 +74,7 @@ def test_an_empty_store_has_no_tags() -> None:
 
 
 def test_a_tag_resolves(put: Put) -> None:
-    """With a version, with latest, by its bare name, and by its path."""
+    """A tag resolves with a version, with latest, by its bare name, and by its path."""
     path = put("flights", "a1")
     for which in ("flights:a1", "flights:latest", "flights", str(path), path):
         assert store.resolve(which) == path
@@ -234,7 +234,7 @@ def test_a_store_that_everybody_may_write_is_closed(put: Put, home: Path) -> Non
 
 
 def test_a_group_may_be_let_in(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With GNOMON_UMASK=027, whatever the umask of the process that packs."""
+    """GNOMON_UMASK=027 lets the group read, whatever the umask of the process that packs."""
     monkeypatch.setattr("gnomon.files._umask", 0o027)
     old = os.umask(0o077)
     try:

@@ -58,7 +58,7 @@ def swap(content: bytes, draw: random.Random) -> bytes:
 
 
 def nest(content: bytes, draw: random.Random) -> bytes:
-    """In brackets, deeper than a stack."""
+    """Nest a value in more brackets than a stack has room for."""
     depth = draw.choice([10, 1_000, 60_000])
     at = draw.randrange(len(content) + 1)
     return content[:at] + b'{"a":' * depth + b"[" * depth + content[at:]

@@ -137,7 +137,7 @@ def check(watcher: Watcher, folder: Path, what: str) -> list[str]:
 def test_a_forged_file_is_an_error_that_says_so(
     packed: Artifact, tmp_path: Path, watcher: Watcher, name: str
 ) -> None:
-    """Or nothing changes, where the file does not affect what is served."""
+    """If the file does not affect what is served, nothing changes."""
     wrong = []
     for kind, forge in FORGERIES.items():
         if (name, kind) == ("pipeline.skops", "huge"):

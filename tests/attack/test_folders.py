@@ -106,7 +106,7 @@ def test_only_regular_files_are_read(copied: Path, kind: str, name: str, watcher
 
 
 def test_too_many_files_are_refused(copied: Path, watcher: Watcher) -> None:
-    """And folders in folders without end."""
+    """Folders nested without end are refused too."""
     deep = copied / "code" / Path(*["a"] * 40)
     deep.mkdir(parents=True)
     refused(watcher, copied)
@@ -131,7 +131,7 @@ MANIFESTS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("kind", MANIFESTS)
 def test_a_manifest_that_is_none_is_refused(copied: Path, kind: str, watcher: Watcher) -> None:
-    """With the hash that belongs to it."""
+    """It is refused although its hash is right."""
     seal(copied, MANIFESTS[kind])
     refused(watcher, copied, "ArtifactCorrupt", "ArtifactIncompatible")
 
@@ -205,7 +205,7 @@ CONTRACTS: dict[str, dict[str, Any]] = {
 def test_a_contract_that_says_what_cannot_be_is_refused(
     copied: Path, kind: str, watcher: Watcher
 ) -> None:
-    """With its hash right."""
+    """It is refused although its hash is right."""
     path = copied / "contract.json"
     contract = json.loads(path.read_bytes())
     feature = "departs" if set(CONTRACTS[kind]) & {"max_age", "timezone"} else "wind"

@@ -162,7 +162,7 @@ UNKNOWN: dict[str, Node] = {
 
 @pytest.mark.parametrize("kind", UNKNOWN)
 def test_what_skops_does_not_write_is_refused(copied: Path, kind: str, watcher: Watcher) -> None:
-    """Whatever the manifest claims."""
+    """It is refused whatever the manifest claims."""
     if kind == "an array of pickles":
         buffer = io.BytesIO()
         np.save(buffer, np.array([{}], dtype=object), allow_pickle=True)
@@ -244,7 +244,7 @@ def test_own_code_may_not_be_another_name_for_a_command(copied: Path, watcher: W
 
 
 def test_a_pickle_may_name_no_command(copied: Path, watcher: Watcher) -> None:
-    """Not even one that its manifest lists, nor by the attribute of a module."""
+    """Neither the list in its manifest nor the attribute of a module can name one."""
 
     class Bomb:
         def __reduce__(self) -> Any:

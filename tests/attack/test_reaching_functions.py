@@ -68,7 +68,7 @@ CALLED = [
 def test_a_function_that_reaches_out_may_not_be_trusted(
     copied: Path, module: str, name: str, arguments: tuple[Any, ...]
 ) -> None:
-    """Whatever the manifest claims, since no pipeline needs one of them."""
+    """It may not be trusted whatever the manifest claims, since no pipeline needs one."""
     plant(copied, call(module, name, *arguments))
     claims(copied, f"{module}.{name}", trusted=True)
     with pytest.raises(UntrustedTypes, match="no pipeline may run"):

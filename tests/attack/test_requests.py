@@ -126,7 +126,7 @@ def test_a_request_cut_short_is_a_400(served: Served, through_asgi: bool) -> Non
 
 
 def test_the_table_is_long() -> None:
-    """And no row is there twice."""
+    """No row is in the table twice."""
     assert len(CASES) >= 150
     assert len({case.name for case in CASES}) == len({case.send for case in CASES}) == len(CASES)
 
@@ -145,7 +145,7 @@ def test_who_waits_for_leave_to_send_a_body_gets_it(served: Served, chunked: boo
 
 
 def test_a_body_that_comes_byte_by_byte_in_chunks_is_joined(served: Served) -> None:
-    """However small they are, and however many."""
+    """The body is joined from any number of chunks of any size."""
     body = b"".join(b"1\r\n%c\r\n" % (97 + number % 26) for number in range(30_000))
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     with Client(served.connect()) as client:

@@ -124,7 +124,7 @@ def test_refused_requests_are_counted_by_error_and_feature(settings: Settings) -
 
 
 def test_a_range_and_a_role(settings: Settings) -> None:
-    """By arrival, by who was live, and by what a shadow saw."""
+    """Rows are selected by arrival, by the live artifact, and by what a shadow saw."""
     first, _ = log(settings, RECORD, ZZ)
     log(settings, LACKING, artifact="flights:two")
     shadow = shadow_schema(FLIGHT)
@@ -187,7 +187,7 @@ def test_a_csv_file_keeps_offsets_and_has_no_types(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    """With its name."""
+    """The error has its name."""
     with pytest.raises(TableError, match="there is no such file"):
         check_file(tmp_path / "gone.csv", FLIGHT)
 

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from gnomon.artifact import Artifact, inspect
-from gnomon.audit.leakage import Online, check_leakage
-from gnomon.audit.leakage_files import Meaning
+from gnomon.audit.leakage import ServedSelection, check_leakage
+from gnomon.audit.leakage_files import ColumnRoles
 from gnomon.errors import TableError
 from gnomon.leakage import LeakageReport
 from gnomon.settings import Settings
@@ -56,12 +56,12 @@ def train(tmp_path: Path) -> Path:
 
 
 def check(
-    train: Path, settings: Settings, online: Online | None = None, **files: Path
+    train: Path, settings: Settings, selection: ServedSelection | None = None, **files: Path
 ) -> LeakageReport:
     """The report on trips."""
-    contract = None if online is None else online.artifact.contract
-    meaning = Meaning(label="speed", contract=contract, event_time="at", entity_key=("trip",))
-    return check_leakage(train, meaning, online=online, settings=settings, **files)
+    contract = None if selection is None else selection.artifact.contract
+    roles = ColumnRoles(label="speed", contract=contract, event_time="at", entity_key=("trip",))
+    return check_leakage(train, roles, selection=selection, settings=settings, **files)
 
 
 def found(report: LeakageReport) -> Mapping[str, str]:
@@ -91,7 +91,7 @@ def test_a_file_of_csv_is_read_by_the_contract(
     """Times with an offset, and text that looks like a number."""
     frame = became(trips(300, begin="2012-09-01T00:00:00"))
     frame.to_csv(tmp_path / "train.csv", index=False)
-    report = check(tmp_path / "train.csv", settings, Online(artifact))
+    report = check(tmp_path / "train.csv", settings, ServedSelection(artifact))
     assert report.alarms == ()
     assert report.rows == 300
     assert report.skipped["score gap"] == "there are only training rows"
@@ -109,7 +109,7 @@ def test_healthy_traffic_passes(
     report = check(
         train,
         settings,
-        Online(artifact, labels=tmp_path / "labels.parquet"),
+        ServedSelection(artifact, labels=tmp_path / "labels.parquet"),
         later=stage(tmp_path, "later", "2013-01-05T00:00:00"),
     )
     assert report.findings == ()
@@ -126,9 +126,9 @@ def test_a_feature_that_is_wrong_online(
     read: list[int] = []
     report = check_leakage(
         train,
-        Meaning(label="speed", contract=artifact.contract),
+        ColumnRoles(label="speed", contract=artifact.contract),
         later=stage(tmp_path, "later", "2013-01-05T00:00:00"),
-        online=Online(artifact, labels=tmp_path / "labels.csv", on=["trip"]),
+        selection=ServedSelection(artifact, labels=tmp_path / "labels.csv", on=["trip"]),
         settings=settings,
         progress=read.append,
     )
@@ -151,7 +151,9 @@ def test_a_fall_after_a_holdout_of_later_days_is_a_note(
     rows = pd.read_parquet(files["later"])
     rows["speed"] = rows["speed"].sample(frac=1, random_state=0).to_numpy()
     rows.to_parquet(files["later"])
-    assert found(check(train, settings, Online(artifact), **files)) == {"score gap": "note"}
+    assert found(check(train, settings, ServedSelection(artifact), **files)) == {
+        "score gap": "note"
+    }
 
 
 def test_labels_of_some_rows_are_joined_by_key(
@@ -162,7 +164,7 @@ def test_labels_of_some_rows_are_joined_by_key(
     labels = became(served.records)[["trip", "speed"]][:40]
     stray = pd.DataFrame({"trip": ["gone"], "speed": ["slow"]})
     pd.concat([labels, stray]).to_parquet(tmp_path / "labels.parquet")
-    report = check(train, settings, Online(artifact, labels=tmp_path / "labels.parquet"))
+    report = check(train, settings, ServedSelection(artifact, labels=tmp_path / "labels.parquet"))
     gap = next(finding for finding in report.findings if finding.check == "score gap")
     assert gap.severity == "unknown"
     assert "live traffic is inconclusive: it has 40 rows" in gap.sentence
@@ -173,7 +175,7 @@ def test_without_a_log_serving_rows_are_not_looked_at(
 ) -> None:
     """The scores of files are compared anyway."""
     later = stage(tmp_path, "later", "2013-01-05T00:00:00")
-    report = check(train, settings, Online(artifact), later=later)
+    report = check(train, settings, ServedSelection(artifact), later=later)
     assert "no log" in report.skipped["domain"]
     assert "score gap" in report.passed
 
@@ -194,8 +196,8 @@ def test_labels_that_cannot_be_joined_are_refused(
     settings: Settings,
     tmp_path: Path,
 ) -> None:
-    """With the file and what is wrong with it."""
+    """The error has the file and what is wrong with it."""
     labels.to_parquet(tmp_path / "labels.parquet")
     with pytest.raises(TableError, match=message) as caught:
-        check(train, settings, Online(artifact, labels=tmp_path / "labels.parquet"))
+        check(train, settings, ServedSelection(artifact, labels=tmp_path / "labels.parquet"))
     assert str(tmp_path / "labels.parquet") in str(caught.value.where)

@@ -43,7 +43,7 @@ def test_every_command_says_what_it_does(path: tuple[str, ...]) -> None:
 
 
 def test_the_version_is_the_packages(shell: Shell) -> None:
-    """Of the installed distribution."""
+    """It is the version of the installed distribution."""
     assert shell("--version").out == f"gnomon {gnomon.__version__}\n"
 
 

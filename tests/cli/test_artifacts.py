@@ -11,7 +11,9 @@ from tests.packing import SCRIPT, Pack, times
 
 
 def test_artifacts_are_listed_newest_first(shell: Shell, pack: Pack, own_home: Path) -> None:
-    """By tag, on any terminal; a damaged one is named and does not hide the others."""
+    """They are listed by tag on any terminal; a damaged one is named and does not hide the
+    others.
+    """
     assert "no such artifact" in shell("artifacts").out
     one, two, other = pack(times(1)), pack(times(100)), pack(times(1), "other")
     listed = [entry["artifact"] for entry in shell("artifacts", "toy", "--json").json]
@@ -98,7 +100,7 @@ def test_an_artifact_is_signed_and_then_served_by_whoever_trusts_the_key(
 
 
 def test_sign_takes_a_tag_and_a_key_or_makes_one(shell: Shell, pack: Pack) -> None:
-    """And says so."""
+    """The command says when it has made a key."""
     tag = pack(times(1))
     for words in (("sign",), ("sign", tag), ("sign", tag, "--key", "k", "--new-key", "l")):
         assert "--new-key FILE alone" in shell(*words, expect=2).err

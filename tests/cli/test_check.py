@@ -110,7 +110,7 @@ def test_an_incompatible_shadow_is_refused_before_it_starts(shell: Shell, pack: 
 
 @pytest.mark.slow
 def test_a_running_server_refuses_an_incompatible_shadow(running: Running, tmp_path: Path) -> None:
-    """With the same words, and nothing is started."""
+    """The error has the same words, and nothing is started."""
     home = Path(running.shell.environment["BENTOML_HOME"])
     paid = pack_in_process(tmp_path / "code", home, times(1), "toy", PAID)
     refused = running.shell("shadow", "start", paid, expect=2).err

@@ -174,7 +174,7 @@ def run(
 def test_no_command_prints_control_sequences_of_a_client(
     run: Run, words: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """Nor does the page it keeps."""
+    """The page that a command keeps has none either."""
     check(run(*words))
     for page in tmp_path.glob("report*.html"):
         assert not HIDDEN.search(page.read_text()), page

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_the_log_answers_sql(running: Running) -> None:
-    """As a table, as JSON, as CSV."""
+    """The answer is a table, JSON or CSV."""
     query = "SELECT role, count(*) AS n FROM log WHERE row < 40 GROUP BY role ORDER BY role"
     rows = running.shell("log", "sql", query, "--json").json
     assert [row["role"] for row in rows] == ["live", "shadow"]
@@ -41,7 +41,7 @@ def test_a_row_wider_than_the_terminal_has_a_field_a_line(running: Running) -> N
 
 
 def test_lists_and_structs_are_json(running: Running, tmp_path: Path) -> None:
-    """In a table, in CSV; and what they are in Parquet."""
+    """They are JSON in a table and in CSV, and keep their type in Parquet."""
     query = "SELECT [1, 2] AS list, {'a': NULL, 'b': true} AS struct, 'x'::BLOB AS bytes"
     assert '[1,2]  {"a":null,"b":true}  x' in running.shell("log", "sql", query).out
     (row,) = csv.DictReader(io.StringIO(running.shell("log", "sql", query, "--csv").out))
@@ -64,12 +64,12 @@ def test_a_long_value_is_shortened() -> None:
 
 
 def test_a_wrong_query_is_a_plain_error(running: Running) -> None:
-    """With what DuckDB says."""
+    """The error has DuckDB's message."""
     assert "nonsense" in running.shell("log", "sql", "SELECT nonsense FROM log", expect=2).err
 
 
 def test_the_accounts_balance(running: Running) -> None:
-    """For live and for the shadow, to the row."""
+    """They balance for live and for the shadow, to the row."""
     accounts = running.shell("log", "accounts", "--json").json
     assert accounts["balanced"] is True
     assert accounts["live"]["received"] >= running.rows

@@ -36,7 +36,7 @@ def salvaged(after: str | None, before: str | None) -> SalvagedSegment:
 def test_the_place_of_damage_is_named_by_the_requests_around_it(
     after: str | None, before: str | None, says: str
 ) -> None:
-    """By the requests on either side, if there are any; with what is kept, lost and where."""
+    """The requests on either side are named if there are any, with what is kept, lost and where."""
     lines = list(explain(Repair(segments=(salvaged(after, before),))))
     assert lines[0] == "00000001.arrows: 11 rows kept, 100 bytes lost"
     assert [line for line in lines if line.startswith("  the damage")] == [f"  {says}"]

@@ -35,7 +35,7 @@ def test_a_range_without_answers_is_inconclusive(running: Running) -> None:
 
 
 def test_an_invalid_time_is_a_usage_error(running: Running) -> None:
-    """With an example of one that is."""
+    """The error has an example of a valid time."""
     done = running.shell("replay", "toy", "--start", "soon", expect=2)
     assert "2024-05-01T12:00" in done.err
 

@@ -126,7 +126,7 @@ def test_several_models_need_a_name(shell: Shell, pack: Pack) -> None:
 
 
 def test_an_unknown_artifact_is_told_the_known_ones(shell: Shell, pack: Pack) -> None:
-    """As everywhere."""
+    """The error lists them, as every command's does."""
     one = pack(times(1))
     assert one in shell("promote", "toy:nope", expect=2).err
 
@@ -138,7 +138,7 @@ def test_a_misspelt_setting_is_told_the_right_ones(shell: Shell) -> None:
 
 @pytest.mark.slow
 def test_commands_find_the_server_that_runs(running: Running) -> None:
-    """Through the storage root: the address is in the heartbeat, the token in its file."""
+    """They find it by the storage root: the address is in the heartbeat, the token in its file."""
     text = running.shell("status").out
     assert f"toy at {running.server.url}" in text
     assert re.search(r"(\d+) rows received: \1 answered", text)
@@ -176,14 +176,16 @@ def test_a_server_is_asked_by_its_address_and_token(running: Running, tmp_path: 
 
 
 def test_a_server_that_is_not_there_is_a_plain_error(shell: Shell) -> None:
-    """With the address that was tried."""
+    """The error has the address that was tried."""
     done = shell("status", "--url", "http://127.0.0.1:9", expect=2)
     assert "http://127.0.0.1:9" in done.err
 
 
 @pytest.mark.slow
 def test_a_running_server_is_promoted_and_rolled_back(running: Running) -> None:
-    """Through the server, which answers with the new artifact when the command returns."""
+    """The command goes through the server, which answers with the new artifact once the command
+    returns.
+    """
     with running.server.client() as client:
         assert running.shell("promote", running.spare, expect=2).err.startswith("error:")
         running.shell("promote", running.spare, "--force", "--why", "twice as good")

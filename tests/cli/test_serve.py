@@ -95,7 +95,7 @@ def test_nothing_is_overwritten(shell: Shell) -> None:
 
 
 def test_a_new_deployment_may_have_another_name(shell: Shell) -> None:
-    """And is written into a folder that is there."""
+    """It is written into an existing folder."""
     shell("init", ".", "--name", "wine")
     assert 'gateway("wine"' in (shell.folder / "service" / "__init__.py").read_text()
     assert (shell.folder / ".gitignore").read_text().startswith(".gnomon/")
@@ -152,7 +152,7 @@ def test_a_port_in_use_is_a_plain_error(shell: Shell) -> None:
 
 
 def test_a_service_that_cannot_start_ends_the_command(shell: Shell) -> None:
-    """With BentoML's own message and an exit code that is not 0."""
+    """It ends with BentoML's own message and an exit code that is not 0."""
     (shell.folder / "bentofile.yaml").write_text('service: "nothing:Here"\n')
     done = subprocess.run(
         [sys.executable, "-m", "gnomon", "serve", "--port", str(free_port())],

@@ -122,7 +122,7 @@ def test_what_a_promotion_waits_for_is_named() -> None:
 
 
 def test_what_was_wrong_with_rows_is_named() -> None:
-    """By error code, feature and field; the most frequent ones."""
+    """They are named by error code, feature and field; the most frequent ones are shown."""
     books = RowAccounts(
         received=20,
         answered=9,

@@ -122,7 +122,7 @@ def test_attributes_are_left_to_ruff() -> None:
 
 
 def _declared() -> dict[str, str]:
-    """By name, the range of each dependency of ``pyproject.toml``."""
+    """Return the range of each dependency of ``pyproject.toml``, by name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = [
         extra_requirement

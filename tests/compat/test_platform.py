@@ -49,7 +49,7 @@ def until(holds: Callable[[], Any], seconds: float = 20.0) -> None:
 
 
 def test_both_have_the_same_functions() -> None:
-    """With the same parameters, so that one can stand for the other."""
+    """They also have the same parameters, so that one can replace the other."""
     assert sorted(linux.__all__) == sorted(portable.__all__)
     assert set(platform.__all__) == {*linux.__all__, "IS_PORTABLE", "VARIABLE"}
     for name in linux.__all__:
@@ -61,7 +61,7 @@ def test_both_have_the_same_functions() -> None:
     ("value", "taken"), [("1", True), ("true", True), ("0", False), ("", False)]
 )
 def test_the_variable_decides(value: str, taken: bool) -> None:
-    """For all that is taken from the package."""
+    """It decides for everything that is taken from the package."""
     code = (
         "from gnomon.compat import platform; "
         "print(platform.IS_PORTABLE, platform.control_pair.__module__.rpartition('.')[2])"
@@ -220,7 +220,7 @@ except MemoryError:
 
 
 def test_memory_is_limited(way: ModuleType) -> None:
-    """By an allocation that fails, or by the end of the process: either way with that status."""
+    """An allocation fails, or the process ends; either way the status is that one."""
     # By way of a small process: the most that this one had in memory is its child's, too, on Linux.
     hoard = [sys.executable, "-c", HOARD, way.__name__.rpartition(".")[2]]
     done = subprocess.run(["sh", "-c", '"$@"; exit $?', "sh", *hoard])
@@ -254,7 +254,7 @@ def test_the_portable_way_does_without_ps(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_time_a_thread_waited_for_a_processor_only_grows(way: ModuleType) -> None:
-    """In microseconds since it began; None where the system does not count it."""
+    """It is in microseconds since the thread began; None where the system does not count it."""
     queue = way.RunQueue()
     first = queue.micros()
     assert 0 <= first <= queue.micros()
@@ -264,7 +264,7 @@ def test_the_time_a_thread_waited_for_a_processor_only_grows(way: ModuleType) ->
 
 
 def test_packets_arrive_whole_with_their_descriptor(way: ModuleType) -> None:
-    """As they were sent, one by one, and then the end."""
+    """Packets arrive one by one, as they were sent, and then the end."""
     own_end, other_end = way.control_pair()
     with own_end, other_end:
         read, write = os.pipe()
@@ -287,7 +287,7 @@ def test_packets_arrive_whole_with_their_descriptor(way: ModuleType) -> None:
 
 
 def test_a_socket_with_nothing_says_so(way: ModuleType) -> None:
-    """As the socket is set: at once, or in time."""
+    """It says so at once or after its timeout, depending on how it is set."""
     own_end, other_end = way.control_pair()
     with own_end, other_end:
         own_end.setblocking(False)
@@ -344,7 +344,9 @@ def test_a_child_lives_on_a_socket_only_while_it_loads(way: ModuleType) -> None:
 
 
 def test_a_listener_that_stops_refuses(way: ModuleType) -> None:
-    """On Linux; elsewhere connections may wait until all have closed it."""
+    """They are refused on Linux; elsewhere connections may wait until all processes have closed
+    it.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     duplicate = listener.dup()
     way.stop_listening(listener)
@@ -358,7 +360,7 @@ def test_a_listener_that_stops_refuses(way: ModuleType) -> None:
 
 
 def test_a_client_that_reads_nothing_is_limited_where_it_can_be(way: ModuleType) -> None:
-    """By the kernel of Linux."""
+    """The kernel of Linux limits it."""
     with socket.socket() as client:
         way.limit_unread(client, 3.5)
         if way is linux:
@@ -435,6 +437,6 @@ def test_a_full_sync_that_fails_is_not_believed(
 
 
 def test_a_folder_in_memory_is_offered_where_there_is_one(way: ModuleType) -> None:
-    """Or none."""
+    """Elsewhere there is none."""
     folder = way.memory_folder()
     assert folder is None if way is portable else folder.is_dir()

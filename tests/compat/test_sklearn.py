@@ -60,7 +60,7 @@ def test_a_step_knows_what_it_gives() -> None:
 
 
 def test_columns_have_places() -> None:
-    """By name, mask or selector."""
+    """Columns are found by name, mask or selector."""
     step = ColumnTransformer(
         [
             ("names", "passthrough", ["y", "x"]),
@@ -75,7 +75,7 @@ def test_columns_have_places() -> None:
 
 
 def test_an_encoder_tells_of_missing_values() -> None:
-    """And of nothing where there were none."""
+    """Where nothing was missing, it has nothing to tell."""
     holes = pd.DataFrame({"c": ["a", np.nan, "b"]}, dtype=object)
     assert private.has_category_for_missing(OrdinalEncoder().fit(holes)), gone(
         "_missing_indices", "a shortcut would encode missing values as unknown ones"
@@ -159,7 +159,7 @@ def test_columns_are_taken_as_a_column_transformer_does() -> None:
 
 
 def test_pca_tells_its_solver() -> None:
-    """Also where it was left to choose."""
+    """It also tells the solver that it chose itself."""
     X = np.random.default_rng(1).normal(size=(30, 4))  # noqa: N806
     assert private.pca_solver(PCA(2, svd_solver="full").fit(X)) == "full", gone(
         "PCA._fit_svd_solver", "every PCA without a seed is reported as one that drew"

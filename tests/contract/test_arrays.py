@@ -100,7 +100,7 @@ def test_a_width_is_kept_to_the_model() -> None:
 
 
 def test_an_hour_that_comes_twice_is_the_first_and_one_that_never_comes_is_refused() -> None:
-    """For times without a zone; both readings show the pipeline the same local time."""
+    """This concerns times without a zone; both readings show the pipeline the same local time."""
     feature = Feature(
         name="x", type="timestamp", dtype="datetime64[us]", timezone="America/New_York"
     )

@@ -109,7 +109,7 @@ def test_a_large_body_is_refused_without_its_place(token: str, message: str, sta
     ],
 )
 def test_another_format_is_called_by_its_name(given: bytes, looks: str) -> None:
-    """With what to send instead; a byte offset would not help."""
+    """The error says what to send instead; a byte offset would not help."""
     error = refusal(given)
     assert error.message == f"the body is not JSON: it looks like {looks}"
     assert error.hint

@@ -149,7 +149,7 @@ def test_a_misspelt_field_is_recognised() -> None:
     ],
 )
 def test_a_request_in_the_form_of_another_server_is_told_ours(body: bytes) -> None:
-    """In the formats of TensorFlow Serving, KServe, MLServer and MLflow."""
+    """Requests come in the formats of TensorFlow Serving, KServe, MLServer and MLflow."""
     hint = refusal(body, contract(KINDS["float"])).hint or ""
     assert 'several records are sent as {"rows": [{…}, {…}]}' in hint
     assert "several records" not in (refusal(b'{"q": 1}', contract(KINDS["float"])).hint or "")
@@ -205,7 +205,9 @@ def written(path: Path, feature: dict[str, Any], **more: Any) -> Path:
 
 @pytest.mark.parametrize("key", Feature.__struct_fields__)
 def test_a_wrong_value_of_any_key_is_named(tmp_path: Path, key: str) -> None:
-    """With the file, the place, what a contract takes there, and the nearest of several."""
+    """The error has the file, the place, what a contract takes there, and the nearest of several
+    keys.
+    """
     value, message, hint = WRONG_VALUES[key]
     feature = {"name": "x", "type": "float", "dtype": "float64"} | {key: value}
     with pytest.raises(ContractError) as caught:

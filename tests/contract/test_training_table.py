@@ -60,14 +60,14 @@ def test_an_array_keeps_its_width_and_takes_names() -> None:
     ],
 )
 def test_what_is_none_of_them_is_refused(given: Any, message: str, hint: str) -> None:
-    """With what it is, and the line that makes one of it."""
+    """The error says what it is and shows the line that makes a table of it."""
     with pytest.raises(ContractError, match=message) as caught:
         training_table(given)
     assert hint in str(caught.value.hint)
 
 
 def test_frames_of_polars_are_taken() -> None:
-    """As pandas has them; a lazy one holds no rows yet."""
+    """They are taken as pandas frames are; a lazy one holds no rows yet."""
     import polars
 
     frame = polars.DataFrame({"a": [1, 2], "b": ["x", "y"]})

@@ -101,7 +101,7 @@ def test_the_hour_of_the_day_is_no_slow_change(hours: int) -> None:
 
 
 def test_a_rise_beside_the_hour_of_the_day_is_slow() -> None:
-    """Over three days, although each day varies as much."""
+    """The rise over three days is found, although each day varies as much."""
 
     def values(at: int, random: np.random.Generator) -> Floats:
         return random.normal(np.sin(2 * np.pi * at / 24) + at / 48, 1, ROWS)

@@ -92,7 +92,7 @@ def test_rows_without_a_time_count_in_the_whole_only() -> None:
 
 
 def test_new_values_are_named_with_their_rows() -> None:
-    """And null is no value."""
+    """Null does not count as a value."""
     counts = DriftCounts([CATEGORY])
     counts.add(batch(CATEGORY, ["a", "z", "z", None, "y"]))
     assert next(iter(counts)).names == {"z": 2, "y": 1}

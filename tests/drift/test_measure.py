@@ -128,7 +128,7 @@ def test_too_few_rows_are_unknown(settings: Settings, trained: Artifact) -> None
 
 
 def test_no_rows_are_unknown(settings: Settings, trained: Artifact) -> None:
-    """And the page and the terminal say so."""
+    """The page and the terminal say that they are unknown."""
     logged = served(settings, trained, 20)
     report = measured(logged, role="shadow")
     assert (report.verdict, report.rows) == ("unknown", 0)

@@ -40,7 +40,7 @@ def test_psi_is_the_relative_entropy_both_ways(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVED)
 def test_js_is_scipys_distance_in_base_2(name: str) -> None:
-    """On the same bins, without smoothing."""
+    """The distances are equal on the same bins, without smoothing."""
     bins = frozen(TRAINING)
     p, q = shares(bins, SERVED[name], 0.0)
     found = measures(against(bins, SERVED[name]))
@@ -59,7 +59,9 @@ def test_ks_hides_no_more_than_a_bin(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVED)
 def test_wasserstein_is_scipys_but_for_the_bins(name: str) -> None:
-    """Of the raw values, over training's standard deviation, however far they lie."""
+    """It is that of the raw values, divided by training's standard deviation, however far they
+    lie.
+    """
     raw = stats.wasserstein_distance(TRAINING, SERVED[name]) / TRAINING.std()
     found = measures(against(frozen(TRAINING), SERVED[name]))["wasserstein"]
     assert found == pytest.approx(raw, rel=0.07, abs=0.02)
@@ -75,7 +77,7 @@ def test_wasserstein_of_few_values_is_exact() -> None:
 
 
 def test_ks_of_few_values_is_exact() -> None:
-    """As SciPy's on the raw values."""
+    """It equals SciPy's on the raw values."""
     training = np.repeat([0.0, 1.0, 5.0], [500, 300, 200])
     served = np.repeat([0.0, 1.0, 5.0], [100, 500, 300])
     raw = stats.ks_2samp(training, served).statistic

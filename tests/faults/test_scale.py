@@ -46,7 +46,7 @@ def beats(settings: Settings) -> list[Heartbeat]:
 
 
 def all_follow(settings: Settings, epoch: int, live: str) -> None:
-    """Until both slices have carried out a decision."""
+    """Wait until both slices have carried out a decision."""
     until(
         lambda: [(b.epoch, b.live) for b in beats(settings)] == [(epoch, live)] * 2,
         f"both slices carry out decision {epoch}",
@@ -55,7 +55,7 @@ def all_follow(settings: Settings, epoch: int, live: str) -> None:
 
 
 def wait_until_shadows_caught_up(settings: Settings, rows: int) -> None:
-    """Until the shadows of both slices have scored so many rows in all, and none lags."""
+    """Wait until the shadows of both slices have scored so many rows in all, and none lags."""
 
     def scored_and_lagging() -> tuple[int, int]:
         shadows = [beat.shadows[0] for beat in beats(settings)]

@@ -36,7 +36,7 @@ def steady(request: pytest.FixtureRequest) -> None:
 
 
 def wait_until_settled(server: Server, slices: int = 1) -> None:
-    """Until every gateway serves, and every live worker would outlive its gateway."""
+    """Wait until every gateway serves, and every live worker would outlive its gateway."""
     answers_until(server, 200)
     until(lambda: len(standbys(server)) == slices, "each gateway has its standby")
     until(
@@ -62,7 +62,7 @@ def kill(*processes: psutil.Process) -> None:
 
 
 def until_ended(processes: list[psutil.Process], seconds: float = 5.0) -> None:
-    """Until they are gone, and not just zombies that nobody waits for."""
+    """Wait until they are gone, and are not just zombies that nobody waits for."""
     until(lambda: not [p for p in processes if p.is_running()], "they end", seconds)
 
 

@@ -35,7 +35,9 @@ SETTINGS: dict[str, str] = {}
 
 
 def medians(seen: Load) -> tuple[float, float]:
-    """Of the seconds of answers to rows that the shadow samples, and to those that it does not."""
+    """Return the median seconds of answers to rows that the shadow samples, and to the other
+    rows.
+    """
     sampled = keep([f"online{number}" for number in seen.numbers], SAMPLED)
     parts = ([], [])  # type: tuple[list[float], list[float]]
     for seconds, is_sampled in zip(seen.seconds, sampled.tolist(), strict=True):

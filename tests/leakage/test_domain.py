@@ -99,7 +99,7 @@ def test_the_hour_of_a_timestamp_tells() -> None:
 
 
 def test_few_rows_are_unknown() -> None:
-    """On either side."""
+    """Too few rows on either side are unknown."""
     assert [f.severity for f in domain(SERVED[:50])] == ["unknown"]
     assert [f.severity for f in domain(SERVED, TRAIN[:50])] == ["unknown"]
 
@@ -112,6 +112,6 @@ def test_a_day_against_the_next_is_no_alarm() -> None:
 
 
 def test_nothing_to_tell_by_is_nothing_found() -> None:
-    """Only names, and no times."""
+    """Only names and no times are given."""
     names = FRAME[["flight"]]
     assert check_domain(LabelledTable.of(names[:4_000]), names[4_000:]) == []

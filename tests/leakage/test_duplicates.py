@@ -17,7 +17,7 @@ def split(train: pd.DataFrame, holdout: pd.DataFrame, **roles: Any) -> LeakageRe
 
 
 def severities(report: LeakageReport) -> dict[str, str]:
-    """By check."""
+    """Return the severities by check."""
     return {finding.check: finding.severity for finding in report.findings}
 
 

@@ -48,7 +48,7 @@ def test_two_reports_make_one() -> None:
 
 
 def test_a_report_is_read_as_it_was_written() -> None:
-    """And one of another format is refused."""
+    """A report of another format is refused."""
     report = LeakageReport.of(9, {"label": [finding("leak")]}, {"clock": "no time"})
     assert LeakageReport.from_json(report.to_json()) == report
     later = msgspec.structs.replace(report, format=2)

@@ -32,7 +32,7 @@ def gaps(*scored: ScoredStage) -> tuple[LeakageFinding, ...]:
 
 
 def test_steady_scores_pass() -> None:
-    """Over four stages, in any order, and even if the label became rarer."""
+    """They pass over four stages, in any order, and even if the label became rarer."""
     stages: list[ScoredStage] = [
         binary("live", 1.5, share=0.1),
         binary("train", 1.5),
@@ -67,7 +67,7 @@ def test_chance_raises_no_alarm() -> None:
     ],
 )
 def test_what_a_gap_suggests(strengths: dict[Any, float], severity: str, says: str) -> None:
-    """By the stages it lies between; with both scores and the interval of their difference."""
+    """The two stages decide; both scores and the interval of their difference are reported."""
     (finding,) = gaps(*(binary(stage, strength) for stage, strength in strengths.items()))
     assert finding.severity == severity
     assert says in finding.sentence
@@ -103,7 +103,7 @@ def test_a_gap_that_is_large_and_unsure_passes() -> None:
 
 
 def test_a_quantity_is_measured_by_r2() -> None:
-    """As AUC is for classes."""
+    """It is measured as classes are by AUC."""
     (finding,) = gaps(quantity("holdout", 0.3), quantity("later", 0.9))
     assert finding.evidence.measure == "gap in R2"
     assert finding.severity == "suspect"
@@ -123,7 +123,7 @@ def test_several_classes_are_measured_each_against_the_rest() -> None:
 
 
 def test_few_rows_are_unknown() -> None:
-    """And the other stages are still compared."""
+    """The other stages are still compared."""
     found = gaps(binary("holdout", 2), binary("live", 1, 40), binary("later", 1))
     assert [finding.severity for finding in found] == ["suspect", "unknown"]
     assert "live traffic is inconclusive: it has 40 rows; it needs 100" in found[1].sentence

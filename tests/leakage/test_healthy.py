@@ -67,7 +67,7 @@ def test_flights_split_by_time() -> None:
 
 
 def test_the_flights_of_the_demo() -> None:
-    """As this repository trains on them, with the times of New York."""
+    """This repository trains on them, with the times of New York."""
     rows = real_flights(1, 2, 3).dropna(subset="outcome")
     march = rows["time_hour"] >= pd.Timestamp("2013-03-01", tz="UTC")
 

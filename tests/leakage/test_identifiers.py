@@ -13,7 +13,7 @@ from tests.leakage.data import RNG, flights
 
 
 def report(frame: pd.DataFrame, labels: Any) -> LeakageReport:
-    """Of all checks on training data."""
+    """Return the report of all checks on training data."""
     return check_training(LabelledTable.of(frame, labels))
 
 

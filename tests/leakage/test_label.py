@@ -35,7 +35,7 @@ def wrong(labels: pd.Series[Any], share: float) -> pd.Series[Any]:
     ids=["itself", "a number", "a flag", "null or not"],
 )
 def test_the_label_under_another_name_is_a_leak(leak: Any) -> None:
-    """Whatever its values are called: every row proves it."""
+    """The names of its values do not matter: every row proves it."""
     frame, labels = flights(600)
     finding = found(frame.assign(leak=leak(labels)), labels)["leak"]
     assert finding.severity == "leak"
@@ -172,7 +172,7 @@ def test_an_entity_with_one_label_says_to_split_by_entity() -> None:
 
 
 def test_rows_without_a_label_are_left_out() -> None:
-    """And do not count as a class."""
+    """They do not count as a class."""
     frame, labels = flights(1_000)
     labels = labels.mask(np.arange(1_000) % 4 == 0)
     leak = labels.fillna("?")
@@ -182,6 +182,6 @@ def test_rows_without_a_label_are_left_out() -> None:
 
 
 def test_without_labels_it_is_not_looked_for() -> None:
-    """And the report says so."""
+    """The report says so."""
     frame, _ = flights(100)
     assert check_training(LabelledTable.of(frame)).skipped["label"] == "there are no labels"

@@ -95,7 +95,7 @@ def test_what_cannot_be_compared_is_unknown(column: pd.Series[Any], why: str) ->
 
 
 def test_without_an_event_time_it_is_not_looked_for() -> None:
-    """And the report says why."""
+    """The report says why."""
     report = check_training(LabelledTable.of(FRAME, LABELS))
     assert "clock" in report.skipped
 

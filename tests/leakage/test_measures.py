@@ -33,7 +33,7 @@ def test_no_rows_say_nothing() -> None:
 
 @pytest.mark.parametrize("digits", [0, 1, 9])
 def test_an_auc_is_scikit_learns(digits: int) -> None:
-    """With ties and without; row by row and counted by score."""
+    """They are equal with ties and without, counted row by row and by score."""
     positive = RNG.random(300) < 0.3
     scores = (positive + RNG.normal(size=300)).round(digits)
     expected = roc_auc_score(positive, scores)

@@ -27,7 +27,7 @@ def test_rows_are_found_in_their_requests_bodies() -> None:
 
 
 def test_unknown_fields_are_recorded_once_per_request() -> None:
-    """As live logs them: once a request."""
+    """Live logs them once a request too."""
     assert decode(wanted_rows(["many"] * 3, [0, 1, 2]), BODIES, DECODER).unknown == {0: ("y",)}
     assert decode(wanted_rows(["many"], [1]), BODIES, DECODER).unknown == {}
 

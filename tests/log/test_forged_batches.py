@@ -71,7 +71,7 @@ def zero_the_head(content: bytearray, begin: int, end: int) -> None:
 
 
 def zero_up_to_the_forged_batch(content: bytearray, begin: int, end: int) -> None:
-    """From the batch before on, so that not even its end is known."""
+    """Overwrite from the batch before on, so that not even its end is known."""
     content[begin - 400 : content.index(FORGED)] = bytes(content.index(FORGED) - begin + 400)
 
 

@@ -71,7 +71,7 @@ def test_a_lost_root_is_named_and_its_rows_counted_as_lost(setup: Settings, lose
 
 
 def test_a_remounted_root_loses_no_row(setup: Settings, tmp_path: Path) -> None:
-    """Whatever the sealer did meanwhile."""
+    """It loses none, whatever the sealer did meanwhile."""
     Path(setup.root).rename(tmp_path / "elsewhere")
     with pytest.raises(LogError, match="is gone"):
         Sealer(setup, "flights").seal()

@@ -44,7 +44,7 @@ def served(segment_writer: SegmentWriter, ended: threading.Event) -> None:
 
 
 def test_rows_of_open_segments_are_counted(setup: Settings) -> None:
-    """By stream; closed segments and those without rows are not listed."""
+    """They are counted by stream; closed segments and those without rows are not listed."""
     with writer(setup), writer(setup, "b") as other:
         other.append(live(["c"]))
         assert sorted(segment.rows for segment in open_segments(setup, "flights")) == [2, 3]

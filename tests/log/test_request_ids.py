@@ -24,7 +24,7 @@ def test_an_id_is_a_uuid_of_version_7_with_the_time_in_it() -> None:
 
 
 def test_ids_grow_in_the_order_they_are_made() -> None:
-    """Also within one millisecond, which holds hundreds of them."""
+    """They grow also within one millisecond, which holds hundreds of them."""
     ids = [new_request_id() for _ in range(20_000)]
     assert all(earlier < later for earlier, later in pairwise(ids))
 

@@ -150,7 +150,7 @@ def test_a_query_writes_nothing(log: InferenceLog, here: Path, query: str) -> No
     ],
 )
 def test_no_query_lifts_the_restrictions(log: InferenceLog, here: Path, query: str) -> None:
-    """Neither alone nor in front of a forbidden query."""
+    """A query cannot lift them alone or in front of a forbidden query."""
     for whole in (query, f"{query}; FROM read_text('secret.csv')"):
         with pytest.raises(LogError):
             log.sql(whole)
@@ -158,7 +158,7 @@ def test_no_query_lifts_the_restrictions(log: InferenceLog, here: Path, query: s
 
 @pytest.mark.parametrize("query", ["", ";", "-- nothing"])
 def test_an_empty_query_is_refused(log: InferenceLog, query: str) -> None:
-    """With what to write instead of a traceback."""
+    """The error says what to write, without a traceback."""
     with pytest.raises(LogError, match="expected SQL, got nothing"):
         log.sql(query)
 

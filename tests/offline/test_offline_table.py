@@ -231,7 +231,7 @@ def test_csv_text_stays_text(tmp_path: Path) -> None:
 
 
 def test_an_empty_text_is_one_where_it_is_quoted(tmp_path: Path) -> None:
-    """As Arrow and DuckDB write the two: nothing between the commas is null."""
+    """Arrow and DuckDB write it quoted; nothing between the commas is null."""
     text = 'id,kind,size\na,,1\nb,"",2\nc,"NA",\nd,NULL,4\n'
     found = read(csv(tmp_path, text)).data.column("kind").to_pylist()
     assert found == [None, "", "NA", "NULL"]

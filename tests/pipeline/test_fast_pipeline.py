@@ -135,7 +135,7 @@ def both(request: pytest.FixtureRequest) -> tuple[Predictor, DirectPredictor]:
 
 
 def test_clean_rows(both: tuple[Predictor, DirectPredictor]) -> None:
-    """Of any number, one row and none too."""
+    """Any number of rows is answered, also one row and none."""
     fast, direct = both
     for frame in (rows(), rows(1), rows(37), rows(0)):
         assert says(fast, frame) == says(direct, frame)
@@ -151,7 +151,7 @@ def test_every_strange_row_alone(both: tuple[Predictor, DirectPredictor]) -> Non
 
 
 def test_all_strange_rows_together(both: tuple[Predictor, DirectPredictor]) -> None:
-    """As one batch, and without the infinite ones, which most steps refuse."""
+    """They are one batch, without the infinite ones, which most steps refuse."""
     fast, direct = both
     frame = nasty()
     finite = frame[~np.isinf(frame[NUMBERS]).any(axis=1)].reset_index(drop=True)

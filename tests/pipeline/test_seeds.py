@@ -137,7 +137,7 @@ def test_many_rows_make_steps_draw_that_take_a_sample() -> None:
 
 
 def test_steps_are_named_by_their_parameter() -> None:
-    """As scikit-learn names them, in pipelines and in ensembles."""
+    """Scikit-learn names them so, in pipelines and in ensembles."""
     pipeline = make_pipeline(
         QuantileTransformer(n_quantiles=10, subsample=50),
         PCA(3, svd_solver="randomized", random_state=np.int64(4)),
@@ -191,7 +191,7 @@ def test_a_generator_is_no_seed() -> None:
 
 
 def test_the_warning_names_the_steps() -> None:
-    """And says what to do; without such a step there is none."""
+    """The warning says what to do; without such a step there is none."""
     with pytest.warns(SeedWarning, match=r"`a__random_state`, `b__random_state`: no seed"):
         warn_of_unseeded({"a__random_state": None, "b__random_state": None, "c": 1}, 1)
     with warnings.catch_warnings():

@@ -272,7 +272,7 @@ def says(model: Any, X: Any) -> bytes:  # noqa: N803
 def test_quick_boosting_answers_the_same_bits(
     boosting: Any, seed: int, count: int, unknown: float
 ) -> None:
-    """With nulls, categories it never saw and any memory layout, and with what is no matrix."""
+    """The inputs have nulls, unseen categories and any memory layout, or are no matrix."""
     quick, X = quick_model(boosting), matrix(count, seed)  # noqa: N806
     X[0, :2] = unknown
     X[-1] = np.nan

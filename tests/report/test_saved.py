@@ -15,7 +15,7 @@ from tests.report.example import a_healthy_report, a_report
 
 
 def test_saved_reports_are_listed_newest_first(settings: Settings) -> None:
-    """With the verdict, the finding, and where the page and the JSON are."""
+    """The list has the verdict, the finding, and where the page and the JSON are."""
     for report in (a_healthy_report(), a_report()):
         save(report.kind, report, to_html(report), settings, None)
     model = a_report().subject.model

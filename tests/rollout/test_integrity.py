@@ -59,12 +59,14 @@ def refused(folder: Path) -> tuple[str, list[str]]:
 
 
 def forget_heads(root: Path) -> None:
-    """As under a root of an earlier version, where nothing else says how many events there were."""
+    """Remove the heads: under a root of an earlier version nothing else says how many events
+    there were.
+    """
     shutil.rmtree(root / "heads")
 
 
 def test_each_event_holds_the_hash_of_the_one_before(folder: Path) -> None:
-    """Of its exact bytes; the first holds none."""
+    """The hash is of its exact bytes; the first event holds none."""
     events = [msgspec.json.decode(path.read_bytes()) for path in sorted(folder.iterdir())]
     hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())]
     assert [event["previous_sha256"] for event in events] == [None, *hashes[:-1]]
@@ -86,7 +88,7 @@ def emptied(folder: Path) -> None:
 
 
 def zeroed(folder: Path) -> None:
-    """As some file systems leave a file whose size was written before its bytes."""
+    """Fill a file with zeros, as some file systems do if its size was written before its bytes."""
     path = folder / "000002.json"
     path.write_bytes(b"\0" * path.stat().st_size)
 
@@ -210,7 +212,7 @@ def test_an_end_that_was_cut_off_is_noticed(folder: Path, lost: int) -> None:
 
 
 def test_a_heartbeat_tells_of_a_lost_end_too(folder: Path) -> None:
-    """Also a heartbeat of an earlier version, which has only the epoch."""
+    """A heartbeat of an earlier version, which has only the epoch, tells too."""
     root = folder.parents[1]
     forget_heads(root)
     beat = Heartbeat(
@@ -281,7 +283,7 @@ def test_a_lost_event_inside_is_noticed_by_those_that_read_it_long_ago(folder: P
 def test_a_changed_event_inside_is_noticed_by_those_that_read_it_long_ago(
     folder: Path, content: bytes | None
 ) -> None:
-    """Also when it was swapped for another event that is whole."""
+    """They also notice if it was swapped for another valid event."""
     history = refreshed(folder)
     other = (folder / "000002.json").read_bytes() if content is None else content
     (folder / "000001.json").write_bytes(other)
@@ -366,7 +368,7 @@ def test_what_elsewhere_is_behind_does_no_harm(folder: Path) -> None:
 
 
 def test_a_new_history_can_be_begun(folder: Path) -> None:
-    """As ``docs/faults.md`` says: with the old one's evidence moved away."""
+    """The steps are those of ``docs/faults.md``: the evidence of the old history is moved away."""
     root = folder.parents[1]
     shutil.rmtree(folder)
     assert "ends after 0 decisions" in refused(folder)[0]

@@ -187,7 +187,7 @@ def test_a_wrong_route_method_or_token_is_an_error(
 def test_a_body_in_an_unknown_coding_is_refused(
     server: Server, body: bytes, headers: dict[str, str], status: int, code: str
 ) -> None:
-    """With what to do about it."""
+    """The error says what to do about it."""
     error = post(server, body, **headers)
     assert (error.status_code, error.json()["error"]["code"]) == (status, code)
     assert error.json()["error"]["hint"]

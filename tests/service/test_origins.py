@@ -65,7 +65,7 @@ def test_names_of_the_server_and_addresses_are_hosts(host: str) -> None:
     ],
 )  # fmt: skip
 def test_any_other_name_is_refused(host: str) -> None:
-    """However it looks like an allowed one; the error says what to set."""
+    """It is refused however much it looks like an allowed one; the error says what to set."""
     rules = origins_of(Settings(hosts="flights.example.com,*.internal"))
     with pytest.raises(HostNotAllowed, match="GNOMON_HOSTS="):
         rules.check(scope(host=host))
@@ -114,7 +114,7 @@ def test_own_and_listed_pages_and_programs_may_predict(headers: dict[str, str]) 
     ],
 )
 def test_a_page_of_another_site_is_refused(headers: dict[str, str]) -> None:
-    """Also one on another port of this machine, or without an origin of its own."""
+    """A page on another port of this machine, or without an origin of its own, is refused too."""
     with pytest.raises(OriginNotAllowed, match="GNOMON_ORIGINS"):
         origins_of(Settings(origins=LISTED)).check(scope(**{"host": "localhost:3000", **headers}))
 
@@ -128,7 +128,7 @@ def test_a_listed_page_may_only_send_predictions() -> None:
 
 
 def test_a_link_may_be_followed_but_not_framed() -> None:
-    """From any page to the index page, in a full window."""
+    """A link from any page leads to the index page, in a full window."""
     link = {"host": "localhost", "sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}
     rules = origins_of(Settings())
     rules.check(scope("/", "GET", **link, sec_fetch_dest="document"))
@@ -149,7 +149,7 @@ def test_a_link_may_be_followed_but_not_framed() -> None:
     ],
 )
 def test_an_invalid_host_or_origin_is_refused_at_the_start(setting: str, text: str) -> None:
-    """With the variable and an example."""
+    """The error has the variable and an example."""
     with pytest.raises(SettingsError, match=f"example.com.*GNOMON_{setting.upper()}"):
         origins_of(Settings(**{setting: f"*,{text}"}))
 
@@ -387,7 +387,7 @@ fetch("%s/predict", {method: "POST", mode: "%s", headers: {"content-type": "%s"}
 @needs_browser
 @pytest.mark.slow
 def test_a_browser_sends_no_prediction_for_a_page_elsewhere(server: Server, tmp_path: Path) -> None:
-    """Not even one whose answer the page could not read."""
+    """It sends none even if the page could not read the answer."""
     before = books(server)
     with page(SEND % (server.url, "no-cors", "text/plain")) as address:
         browse(address, tmp_path)
@@ -401,7 +401,7 @@ def test_a_browser_sends_no_prediction_for_a_page_elsewhere(server: Server, tmp_
 def test_a_browser_lets_a_listed_page_predict(
     server: Server, page_port: int, tmp_path: Path
 ) -> None:
-    """With JSON, which it asks leave for first; it reads the answer."""
+    """The browser first asks leave to send JSON; the page reads the answer."""
     with page(SEND % (server.url, "cors", "application/json"), page_port) as address:
         shown = browse(address, tmp_path)
     assert '"prediction":1.0' in shown

@@ -33,7 +33,7 @@ def test_the_page_describes_every_field_of_the_contract(standin: StandIn) -> Non
 
 
 def test_the_page_says_what_was_allowed(standin: StandIn) -> None:
-    """By name, with what packing found; nothing where nothing was."""
+    """It is named, with what packing found; the page is silent if nothing was allowed."""
     allowed = {"batch_dependent": "3 of 24 rows differ alone at step `centre` <b>"}
     page = pages.index(standin.status(), CONTRACT, allowed).decode()
     assert (
@@ -101,7 +101,7 @@ def test_without_a_live_artifact_there_is_nothing_to_try(standin: StandIn) -> No
 
 
 def test_the_page_is_served(url: str) -> None:
-    """As UTF-8 HTML."""
+    """It is UTF-8 HTML."""
     answer = httpx.get(url)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.text.startswith("<!doctype html>")

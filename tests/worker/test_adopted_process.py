@@ -16,7 +16,7 @@ import pytest
 from gnomon.artifact import Artifact
 from gnomon.settings import Settings
 from gnomon.worker import messages
-from gnomon.worker.adopted_process import HolderHandle, Taken, outlive, take_over
+from gnomon.worker.adopted_process import HolderHandle, TakenOverHolder, outlive, take_over
 from gnomon.worker.spawn import Spawned, reap, spawn
 from tests.load import until
 from tests.packing import times
@@ -47,7 +47,7 @@ def handed_on(handle: HolderHandle) -> HolderHandle:
     return HolderHandle(handle.control.dup(), handle.tether.dup(), os.dup(handle.process))
 
 
-def taken_over(handle: HolderHandle) -> Taken | None:
+def taken_over(handle: HolderHandle) -> TakenOverHolder | None:
     return asyncio.run(take_over(handle))
 
 
@@ -137,8 +137,9 @@ def test_one_that_has_ended_is_not_taken_over(serving: tuple[Spawned, int, socke
 
 
 def until_tethered(handle: HolderHandle) -> int:
-    """Until the holder has read that it is to outlive: it has replaced its scorer after that, by
-    one with this process id."""
+    """Wait until the holder has read that it is to outlive: then its scorer has been replaced by
+    one with this process id.
+    """
     mine = handed_on(handle)
     taken = taken_over(mine)
     assert taken is not None

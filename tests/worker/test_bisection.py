@@ -37,7 +37,7 @@ def drive(
 
 @given(st.integers(1, 300), st.data())
 def test_only_poison_rows_fail_and_order_is_kept(count: int, data: st.DataObject) -> None:
-    """Whatever the batch, exactly the rows that kill the worker fail, each in its place."""
+    """Exactly the rows that kill the worker fail, each in its place, whatever the batch."""
     rows = [float(n) for n in range(count)]
     poison = data.draw(st.sets(st.sampled_from(rows), max_size=3))
     scored, _ = drive(rows, poison)

@@ -214,7 +214,7 @@ def test_a_row_that_needs_too_much_memory_fails_alone(toy: Toy, settings: Settin
 
 
 def test_a_limit_below_what_the_artifact_takes_is_refused(toy: Toy, settings: Settings) -> None:
-    """At start, with both figures, instead of failing every row."""
+    """It is refused at start, with both figures, instead of failing every row."""
     artifact = toy(times(1))
     bounded = structs.replace(settings, worker_bytes=10_000_000)
     with pytest.raises(WorkerError, match=r"takes [\d,]+ bytes .* may use 10,000,000"):

@@ -76,5 +76,5 @@ def test_a_pipeline_that_raises_anyway_is_to_blame_itself() -> None:
 
 
 def test_another_error_is_not_read_as_blame() -> None:
-    """Only what blame wrote has a place."""
+    """Only a place that the worker itself named counts."""
     assert row_error("ValueError: negative x") is None

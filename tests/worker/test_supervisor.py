@@ -126,8 +126,8 @@ async def killed(owner: Supervisor, seen: set[int]) -> float:
 def test_a_worker_that_keeps_ending_is_started_ever_more_slowly(
     artifact: Artifact, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At once after the first death, then with growing pauses; once it has served, at once
-    again.
+    """It is started at once after the first death, then with growing pauses; once it has served,
+    at once again.
     """
     pauses = (0.0, 0.2, 1.5)
     monkeypatch.setattr(supervisor, "RESPAWN_SECONDS", pauses)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from gnomon.artifact import Artifact
 from gnomon.audit.contract_check import check_file, check_log
-from gnomon.audit.leakage import Online
+from gnomon.audit.leakage import ServedSelection
 from gnomon.audit.leakage import check_leakage as check_files
-from gnomon.audit.leakage_files import Meaning
+from gnomon.audit.leakage_files import ColumnRoles
 from gnomon.contract.check.contract_report import ContractReport
 from gnomon.drift import DriftReport, measure, to_html
 from gnomon.drift.measure import STEP_ROWS
@@ -336,26 +336,26 @@ def check_leakage(
         TableError: a file cannot be read, or lacks a column.
     """
     settings = settings or Settings.read()
-    online = None
+    selection = None
     if artifact is not None:
         inspected = find_artifact(settings, artifact)
         labels_file = None if labels is None else Path(labels)
-        online = Online(
+        selection = ServedSelection(
             inspected, role or find_role(settings, inspected), start, end, labels_file, on
         )
-    meaning = Meaning(
+    roles = ColumnRoles(
         label=label,
-        contract=None if online is None else online.artifact.contract,
+        contract=None if selection is None else selection.artifact.contract,
         event_time=event_time,
         entity_key=entity_key,
         known_at=known_at or {},
     )
     return check_files(
         Path(train),
-        meaning,
+        roles,
         holdout=None if holdout is None else Path(holdout),
         later=None if later is None else Path(later),
-        online=online,
+        selection=selection,
         settings=settings,
         progress=progress,
     )

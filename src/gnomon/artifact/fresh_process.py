@@ -78,7 +78,7 @@ class Verdict(msgspec.Struct):
 
 
 def accepted_in_fresh_process(folder: Path, values: list[NewValue]) -> None:
-    """In a new interpreter, try the pipeline on values that a changed contract accepts.
+    """Try the pipeline on values that a changed contract accepts, in a new interpreter.
 
     Raises:
         ContractError: the pipeline does not accept a value; it names the value and the step.

@@ -17,13 +17,13 @@ from gnomon.leakage.model_answers import checked_features
 from gnomon.name_lists import as_names
 from gnomon.offline.offline_table import read_table
 
-__all__ = ["Meaning"]
+__all__ = ["ColumnRoles"]
 
 _NO_CONTRACT = Contract(task="classification", features=(), outputs=())
 
 
 @dataclass(frozen=True)
-class Meaning:
+class ColumnRoles:
     """The roles of the columns of the files.
 
     Attributes:

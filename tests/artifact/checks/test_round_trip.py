@@ -71,7 +71,7 @@ def test_linear_models_of_a_row_major_frame_answer_the_same_bits(model: Any) -> 
 @pytest.mark.parametrize("model", CLASSIFIERS, ids=lambda m: type(m).__name__)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_linear_classifiers_too(model: Any, loaded: str) -> None:
-    """Of iris, wine and breast cancer."""
+    """The models are trained on iris, wine and breast cancer."""
     data = getattr(datasets, loaded)(as_frame=True)
     faithful(
         model.fit(data.data, data.target),

@@ -44,7 +44,7 @@ class Keeps(BaseEstimator):
         return self
 
     def transform(self, X: Any) -> Any:  # noqa: N803
-        """As it came."""
+        """Return the frame unchanged."""
         return X
 
 
@@ -198,7 +198,7 @@ def test_what_would_not_come_back_as_it_is_names_its_attribute(
     ids=lambda value: type(value).__name__,
 )
 def test_what_comes_back_as_it_is_is_stored(learned: Any) -> None:
-    """However it is made again."""
+    """It does not matter how an object that comes back equal is constructed."""
     again = stored(learned)
     assert type(again) is type(learned)
     assert state(again) == state(learned)

@@ -162,8 +162,8 @@ class Kind:
 
 @pytest.mark.parametrize("number", range(7))
 def test_an_edit_is_found_wherever_it_is(number: int) -> None:
-    """In a decorated function, a method, a property, a static method or an inner class; no edit, no
-    error.
+    """Edits of a decorated function, a method, a property, a static method and an inner class
+    are found.
     """
     names = ("one", "two", "three", "four", "five", "six")
     values = dict.fromkeys(names, 1)

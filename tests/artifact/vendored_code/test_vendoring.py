@@ -86,7 +86,7 @@ def test_folders_without_init_are_packages_too(project: Project, tmp_path: Path)
 
 
 def test_code_can_be_given(project: Project, tmp_path: Path) -> None:
-    """By module, name or path, for code that no class or import refers to."""
+    """Code that no class or import refers to is given by module, name or path."""
     module = project({"__init__.py": ""}, name="given_one")
     project({"__init__.py": ""}, name="given_two")
     project({"__init__.py": ""}, name="given_three")
@@ -126,7 +126,9 @@ def test_a_module_called_like_one_of_pythons_is_refused(project: Project) -> Non
 def test_a_namespace_in_several_folders_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With all of them; it can be imported, so that is not the reason."""
+    """The error names all folders; it does not say that the package cannot be imported, because
+    it can.
+    """
     import importlib
 
     for part in ("one", "two"):

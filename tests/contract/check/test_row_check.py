@@ -97,7 +97,7 @@ def test_each_rule(
     rows: int,
     got: str | None,
 ) -> None:
-    """With the feature, the level, the number of rows and the values."""
+    """A finding has the feature, the level, the number of rows and the values."""
     checked = check_frame(frame(**changes), FLIGHT)
     if feature is None:
         assert checked.findings == ()
@@ -201,7 +201,7 @@ NUMBER = contract(Feature(name="x", type="float", dtype="float64", unit="miles")
 
 
 def test_another_unit_is_suspected() -> None:
-    """By the training profile: a sample of the training data is not suspected, nor a shift by a
+    """The training profile decides: a sample of training data is not suspected, nor a shift by a
     third.
     """
     random = np.random.default_rng(3)
@@ -265,7 +265,7 @@ ODD = st.one_of(
 @settings(deadline=None)  # the first decoder imports pandas
 @given(contracts(), st.data())
 def test_broken_is_what_a_decoder_refuses(given_: Contract, data: st.DataObject) -> None:
-    """Whatever the contract and the record: the rules are the decoder's."""
+    """The rules are the decoder's, whatever the contract and the record."""
     record = data.draw(records(given_))
     name = data.draw(st.sampled_from([*record]))
     if data.draw(st.booleans()):
@@ -286,7 +286,7 @@ def test_broken_is_what_a_decoder_refuses(given_: Contract, data: st.DataObject)
 
 
 def test_the_most_frequent_values_are_kept() -> None:
-    """Of more different values than a finding holds, those that most rows have."""
+    """If there are more different values than a finding holds, those of most rows are kept."""
     rows = pd.concat([frame()] * 60, ignore_index=True)
     rows["carrier"] = [f"X{n}" for n in range(175)] + ["ZZ"] * 5
     check = Check(FLIGHT)

@@ -30,7 +30,7 @@ def in_training() -> Trained:
 
 @pytest.mark.parametrize("one", CONVERSIONS, ids=str)
 def test_every_unit_is_told_from_every_other(one: Conversion) -> None:
-    """By its own name, in both directions."""
+    """Each unit is named, in both directions."""
     served = trips(4096, 1) * one.factor + one.offset
     assert suspect_unit(served, in_training()) == one
 

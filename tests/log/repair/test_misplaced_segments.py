@@ -112,7 +112,7 @@ def test_a_copy_of_a_folder_whose_segments_were_sealed_is_no_loss(setup: Setting
 
 
 def test_a_renamed_folder_gets_its_name_back(setup: Settings) -> None:
-    """With all its content: the segments contain its name."""
+    """It gets all its content back: the segments contain its name."""
     ids = write(setup)
     spool = setup.spool_path / "flights"
     (spool / "a").rename(spool / "b")

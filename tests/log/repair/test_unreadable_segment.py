@@ -129,8 +129,10 @@ def score_on(setup: Settings, folder: Path) -> Position:
 
 @pytest.mark.parametrize("which", ["requests", "shadow"])
 def test_the_accounts_of_a_shadow_balance_without_the_segment(setup: Settings, which: str) -> None:
-    """Of its own: what was recorded there is known to be lost. Of the requests: what it recorded of
-    them has nothing to be held against."""
+    """What its own lost segment recorded is known to be lost.
+
+    Without a segment of requests, what it recorded of them is compared with nothing.
+    """
     requests, own = scored(setup, batches=9, per_segment=3)
     assert balance(InferenceLog(setup, "flights")).balanced
     damage((requests if which == "requests" else own) / "00000001.arrows", zeroed)
@@ -146,8 +148,8 @@ def test_the_accounts_of_a_shadow_balance_without_the_segment(setup: Settings, w
 
 @pytest.mark.parametrize("sealed", [True, False])
 def test_a_shadow_goes_on_where_its_newest_segment_is_lost(setup: Settings, sealed: bool) -> None:
-    """From the segment before, or from the sealed rows: it scores again what the lost segment
-    had and nothing else, even if no other segment is left.
+    """It goes on from the segment before, or from the sealed rows: it scores again what the lost
+    segment had and nothing else, even if no other segment is left.
     """
     requests, own = scored(setup, batches=9, per_segment=3)
     last = 2 if sealed else 1  # The lost segment is empty, or has what came from the third.

@@ -35,7 +35,7 @@ def test_rows_with_names(rows: Any) -> None:
 
 
 def test_a_polars_frame() -> None:
-    """As one of pandas."""
+    """It is sent as a pandas frame is."""
     import polars
 
     assert records(polars.DataFrame(RECORDS)) == RECORDS
@@ -54,7 +54,7 @@ def test_rows_without_names(rows: Any) -> None:
 
 
 def test_a_row_of_a_frame_is_one_record() -> None:
-    """As ``frame.iloc[1]``, with its nulls."""
+    """The row is ``frame.iloc[1]``, with its nulls."""
     row = pd.DataFrame({"x": [1.5, np.nan], "at": [pd.Timestamp("2026-01-01", tz="UTC"), pd.NaT]})
     assert one_record(row.iloc[1]) == {"x": None, "at": None}
     assert one_record(row.iloc[0]) == {"x": 1.5, "at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC)}

@@ -29,7 +29,7 @@ def plain(body: bytes, coding: str, limit: int = LIMIT) -> bytes:
 @pytest.mark.parametrize("coding", CODINGS)
 @pytest.mark.parametrize("body", [b"", b"{}", TEXT, bytes(LIMIT)])
 def test_a_body_comes_out_as_it_was(coding: str, body: bytes) -> None:
-    """Of every length up to the limit itself."""
+    """Bodies have every length up to the limit itself."""
     assert plain(compressed(body, coding), coding) == body
 
 
@@ -60,7 +60,7 @@ def test_a_bomb_is_stopped_as_it_grows(coding: str) -> None:
     ids=["empty", "a head", "cut by one", "half", "trailing", "flipped", "not compressed"],
 )
 def test_a_damaged_stream_is_malformed(coding: str, change: object) -> None:
-    """Whatever is wrong with it, and wherever."""
+    """Any damage in any place is reported as that."""
     body = compressed(TEXT, coding)
     with pytest.raises(MalformedBody, match=coding) as caught:
         plain(change(body), coding)  # type: ignore[operator]
@@ -117,7 +117,7 @@ def test_what_is_held_is_counted() -> None:
     ],
 )
 def test_codings_have_names(values: list[bytes], coding: str | None) -> None:
-    """In any case; ``identity`` is none."""
+    """Their case does not matter; ``identity`` is none."""
     assert content_coding([(b"content-encoding", value) for value in values]) == coding
 
 
@@ -130,7 +130,7 @@ def test_other_codings_are_refused_with_those_there_are(values: list[bytes]) -> 
 
 @pytest.mark.parametrize("coding", CODINGS)
 def test_a_stream_is_read_in_bits(coding: str) -> None:
-    """However it is cut, and no more of it at once than is asked for."""
+    """The input may be cut anywhere, and no more is read at once than is asked for."""
     body, came = compressed(TEXT, coding), bytearray()
     stream = decompressor(coding)
     for place in range(0, len(body), 7):

@@ -38,7 +38,7 @@ def taken(waiting: BatchQueue) -> list[str]:
 
 
 def test_small_requests_share_a_batch_in_order() -> None:
-    """As many as fit; none is passed by."""
+    """As many as fit share it; none is passed by."""
     waiting = queue()
     for name, rows in (("a", 2), ("b", 1), ("c", 3), ("d", 1)):
         waiting.add(request(name, rows))
@@ -55,8 +55,8 @@ def test_large_requests_take_turns_with_small_ones_and_each_other() -> None:
 
 
 def test_a_request_that_timed_out_takes_no_place() -> None:
-    """Neither in a batch nor in its queue: a new client is not shed for rows that no client
-    waits for.
+    """It has no place in a batch or in its queue: a new client is not shed for rows that no
+    client waits for.
     """
     waiting = queue()
     x, y = request("x", 9), request("y", 5)

@@ -47,7 +47,7 @@ def test_counts_are_added_and_the_worst_is_told() -> None:
 
 
 def test_the_total_of_one_slice_is_its_status() -> None:
-    """But for its name."""
+    """Only its name differs."""
     alone = a_slice(1, error="no file")
     assert total([alone]) == Status(**{**_fields(alone), "slice": None})
 

@@ -296,7 +296,7 @@ def test_an_artifact_that_is_not_there_is_waited_for(
 def test_a_damaged_artifact_is_said(
     settings: Settings, requests: Requests, shadow: Artifact
 ) -> None:
-    """With what is wrong and where."""
+    """The report says what is wrong and where."""
     (shadow.path / "contract.json").write_text("{}")
     with FeedProcess(settings, shadow) as feed:
         report = feed.reports(lambda p: p.error is not None)

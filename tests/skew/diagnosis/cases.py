@@ -16,7 +16,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def near(left: Floats, right: Floats) -> Mask:
-    """As the default policy for one artifact."""
+    """Compare with the tolerance of the default policy for one artifact."""
     return np.isclose(left, right, rtol=1e-9, atol=1e-12, equal_nan=True)
 
 

@@ -61,7 +61,7 @@ def _number(world: World, sides: Sides, rng: Rng) -> str:
 
 
 def rounding(world: World, sides: Sides, strength: float, rng: Rng) -> None:
-    """To fewer digits than the column has."""
+    """Round to fewer digits than the column has."""
     name = _number(world, sides, rng)
     values = sides.offline[name]
     noisy = values + rng.uniform(-0.5, 0.5, len(values)) * float(values.std()) * 0.01
@@ -92,7 +92,7 @@ def float_noise(world: World, sides: Sides, strength: float, rng: Rng) -> None:
 
 
 def unit_change(world: World, sides: Sides, strength: float, rng: Rng) -> None:
-    """From some time on, or always."""
+    """Change the unit from some time on, or always."""
     name = _number(world, sides, rng)
     factor = float(rng.choice([0.001, 0.1, 0.4536, 1.609344, 2.54, 60.0, 100.0, 1000.0, 0.0]))
     rows = np.arange(len(sides.online)) >= (1 - (0.3, 0.6, 1.0)[min(int(strength * 3), 2)]) * len(

@@ -21,7 +21,7 @@ def test_a_part_of_an_answer_proves_nothing() -> None:
 
 
 def test_an_answer_that_is_rounded_on_all_rows_is_told() -> None:
-    """As serving code does that sends two decimals."""
+    """Serving code that sends two decimals does that."""
     answers = np.random.default_rng(4).uniform(0, 1, 200)
     told = explained(answers.round(2), answers, "output")
     assert [p.cause for p, _ in told.found] == ["rounding"]

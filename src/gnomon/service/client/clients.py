@@ -369,7 +369,7 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
     async def predict(
         self, rows: Record | Rows, *, columns: Sequence[str] | None = None
     ) -> Prediction | Predictions:
-        """As :meth:`Client.predict`."""
+        """Like :meth:`Client.predict`."""
         if columns is None and is_nameless(rows):
             columns = await self._send(calls.feature_names())
         return await self._send(calls.predict(rows, columns or ()))
@@ -381,7 +381,7 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         columns: Sequence[str] | None = None,
         progress: Progress | None = None,
     ) -> AsyncIterator[StreamRow]:
-        """As :meth:`Client.predict_stream`; ``rows`` may also be an asynchronous iterator."""
+        """Like :meth:`Client.predict_stream`; ``rows`` may also be an asynchronous iterator."""
         if columns is None and is_nameless(rows):
             columns = await self._send(calls.feature_names())
         coder = RowStream(columns or (), progress, self.url)
@@ -391,14 +391,14 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
     async def predict_batches(
         self, batches: Any, *, progress: Progress | None = None
     ) -> AsyncIterator[pa.RecordBatch]:
-        """As :meth:`Client.predict_batches`."""
+        """Like :meth:`Client.predict_batches`."""
         from gnomon.service.client.arrow_calls import BatchStream
 
         async for batch in self._stream(ARROW, BatchStream(progress, self.url), batches):
             yield batch
 
     async def contract(self) -> Contract:
-        """As :meth:`Client.contract`."""
+        """Like :meth:`Client.contract`."""
         return await self._send(calls.contract())
 
     async def start_shadow(
@@ -410,33 +410,33 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         force: bool = False,
         why: str | None = None,
     ) -> RolloutEvent:
-        """As :meth:`Client.start_shadow`."""
+        """Like :meth:`Client.start_shadow`."""
         return await self._send(calls.start_shadow(artifact, fraction, same, force, self._by, why))
 
     async def stop_shadow(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
-        """As :meth:`Client.stop_shadow`."""
+        """Like :meth:`Client.stop_shadow`."""
         return await self._send(calls.stop_shadow(artifact, self._by, why))
 
     async def promote(
         self, artifact: str, *, force: bool = False, why: str | None = None
     ) -> RolloutEvent:
-        """As :meth:`Client.promote`."""
+        """Like :meth:`Client.promote`."""
         return await self._send(calls.promote(artifact, force, self._by, why))
 
     async def rollback(self, *, why: str | None = None) -> RolloutEvent:
-        """As :meth:`Client.rollback`."""
+        """Like :meth:`Client.rollback`."""
         return await self._send(calls.rollback(self._by, why))
 
     async def status(self) -> Status:
-        """As :meth:`Client.status`."""
+        """Like :meth:`Client.status`."""
         return await self._send(calls.status())
 
     async def history(self) -> list[RolloutEvent]:
-        """As :meth:`Client.history`."""
+        """Like :meth:`Client.history`."""
         return await self._send(calls.history())
 
     async def wait_ready(self, seconds: float = 60.0) -> None:
-        """As :meth:`Client.wait_ready`."""
+        """Like :meth:`Client.wait_ready`."""
         deadline = time.monotonic() + seconds
         while True:
             try:

@@ -17,10 +17,10 @@ from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.shadow.shadow_counts import Latency
 from gnomon.storage import Storage
 
-__all__ = ["Gone", "Overview", "overview", "reported"]
+__all__ = ["GoneSlice", "Overview", "overview", "reported"]
 
 
-class Gone(msgspec.Struct, frozen=True, kw_only=True):
+class GoneSlice(msgspec.Struct, frozen=True, kw_only=True):
     """A slice that does not report any more.
 
     Attributes:
@@ -49,7 +49,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
     place: str
     slices: list[Status]
-    gone: list[Gone] = []
+    gone: list[GoneSlice] = []
     problems: list[str] = []
 
 
@@ -147,7 +147,7 @@ def _live(tag: str | None, history: History, latency: Latency | None = None) -> 
     )
 
 
-def _gone(beat: Heartbeat, state: RolloutState) -> Gone:
+def _gone(beat: Heartbeat, state: RolloutState) -> GoneSlice:
     waiting = {
         shadow.artifact: shadow.lagging
         for shadow in beat.shadows
@@ -155,4 +155,4 @@ def _gone(beat: Heartbeat, state: RolloutState) -> Gone:
         and (running := state.shadows.get(shadow.artifact)) is not None
         and running.since == shadow.epoch
     }
-    return Gone(slice=beat.slice, host=beat.host, since=beat.updated, waiting=waiting)
+    return GoneSlice(slice=beat.slice, host=beat.host, since=beat.updated, waiting=waiting)

@@ -20,7 +20,7 @@ def last(values: object, lag: int = 1) -> np.ndarray:
 
 
 def test_the_value_of_the_last_time() -> None:
-    """Of the same entity, one or two visits before."""
+    """The value is of the same entity, one or two visits before."""
     for lag in (1, 2):
         old = np.where(np.isnan(last(TRUE, lag)), TRUE, last(TRUE, lag))
         found = explained(old, TRUE, row_times=MOMENTS, groups=GROUPS)
@@ -45,7 +45,9 @@ def test_a_value_that_was_known_later_leaks() -> None:
 
 
 def test_a_value_that_tells_the_label_offline_only_leaks() -> None:
-    """Without times: offline the feature ranks the labels correctly, online it does not."""
+    """The table has no times: offline the feature ranks the labels correctly, online it does
+    not.
+    """
     label = (RNG.random(N) < 0.4).astype(float)
     right = label * 5 + RNG.normal(0, 0.2, N)
     left = RNG.normal(2, 2, N)

@@ -61,7 +61,7 @@ def test_the_zone_is_found_by_moving_the_timestamp(online: str, offline: str, fi
 
 
 def test_a_zone_that_the_contract_names_is_named_first() -> None:
-    """Of the zones with the same clock, the deployment's own."""
+    """The deployment's own zone comes first among those with the same clock."""
     shift = found(case_of_hour("UTC", "America/Toronto", zones=("America/Toronto",)))
     assert shift is not None
     assert "America/Toronto" in shift.finding
