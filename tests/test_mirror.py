@@ -157,7 +157,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/streaming/idle_limit.py",
         "service/http/media_types.py",
         "service/streaming/record_answers.py",
-        "service/streaming/record_sources.py",
         "service/slice/stream_scoring.py",
     ),
     "compat/test_circus.py": ("service/supervision.py",),
