@@ -233,8 +233,8 @@ def all_names(node: Any) -> set[str]:
 def test_functions_that_lead_to_others_are_not_loaded(
     copied: Path, kind: str, watcher: Watcher
 ) -> None:
-    """skops calls classes only, to make their objects, and keeps functions that are public: a
-    private one of scikit-learn was a way to ``eval``."""
+    """skops calls classes only, to make their objects, and keeps no function that gets attributes
+    by their names: one of scikit-learn was a way to ``eval``."""
     content = {**members(copied), "x.bin": pickle.dumps(Bomb())}
     write_members(copied, content)
     plant(copied, CHAINS[kind])
@@ -242,6 +242,22 @@ def test_functions_that_lead_to_others_are_not_loaded(
     answer = watcher.ask(copied)["load"]
     assert answer["said"][0] == "UntrustedTypes"
     assert answer["done"] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("sklearn.cluster._kmeans", "_kmeans_single_lloyd"),
+        ("scipy._lib.array_api_compat.numpy._aliases", "asarray"),
+    ],
+)
+def test_private_functions_that_estimators_keep_may_be_trusted(
+    copied: Path, module: str, name: str
+) -> None:
+    """Those of `BisectingKMeans` and `SplineTransformer`."""
+    plant(copied, named("FunctionNode", module, name))
+    claims(copied, f"{module}.{name}", trusted=True)
+    assert f"{module}.{name}" in {uses.name for uses in inspect(copied).runs}
 
 
 class Bomb:

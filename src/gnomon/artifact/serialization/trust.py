@@ -75,11 +75,13 @@ _UNSAFE_PARTS = frozenset(
         *("_uarray", "_array_api_docs_tables", "_tmpdirs", "_ccallback", "pyprima", "deprecation"),
         *("_utils_impl", "_repr_html", "discovery", "add_newdoc", "delegate_xp", "clone_module"),
         *("check_library_installed", "show_options", "as_strided"),
-        *("array_api_extra", "array_api_compat", "_check_response_method"),
+        *("array_api_extra", "_check_response_method", "_get_feature_importances"),
+        *("_get_response_values", "_fit_and_predict", "_fit_and_score"),
+        *("_from_reconstruction_attributes", "_estimator_with_converted_arrays"),
     }
 )
 """Parts of numpy, scipy and scikit-learn that read or write files, run programs, import what they
-are told to, or use addresses. ``numpy.load`` unpickles."""
+are told to, get attributes by name, or use addresses. ``numpy.load`` unpickles."""
 
 _REBUILDING = frozenset(
     {
@@ -88,9 +90,8 @@ _REBUILDING = frozenset(
     }
 )
 _REBUILDING_PREFIXES = ("__pyx_unpickle_", "_unpickle_", "_new_")
-"""Private functions of numpy, scipy, scikit-learn and pandas that their own objects name in order
-to be loaded. No others are run: ``numpy.core._ufunc_reconstruct`` returns any function of any
-module, and ``sklearn.model_selection._validation._fit_and_predict`` calls any method."""
+"""Private functions of numpy, scipy and pandas that their own objects name in order to be loaded.
+No others are run: ``numpy.core._ufunc_reconstruct`` returns any function of any module."""
 
 _VALUES = frozenset(
     {
@@ -368,7 +369,7 @@ def _is_unsafe_part(full: str) -> bool:
 def _is_private_function(one: Named) -> bool:
     """Whether a name is that of a private function, and none that objects need to be loaded.
 
-    In a pickle, objects of scikit-learn and pandas name more of them.
+    Estimators of scikit-learn keep private functions; so do objects of pandas in a pickle.
     """
     top, last = one.full.partition(".")[0], one.full.rpartition(".")[2]
     if not last.startswith("_") or last in _REBUILDING or last.startswith(_REBUILDING_PREFIXES):
@@ -376,4 +377,4 @@ def _is_private_function(one: Named) -> bool:
     if top in ("numpy", "scipy"):
         return one.use != "made"
     is_class = last.lstrip("_")[:1].isupper()
-    return top in ("sklearn", "pandas") and one.use in ("called", "kept") and not is_class
+    return top == "pandas" and one.use in ("called", "kept") and not is_class
