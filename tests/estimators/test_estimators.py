@@ -69,7 +69,7 @@ def bring_once(candidate: Candidate) -> Brought:
 
 
 def all_packs_or_is_refused(candidates: Iterable[Candidate]) -> list[Brought]:
-    """Bring them, and hold each to what is said of it here."""
+    """Pack all of them, and compare each result with the expected one."""
     found, wrong = [], []
     for candidate in candidates:
         one = bring_once(candidate)
