@@ -111,7 +111,7 @@ STARTERS = (
     *("models.train", "pack.py", "shadow.replay"),
 )
 """Modules and scripts that start other interpreters when they are run; to pack is to start one.
-Others start few, and new ones. A process of tests says itself which of its children are forked."""
+Others start few, and new ones. A process of tests says which of its children are forked."""
 
 READ_ONCE = ("GNOMON_PORTABLE", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "LD_PRELOAD")
 ALLOWED = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
@@ -173,8 +173,8 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
 
     @classmethod
     def start_server(cls) -> None:
-        """Start this process's fork server, if it has none and was given none when it was forked. To
-        be called in its main thread."""
+        """Start this process's fork server, unless it has one or was given one when it was forked.
+        To be called in its main thread."""
         if cls._owner == os.getpid() or not _can_fork():
             return
         given: type[Popen] | None = getattr(sys.modules.get(_FORKED), "Popen", None)

@@ -25,7 +25,7 @@ from tests.load import everything, gateways, load, scorers, until, wait_for_more
 from tests.packing import SLOW_TO_LOAD, Pack, times
 
 DEADLINE = 10.0
-"""What is to be unfinished when the server is told to stop is begun within it, on a busy machine."""
+"""Long enough to begin all that is to be unfinished when a server on a busy machine stops."""
 GRACE = DEADLINE + 15.0
 """As ``docs/faults.md`` promises."""
 
