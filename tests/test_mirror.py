@@ -215,7 +215,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     # Of everything: names, errors and the server that other tests start.
     "laws/test_law_1.py": ("testing.py",),
     "test_docs.py": ("errors.py",),
-    "test_formats.py": ("drift/model.py",),
     "test_public_surface.py": ("contract/body_size.py", "lazy_imports.py", "version.py"),
 }
 """By test file: the modules without one of their own whose behaviour it sees."""
