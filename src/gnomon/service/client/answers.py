@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +53,7 @@ class Prediction(OutputTarget, frozen=True, kw_only=True):
         return _frame([self])
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return the same as :meth:`to_frame`, its present name."""
-        _warn_of_former_name()
+        """Return the same as :meth:`to_frame`, under the name that it has for Arrow tables."""
         return self.to_frame()
 
 
@@ -112,13 +110,8 @@ class Predictions(msgspec.Struct, frozen=True, kw_only=True):
         return _frame(self.rows)
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return the same as :meth:`to_frame`, its present name."""
-        _warn_of_former_name()
+        """Return the same as :meth:`to_frame`, under the name that it has for Arrow tables."""
         return self.to_frame()
-
-
-def _warn_of_former_name() -> None:
-    warnings.warn("to_pandas() is now called to_frame()", FutureWarning, stacklevel=3)
 
 
 def _frame(rows: Sequence[Prediction | Row]) -> pd.DataFrame:

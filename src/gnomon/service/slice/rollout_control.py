@@ -11,7 +11,7 @@ from gnomon import rollout
 from gnomon.artifact import inspect
 from gnomon.policy import Policy
 from gnomon.rollout.gate import Gates
-from gnomon.rollout.gate_evaluation import gates_elsewhere
+from gnomon.rollout.gate_evaluation import check_in_process
 from gnomon.rollout.history import RolloutEvent
 from gnomon.service.control import Decisions
 from gnomon.service.slice.claim import SliceClaim
@@ -109,7 +109,7 @@ class RolloutControl:
 
     def _ask_gates(self, tag: str) -> Gates:
         model = self._follower.history.model
-        return gates_elsewhere(self._settings, model, tag, self._policy_path)
+        return check_in_process(self._settings, model, tag, self._policy_path)
 
     async def _decide(
         self, decision: Callable[..., RolloutEvent], *args: Any, by: str | None, **options: Any
