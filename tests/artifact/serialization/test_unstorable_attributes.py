@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.compose import make_column_selector
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import KDTree
 from sklearn.pipeline import make_pipeline
@@ -169,6 +170,11 @@ def named() -> Named:
         (pd.RangeIndex(3), "RangeIndex of pandas", "tolist"),
         (np.rec.array([("x", 1.0)], names="k,v"), "recarray of numpy", r"plain array"),
         (logging.getLogger("gnomon.kept"), "Logger of logging", r"logging.getLogger"),
+        (pd.Series(["a", "b"]).unique(), "ArrowStringArray of pandas, .* as it was", "tolist"),
+        (pd.Series(["a"], dtype="category").unique(), "Categorical of pandas", "tolist"),
+        (pd.array([1], dtype="int64[pyarrow]"), "ArrowExtensionArray of pandas", "tolist"),
+        (pd.array(["a"], dtype=pd.StringDtype("python")), "StringArray of pandas", "tolist"),
+        (pd.CategoricalDtype(["a"]), "CategoricalDtype of pandas", r"`\.categories\.tolist\(\)`"),
         (named(), "Named of tests with an attribute of its own, `of`", "attribute of the step"),
     ],
     ids=lambda value: type(value).__name__,
@@ -180,6 +186,14 @@ def test_what_would_not_come_back_as_it_is_names_its_attribute(
     with pytest.raises(PackRefused, match=f"attribute `learned` of Keeps: .*{message}") as caught:
         stored({"inside": [learned]})
     assert re.search(hint, str(caught.value.hint))
+
+
+def test_no_pattern_is_spoken_of_where_there_is_none() -> None:
+    """A selector of columns has an attribute called `pattern`, too."""
+    selected = make_column_selector(dtype_include=pd.CategoricalDtype(["a"]))
+    with pytest.raises(PackRefused) as caught:
+        stored({"inside": [selected]})
+    assert "re.compile" not in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

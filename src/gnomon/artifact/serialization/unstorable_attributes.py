@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+import re
 from collections import defaultdict
 from enum import Enum
 from logging import Logger
@@ -19,6 +20,7 @@ _PICKLE = 'or pack with serializer="pickle" if every place that loads the artifa
 _KEEP = {
     "Series": "as an array or a dictionary, `.to_numpy()` or `.to_dict()`",
     "DataFrame": 'as an array or a dictionary, `.to_numpy()` or `.to_dict("list")`',
+    "CategoricalDtype": "as its categories, `.categories.tolist()`",
 }
 _TIMES = {
     "Timestamp": "keep its `.isoformat()`, and make it again where it is used: pd.Timestamp(text)",
@@ -56,6 +58,8 @@ def check_storable(value: Any) -> None:
         )
     if isinstance(value, Logger):
         raise _NotStored(f"{_a(value)}", "get it where it is used: logging.getLogger(__name__)")
+    if _top(value) == "pandas" and _is_array_without_state(value):
+        raise _NotStored(f"{_a(value)}, which skops does not load as it was", _instead(value))
     if isinstance(value, dict | list | set | tuple) and (lost := _lost_attribute(value)):
         raise _NotStored(
             f"{_a(value)} with an attribute of its own, `{lost}`, which skops loses",
@@ -79,6 +83,17 @@ def _lost_attribute(value: Any) -> str | None:
         return next((n for n, own in attributes.items() if n not in made or made[n] != own), None)
     except Exception:  # the user's code, or values that are compared one by one
         return next(iter(attributes))
+
+
+def _is_array_without_state(value: Any) -> bool:
+    """Return whether a value is an array of pandas that skops does not fill again.
+
+    Such as ``column.unique()`` of a column of text or categories: the categories come back without
+    their type, and an array of Arrow ends the process that reads it. Those of numbers with nulls
+    are two attributes, which skops stores.
+    """
+    kinds = {kind.__name__ for kind in type(value).__mro__}
+    return "ExtensionArray" in kinds and "BaseMaskedArray" not in kinds
 
 
 def _says_how_it_is_made(value: Any) -> bool:
@@ -204,7 +219,7 @@ def _instead(value: Any) -> str:
         return "keep it as a plain array, `np.array(...)`"
     if hasattr(value, "maxlen"):
         return "keep a list, `list(...)`"
-    if hasattr(value, "pattern"):
+    if isinstance(value, re.Pattern):
         return "keep its `.pattern`, and compile it where it is used: re.compile(text)"
     if _top(value) == "pandas":
         other = "as a list, `.tolist()`" if hasattr(kind, "tolist") else "as text or numbers"
