@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import copyreg
 import re
+import sys
 from collections import defaultdict
 from enum import Enum
 from logging import Logger
+from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
+from gnomon.artifact.vendored_code.installed_packages import in_packages
 from gnomon.compat.skops import is_stored_by_state, load_here, values_on_the_way, write
 from gnomon.errors import GnomonError, PackRefused
 
@@ -56,6 +60,11 @@ def check_storable(value: Any) -> None:
             f"a member of the enumeration {type(value).__name__}",
             "keep its `.value`, and make the member of it where it is used",
         )
+    if isinstance(value, FunctionType) and _is_method(value):
+        raise _NotStored(
+            f"the method {value.__qualname__}, which skops cannot find by its name",
+            f"call it in a function of your own module: def step(X): return X.{value.__name__}()",
+        )
     if isinstance(value, Logger):
         raise _NotStored(f"{_a(value)}", "get it where it is used: logging.getLogger(__name__)")
     if _top(value) == "pandas" and _is_array_without_state(value):
@@ -83,6 +92,20 @@ def _lost_attribute(value: Any) -> str | None:
         return next((n for n, own in attributes.items() if n not in made or made[n] != own), None)
     except Exception:  # the user's code, or values that are compared one by one
         return next(iter(attributes))
+
+
+def _is_method(function: FunctionType) -> bool:
+    """Return whether a function is found in a class, not in a module, as ``DataFrame.abs`` is.
+
+    skops stores the module and the last part of the name. What no name leads to, such as a lambda,
+    is refused where its code is searched for.
+    """
+    named = function.__qualname__
+    return (
+        "." in named
+        and "<" not in named
+        and not hasattr(sys.modules.get(function.__module__), function.__name__)
+    )
 
 
 def _is_array_without_state(value: Any) -> bool:
@@ -197,11 +220,20 @@ def cannot_store(pipeline: Any, error: Exception) -> PackRefused:
     # A frame is what the user knows of; its index and blocks are inside it.
     if isinstance(error, _NotStored) and (culprit is inside[-1] or _top(culprit) != "pandas"):
         what, hint = str(error), error.hint
+    if _is_learned_by_a_package(way[owner], name):
+        hint = f"{type(way[owner]).__name__} keeps it; replace the step"
     return PackRefused(
         f"skops cannot store the attribute `{name}` of {type(way[owner]).__name__}: {what}",
         where=_step(pipeline, way[owner]),
         hint=f"{hint}, {_PICKLE}",
     )
+
+
+def _is_learned_by_a_package(owner: Any, name: str) -> bool:
+    """Return whether an attribute is neither of the user's own class nor a parameter they gave."""
+    parameters: Any = getattr(owner, "get_params", dict)
+    file = getattr(sys.modules.get(type(owner).__module__), "__file__", None)
+    return file is not None and in_packages(Path(file)) and name not in parameters(deep=False)
 
 
 def _top(value: Any) -> str:

@@ -24,7 +24,11 @@ def checked(record: Any, where: str) -> Record:
         InvalidRequest: it is not a record, or has an infinite number.
     """
     if not isinstance(record, Mapping):
-        raise InvalidRequest(f"expected a record, got {type(record).__name__}", where=where)
+        raise InvalidRequest(
+            f"expected a record, got {type(record).__name__}",
+            where=where,
+            hint='give a dict of the features by name; texts as [{"text": text} for text in texts]',
+        )
     for name, value in record.items():
         if isinstance(value, float) and math.isinf(value):
             raise InvalidRequest(
