@@ -53,7 +53,7 @@ HEAD = (
 
 
 def main() -> None:
-    """Serve, send, report."""
+    """Serve the model, send the rows each way, report."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.bulk", description=__doc__.partition("\n")[0]
     )
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def measure(kind: str, url: str, rows: int, records: Path, pid: int, measured: LoopTurns) -> str:
-    """One line of the report."""
+    """Measure one way to send rows: one line of the report."""
     process = psutil.Process(pid)
     small = Small(url, json.loads(records.read_text())[0])
     before, peak = process.memory_info().rss, [0]
@@ -117,7 +117,7 @@ def measure(kind: str, url: str, rows: int, records: Path, pid: int, measured: L
 
 
 def send(kind: str, url: str, rows: int, records: Path) -> dict[str, Any]:
-    """Have a client of its own process send rows."""
+    """Send rows from a client in a process of its own."""
     words = ["--client", kind, url, "--rows", str(rows), "--records", str(records)]
     command = [sys.executable, "-m", "benchmarks.bulk", *words]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -126,8 +126,7 @@ def send(kind: str, url: str, rows: int, records: Path) -> dict[str, Any]:
 
 
 class Small:
-    """A process that sends a small request after the other, so that no client waits for another's
-    interpreter."""
+    """A process that sends one small request after another and waits for no other client."""
 
     CODE = """
 import json, sys, time, httpx
@@ -148,19 +147,19 @@ print(json.dumps(waits))
         self._words = [sys.executable, "-c", self.CODE, url, json.dumps(record)]
 
     def start(self) -> None:
-        """Begin."""
+        """Start the process."""
         self._process = subprocess.Popen(
             self._words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def stop(self) -> list[float]:
-        """End; the seconds that each took."""
+        """Stop the process; return the seconds that each request took."""
         waits: list[float] = json.loads(self._process.communicate()[0])
         return waits
 
 
 def client(kind: str, url: str, rows: int, records: list[dict[str, Any]]) -> None:
-    """Send rows, and say what it took."""
+    """Send rows, and return what that took."""
     sent = {"json": by_requests, "lines": by_lines, "arrow": by_arrow}[kind]
     begun = time.perf_counter()
     answered = sent(url, islice(cycle(records), rows))
@@ -171,7 +170,7 @@ def client(kind: str, url: str, rows: int, records: list[dict[str, Any]]) -> Non
 
 
 def by_requests(url: str, rows: Iterator[dict[str, Any]]) -> int:
-    """Of some thousand rows, one after the other on one connection."""
+    """Send requests of some thousand rows, one after another, on one connection."""
     import msgspec
 
     answered = 0
@@ -184,7 +183,7 @@ def by_requests(url: str, rows: Iterator[dict[str, Any]]) -> int:
 
 
 def by_lines(url: str, rows: Iterator[dict[str, Any]]) -> int:
-    """As a user does, by ``Client.predict_stream``."""
+    """Send lines as a user does, with ``Client.predict_stream``."""
     import gnomon
 
     with gnomon.Client(url) as asked:
@@ -192,7 +191,7 @@ def by_lines(url: str, rows: Iterator[dict[str, Any]]) -> int:
 
 
 def by_arrow(url: str, rows: Iterator[dict[str, Any]]) -> int:
-    """As a user does, by ``Client.predict_batches``."""
+    """Send record batches as a user does, with ``Client.predict_batches``."""
     import pyarrow as pa
 
     import gnomon

@@ -47,7 +47,7 @@ class Probe:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Until told to stop."""
+        """Ask until told to stop."""
         with httpx.Client(timeout=30) as client:
             while not self.stop.wait(0.005):
                 began = time.perf_counter()
@@ -98,7 +98,7 @@ def run(case: Case, work: Path, minutes: float, out: Path) -> None:
 
 
 def decisions(control: Client, case: Case) -> Iterator[int]:
-    """Take one decision after the other for ever; how many each step took."""
+    """Take one decision after another without end; yield how many each step took."""
     for number in itertools.count():
         why = f"round {number}"
         control.start_shadow(case.shadow, why=why)
@@ -134,7 +134,7 @@ def reading(root: Path, made: int, waits: list[float]) -> dict[str, float]:
 
 
 def show(minute: float, found: dict[str, float]) -> None:
-    """One line."""
+    """Print one line."""
     text = (
         f"{minute:4.0f} min  {found['decisions']:4.0f} decisions  "
         + "  ".join(f"{role} {found.get(role, 0.0):6.1f} MB" for role in (*ROLES, "others"))

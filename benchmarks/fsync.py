@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def sync_milliseconds(folder: Path) -> float:
-    """What this disk takes to sync a few kilobytes: the median."""
+    """Measure how long this disk takes to sync a few kilobytes: the median."""
     descriptor = os.open(folder / "sync", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     taken = []
     try:
@@ -84,7 +84,7 @@ def sync_milliseconds(folder: Path) -> float:
 
 
 def table(figures: dict[str, dict[int, list[Figure]]]) -> str:
-    """A row a setting and number of connections, as Markdown."""
+    """Return a Markdown table with a row for each setting and number of connections."""
     lines = [
         "| seconds | connections | requests/s | of the default's | p50 ms | p99 ms |",
         "|---:|---:|---:|---:|---:|---:|",

@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def gateway() -> int:
-    """The process id of the one gateway that was started from here."""
+    """Return the process id of the only gateway that this process started."""
     [found] = [
         process.pid
         for process in psutil.Process().children(recursive=True)
@@ -99,7 +99,7 @@ class Measured:
 def turn(
     url: str, small: bytes, body: bytes, turns: Callable[[float, float], list[Turn]]
 ) -> Measured:
-    """Send a body, if there is one, while small requests are watched."""
+    """Send a body, if there is one, while small requests are measured."""
     with watching(url, small) as delays:
         began = time.monotonic()
         status = ask(url, body) if body else 200
@@ -118,7 +118,7 @@ def turn(
 
 @contextmanager
 def watching(url: str, body: bytes) -> Iterator[list[float]]:
-    """Seconds that each of many small requests takes until the block ends."""
+    """Measure, until the block ends, the seconds that each of many small requests takes."""
     delays: list[float] = []
     stop = threading.Event()
 
@@ -142,13 +142,13 @@ def watching(url: str, body: bytes) -> Iterator[list[float]]:
 
 
 def ask(url: str, body: bytes) -> int:
-    """Send one body on a connection of its own; the status of its answer."""
+    """Send one body on a connection of its own; return the status of the answer."""
     with connected(url) as client:
         return exchange(client, body)
 
 
 def connected(url: str) -> socket.socket:
-    """A connection to a server."""
+    """Open a connection to a server."""
     parts = urlsplit(url)
     client = socket.create_connection((parts.hostname, parts.port), timeout=60)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -156,7 +156,7 @@ def connected(url: str) -> socket.socket:
 
 
 def exchange(client: socket.socket, body: bytes) -> int:
-    """Ask once and read the whole answer; its status."""
+    """Send one request and read the whole answer; return its status."""
     head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
     client.sendall(head)
     client.sendall(body)
@@ -179,7 +179,7 @@ def _some(client: socket.socket) -> bytes:
 
 
 def line(kind: str, size: int, turns: list[Measured]) -> str:
-    """A row of the table: minimum, median and maximum over the turns."""
+    """Return a row of the table: minimum, median and maximum over the turns."""
     statuses = "/".join(sorted({str(one.status) for one in turns}))
     return (
         f"| {kind} | {size:,} | {statuses} | {median(one.seconds for one in turns):.2f} "
@@ -194,21 +194,21 @@ def _spread(seconds: list[float]) -> str:
 
 
 def _filled(piece: bytes) -> Make:
-    """Bodies that repeat ``piece`` in a list that is the value of an unknown field."""
+    """Make bodies that repeat ``piece`` in a list that is the value of an unknown field."""
     return lambda record, size: (
         b'{"z":[' + b",".join([piece] * max((size - 10) // (len(piece) + 1), 1)) + b"]}"
     )
 
 
 def _value(fill: bytes) -> Make:
-    """Valid bodies, but for an unknown field that is one long string."""
+    """Make bodies that are valid except for an unknown field that is one long string."""
     return lambda record, size: (
         b'{"z":"' + fill * ((size - 600) // len(fill)) + b'",' + json.dumps(record).encode()[1:]
     )
 
 
 def _text(record: dict[str, object], size: int) -> bytes:
-    """A valid body with a long value of a feature."""
+    """Make a valid body with a long value of a feature."""
     name = next(name for name, value in record.items() if isinstance(value, str) and name != "at")
     return json.dumps({**record, name: "a" * (size - 600)}).encode()
 

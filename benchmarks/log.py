@@ -88,7 +88,7 @@ def measure(contender: str, appends: int) -> dict[str, list[float]]:
 
 
 def row() -> dict[str, object]:
-    """A logged row."""
+    """Return a logged row."""
     numbers = {name: 0.5 for name in SCHEMA.names if name.startswith(("input_", "output_"))}
     return {
         "request_id": new_request_id(),
@@ -109,7 +109,7 @@ def row() -> dict[str, object]:
 
 @contextmanager
 def segment(folder: Path, rows: int) -> Iterator[Append]:
-    """This project's writer."""
+    """Append with this project's writer."""
     settings = Settings(root=str(folder))
     writer = SegmentWriter(folder / "m" / "s" / "requests", SCHEMA, settings=settings)
     batch = pa.RecordBatch.from_pylist([row() for _ in range(rows)], schema=SCHEMA)
@@ -134,7 +134,7 @@ def segment(folder: Path, rows: int) -> Iterator[Append]:
 
 @contextmanager
 def sqlite(folder: Path, rows: int) -> Iterator[Append]:
-    """A table in SQLite, in its fastest mode that survives the death of the process."""
+    """Append to a table in SQLite, in its fastest mode that survives the death of the process."""
     connection = sqlite3.connect(folder / "log.db", isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -5,7 +5,7 @@ are rejected, ``/metrics``, status, history and pages are asked for at a modest 
 is started and stopped, promoted and rolled back. Every half minute the proportional memory (PSS) of
 all processes of the server, by role. Around each decision a client asks for one row every 5 ms: how
 long the longest answer took from the decision to four seconds after, when it has been carried out,
-beside the longest of the four seconds before.
+compared with the longest of the four seconds before.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Ticker:
     ended: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Until told to end."""
+        """Ask until told to end."""
         link = connect(self.served)
         while not self.ended.is_set():
             if not self.running.wait(0.1):
@@ -117,7 +117,7 @@ class Traffic:
     ended: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Until told to end."""
+        """Send requests until told to end."""
         link = connect(self.served)
         for kind, method, path, body in self.requests():
             if self.ended.wait(TRAFFIC_SECONDS):
@@ -129,7 +129,7 @@ class Traffic:
             self.statuses[f"{kind} {answer.status}"] += 1
 
     def requests(self) -> Iterator[tuple[str, str, str, bytes | None]]:
-        """Kind, method, path and body of each, for ever."""
+        """Yield kind, method, path and body of each request, without end."""
         chance = random.Random(1)
         bodies = [json.dumps(record).encode() for record in self.case.records]
         batch = json.dumps({"rows": list(self.case.records[:100])}).encode()
@@ -183,7 +183,7 @@ def main() -> None:
 
 
 def run(case: Case, served: Served, minutes: float, out: Path | None) -> None:
-    """Ask, decide and look, then report."""
+    """Send requests, take decisions and sample memory, then report."""
     token = find_control_token(Settings(root=str(served.root)))
     assert token is not None, "a server that answers has made its token"
     ticker = Ticker(served, json.dumps(case.records[0]).encode())
@@ -223,7 +223,7 @@ def run(case: Case, served: Served, minutes: float, out: Path | None) -> None:
 
 
 def decisions(control: Client, case: Case) -> Iterator[Take]:
-    """One decision after the other, for ever; ``case.live`` is live at the start and the end."""
+    """Take one decision after another; ``case.live`` is live at the start and the end."""
     for number in itertools.count():
         why = {"why": f"round {number}"}
         yield "shadow start", partial(control.start_shadow, case.shadow, **why)
@@ -234,7 +234,7 @@ def decisions(control: Client, case: Case) -> Iterator[Take]:
 
 
 def one_decision(kind: str, take: Callable[[], object], ticker: Ticker) -> Decided:
-    """Take it while the ticker asks, after as long in which it asks and nothing is decided."""
+    """Take a decision while the ticker asks, after an equal time without a decision."""
     took = 0.0
 
     def act() -> None:
@@ -249,7 +249,7 @@ def one_decision(kind: str, take: Callable[[], object], ticker: Ticker) -> Decid
 
 
 def sample(served: Served, minute: float) -> dict[str, float]:
-    """Proportional megabytes by role, and together."""
+    """Return the proportional megabytes by role, and in total."""
     found: collections.Counter[str] = collections.Counter()
     marker = str(served.root)
     for process in psutil.process_iter():
@@ -263,13 +263,13 @@ def sample(served: Served, minute: float) -> dict[str, float]:
 
 
 def role(command: Sequence[str]) -> str:
-    """What a process of the server is there for."""
+    """Return the role of a process of the server."""
     text = " ".join(command)
     return next((name for sign, name in ROLES.items() if sign in text), "supervisor")
 
 
 def show(found: dict[str, float], decided: Sequence[Decided]) -> None:
-    """One line."""
+    """Print one line."""
     recent = decided[-3:]
     text = "  ".join(f"{name} {megabytes:.0f}" for name, megabytes in list(found.items())[1:])
     longest = max(each.longest_ms for each in recent)
@@ -278,7 +278,7 @@ def show(found: dict[str, float], decided: Sequence[Decided]) -> None:
 
 
 def report(samples: list[dict[str, float]], decided: list[Decided], traffic: Traffic) -> None:
-    """What grew, by how much, and what clients noticed of decisions."""
+    """Print what grew, by how much, and how long answers took around decisions."""
     end = samples[-1]["minute"]
     start = min(WARM_UP_MINUTES, end / 4)
     first = [s for s in samples if start <= s["minute"] <= start + SETTLED_MINUTES]
@@ -302,17 +302,17 @@ def report(samples: list[dict[str, float]], decided: list[Decided], traffic: Tra
 
 
 def spread(figures: Sequence[float]) -> str:
-    """Median and maximum."""
+    """Return the median and the maximum."""
     return f"{statistics.median(figures):.1f} (at most {max(figures):.1f})"
 
 
 def connect(served: Served) -> http.client.HTTPConnection:
-    """A connection that is kept."""
+    """Open a connection that is kept."""
     return http.client.HTTPConnection(base(served).removeprefix("http://"), timeout=30)
 
 
 def base(served: Served) -> str:
-    """The server's URL."""
+    """Return the server's URL."""
     return served.url.removesuffix("/predict")
 
 

@@ -64,7 +64,7 @@ class LoopTurns:
         self.environment = {"LD_PRELOAD": str(library), "LOOP_TURNS": str(folder)}
 
     def between(self, pid: int, began: float, ended: float) -> list[Turn]:
-        """The turns of half a millisecond or more that a process began in that time."""
+        """Return the turns of half a millisecond or more that a process began in that time."""
         with (self._folder / str(pid)).open("rb") as file:
             book = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         with book:

@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def gateway(served: Served, case: cases.Case) -> int:
-    """The gateway's process id, from its heartbeat."""
+    """Return the gateway's process id, from its heartbeat."""
     storage = Storage(Settings(root=str(served.root)))
     while not (beats := heartbeats.read(storage, case.model)):
         time.sleep(0.1)
@@ -88,7 +88,7 @@ def gateway(served: Served, case: cases.Case) -> int:
 
 
 def memory(pid: int) -> tuple[float, float]:
-    """Resident and proportional megabytes, once traffic has paused."""
+    """Return resident and proportional megabytes, once traffic has paused."""
     time.sleep(PAUSE_SECONDS)
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     resident, share = (
@@ -99,7 +99,7 @@ def memory(pid: int) -> tuple[float, float]:
 
 
 def show(readings: list[tuple[float, float, float]]) -> None:
-    """The last reading, beside the first."""
+    """Print the last reading next to the first."""
     sent, resident, share = readings[-1]
     print(
         f"{sent:11,.0f} requests  {resident:7.1f} MB resident ({resident - readings[0][1]:+.1f})"

@@ -62,7 +62,7 @@ class Pair:
 
     Attributes:
         without: without a shadow.
-        beside: beside the shadow, or who is there in its place.
+        beside: with the shadow, or with what takes its place.
         cores: what that used, in cores.
         shadow: what the server says of the shadow after it; empty where there was none.
     """
@@ -108,7 +108,7 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Define the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.open_loop", description=__doc__.partition("\n")[0]
     )
@@ -125,7 +125,7 @@ def arguments() -> argparse.Namespace:
 
 
 def pack_broken(way: str, witness: Path) -> str:
-    """The boosting pipeline of the flights, behind a step that breaks once it serves."""
+    """Pack the boosting pipeline of the flights, with a first step that breaks once it serves."""
     known = flights(1, 2, 3).dropna(subset="outcome")
     rows = known[list(FEATURES)]
     _, boosting = cases.trained("boosting")
@@ -135,7 +135,7 @@ def pack_broken(way: str, witness: Path) -> str:
 
 
 def capacity(url: str, case: cases.Case, work: Path) -> float:
-    """Requests a second on 128 connections, with its log and without a shadow."""
+    """Measure requests a second on 128 connections, with the log and without a shadow."""
     script = write_requests(case.records, work / "requests.lua")
     closed_loop(url, script, 128, 3)
     return statistics.median(closed_loop(url, script, 128, 3).per_second for _ in range(3))
@@ -161,7 +161,7 @@ class Bench:
         self._shadow_cores: list[float] = []
 
     def pair(self, name: str, tag: str, number: int) -> Pair:
-        """Without the shadow, then with it; the same arrivals both times."""
+        """Measure without the shadow, then with it, under the same arrivals."""
         without = self._measure(number)
         with self._second_load(name, tag):
             began, spent = time.monotonic(), added_cpu_seconds()
@@ -185,7 +185,7 @@ class Bench:
         return Pair(without, beside, cores, {} if shadow is None else msgspec.to_builtins(shadow))
 
     def _second_load(self, name: str, tag: str) -> AbstractContextManager[None]:
-        """What runs beside live in the second measurement of a pair."""
+        """Run what is compared with live alone, during the second measurement of a pair."""
         if name == BASELINE:
             return nullcontext()
         if name == CONTROL_LOAD:
@@ -198,7 +198,7 @@ class Bench:
 
     @contextmanager
     def _shadowed(self, name: str, tag: str) -> Iterator[None]:
-        """While a shadow is seen at work or misbehaving, and the disk slow if it should be."""
+        """Run a shadow; enter once it works or misbehaves, on a slow disk if one is asked for."""
         witness = self._work / name
         witness.unlink(missing_ok=True)
         if self._disk is not None:
@@ -216,7 +216,7 @@ class Bench:
 
 
 def added_cpu_seconds() -> float:
-    """The processor time so far of every shadow feed with its worker, and of the control load."""
+    """Return the processor time of all shadow feeds and workers, and of the control load."""
     total = 0.0
     for process in psutil.process_iter(["cmdline"]):
         line = process.info["cmdline"] or []

@@ -116,7 +116,7 @@ class Round(msgspec.Struct):
 
 
 async def ask(port: int, seen: list[Outcome]) -> None:
-    """One request on a connection of its own."""
+    """Send one request on a connection of its own."""
     sent = time.monotonic()
     how, request_id, body = "", None, b""
     try:
@@ -191,7 +191,7 @@ async def until_steady(seen: list[Outcome], since: float) -> None:
 
 
 def summary(seen: list[Outcome], killed: float, what: str) -> Round:
-    """What a round looked like to its clients."""
+    """Return what the clients saw of a round."""
     after = [o for o in seen if o.sent >= killed]
     told = [o.ended for o in seen if o.how == "503"]
     steady = max((o.ended for o in seen if o.how != "200"), default=killed)
@@ -207,14 +207,14 @@ def summary(seen: list[Outcome], killed: float, what: str) -> Round:
 
 
 def processes(server: int, argument: str) -> list[psutil.Process]:
-    """The processes of a server that were started with an argument."""
+    """Return the processes of a server that were started with an argument."""
     children = psutil.Process(server).children(recursive=True)
     return [child for child in children if argument in child.cmdline()]
 
 
 @contextmanager
 def served(folder: Path, seconds: float) -> Iterator[tuple[int, int]]:
-    """A deployment of the model, served by ``gnomon serve``: port and process id."""
+    """Serve a deployment of the model with ``gnomon serve``; yield port and process id."""
     (folder / "service").mkdir(parents=True)
     (folder / "service" / "__init__.py").write_text(SERVICE)
     (folder / "bentofile.yaml").write_text('service: "service:Gateway"\n')
@@ -240,7 +240,7 @@ def served(folder: Path, seconds: float) -> Iterator[tuple[int, int]]:
 
 
 def times_in_log(root: Path) -> Counter[str]:
-    """How often each request is in the log."""
+    """Return how often each request is in the log."""
     log = InferenceLog(Settings(root=str(root)), "toy")
     counted: Counter[str] = Counter()
     for batch in log.scan(columns=["request_id"], role="live"):
@@ -249,7 +249,7 @@ def times_in_log(root: Path) -> Counter[str]:
 
 
 def measure(name: str, kills: int, rate: float) -> dict[str, object]:
-    """All rounds with one model."""
+    """Run all rounds with one model."""
     print(f"\n{name}: a model whose code takes {LOAD_SECONDS[name]:g} s to import", flush=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         folder = Path(place) / "deployment"
@@ -268,7 +268,7 @@ def measure(name: str, kills: int, rate: float) -> dict[str, object]:
 
 
 def report(found: list[Round], what: str) -> None:
-    """What the rounds had in common."""
+    """Print what the rounds had in common."""
     outcomes: Counter[str] = Counter()
     for one in found:
         outcomes.update(one.outcomes)

@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def last_answer(log: InferenceLog, artifact: str) -> float:
-    """When the last answer of an artifact was ready, in seconds since the epoch."""
+    """Return when the last answer of an artifact was ready, in seconds since the epoch."""
     columns = ["arrived", "total_us"]
     return max(
         arrived.timestamp() + total / 1e6
@@ -91,7 +91,7 @@ def last_answer(log: InferenceLog, artifact: str) -> float:
 
 
 def show(number: int, call: float, last: float) -> None:
-    """One round."""
+    """Print one round."""
     print(
         f"{number + 1:3}  the command took {call * 1e3:6.1f} ms, "
         f"the last answer left after {last * 1e3:6.1f} ms",

@@ -93,7 +93,7 @@ class Cost:
     megabytes: dict[str, float]
 
     def a_row(self, role: str) -> float:
-        """Microseconds a row; a shadow's rows are its own."""
+        """Return microseconds a row; a shadow's are divided by its own rows."""
         rows = self.counts["shadow" if role == "shadow" else "live"]["row"]
         return self.micros[role] / rows if rows else 0.0
 
@@ -122,7 +122,7 @@ def main() -> None:
 
 
 def pack(work: Path, setups: Sequence[Setup]) -> None:
-    """An artifact for each number of columns, as often as there are shadows and live."""
+    """Pack one artifact for each number of columns and for each artifact that is served."""
     import pandas as pd
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -141,7 +141,7 @@ def pack(work: Path, setups: Sequence[Setup]) -> None:
 
 
 def bodies(setup: Setup) -> list[dict[str, Any]]:
-    """Some hundred different requests."""
+    """Make some hundred different requests."""
     random = np.random.default_rng(1)
     values = random.normal(size=(200, setup.rows, setup.columns)).round(4).tolist()
     requests = [
@@ -152,7 +152,7 @@ def bodies(setup: Setup) -> list[dict[str, Any]]:
 
 
 def measure(setup: Setup, work: Path, seconds: int) -> Cost:
-    """Serve a setup, load it, and read the meters before and after."""
+    """Serve a setup under load; read the meters before and after."""
     deployment, root = work / "deployment", work / "root"
     (deployment / "service").mkdir(parents=True)
     (deployment / "service" / "__init__.py").write_text(
@@ -178,7 +178,7 @@ def measure(setup: Setup, work: Path, seconds: int) -> Cost:
 
 
 def meters(server: Server, setup: Setup) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """Processor time by role and counts of work, once nothing is under way."""
+    """Read processor time by role and counts of work, once no work is under way."""
     live = settled(server, setup)
     metrics = httpx.get(f"{server.url}/metrics").text
     batches = sum(map(float, re.findall(r"^gnomon_batch_rows_count\{.*\} (\S+)$", metrics, re.M)))
@@ -194,7 +194,7 @@ def meters(server: Server, setup: Setup) -> tuple[dict[str, float], dict[str, di
 
 
 def work_of(rows: float, batches: float, setup: Setup) -> dict[str, float]:
-    """The counts that costs are put down to."""
+    """Return the counts that costs are attributed to."""
     return {
         "request": rows / setup.rows,
         "batch": batches,
@@ -204,7 +204,7 @@ def work_of(rows: float, batches: float, setup: Setup) -> dict[str, float]:
 
 
 def settled(server: Server, setup: Setup) -> int:
-    """The rows answered, once every slice has said twice the same and its shadows have read all."""
+    """Return the rows answered, once no slice's count changes and its shadows have read all."""
     storage, last = Storage(server.settings), -1
     while True:
         time.sleep(1.2)
@@ -220,7 +220,7 @@ def settled(server: Server, setup: Setup) -> int:
 
 
 def by_role(server: Server, reading: Callable[[psutil.Process], float]) -> dict[str, float]:
-    """What a reading of every process of a server adds up to, by what the process is for."""
+    """Add up a reading of every process of a server, by the role of the process."""
     found = dict.fromkeys(ROLES, 0.0)
     for process in psutil.Process(server.process.pid).children(recursive=True):
         if "--service-name" in process.cmdline():
@@ -231,25 +231,25 @@ def by_role(server: Server, reading: Callable[[psutil.Process], float]) -> dict[
 
 
 def role_of(child: psutil.Process) -> str:
-    """What a child of the gateway is for."""
+    """Return the role of a child of the gateway."""
     command = child.cmdline()
     modules = {"gnomon.worker": "live", "gnomon.shadow.feed": "shadow"}
     return next((role for module, role in modules.items() if module in command), "sealer")
 
 
 def spent(process: psutil.Process) -> float:
-    """Microseconds of processor time."""
+    """Return microseconds of processor time."""
     times = process.cpu_times()
     return (times.user + times.system) * 1e6
 
 
 def held(process: psutil.Process) -> float:
-    """Megabytes of memory, what is shared counted in parts."""
+    """Return megabytes of memory, with shared memory divided among its processes."""
     return float(process.memory_full_info().pss) / 1e6
 
 
 def fit(costs: Sequence[Cost], role: str) -> dict[str, float]:
-    """Microseconds a request, batch, row and value cost, so that relative errors are least."""
+    """Fit the cost of a request, batch, row and value so that relative errors are least."""
     from scipy.optimize import nnls
 
     side = "shadow" if role == "shadow" else "live"
@@ -291,7 +291,7 @@ def report(costs: Sequence[Cost], out: Path) -> None:
 
 
 def table(costs: Sequence[Cost]) -> Iterator[list[str]]:
-    """A line for each setup."""
+    """Return a line for each setup."""
     for cost in costs:
         live = cost.counts["live"]
         errors = f" ({cost.figure.errors} errors)" if cost.figure.errors else ""

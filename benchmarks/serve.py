@@ -92,7 +92,7 @@ def arguments() -> argparse.Namespace:
 
 
 def turns(rounds: int, raced: list[cases.Case], contenders: list[Contender]) -> Iterator[Turn]:
-    """Who is measured when."""
+    """Return the order in which contenders are measured."""
     for number in range(rounds):
         first = number % len(contenders)
         for case in raced:
@@ -101,7 +101,7 @@ def turns(rounds: int, raced: list[cases.Case], contenders: list[Contender]) -> 
 
 
 def run(asked: argparse.Namespace, plan: list[Turn], work: Path, results: Results) -> None:
-    """Take every turn; who fails in one is out of that case, with the reason in the results."""
+    """Take every turn; a contender that fails in one is left out of that case, with the reason."""
 
     def connections(case: cases.Case) -> list[int]:
         found: list[int] = asked.connections if case.name == cases.NAMES[0] else asked.others
@@ -143,7 +143,7 @@ def measure(
     seconds: int,
     results: Results,
 ) -> None:
-    """One turn of one contender."""
+    """Take one turn of one contender."""
     script = write_requests([contender.wrap(r) for r in case.records], work / "requests.lua")
     with serving(contender, case, work) as served:
         check(served.url, contender, case)

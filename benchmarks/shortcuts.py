@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def by_turns(ways: Sequence[Predictor], frame: pd.DataFrame, calls: int) -> list[float]:
-    """Median milliseconds of each way."""
+    """Return the median milliseconds of each way."""
     times: list[list[float]] = [[] for _ in ways]
     for _ in range(calls):
         for way, taken in zip(ways, times, strict=True):

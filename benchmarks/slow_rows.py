@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def measure(url: str, rows: int, setting: str) -> str:
-    """One large request, and single rows beside it; a row of the table."""
+    """Send one large request together with single rows; return a row of the table."""
     row = {"x": 1.0, "id": "online"}
     took: list[float] = []
     large: list[float] = []

@@ -1,4 +1,4 @@
-"""How long until the first answer, beside a bare BentoML service of the same pipeline.
+"""How long it takes until the first answer, compared with a bare BentoML service.
 
 ``python -m benchmarks.startup``. From the start of the process to the first prediction that is
 answered with 200, asked for every 10 ms. The services take turns; a first turn, which fills the

@@ -9,7 +9,7 @@ __all__ = ["online_against_offline", "skewed_code"]
 
 
 def online_against_offline(stage: Stage, rows: int) -> None:
-    """Part 2: the healthy candidate said the same."""
+    """Show in part 2 that the healthy candidate's answers are the same."""
     stage.output.heading("2. Shadow online against offline predictions of the same artifact")
     report = compare(stage, CANDIDATE, "match", expect=0)
     stage.output.claim(
@@ -20,7 +20,7 @@ def online_against_offline(stage: Stage, rows: int) -> None:
 
 
 def skewed_code(stage: Stage, rows: int) -> None:
-    """Part 3: the second candidate did not, and Gnomon finds where."""
+    """Show in part 3 that the second candidate's differ, and that Gnomon finds where."""
     stage.output.heading("3. The same weights, served by code that takes the hour from UTC")
     report = compare(stage, SKEWED, "skew", expect=1)
     change = report.impact.mean_change if report.impact else None

@@ -1,4 +1,4 @@
-"""How the demo speaks: headings, plain sentences, claims that are checked, and progress bars."""
+"""The demo's output: headings, plain sentences, claims that are checked, and progress bars."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ class DemoOutput:
         self.console.print(Text(f"\n{text}", style="bold"))
 
     def say(self, text: str) -> None:
-        """Plain sentences."""
+        """Print plain sentences."""
         self._print(Text(text), "  ")
 
     def quote(self, command: str, printed: str) -> None:
-        """A command and what it printed."""
+        """Print a command and its output."""
         self.console.print(Text(f"\n  $ {command}", style="cyan"), soft_wrap=True)
         lines = "\n".join(line.rstrip() for line in printed.strip("\n").splitlines())
         self.console.print(Text(indent(lines, "  ")), soft_wrap=True)
 
     def table(self, rows: Sequence[str], columns: Sequence[Sequence[str]]) -> None:
-        """Named rows, one column a subject."""
+        """Print named rows, with one column per subject."""
         table = Table(box=None, show_header=False, padding=(0, 3, 0, 2))
         table.add_column(no_wrap=True)
         for _ in columns:
@@ -68,25 +68,25 @@ class DemoOutput:
         self._print(Text(sentence), Text("  ✓ ", style="green"))
 
     def failed(self, text: str) -> None:
-        """The last words of a demo that did not do what it says."""
+        """Print that the demo failed, and why."""
         self.console.print(Text.assemble(("\n✗ ", "bold red"), text), soft_wrap=True)
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
-        """A spinner and the time it has taken."""
+        """Show a spinner and the time it has taken."""
         with self._progress() as progress:
             progress.add_task(what, total=None)
             yield
 
     @contextmanager
     def counting(self, total: int, what: str) -> Iterator[Callable[[], None]]:
-        """A bar of ``total`` steps; call what it gives at each."""
+        """Show a bar of ``total`` steps; call what it yields after each step."""
         with self._progress(BarColumn(), MofNCompleteColumn()) as progress:
             task = progress.add_task(what, total=total)
             yield lambda: progress.advance(task)
 
     def _print(self, text: Text, before: str | Text) -> None:
-        """Wrapped, with the lines after the first indented as far."""
+        """Print text wrapped, with all lines after the first indented."""
         grid = Table.grid()
         grid.add_row(before, text)
         self.console.print(grid)

@@ -1,4 +1,4 @@
-"""Where the demo keeps its things, and how it runs commands there."""
+"""Where the demo keeps its files, and how it runs commands there."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Place:
         return (self.storage / "control.token").read_text().strip()
 
     def enter(self) -> None:
-        """Begin with nothing left of an earlier demo, nor of the user's own settings."""
+        """Remove what an earlier demo left, and keep the user's own settings out."""
         shutil.rmtree(self.folder, ignore_errors=True)
         for folder in (self.storage, self.offline, self.reports):
             folder.mkdir(parents=True)
@@ -64,7 +64,7 @@ class Place:
         os.environ["OMP_NUM_THREADS"] = "1"  # Threads that wait for each other burn both cores.
 
     def shown(self, path: Path) -> str:
-        """A path as the user would type it."""
+        """Return a path as the user would type it."""
         return os.path.relpath(path, self.root)
 
     def python(self, *arguments: str, expect: int = 0) -> str:

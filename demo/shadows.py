@@ -67,12 +67,12 @@ async def live_against_shadow(stage: Stage) -> None:
 
 
 def version(tag: str) -> str:
-    """What comes after the name."""
+    """Return the version of a tag."""
     return tag.partition(":")[2]
 
 
-def batch_time(of: gnomon.Live | gnomon.ShadowStatus | None) -> str:
-    """How long a worker takes for a batch."""
+def batch_time(of: gnomon.LiveStatus | gnomon.ShadowStatus | None) -> str:
+    """Return how long a worker takes for a batch."""
     if of is None or of.latency_ms is None:
         return ""
     return f"{of.latency_ms.p50:.0f} / {of.latency_ms.p99:.0f} ms"

@@ -36,11 +36,11 @@ class Sent:
 
     @property
     def answered(self) -> int:
-        """How many got an answer."""
+        """Return how many requests got an answer."""
         return self.artifacts.total()
 
     def within(self, share: float) -> float:
-        """The milliseconds within which this share of the answers came."""
+        """Return the milliseconds within which this share of the answers came."""
         ordered = sorted(self.milliseconds)
         return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 

@@ -1,4 +1,4 @@
-"""The two models: one serves, the other wants to."""
+"""The two models: one serves, the other is a candidate."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def train(release: str, offline: Path) -> list[str]:
 
 
 def validation(make: Callable[[], Pipeline], known: pd.DataFrame) -> str:
-    """How a model trained on January and February does in March, beside knowing nothing."""
+    """Score a model trained on January and February on March, next to a constant."""
     is_march = known["time_hour"].dt.tz_convert("America/New_York").dt.month == 3
     past, march = known[~is_march], known[is_march]
     model = make().fit(past[list(FEATURES)], past["outcome"])

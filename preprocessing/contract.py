@@ -1,4 +1,4 @@
-"""The feature contract: inferred from the training frame, then told what no frame knows."""
+"""The feature contract: inferred from the training frame, with units, sources and keys added."""
 
 from __future__ import annotations
 

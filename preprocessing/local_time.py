@@ -1,4 +1,4 @@
-"""The clock the airports live by."""
+"""The local time of the airports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LocalTime(Stateless):
         self.zone = zone
 
     def transform(self, X: pd.DataFrame) -> NDArray[np.float64]:  # noqa: N803
-        """Hours 0-23 and weekdays 0 (Monday) to 6, local."""
+        """Return hours 0-23 and weekdays 0 (Monday) to 6, local."""
         times = X.iloc[:, 0]
         local = times.dt.tz_convert(self.zone)
         hour = local.dt.hour

@@ -26,5 +26,5 @@ class Stateless(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return True
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
-        """The names of the columns, whatever came in."""
+        """Return the names of the columns, whatever came in."""
         return np.asarray(self.outputs, dtype=object)

@@ -20,10 +20,10 @@ MODEL = "flights"
 
 
 def replay(day: date) -> int:
-    """Replay what live and the shadows answered on a day; the worst exit code."""
+    """Replay what live and the shadows answered on a day; return the worst exit code."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     worst = 0
-    for tag, role in gnomon.answering(MODEL):
+    for tag, role in gnomon.running_artifacts(MODEL):
         try:
             check = gnomon.replay(tag, role=role, start=start, end=start + timedelta(days=1))
         except Exception as error:  # The others still have their turn; 1 is only ever a verdict.

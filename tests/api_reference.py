@@ -17,8 +17,8 @@ __all__ = ["PAGE", "reference"]
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "api.md"
 
-BESIDES = {"gnomon.service": ("gateway",), "gnomon.testing": ("Server", "serving")}
-"""Public names that are not of the package itself."""
+OTHER_MODULES = {"gnomon.service": ("gateway",), "gnomon.testing": ("Server", "serving")}
+"""Public names that are not in ``gnomon`` itself."""
 
 _HEAD = """# API reference
 
@@ -40,9 +40,9 @@ def reference() -> str:
 
 
 def public_names() -> Iterator[tuple[str, str]]:
-    """Each with the module it is imported from."""
+    """Yield each public name with the module it is imported from."""
     yield from (("gnomon", name) for name in gnomon.__all__ if name != "__version__")
-    for module, names in BESIDES.items():
+    for module, names in OTHER_MODULES.items():
         yield from ((module, name) for name in names)
 
 

@@ -1,4 +1,4 @@
-"""What every room's tests share: a store of their own, settings, and small real artifacts."""
+"""What all tests share: an own store, settings, and small real artifacts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ hypothesis.settings.load_profile("suite")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two on every core: for half of its time a test of a server waits, for what takes seconds."""
+    """Two workers per core, because tests of a server spend half of their time waiting."""
     return 2 * (os.cpu_count() or 1)
 
 

@@ -281,7 +281,7 @@ def _parsed(args: list[Any]) -> tuple[bool, bool, tuple[str, ...]] | None:
 
 
 def _is_as_read(environment: dict[str, str], read: dict[str, str]) -> bool:
-    """Whether what is read once is what the fork server has read."""
+    """Whether the fork server has read the same values of what is read only once."""
     for name in {*environment, *read}:
         unset = "1" if name in _THREADS else "0"
         once = name in READ_ONCE or name.startswith("PYTHON") or name in _THREADS
@@ -360,7 +360,7 @@ def _preload() -> None:
 
 
 def _serve(sock: socket.socket, clone: _Clone) -> tuple[Job, list[int]]:
-    """In each process that is forked, what it is to become."""
+    """Do in a forked process what it was forked for."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         head, descriptors, _, _ = socket.recv_fds(sock, _HEAD.size, 250)
@@ -482,7 +482,7 @@ def _take(descriptors: list[int], targets: Sequence[int], kept: int | None) -> N
 
 
 def _show(command: Sequence[str], environment: dict[str, str]) -> None:
-    """Show a command line and an environment to who looks at the processes."""
+    """Set the command line and environment that other processes see."""
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     variables = [f"{name}={value}" for name, value in environment.items()]
     for words, place in ((command, 45), (variables, 47)):
@@ -541,7 +541,8 @@ def _start(job: Job) -> None:
 
 def _keep_loggers() -> None:
     """BentoML configures logging before a deployment is imported, and so disables no logger of
-    Gnomon's; nor is it to where that has been imported."""
+    Gnomon; keep that true where the deployment was imported before.
+    """
     configure = logging.config.dictConfig
 
     def configured(config: dict[str, Any]) -> None:
@@ -554,7 +555,7 @@ def _keep_loggers() -> None:
 
 
 def _forget(module: str) -> None:
-    """Have the module that is run not be imported already."""
+    """Remove the module to run from the imported ones."""
     for name in (module, f"{module}.__main__"):
         if not hasattr(sys.modules.get(name), "__path__"):
             sys.modules.pop(name, None)

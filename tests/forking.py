@@ -64,7 +64,7 @@ def start_python(
     stdout: int | None = None,
     stderr: int | None = None,
 ) -> subprocess.Popen[str]:
-    """As ``subprocess.Popen([sys.executable, *arguments], text=True)``."""
+    """Do the same as ``subprocess.Popen([sys.executable, *arguments], text=True)``."""
     Popen.start_server()
     return Popen(
         [sys.executable, *arguments],
@@ -99,7 +99,7 @@ def fresh_children(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def children_of(process: psutil.Process, *, recursive: bool = False) -> list[psutil.Process]:
-    """As ``process.children()``, without the fork servers, which are no part of what is tested."""
+    """Return ``process.children()`` without fork servers, which are no part of what is tested."""
     found = []
     for child in process.children(recursive=recursive):
         with contextlib.suppress(psutil.NoSuchProcess):

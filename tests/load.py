@@ -1,4 +1,4 @@
-"""Requests in numbers, with every acknowledgement kept; and the processes of a server."""
+"""Many requests with every acknowledgement recorded, and the processes of a server."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ async def _run(
 
 
 async def _ask(connection: _Connection, number: int, body: dict[str, Any], seen: Load) -> float:
-    """Send one request and note what came of it; the seconds to leave the server alone."""
+    """Send one request and record its result; return the seconds to pause."""
     started = time.monotonic()
     try:
         async with asyncio.timeout(20):
@@ -133,7 +133,7 @@ async def _ask(connection: _Connection, number: int, body: dict[str, Any], seen:
 
 
 class _Connection:
-    """A client that keeps its connection while the server does, at a fifth of what httpx costs."""
+    """A client that keeps its connection, at a fifth of the cost of httpx."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
@@ -217,7 +217,7 @@ def _running(server: Server, argument: str) -> list[psutil.Process]:
 
 
 def wait_for_more(seen: Load, requests: int, what: str, seconds: float = 30.0) -> None:
-    """Until so many more requests are answered."""
+    """Wait until so many more requests are answered."""
     enough = len(seen.acknowledged) + requests
     until(lambda: len(seen.acknowledged) >= enough, what, seconds)
 

@@ -1,4 +1,4 @@
-"""Toy artifacts, packed by a process of their own: their module name is always the same."""
+"""Toy artifacts, packed by a separate process, because their module name is always the same."""
 
 from __future__ import annotations
 

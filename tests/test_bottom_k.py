@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.bottom_k``."""
+"""A bounded sample of a stream does not depend on its order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Rows = npt.NDArray[np.int64]
 
 
 def sample(size: int) -> BottomK[Rows]:
-    """Of whole numbers."""
+    """Take a sample of whole numbers."""
     return BottomK(size, lambda rows, places: rows[places], np.concatenate)
 
 
@@ -28,7 +28,9 @@ def places(count: int) -> npt.NDArray[np.float64]:
 def test_the_smallest_places_stay_however_rows_are_cut(
     size: int, count: int, cuts: list[int]
 ) -> None:
-    """In order of place, from batches of any size, seen by one sample or by several merged."""
+    """They stay in order of place, from batches of any size, seen by one sample or by several
+    merged.
+    """
     where, rows = places(count), np.arange(count)
     edges = [0, *sorted(min(cut, count) for cut in cuts), count]
     whole, merged = sample(size), sample(size)
@@ -46,13 +48,13 @@ def test_the_smallest_places_stay_however_rows_are_cut(
 
 
 def test_nothing_is_kept_of_nothing() -> None:
-    """And what was seen is none."""
+    """The number of rows seen is zero."""
     empty = sample(3)
     assert (empty.kept(), empty.seen) == (None, 0)
 
 
 def test_a_merged_sample_counts_all_that_was_seen() -> None:
-    """Not only the rows that the other one kept."""
+    """It does not count only the rows that the other one kept."""
     one, other = sample(2), sample(2)
     one.offer(places(100), np.arange(100))
     other.offer(places(50), np.arange(50))

@@ -1,4 +1,4 @@
-"""Nothing a user can set, call or type is undocumented, and nothing documented is gone."""
+"""Everything a user can set, call or type is documented, and nothing else."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def named_options(text: str) -> set[str]:
 
 @pytest.mark.parametrize("path", shown_leaves(TOP), ids=" ".join)
 def test_every_command_and_option_is_documented(path: tuple[str, ...]) -> None:
-    """Under a heading of its own that names the command; options of many may be at the top."""
+    """A heading of its own names the command; options of many commands may be at the top."""
     head, sections = cli_page()
     assert " ".join(path) in sections, f"no section `## gnomon {' '.join(path)}` in docs/cli.md"
     many = {o for o in options(path) if sum(o in options(other) for other in shown_leaves(TOP)) > 2}
@@ -92,7 +92,7 @@ def commands_of(page: Path) -> list[str]:
     "page", sorted([*DOCS.glob("*.md"), DOCS.parent / "README.md"]), ids=lambda page: page.stem
 )
 def test_every_command_on_a_page_exists_with_its_options(page: Path) -> None:
-    """Whatever page shows a command line: it is one, and takes the options that are shown."""
+    """Every command line on any page is a command and takes the options that are shown."""
     for line in commands_of(page):
         words = re.sub(r"[()\[\],]", " ", line).split()[1:]
         if not words or not re.fullmatch(r"[a-z]+", words[0]):
@@ -113,7 +113,7 @@ def test_options_of_many_commands_exist() -> None:
 
 
 def test_every_cause_of_the_proof_has_a_worked_example() -> None:
-    """In the order of the proof, as ``python -m benchmarks.skew.examples`` writes them."""
+    """They are in the order of the proof, as ``python -m benchmarks.skew.examples`` writes them."""
     page = (DOCS / "causes.md").read_text()
     assert re.findall("^## (.*)", page, re.MULTILINE) == [name.capitalize() for name in CAUSES]
 
@@ -125,7 +125,7 @@ def test_no_documented_command_is_gone() -> None:
 
 
 def test_every_route_is_documented() -> None:
-    """With its method; and no route is that is gone."""
+    """It is documented with its method, and no route that is gone is."""
     text = (DOCS / "http.md").read_text()
     described = {
         (method.upper(), path)
@@ -136,7 +136,7 @@ def test_every_route_is_documented() -> None:
 
 
 def test_every_error_code_is_documented_with_its_status() -> None:
-    """As the hierarchy of ``gnomon.errors`` has them."""
+    """The status is that of the hierarchy of ``gnomon.errors``."""
 
     def codes(kind: type[GnomonError]) -> set[tuple[str, str]]:
         below = [codes(child) for child in kind.__subclasses__()]

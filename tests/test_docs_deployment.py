@@ -26,7 +26,7 @@ def test_every_setting_is_one() -> None:
 
 
 def test_the_settings_of_each_example_are_accepted() -> None:
-    """As a server reads them; the root in object storage has its spool."""
+    """A server reads them; the root in object storage has its spool."""
     compose, statefulset = (msgspec.yaml.decode(block) for block in blocks("yaml"))
     given = compose["services"]["shop"]["environment"]
     assert Settings.read(given).hosts == "shop.example.com"

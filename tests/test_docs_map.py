@@ -39,7 +39,7 @@ def rooms() -> dict[str, float]:
     "page", [*PAGES, CONTRIBUTING, ROOT / "README.md"], ids=lambda page: page.name
 )
 def test_links_lead_somewhere(page: Path) -> None:
-    """To a file, and to a heading of it where one is named."""
+    """They lead to a file, and to a heading of it where one is named."""
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
         if target.startswith(("http://", "https://", "mailto:")):
             continue
@@ -59,7 +59,7 @@ def test_the_index_has_every_page() -> None:
 
 
 def test_every_term_is_explained_once_with_a_link() -> None:
-    """In alphabetical order, after the terms of the design."""
+    """Terms are in alphabetical order, after the terms of the design."""
     first, second = (ROOT / "docs" / "glossary.md").read_text().split("## Others")
     row = re.compile(r"^\| ([^|]+) \| [^|]+ \| \[[^\]]+\]\([^)]+\) \|$", re.MULTILINE)
     words, others = row.findall(first), row.findall(second)

@@ -47,7 +47,7 @@ def documented() -> list[Metric]:
 
 
 def test_every_metric_is_documented(registered: set[Metric]) -> None:
-    """With its type and its labels, once; and no metric that is gone."""
+    """It has its type and its labels, once; no metric that is gone is documented."""
     assert sorted(documented()) == sorted(registered)
 
 

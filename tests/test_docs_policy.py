@@ -55,7 +55,7 @@ def toml(value: object) -> str:
 
 
 def test_every_table_of_the_file_has_a_section() -> None:
-    """And no section is for a table that the file does not have."""
+    """No section is for a table that the file does not have."""
     named = re.findall(r"`\[([a-z]+)[.\w]*\]`", "".join(re.findall(r"^## .*", PAGE, re.MULTILINE)))
     assert sorted(named) == sorted(Policy.__struct_fields__)
 
@@ -70,7 +70,7 @@ def test_every_key_is_documented(table: str) -> None:
 
 @pytest.mark.parametrize("table", ["sampling", "gates", "drift"])
 def test_every_default_is_that_of_the_code(table: str) -> None:
-    """As it is when the key is left out."""
+    """It is the value that the code uses if the key is left out."""
     columns = 5 if table == "gates" else 4
     default: Any = TABLES[table]()
     written = {row[0].strip("`"): row[1] for row in rows(section(table), columns)}

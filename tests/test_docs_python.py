@@ -71,13 +71,13 @@ def test_every_section_is_of_a_name_that_exists() -> None:
 
 
 def test_every_public_name_is_documented() -> None:
-    """In one of the tables of names, once, and none besides."""
+    """Each is in one of the tables of names, exactly once; no other name is."""
     written = re.findall(r"^\| \[?`gnomon\.(\w+)`", PAGE.read_text(), re.MULTILINE)
     assert sorted(written) == sorted(gnomon.__all__)
 
 
 def test_every_method_of_a_client_is_documented() -> None:
-    """With its arguments; the awaiting client has the same."""
+    """Its arguments are documented too; the awaiting client has the same."""
     methods = {
         name: inspect.signature(method)
         for name, method in vars(gnomon.Client).items()
@@ -129,7 +129,7 @@ WITHOUT_PUBLIC_NAME = {
 def test_examples_import_public_names() -> None:
     """An example uses ``gnomon`` and what the reference documents, not modules that may move."""
     documented = {
-        (module, name) for module, names in api_reference.BESIDES.items() for name in names
+        (module, name) for module, names in api_reference.OTHER_MODULES.items() for name in names
     }
     imported = {pair for pair in page_imports() if pair[0] != "gnomon"}
     assert imported - documented == WITHOUT_PUBLIC_NAME

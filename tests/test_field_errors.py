@@ -1,4 +1,4 @@
-"""What a file or a body that does not fit its type is told; each kind of mistake and of place."""
+"""The error for a file or a body that does not fit its type, for each kind of mistake and place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Part(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Whole(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """With parts in every place that a part can have."""
+    """A model with parts in every place that a part can have."""
 
     name: str
     parts: tuple[Part, ...] = ()

@@ -47,7 +47,7 @@ def test_a_created_file_is_synced_before_its_name_and_its_name_before_the_return
 
 
 def test_only_one_creates(tmp_path: Path) -> None:
-    """The second is told, and changes nothing."""
+    """The second call reports it and changes nothing."""
     assert files.create(tmp_path / "one", b"1")
     assert not files.create(tmp_path / "one", b"2")
     assert (tmp_path / "one").read_bytes() == b"1"
@@ -74,7 +74,7 @@ def test_each_folder_made_is_synced_in_its_parent(tmp_path: Path, calls: list[st
 
 
 def test_a_file_in_a_folders_place_is_refused(tmp_path: Path) -> None:
-    """It is not taken for the folder."""
+    """It is an error; the file is not used as the folder."""
     (tmp_path / "a").write_text("")
     with pytest.raises(NotADirectoryError, match="expected a folder"):
         files.make_folder(tmp_path / "a")
@@ -101,7 +101,7 @@ def test_a_folder_keeps_the_group_of_the_one_it_is_in(tmp_path: Path) -> None:
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the file nor what was written aside."""
+    """It leaves neither the file nor its temporary file."""
 
     def refuse(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -135,7 +135,7 @@ files.create(Path(sys.argv[1]) / "a/b/one", b"1")
 def test_modes_are_those_of_the_setting_whatever_the_umask_of_the_process(
     tmp_path: Path, setting: str | None, process: str, folder: int, file: int
 ) -> None:
-    """Also in a process that never applied it, such as one that only packs."""
+    """This holds also in a process that never applied it, such as one that only packs."""
     environment = {k: v for k, v in os.environ.items() if k != "GNOMON_UMASK"}
     if setting is not None:
         environment["GNOMON_UMASK"] = setting
@@ -172,7 +172,7 @@ def test_a_removed_file_is_gone_on_disk(tmp_path: Path, calls: list[str]) -> Non
 
 
 def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path: Path) -> None:
-    """To open a pipe would wait for its other end; a folder is for whoever reads it to refuse."""
+    """Opening a pipe would wait for its other end; a folder is left to its reader."""
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="it is a pipe, not a file"):

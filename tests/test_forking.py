@@ -1,4 +1,4 @@
-"""What is forked is what a new interpreter would be, but for its imports."""
+"""A forked process equals a new interpreter, except for its imports."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_it_is_as_a_new_interpreter(words: tuple[str, ...], tmp_path: Path) -> N
 
 
 def test_it_has_a_session_of_its_own_where_asked_for() -> None:
-    """And it has it when ``Popen`` returns: its group may be killed at once."""
+    """Already when ``Popen`` returns, so that its group can be killed at once."""
     code = "import time; time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as process:
         os.killpg(process.pid, signal.SIGKILL)
@@ -113,13 +113,13 @@ def test_it_ends_as_an_interpreter_does(code: str, status: int, said: str, tmp_p
 def test_what_is_read_as_it_starts_has_a_new_interpreter_started(
     options: tuple[str, ...], variables: dict[str, str]
 ) -> None:
-    """Else the variable or the option would have no effect."""
+    """Otherwise the variable or the option would have no effect."""
     told = tell(subprocess.Popen, *options, "-c", TELL, env={**os.environ, **variables})
     assert not told["preloaded"]
 
 
 def test_a_folder_or_program_that_is_not_there_is_reported(tmp_path: Path) -> None:
-    """As ``subprocess`` reports it."""
+    """The error is that of ``subprocess``."""
     with pytest.raises(FileNotFoundError):
         subprocess.run([sys.executable, "-c", ""], cwd=tmp_path / "none")
     with pytest.raises(FileNotFoundError):

@@ -60,7 +60,7 @@ def test_a_contract_of_format_2_is_read() -> None:
 def test_an_older_contract_has_the_digest_that_it_had(
     name: str, digest: str, tmp_path: Path
 ) -> None:
-    """And written again, it is the same file, which the releases of its format read."""
+    """Written again it is the same file, which the releases of its format read."""
     contract = Contract.read(DATA / f"contract-{name}.json")
     assert contract.digest == digest
     assert [output.role for output in contract.outputs] == [
@@ -104,7 +104,7 @@ def test_checks_of_format_1_are_read() -> None:
 
 
 def test_a_heartbeat_of_format_1_is_read(tmp_path: Path) -> None:
-    """Without the hash of the last decision, which is a later addition."""
+    """It lacks the hash of the last decision, which is a later addition."""
     storage = stored(tmp_path, "slices/flights/host-1.json", "heartbeat-1.json")
     (beat,) = heartbeats.read(storage, "flights")
     assert (beat.epoch, beat.live, beat.recorded) == (3, "flights:boosting-1", None)
@@ -127,7 +127,7 @@ def test_a_shadows_attempt_of_format_1_is_read(tmp_path: Path) -> None:
 
 
 def test_reports_of_format_1_are_read() -> None:
-    """Of a comparison and of drift."""
+    """Reports of a comparison and of drift are read."""
     report = Report.from_json((DATA / "report-1.json").read_bytes())
     assert report.verdict == "diverged"
     drift = DriftReport.from_json((DATA / "drift-1.json").read_bytes())
@@ -142,7 +142,7 @@ def test_a_policy_of_format_1_is_read() -> None:
 
 
 def test_a_policy_may_say_its_format(tmp_path: Path) -> None:
-    """And is the same policy, with the same digest."""
+    """It is the same policy, with the same digest."""
     path = tmp_path / "policy.toml"
     path.write_text("format = 1\n" + (DATA / "policy-1.toml").read_text())
     assert Policy.read(path).digest == Policy.read(DATA / "policy-1.toml").digest
@@ -260,7 +260,9 @@ FILES: list[tuple[str, int, Reader]] = [
 def test_a_newer_file_is_refused_by_name(
     tmp_path: Path, name: str, newest: int, read: Reader
 ) -> None:
-    """With its format, the newest that is read, and what to do; whatever else is in it."""
+    """The error has its format, the newest that is read, and what to do, whatever else is in the
+    file.
+    """
     path = tmp_path / name
     path.parent.mkdir(parents=True)
     path.write_text(f'{{"format": {newest + 1}, "novelty": ["x"]}}')
@@ -292,7 +294,7 @@ def test_a_damaged_file_is_refused_by_name(
 
 
 def test_a_newer_policy_is_refused_by_name(tmp_path: Path) -> None:
-    """Also where its keys are those of today."""
+    """It is refused even if its keys are those of today."""
     path = tmp_path / "policy.toml"
     path.write_text("format = 2\n[gates]\nmin_rows = 5\n")
     with pytest.raises(NewerFormat, match=r"policy has format 2; .* reads up to 1 .*policy\.toml"):

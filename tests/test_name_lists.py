@@ -12,7 +12,7 @@ import pytest
 
 from gnomon import LabelledTable, infer_contract
 from gnomon.artifact.vendored_code.vendoring import find_code
-from gnomon.audit.leakage_files import Meaning
+from gnomon.audit.leakage_files import ColumnRoles
 from gnomon.errors import PackRefused
 from gnomon.log.table.columns import View
 from gnomon.name_lists import as_names
@@ -23,7 +23,7 @@ CONTRACT = infer_contract(FRAME, task="regression", entity_key="trip")
 
 
 def test_a_string_is_one_name() -> None:
-    """Not one name a letter."""
+    """It is not one name a letter."""
     assert as_names("trip") == ("trip",)
     assert as_names(["trip", "size"]) == ("trip", "size")
     assert as_names(()) == ()
@@ -45,7 +45,7 @@ def test_the_columns_of_tables_that_are_read(tmp_path: Path) -> None:
     pq.write_table(pa.table({"trip": ["a"], "size": [1.0]}), tmp_path / "rows.parquet")
     path = tmp_path / "rows.parquet"
     assert OfflineTable.read(path, on="trip", contract=CONTRACT, steps=()).on == ("trip",)
-    assert Meaning(entity_key="trip").read(path).entity_key == ("trip",)
+    assert ColumnRoles(entity_key="trip").read(path).entity_key == ("trip",)
 
 
 def test_a_column_of_the_log() -> None:

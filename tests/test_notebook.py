@@ -1,4 +1,4 @@
-"""What a user gets in a notebook: each result as a small table of HTML, and as a pandas frame."""
+"""Results in a notebook: each as a small HTML table, and as a pandas frame."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import gnomon
 from gnomon import rollout
 from gnomon.artifact import inspect
-from gnomon.contract.check.checked import CheckFinding
+from gnomon.contract.check.contract_report import CheckFinding
 from gnomon.errors import SettingsError, TableError
 from gnomon.leakage import LeakageEvidence, LeakageFinding
 from gnomon.log.row_counts import LogRowCounts
@@ -62,7 +62,7 @@ class Page(HTMLParser):
 
 
 def hostile_results() -> list[Tabular]:
-    """Every result there is, with text that tries to be HTML wherever a stranger can put some."""
+    """Every kind of result, with text that tries to be HTML wherever a client can put some."""
     report = a_report()
     column = msgspec.structs.replace(report.columns[0], name=HOSTILE, tolerance=HOSTILE)
     skewed = msgspec.structs.replace(report, title=HOSTILE, columns=(column,))
@@ -85,12 +85,12 @@ def hostile_results() -> list[Tabular]:
         action=HOSTILE,
     )
     gate = Gate(name="rows", verdict="unknown", says=HOSTILE, limit=1.0)
-    event = gnomon.Event(kind="promote", artifact=HOSTILE, by=HOSTILE, why=HOSTILE)
+    event = gnomon.RolloutEvent(kind="promote", artifact=HOSTILE, by=HOSTILE, why=HOSTILE)
     counted = pa.table({"role": ["live"], "artifact": [HOSTILE], "outcome": [HOSTILE], "rows": [2]})
     return [
         gnomon.SkewCheck(skewed, "page"),
         skewed,
-        gnomon.Checked(rows=3, findings=(finding,)),
+        gnomon.ContractReport(rows=3, findings=(finding,)),
         gnomon.LeakageReport(rows=3, findings=(leak,), passed=(HOSTILE,), skipped={}),
         gnomon.Gates(artifact=HOSTILE, live=HOSTILE, gates=(gate,)),
         gnomon.RolloutHistory(HOSTILE, (event,), rollout_state(HOSTILE)),
@@ -105,7 +105,9 @@ def rollout_state(live: str) -> RolloutState:
 
 @pytest.mark.parametrize("result", hostile_results(), ids=lambda result: type(result).__name__)
 def test_what_strangers_wrote_is_shown_as_text(result: Tabular) -> None:
-    """No element, address or hidden character of theirs reaches the notebook; the frame has all."""
+    """No element, address or hidden character of a client's text reaches the notebook; the frame
+    has the exact text.
+    """
     html = result._repr_html_()
     page = Page(html)
     assert page.elements <= {"div", "p", "strong", "table", "thead", "tbody", "tr", "th", "td"}
@@ -134,13 +136,13 @@ def test_a_long_result_is_cut_in_the_notebook_and_whole_in_the_frame() -> None:
 
 def test_an_empty_result_is_a_frame_with_columns() -> None:
     """Code that selects a column works whether or not anything was found."""
-    frame = gnomon.Checked(rows=3).to_frame()
+    frame = gnomon.ContractReport(rows=3).to_frame()
     assert frame.empty
     assert list(frame["feature"]) == []
 
 
 def test_numbers_of_a_frame_are_numbers() -> None:
-    """With a gap where there is no value, not text."""
+    """A missing value is a gap, not text."""
     gates = (
         Gate(name="rows", verdict="pass", says="enough", limit=100.0, value=120.0, rows=120),
         Gate(name="skew", verdict="unknown", says="no replay", limit=0.0),
@@ -158,14 +160,14 @@ def test_the_accounts_of_a_server_have_one_row_per_outcome() -> None:
 
 
 def test_a_notebook_s_tour_of_one_deployment(deployed: Trips) -> None:
-    """Every question is asked by name alone, and each answer can be shown and counted."""
+    """Every question is asked by name only, and each answer can be shown and counted."""
     tag = deployed.artifact.tag
     history = gnomon.rollout_history()
     assert [(event.kind, event.artifact) for event in history] == [("promote", tag)]
     assert history.to_frame()["artifact"].tolist() == [tag]
     assert history.state.live == tag
     assert len(history) == 1
-    assert gnomon.answering() == [(tag, "live")]
+    assert gnomon.running_artifacts() == [(tag, "live")]
     why = gnomon.diagnose("trips")
     assert why.agrees
     assert why.to_frame()["diverged"].sum() == 0
@@ -205,7 +207,7 @@ def test_a_table_s_keys_need_a_table(deployed: Trips) -> None:
 def test_without_a_deployment_the_log_says_what_to_do(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rather than an empty dataset."""
+    """The error says what to do, instead of returning an empty dataset."""
     monkeypatch.setenv("GNOMON_ROOT", settings.root)
     with pytest.raises(SettingsError, match="no deployment has run"):
         gnomon.open_log()

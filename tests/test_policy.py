@@ -84,7 +84,7 @@ def test_defaults_follow_the_outputs_type() -> None:
 
 
 def test_one_artifact_may_only_round_differently() -> None:
-    """Online against offline excuses rounding and nothing else."""
+    """Online against offline tolerates rounding and nothing else."""
     rules = Policy().rules(OUTPUTS, outputs={"prediction": "label"}, same=True)
     assert rules.comparators["probability_1"] == Comparator(
         kind="probability", absolute=1e-12, relative=1e-9
@@ -102,7 +102,7 @@ def test_one_artifact_may_only_round_differently() -> None:
     ],
 )
 def test_a_features_kind_follows_its_arrow_type(type_: pa.DataType, kind: str) -> None:
-    """Whatever can be subtracted is a number; the rest is equal or not."""
+    """Whatever can be subtracted is a number; other values are equal or not."""
     rules = Policy().rules(pa.schema([("x", type_)]))
     assert rules.comparators["x"].kind == kind
 
@@ -119,7 +119,7 @@ def test_a_features_kind_follows_its_arrow_type(type_: pa.DataType, kind: str) -
 def test_the_contract_says_what_a_prediction_is(
     said: str | None, type_: pa.DataType, kind: str
 ) -> None:
-    """Only the contract tells a class that is a number from a number that is measured."""
+    """Only the contract distinguishes a class that is a number from a measured number."""
     outputs: Any = None if said is None else {"prediction": said}
     rules = Policy().rules(pa.schema([("prediction", type_)]), outputs=outputs)
     assert rules.comparators["prediction"].kind == kind
@@ -211,7 +211,9 @@ NAMED = pa.schema([("prediction", pa.string()), ("probability_late", pa.float64(
 def test_a_name_that_the_artifact_does_not_have_is_refused(
     tmp_path: Path, text: str, says: str
 ) -> None:
-    """With the names that there are: a rule for another column is no rule, and no gate holds it."""
+    """The error lists the names that exist: a rule for another column would have no effect, also
+    on a gate.
+    """
     path = tmp_path / "policy.toml"
     path.write_text(text)
     with pytest.raises(PolicyError, match=says):
@@ -226,7 +228,7 @@ def test_a_name_that_the_artifact_does_not_have_is_refused(
     ],
 )  # fmt: skip
 def test_a_name_that_the_artifact_has_is_taken(tmp_path: Path, text: str) -> None:
-    """Of an output; in [skew] also of a feature or of a step's column."""
+    """The name is of an output; in [skew] it may be of a feature or of a step's column."""
     path = tmp_path / "policy.toml"
     path.write_text(text)
     Policy.read(path).check_names("a:1", NAMED, ["hour", "clock/hour"])

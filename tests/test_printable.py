@@ -1,4 +1,4 @@
-"""Text is shown, never obeyed: on its own, in logs, on streams, on the console."""
+"""Text is shown and never interpreted: by itself, in logs, on streams, on the console."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ TEXTS = st.text(st.characters(), max_size=60)
 
 @given(TEXTS)
 def test_no_character_that_acts_is_left(text: str) -> None:
-    """Of all of Unicode: no control, no direction, no line break, no lone surrogate."""
+    """All of Unicode is tried: no control, no direction, no line break, no lone surrogate is
+    left.
+    """
     for character in printable(text):
         assert unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp")
         assert unicodedata.bidirectional(character) not in (
@@ -94,7 +96,7 @@ def test_a_record_is_the_same_for_the_next_handler() -> None:
 
 @given(st.lists(st.sampled_from(["a", "\n", "x\ny", "", "\x1b[2J", "end\n"]), max_size=8))
 def test_every_line_of_a_stream_is_indented(parts: list[str]) -> None:
-    """However the text comes in parts."""
+    """It is indented however the text is divided into parts."""
     under = io.StringIO()
     stream = PrintableStream(under)
     for part in parts:
@@ -114,7 +116,7 @@ def shown(*things: object, **more: object) -> str:
 
 
 def test_the_console_escapes_all_it_is_given() -> None:
-    """Strings, markup, styled text and tables; what is ours is styled as ever."""
+    """Strings, markup, styled text and tables; Gnomon's own styles are kept."""
     evil = "\x1b]0;t\x07\x9b2J\u202e:bomb:"
     table = Table("name")
     table.add_row(evil)

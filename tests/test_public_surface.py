@@ -16,25 +16,25 @@ import gnomon
 SURFACE = [
     "Artifact",
     "AsyncClient",
-    "Checked",
     "Client",
     "Contract",
+    "ContractReport",
     "DriftCheck",
     "DriftReport",
-    "Event",
     "Gates",
     "GnomonError",
     "InferenceLog",
     "LabelledTable",
     "LeakageReport",
     "LeakageWarning",
-    "Live",
+    "LiveStatus",
     "LoadedArtifact",
     "PackWarning",
     "Policy",
     "Prediction",
     "Predictions",
     "Report",
+    "RolloutEvent",
     "RolloutHistory",
     "Row",
     "SavedReport",
@@ -47,7 +47,6 @@ SURFACE = [
     "StreamRow",
     "UnusedColumnWarning",
     "__version__",
-    "answering",
     "check_contract",
     "check_gates",
     "check_leakage",
@@ -66,6 +65,7 @@ SURFACE = [
     "replay",
     "rollback",
     "rollout_history",
+    "running_artifacts",
     "saved_reports",
     "start_shadow",
     "step_outputs",
@@ -119,8 +119,16 @@ def test_every_public_name_is_what_its_room_calls_so(name: str) -> None:
     assert getattr(gnomon, name) is getattr(home, name)
 
 
+@pytest.mark.parametrize("former", gnomon._RENAMED)
+def test_a_former_name_still_works_and_warns(former: str) -> None:
+    """It is the same object; the warning has the present name."""
+    present = gnomon._RENAMED[former]
+    with pytest.warns(FutureWarning, match=rf"gnomon\.{former} is now called gnomon\.{present}"):
+        assert getattr(gnomon, former) is getattr(gnomon, present)
+
+
 def test_another_name_is_an_attribute_error() -> None:
-    """As of any module."""
+    """The error is that of any module."""
     with pytest.raises(AttributeError, match="no attribute 'Servant'"):
         gnomon.Servant  # type: ignore[attr-defined]  # noqa: B018
 

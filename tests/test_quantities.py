@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.quantities``: what readers see of counts, shares, numbers and durations."""
+"""Counts, shares, numbers and durations as readers see them."""
 
 import pytest
 from hypothesis import given
@@ -37,8 +37,24 @@ def test_differences_carry_their_sign() -> None:
     ],
 )
 def test_durations_use_the_largest_unit(seconds: float, text: str) -> None:
-    """As people say them, to three digits."""
+    """They are written as people say them, to three digits."""
     assert quantities.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-3, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7_200, "2 h"),
+        (172_799, "48 h"),
+        (1e6, "12 days"),
+    ],
+)
+def test_rough_durations_are_whole_numbers(seconds: float, text: str) -> None:
+    """The unit is the largest of which there are at least two."""
+    assert quantities.rough_duration(seconds) == text
 
 
 def test_shares_beside_each_other_have_the_decimals_they_need() -> None:

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.settings``: what is refused, and what a child process is given."""
+"""Settings that are refused, and those that a child process gets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gnomon.settings import Settings
 
 @pytest.mark.parametrize(("given", "umask"), [("077", 0o077), ("0027", 0o027), ("007", 0o007)])
 def test_a_umask_is_octal_as_in_the_shell(given: str, umask: int) -> None:
-    """And is handed to child processes."""
+    """It is handed to child processes."""
     settings = Settings.read({"GNOMON_UMASK": given})
     assert settings.file_umask == umask
     assert Settings.read(settings.environment()).file_umask == umask
@@ -26,7 +26,7 @@ def test_a_umask_is_octal_as_in_the_shell(given: str, umask: int) -> None:
 
 @pytest.mark.parametrize("given", ["", "0", "7", "088", "0o077", "777", "177", "-77", "077 "])
 def test_what_is_no_umask_is_refused(given: str) -> None:
-    """Nor one that would take the owner's own rights."""
+    """A umask that would take the owner's own rights is refused too."""
     with pytest.raises(SettingsError, match="GNOMON_UMASK"):
         Settings.read({"GNOMON_UMASK": given})
 
@@ -45,7 +45,7 @@ def test_what_is_no_umask_is_refused(given: str) -> None:
 def test_a_value_of_the_wrong_kind_is_named_with_what_is_expected(
     name: str, value: str, message: str
 ) -> None:
-    """Whoever typed it reads what came and what would do."""
+    """The error says what came and what is accepted."""
     with pytest.raises(SettingsError, match=re.escape(message)) as refused:
         Settings.read({name: value})
     assert refused.value.where == name
@@ -53,7 +53,7 @@ def test_a_value_of_the_wrong_kind_is_named_with_what_is_expected(
 
 @pytest.mark.parametrize("given", ["0", "false", "False"])
 def test_what_is_turned_off_is_off_in_child_processes(given: str) -> None:
-    """A worker takes no shortcut that its gateway was told not to take."""
+    """A worker takes no shortcut if its gateway's settings forbid it."""
     settings = Settings.read({"GNOMON_FAST_PIPELINE": given})
     assert settings.fast_pipeline is False
     assert Settings.read(settings.environment()).fast_pipeline is False
@@ -77,7 +77,7 @@ def test_a_number_that_is_negative_or_not_finite_is_refused(name: str, given: st
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_0_is_taken_where_it_means_something(name: str) -> None:
-    """The documentation says what: no limit, or before each answer."""
+    """The documentation says what it means: no limit, or before each answer."""
     off = ("batch_seconds", "fsync_seconds", "spool_bytes", "worker_bytes")
     if name in (*off, "retention_bytes", "retention_days"):
         assert getattr(Settings.read({f"GNOMON_{name.upper()}": "0"}), name) == 0
@@ -105,15 +105,16 @@ def test_a_number_that_the_system_cannot_take_is_refused(name: str, given: str) 
 @pytest.mark.parametrize("name", ["root", "spool", "url", "control_token", "predict_token"])
 @pytest.mark.parametrize("given", ["", " ", "s3cret\n"])
 def test_a_text_that_is_empty_or_has_spaces_around_it_is_refused(name: str, given: str) -> None:
-    """With an empty control token, everybody who sent an empty one could promote; an empty spool
-    was the working directory. Neither is a secret shown."""
+    """An empty control token allowed promotions with an empty token; an empty spool was the
+    working directory. Secrets are not shown.
+    """
     with pytest.raises(SettingsError, match=f"GNOMON_{name.upper()}") as refused:
         Settings.read({f"GNOMON_{name.upper()}": given})
     assert "s3cret" not in str(refused.value)
 
 
 def test_the_longest_times_can_be_waited_for(tmp_path: Path) -> None:
-    """By the calls of the system, in milliseconds, and by retention."""
+    """They fit the system's calls, which take milliseconds, and retention."""
     longest = Settings.read(
         {"GNOMON_DEADLINE": "2e6", "GNOMON_RETENTION_DAYS": "365000", "GNOMON_ROOT": str(tmp_path)}
     )

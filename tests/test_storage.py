@@ -77,7 +77,7 @@ def test_a_root_that_cannot_be_is_named(tmp_path: Path) -> None:
 
 
 def test_files_are_for_their_owner_and_hidden_ones_are_no_objects(tmp_path: Path) -> None:
-    """Whatever the umask; files written aside or left by a file manager are not listed."""
+    """This holds for any umask; files written aside or left by a file manager are not listed."""
     old = os.umask(0)
     try:
         storage = Storage(Settings(root=str(tmp_path / "root")))
@@ -116,7 +116,7 @@ def test_what_writers_that_died_left_is_removed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd", "a//b", "", "a/./b", "a\0b"])
 def test_no_name_leads_out_of_the_root(tmp_path: Path, name: str) -> None:
-    """Neither to read nor to write: names are made of tags, and tags come from outside."""
+    """No read or write leaves it: names are made of tags, and tags come from outside."""
     storage = Storage(Settings(root=str(tmp_path / "root")))
     (tmp_path / "x").write_text("secret")
     for use in (storage.read, storage.names, storage.remove, lambda n: storage.write(n, b"")):
@@ -126,7 +126,9 @@ def test_no_name_leads_out_of_the_root(tmp_path: Path, name: str) -> None:
 
 
 def test_what_cannot_be_read_is_not_absent(tmp_path: Path) -> None:
-    """A folder in an object's place, or a file in a folder's: an error with the system's reason."""
+    """A folder in an object's place, or a file in a folder's: an error with the operating
+    system's reason.
+    """
     storage = Storage(Settings(root=str(tmp_path)))
     (tmp_path / "a/one.json").mkdir(parents=True)
     (tmp_path / "b").write_text("")

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.tolerances``."""
+"""Tolerances for rounding errors."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def test_near_is_a_share_of_the_larger_side(one: float, other: float, near: bool
 
 
 def test_an_absolute_tolerance_holds_near_zero() -> None:
-    """Where a share of nothing is nothing."""
+    """Relative tolerances are zero there."""
     one, other = np.array([0.0, 0.0, 100.0]), np.array([5e-13, 2e-12, 100.0 + 1e-9])
     assert close(one, other, absolute=1e-12).tolist() == [True, False, True]

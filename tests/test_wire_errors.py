@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.wire_errors``: errors that another process raised."""
+"""Errors that another process raised."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_error_comes_back(kind: type[GnomonError]) -> None:
-    """As its own class, whatever its constructor takes, with its message, place and hint."""
+    """It has its own class, whatever its constructor takes, with its message, place and hint."""
     sent = SentError(kind.code, "message", "where", "hint")
     error = msgspec.json.decode(msgspec.json.encode(sent), type=SentError).error()
     assert type(error) is kind
@@ -28,7 +28,7 @@ def test_every_error_comes_back(kind: type[GnomonError]) -> None:
 
 
 def test_a_class_without_a_code_of_its_own_comes_back_as_the_one_it_has_it_from() -> None:
-    """Also where its class is known: who catches the error knows the public class."""
+    """This holds even if its class is known: who catches the error knows the public class."""
     assert StreamBusy.code == LogUnavailable.code
     assert type(SentError.of(StreamBusy("taken")).error()) is LogUnavailable
 

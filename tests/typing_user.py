@@ -46,7 +46,7 @@ def drift() -> None:
 
 def checks() -> None:
     checked = gnomon.check_contract("trips", "rows.csv")
-    assert_type(checked, gnomon.Checked)
+    assert_type(checked, gnomon.ContractReport)
     assert_type(checked.to_frame(), pd.DataFrame)
     leakage = gnomon.check_leakage("train.csv", label="slow")
     assert_type(leakage, gnomon.LeakageReport)
@@ -59,18 +59,18 @@ def rollout(policy: gnomon.Policy, settings: gnomon.Settings) -> None:
     assert_type(gates.verdict, Literal["pass", "fail", "unknown"])
     history = gnomon.rollout_history()
     assert_type(history, gnomon.RolloutHistory)
-    assert_type(next(iter(history)), gnomon.Event)
+    assert_type(next(iter(history)), gnomon.RolloutEvent)
     assert_type(history.state.live, str | None)
     reports = gnomon.saved_reports("trips", last=10)
     assert_type(reports, gnomon.SavedReports)
     assert_type(reports[0].page, str)
-    assert_type(gnomon.promote("trips:2", policy=policy, why="faster"), gnomon.Event)
-    assert_type(gnomon.start_shadow("trips:2", 0.5, settings=settings), gnomon.Event)
-    assert_type(gnomon.stop_shadow("trips:2", by="ann"), gnomon.Event)
-    assert_type(gnomon.rollback(why="slower"), gnomon.Event)
+    assert_type(gnomon.promote("trips:2", policy=policy, why="faster"), gnomon.RolloutEvent)
+    assert_type(gnomon.start_shadow("trips:2", 0.5, settings=settings), gnomon.RolloutEvent)
+    assert_type(gnomon.stop_shadow("trips:2", by="ann"), gnomon.RolloutEvent)
+    assert_type(gnomon.rollback(why="slower"), gnomon.RolloutEvent)
     gnomon.promote("trips:2", ask=print)  # type: ignore[call-arg]
-    answering = gnomon.answering("trips")
-    assert_type(answering, list[tuple[str, Literal["live", "shadow"]]])
+    running = gnomon.running_artifacts("trips")
+    assert_type(running, list[tuple[str, Literal["live", "shadow"]]])
 
 
 def log() -> None:

@@ -1,4 +1,4 @@
-"""The two services BentoML's own guides would have you write."""
+"""The two services that BentoML's own guides suggest."""
 
 from __future__ import annotations
 

@@ -63,5 +63,5 @@ def predict(record: Record) -> Any:  # type: ignore[valid-type]
 
 @app.post("/predict-on-the-loop", response_model=Answer)
 async def predict_on_the_loop(record: Record) -> Any:  # type: ignore[valid-type]
-    """The same, one request after the other."""
+    """The same on the event loop: one request after another."""
     return answers(frame([record.model_dump()]))[0]

@@ -14,29 +14,29 @@ class Pipeline(litserve.LitAPI):
     """The pipeline in LitServe's five steps."""
 
     def setup(self, device: str) -> None:
-        """Load the pipeline, in the process that predicts."""
+        """Load the pipeline in the process that predicts."""
         from benchmarks.contenders import model
 
         self.model = model
 
     def decode_request(self, request: dict[str, Any]) -> dict[str, Any]:
-        """A request is a record already."""
+        """Return the request: it is a record already."""
         return request
 
     def batch(self, inputs: list[dict[str, Any]]) -> pd.DataFrame:
-        """One frame for the whole batch."""
+        """Make one frame of the whole batch."""
         return self.model.frame(inputs)
 
     def predict(self, x: pd.DataFrame) -> list[dict[str, Any]]:
-        """One call for the whole batch."""
+        """Call the pipeline once for the whole batch."""
         return self.model.answers(x)
 
     def unbatch(self, output: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """An answer each."""
+        """Split the batch into one answer per request."""
         return output
 
     def encode_response(self, output: dict[str, Any]) -> dict[str, Any]:
-        """An answer can be sent as it is."""
+        """Return the answer: it can be sent as it is."""
         return output
 
 

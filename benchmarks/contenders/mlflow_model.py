@@ -17,7 +17,7 @@ class Pipeline(mlflow.pyfunc.PythonModel):
     """Records in, labels and probabilities out."""
 
     def load_context(self, context: Any) -> None:
-        """Load the pipeline, in the process that serves."""
+        """Load the pipeline in the process that serves."""
         from benchmarks.contenders import model
 
         self.model = model

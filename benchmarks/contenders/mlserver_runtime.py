@@ -19,7 +19,7 @@ class Runtime(MLModel):
     """Probabilities for every row, in the order of the classes, and the labels."""
 
     async def load(self) -> bool:
-        """The pipeline was loaded with the module."""
+        """Do nothing: the pipeline was loaded with the module."""
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:

@@ -20,12 +20,12 @@ CLASSES: list[str] = pipeline.classes_.tolist()
 
 
 def frame(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """One row a record."""
+    """Make a frame with one row per record."""
     return frame_of_columns([record[name] for record in records] for name in dtypes)
 
 
 def frame_of_columns(columns: Iterable[Sequence[Any]]) -> pd.DataFrame:
-    """The same from the values of every column, in order."""
+    """Make the same frame from the values of every column, in order."""
     return pd.DataFrame(
         {
             name: pd.array(values, dtype=dtype)

@@ -1,4 +1,4 @@
-"""What measuring drift costs beside merely reading the log.
+"""What measuring drift costs, compared with merely reading the log.
 
 ``python -m benchmarks.drift [--rows 1000000] [--rounds 3]``. The flights' logistic regression has
 answered requests of ten rows, and the log is sealed. Timed by turns, each in a process of its own:

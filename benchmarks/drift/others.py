@@ -1,4 +1,4 @@
-"""Drift metrics beside Evidently's and NannyML's, each in an environment of its own.
+"""Drift metrics compared with Evidently's and NannyML's, each in an environment of its own.
 
 ::
 
@@ -115,7 +115,7 @@ def main() -> None:
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns as every pandas reads them."""
+    """Return columns of types that every version of pandas reads."""
     return pd.DataFrame(
         {c: frame[c].astype("float64" if _is_number(frame[c]) else object) for c in COLUMNS}
     )
@@ -126,7 +126,7 @@ def _is_number(column: pd.Series) -> bool:
 
 
 def _ask(name: str, code: str, folder: str) -> dict[str, Any]:
-    """What another library finds."""
+    """Ask another library for its result."""
     command = [str(make(name) / "python"), "-c", code, folder, json.dumps(COLUMNS)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
@@ -164,7 +164,7 @@ def _ones(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _raw(known: pd.DataFrame, served: pd.DataFrame) -> Found:
-    """SciPy's KS and Wasserstein of all values."""
+    """Return SciPy's KS and Wasserstein of all values."""
     from scipy import stats
 
     found: Found = {}

@@ -3,8 +3,8 @@
 Arrivals are a Poisson process fixed by a seed. Latency counts from the moment a request was due,
 so that waiting is counted, also for a free connection. The generator is one process on one epoll,
 woken by a timer of the kernel: a timer of an event loop ticks in milliseconds. How late it was
-itself is part of the result; where that is not small beside the latency, the machine was too busy
-for the figures to mean much.
+itself is part of the result; where that is not small compared with the latency, the machine was too
+busy for the figures to mean much.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Timer:
             raise OSError(ctypes.get_errno(), "timerfd_create")
 
     def arm(self, at: int) -> None:
-        """Become readable at this many nanoseconds of the monotonic clock."""
+        """Make the timer readable at this many nanoseconds of the monotonic clock."""
         when = (ctypes.c_long * 4)(0, 0, *divmod(max(at, 1), 1_000_000_000))
         LIBC.timerfd_settime(self.descriptor, TFD_TIMER_ABSTIME, when, None)
 
@@ -98,7 +98,7 @@ class Connection:
     received: bytearray = field(default_factory=bytearray)
 
     def complete(self) -> bool:
-        """Whether the answer is there as a whole."""
+        """Return whether the whole answer has arrived."""
         head = self.received.find(b"\r\n\r\n")
         if head < 0:
             return False
@@ -133,7 +133,7 @@ class Generator:
         self.errors = 0
 
     def run(self, arrivals: deque[int]) -> OpenFigure:
-        """Send at these moments, in monotonic nanoseconds; wait until all are answered."""
+        """Send at these times, in monotonic nanoseconds; wait until all are answered."""
         total, limit = len(arrivals), arrivals[-1] + GRACE_SECONDS * 1_000_000_000
         while len(self.latencies) + self.errors < total and time.monotonic_ns() < limit:
             self.send_due(arrivals)
@@ -153,7 +153,7 @@ class Generator:
         )
 
     def send_due(self, arrivals: deque[int]) -> None:
-        """Send everything whose moment has come, as far as connections are free."""
+        """Send everything that is due, as far as connections are free."""
         while self.free and arrivals and arrivals[0] <= (now := time.monotonic_ns()):
             connection = self.free.popleft()
             connection.due = arrivals.popleft()
@@ -161,7 +161,7 @@ class Generator:
             connection.socket.send(self.requests[len(self.lateness) % len(self.requests)])
 
     def receive(self, connection: Connection) -> None:
-        """Take what has come; an answer that is whole frees the connection."""
+        """Read what has arrived; a complete answer frees the connection."""
         part = connection.socket.recv(65536)
         connection.received += part
         if part and not connection.complete():
@@ -178,12 +178,12 @@ class Generator:
 
 
 def percentile(values: Sequence[int], share: float) -> float:
-    """Of nanoseconds, in milliseconds; 0 without any."""
+    """Return a percentile of nanoseconds, in milliseconds; 0 if there are none."""
     return sorted(values)[int(len(values) * share)] / 1e6 if values else 0.0
 
 
 def poisson(rate: float, seconds: float, seed: int) -> deque[int]:
-    """Moments of arrival, from a little later than now on."""
+    """Return times of arrival that begin a little later than now."""
     chance, moment = random.Random(seed), 0.0
     moments: deque[int] = deque()
     start = time.monotonic_ns() + 100_000_000
@@ -193,7 +193,7 @@ def poisson(rate: float, seconds: float, seed: int) -> deque[int]:
 
 
 def main() -> None:
-    """Generate in this process, ahead of the others where that is allowed."""
+    """Generate in this process, with higher priority where that is allowed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
     parser.add_argument("bodies", type=Path)

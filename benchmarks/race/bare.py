@@ -1,4 +1,4 @@
-"""The floor: one-row ``predict_proba`` in a plain Python loop, in a process of its own."""
+"""The lower bound: one-row ``predict_proba`` in a plain Python loop, in a process of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["bare"]
 
 
 def bare(case: Case, seconds: float) -> dict[str, float]:
-    """Median milliseconds of ``call``, the frame being there, and of ``frame_and_call``."""
+    """Return median milliseconds of ``call`` on a frame made before, and of both steps."""
     command = [sys.executable, "-m", "benchmarks.race.bare", "--seconds", str(seconds)]
     done = subprocess.run(
         command,

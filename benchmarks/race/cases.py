@@ -69,7 +69,7 @@ def prepare(names: Sequence[str], folder: Path) -> list[Case]:
 
 @cache
 def trained(name: str) -> tuple[str, Pipeline]:
-    """An artifact of the flights model, trained on January to March."""
+    """Pack an artifact of the flights model, trained on January to March."""
     known = flights(1, 2, 3).dropna(subset="outcome")
     features, outcome = known[list(FEATURES)], known["outcome"]
     pipeline = {"logistic": logistic, "boosting": boosting}[name]().fit(features, outcome)

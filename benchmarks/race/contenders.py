@@ -1,4 +1,4 @@
-"""Who races: how each is started, what its requests look like and where its answers are."""
+"""The contenders: how each is started, what its requests look like and where its answers are."""
 
 from __future__ import annotations
 
@@ -143,5 +143,5 @@ BASE = CONTENDERS[0].name
 
 
 def named(name: str) -> Contender:
-    """The contender of this name."""
+    """Return the contender of this name."""
     return next(contender for contender in CONTENDERS if contender.name == name)

@@ -1,4 +1,4 @@
-"""An environment of its own for each contender, made once, and again when what it holds changes."""
+"""An environment for each contender, created once, and again when its requirements change."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def make(name: str | None) -> Path:
 
 @cache
 def versions(name: str | None) -> dict[str, str]:
-    """What is installed in an environment, of the packages that matter."""
+    """Return the versions of the packages that matter in an environment."""
     command = [str(make(name) / "python"), "-c", VERSIONS, *SHOWN]
     found: dict[str, str] = json.loads(
         subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout

@@ -1,4 +1,4 @@
-"""Closed-loop load: wrk, each connection asking again as soon as it is answered."""
+"""Closed-loop load with wrk: each connection asks again as soon as it is answered."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ class Figure:
 
 
 def need_wrk() -> None:
-    """Leave with a clear message where there is no wrk."""
+    """Exit with a clear message if wrk is not installed."""
     if shutil.which("wrk") is None:
         sys.exit("This benchmark sends its load with wrk. On Debian: apt-get install wrk")
 
 
 def write_requests(bodies: Sequence[object], file: Path) -> Path:
-    """A script that has wrk send these bodies, over and over."""
+    """Write a script that has wrk send these bodies again and again."""
     texts = (json.dumps(body, ensure_ascii=False) for body in bodies)
     lines = ",\n".join(json.dumps(text, ensure_ascii=False) for text in texts)
     file.write_text(SCRIPT.format(bodies=lines))

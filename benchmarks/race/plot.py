@@ -47,7 +47,7 @@ text { font: 12px system-ui, sans-serif; fill: #1b1f24; }
 
 
 def plot(results: Results) -> str:
-    """Requests a second at the most connections that all pipelines were measured with."""
+    """Plot requests a second at the most connections that all pipelines were measured with."""
     count = max(set.intersection(*(_counts(results, case) for case in results.figures)))
     parts: list[str] = []
     top = 44
@@ -75,7 +75,7 @@ def _counts(results: Results, case: str) -> set[int]:
 
 
 def _finding(results: Results, count: int) -> str:
-    """What the plot shows, with the smallest lead of all pipelines."""
+    """Return what the plot shows, with the smallest lead of all pipelines."""
     leads = []
     for figures in results.figures.values():
         medians = {
@@ -98,7 +98,7 @@ def _panel(title: str, rates: Mapping[str, Sequence[float]], top: int) -> Iterat
 
 
 def _row(name: str, values: Sequence[float], longest: float, top: int) -> Iterator[str]:
-    """Name, bar, range and figure; ours are bold as well as coloured."""
+    """Draw name, bar, range and figure; ours are bold as well as coloured."""
 
     def at(rate: float) -> float:
         return round(LEFT + (RIGHT - LEFT) * rate / longest, 1)
@@ -115,7 +115,7 @@ def _row(name: str, values: Sequence[float], longest: float, top: int) -> Iterat
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.race.plot", description=__doc__)
     parser.add_argument(
         "results", nargs="?", type=Path, default=ROOT / "benchmarks/results/serve.json"

@@ -19,7 +19,7 @@ LOGGED, UNLOGGED = OURS[1:]
 
 
 def markdown(results: Results) -> str:
-    """Versions, a table a pipeline, and the ratios that matter."""
+    """Return the versions, a table per pipeline, and the ratios that matter."""
     parts = [
         f"{results.machine}. {results.rounds} rounds, {results.seconds} s a measurement; medians, "
         "with minimum and maximum over the rounds.",
@@ -36,7 +36,7 @@ def markdown(results: Results) -> str:
 
 
 def ratios(left: Sequence[Figure], right: Sequence[Figure]) -> list[float]:
-    """Requests a second, left over right, round by round."""
+    """Return requests a second of the first divided by those of the second, round by round."""
     return [
         a.per_second / b.per_second if b.per_second else math.inf
         for a, b in zip(left, right, strict=True)
@@ -44,13 +44,13 @@ def ratios(left: Sequence[Figure], right: Sequence[Figure]) -> list[float]:
 
 
 def spread(values: Sequence[float], form: str = ",.1f") -> str:
-    """``median (minimum to maximum)``."""
+    """Return ``median (minimum to maximum)``."""
     middle, low, high = statistics.median(values), min(values), max(values)
     return f"{middle:{form}} ({low:{form}} to {high:{form}})"
 
 
 def _versions(results: Results) -> Iterator[str]:
-    """What all environments share, then what each has besides."""
+    """Return what all environments share, then what each has in addition."""
     found = results.versions
     every = set.intersection(*(set(versions.items()) for versions in found.values()))
     if every:
@@ -82,7 +82,7 @@ def _table(results: Results, case: str) -> Iterator[str]:
 
 
 def _milliseconds(values: Sequence[float]) -> str:
-    """The median; nothing where a round saw no answer."""
+    """Return the median, or nothing if a round had no answer."""
     return f"{statistics.median(values):,.1f}" if all(values) else "-"
 
 

@@ -1,4 +1,4 @@
-"""What a race found, as it is kept."""
+"""The results of a race, as they are kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Results", "machine"]
 
 
 def machine() -> str:
-    """Cores, processor and system of this machine, and the day."""
+    """Return cores, processor and system of this machine, and the date."""
     model = next(
         (
             line.partition(":")[2].strip()
@@ -53,25 +53,25 @@ class Results(msgspec.Struct, kw_only=True):
 
     @property
     def failed(self) -> set[tuple[str, str]]:
-        """Case and contender of those that are out."""
+        """Return case and contender of those that were left out."""
         return {(case, name) for case, reasons in self.reasons.items() for name in reasons}
 
     def add(self, case: str, contender: str, connections: int, figure: Figure) -> None:
-        """One more measurement."""
+        """Add one measurement."""
         counts = self.figures.setdefault(case, {}).setdefault(contender, {})
         counts.setdefault(connections, []).append(figure)
 
     def fail(self, case: str, contender: str, reason: str) -> None:
-        """Leave a contender out of a case, its figures included."""
+        """Leave a contender out of a case, and drop its figures."""
         self.reasons.setdefault(case, {})[contender] = reason
         self.figures.get(case, {}).pop(contender, None)
 
     def write(self, path: Path) -> None:
-        """As JSON."""
+        """Write the results as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
 
     @classmethod
     def read(cls, path: Path) -> Results:
-        """From JSON."""
+        """Read results from JSON."""
         return msgspec.json.decode(path.read_bytes(), type=cls)

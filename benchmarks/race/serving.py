@@ -1,4 +1,4 @@
-"""A contender's process: started, asked whether it answers right, and ended with its children."""
+"""A contender's process: started, checked for right answers, and ended with its children."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Served:
 
 
 class WrongAnswer(Exception):
-    """A contender does not answer, or not what the bare pipeline does."""
+    """A contender does not answer, or its answer differs from the bare pipeline's."""
 
 
 @contextmanager
@@ -127,7 +127,7 @@ def wait(
 
 
 def check(url: str, contender: Contender, case: Case) -> None:
-    """Hold the answers to what the bare pipeline says.
+    """Compare the answers with those of the bare pipeline.
 
     Raises:
         WrongAnswer: an answer differs.
@@ -147,7 +147,7 @@ def check(url: str, contender: Contender, case: Case) -> None:
 
 
 def agree(found: tuple[str, dict[str, float]], expected: tuple[str, dict[str, float]]) -> bool:
-    """The same label, and probabilities equal but for rounding."""
+    """Return whether labels are the same and probabilities equal except for rounding."""
     return found[0] == expected[0] and all(
         abs(found[1][name] - probability) <= TOLERANCE for name, probability in expected[1].items()
     )

@@ -64,11 +64,11 @@ class SlowDisk:
 
     @staticmethod
     def is_possible() -> bool:
-        """Whether there is a compiler."""
+        """Return whether there is a compiler."""
         return shutil.which("gcc") is not None
 
     def set(self, slow: bool) -> None:
-        """From now on."""
+        """Set the delay from now on."""
         if slow:
             self.switch.touch()
         else:

@@ -27,7 +27,7 @@ DOCUMENTS = 1_500
 
 
 def corpus() -> pd.DataFrame:
-    """The columns ``text`` and ``package``, in an order that depends on nothing but the files."""
+    """Return the columns ``text`` and ``package``, in an order that depends on the files alone."""
     rows = [
         {"text": text, "package": package}
         for package in PACKAGES
@@ -37,12 +37,12 @@ def corpus() -> pd.DataFrame:
 
 
 def tfidf() -> Pipeline:
-    """Words weighted by how rare they are, and logistic regression."""
+    """Weight words by how rare they are; logistic regression."""
     return _classifier(TfidfVectorizer(max_features=20_000, sublinear_tf=True))
 
 
 def hashing() -> Pipeline:
-    """The same on hashed words."""
+    """Hash words; logistic regression."""
     return _classifier(HashingVectorizer(n_features=2**14, alternate_sign=False))
 
 

@@ -1,1 +1,1 @@
-"""What a replay costs beside reading its log and calling the bare pipeline."""
+"""What a replay costs, compared with reading its log and calling the bare pipeline."""

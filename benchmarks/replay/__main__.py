@@ -1,4 +1,4 @@
-"""What replaying a log costs beside reading it and calling the bare pipeline.
+"""What replaying a log costs, compared with reading it and calling the bare pipeline.
 
 ``python -m benchmarks.replay [--rows 1000000] [--rounds 3]``. The flights' logistic regression has
 answered requests of ten rows, and the log with their bodies is sealed. Timed by turns, each in a
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def show(rounds: list[dict[str, Found]], ratios: list[float]) -> None:
-    """Medians, with minimum and maximum."""
+    """Print medians, with minimum and maximum."""
     print(f"\n{machine()}. {len(rounds)} rounds.")
     for name in rounds[0]:
         print(f"{name:<8}{spread([one[name]['seconds'] for one in rounds])} s")

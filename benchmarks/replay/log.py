@@ -30,14 +30,14 @@ ARRIVED = datetime(2013, 4, 1, tzinfo=UTC)
 
 
 def packed(folder: Path) -> Artifact:
-    """The flights' logistic regression, in a model store that this process uses from now on."""
+    """Pack the flights' logistic regression, in a model store that this process uses now."""
     cases.prepare((), folder)
     tag, _ = cases.trained("logistic")
     return inspect(tag)
 
 
 def write(artifact: Artifact, rows: int, root: Path) -> None:
-    """Write what it answers to so many rows, and seal it, under a storage root."""
+    """Write the answers to so many rows under a storage root, and seal them."""
     settings = Settings(root=str(root))
     schema = request_schema(artifact.contract)
     stream = stream_folder(settings, artifact.name, "here", REQUESTS)
@@ -54,7 +54,7 @@ def write(artifact: Artifact, rows: int, root: Path) -> None:
 
 
 def _parts(rows: int) -> Iterator[list[dict[str, Any]]]:
-    """The same flights over and over."""
+    """Yield the same flights again and again."""
     asked = list(records(flights(*MONTHS)[list(FEATURES)].reset_index(drop=True)))
     endless = itertools.cycle(asked)
     for start in range(0, rows, BATCH_ROWS):
@@ -64,7 +64,7 @@ def _parts(rows: int) -> Iterator[list[dict[str, Any]]]:
 def _answered(
     part: list[dict[str, Any]], first: int, artifact: Artifact, rerun: Rerun, schema: pa.Schema
 ) -> pa.RecordBatch:
-    """A batch of the log: requests of a few rows, the body with the first row of each."""
+    """Make a batch of the log: requests of a few rows, the body with the first row of each."""
     starts = range(0, len(part), REQUEST_ROWS)
     bodies = [msgspec.json.encode({"rows": part[at : at + REQUEST_ROWS]}) for at in starts]
     decoder = Decoder(artifact.contract)

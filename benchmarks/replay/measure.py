@@ -55,7 +55,7 @@ def bare(artifact: Artifact) -> tuple[float, int]:
 
 
 def replayed(artifact: Artifact) -> tuple[float, int]:
-    """From the start of the worker to the report."""
+    """Measure a replay from the start of the worker to the report."""
     begun = time.perf_counter()
     report = replay(InferenceLog(Settings.read(), artifact.name), artifact)
     seconds = time.perf_counter() - begun

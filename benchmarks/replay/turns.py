@@ -1,4 +1,4 @@
-"""Ways through one log, measured by turns."""
+"""Different ways to read one log, measured by turns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Found = dict[str, float]
 
 
 def arguments(name: str, about: str, out: Path) -> argparse.Namespace:
-    """The command line of ``python -m benchmarks.<name>``: rows, rounds, and where to write."""
+    """Parse the arguments of ``python -m benchmarks.<name>``: rows, rounds, where to write."""
     parser = argparse.ArgumentParser(
         prog=f"python -m benchmarks.{name}", description=about.partition("\n")[0]
     )
@@ -41,7 +41,7 @@ def arguments(name: str, about: str, out: Path) -> argparse.Namespace:
 def in_turns(
     names: Sequence[str], artifact: Artifact, rows: int, rounds: int, root: Path
 ) -> list[dict[str, Found]]:
-    """What several ways through a log of so many rows took, round by round."""
+    """Measure, round by round, what several ways to read a log of so many rows took."""
     print(f"writing {rows:,} rows", flush=True)
     write(artifact, rows, root)
     return [
@@ -68,12 +68,12 @@ def in_process(name: str, tag: str, rows: int, root: Path) -> Found:
 
 
 def spread(values: list[float]) -> str:
-    """Median, least and most."""
+    """Return the median, the minimum and the maximum."""
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 def keep(out: Path, figures: dict[str, Any]) -> None:
-    """Write every figure, with the machine and the versions; print those."""
+    """Write every figure, with the machine and the versions, and print the versions."""
     versions = {package: version(package) for package in PACKAGES}
     document = {"machine": machine(), "versions": versions, **figures}
     out.parent.mkdir(exist_ok=True)

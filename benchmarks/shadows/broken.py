@@ -39,7 +39,7 @@ class Broken(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:  # noqa: N803
-        """The same frame, if at all."""
+        """Return the same frame, or misbehave."""
         if X["time_hour"].max() > pd.Timestamp(self.last_):
             Path(self.witness).touch()
             if self.way == "hung":
@@ -52,5 +52,5 @@ class Broken(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return X
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:
-        """The frame's own."""
+        """Return the frame's own names."""
         return input_features

@@ -77,7 +77,7 @@ def arguments() -> argparse.Namespace:
 
 
 def trials(asked: argparse.Namespace, every: list[str]) -> Any:
-    """Causes, strength and seed of every trial."""
+    """Return causes, strength and seed of every trial."""
     causes = asked.causes or every
     for cause, strength, seed in itertools.product(causes, asked.strengths, range(asked.seeds)):
         yield (cause,), strength, seed
@@ -102,7 +102,7 @@ ALONE = {
 def one(
     world: Any, causes: tuple[str, ...], strength: float, seed: int, rows: int, sees: str
 ) -> dict[str, Any]:
-    """One trial, as the JSON has it."""
+    """Return one trial as it is in the JSON."""
     from tests.skew.diagnosis.trial import trial
 
     began = time.monotonic()
@@ -128,7 +128,7 @@ def one(
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    """Shares, and what was named in place of what."""
+    """Return the shares of causes that were named, and what was named instead."""
     alone = [r for r in results if len(r["causes"]) == 1 and r["verdict"] != "no divergence"]
     pairs = [r for r in results if len(r["causes"]) == 2 and r["verdict"] != "no divergence"]
     healthy = [r for r in results if not r["causes"]]

@@ -73,7 +73,7 @@ distinguished](diagnose.md#the-causes). A library of another version needs two e
 
 
 def example(world: Any, cause: str) -> Iterator[str]:
-    """The lines of one."""
+    """Return the lines of one example."""
     from tests.skew.diagnosis.injections import inject
     from tests.skew.diagnosis.trial import trial
 
@@ -94,7 +94,7 @@ def example(world: Any, cause: str) -> Iterator[str]:
 
 
 def _rows(online: pd.DataFrame, offline: pd.DataFrame) -> Iterator[str]:
-    """A few rows of the columns that differ, as each side has them."""
+    """Return a few rows of the columns that differ, as each side has them."""
     differs = {
         name: (online[name] != offline[name]) & ~(online[name].isna() & offline[name].isna())
         for name in online

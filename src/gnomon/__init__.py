@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from gnomon.api.decisions import stop_shadow as stop_shadow
     from gnomon.api.queries import DriftCheck as DriftCheck
     from gnomon.api.queries import RolloutHistory as RolloutHistory
-    from gnomon.api.queries import answering as answering
     from gnomon.api.queries import check_contract as check_contract
     from gnomon.api.queries import check_gates as check_gates
     from gnomon.api.queries import check_leakage as check_leakage
     from gnomon.api.queries import measure_drift as measure_drift
     from gnomon.api.queries import open_log as open_log
     from gnomon.api.queries import rollout_history as rollout_history
+    from gnomon.api.queries import running_artifacts as running_artifacts
     from gnomon.api.queries import saved_reports as saved_reports
     from gnomon.api.skew_checks import SkewCheck as SkewCheck
     from gnomon.api.skew_checks import compare_offline as compare_offline
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from gnomon.artifact import step_outputs as step_outputs
     from gnomon.artifact.checks.allowances import PackWarning as PackWarning
     from gnomon.artifact.checks.unused_columns import UnusedColumnWarning as UnusedColumnWarning
-    from gnomon.contract import Checked as Checked
     from gnomon.contract import Contract as Contract
+    from gnomon.contract import ContractReport as ContractReport
     from gnomon.contract import infer_contract as infer_contract
     from gnomon.drift import DriftReport as DriftReport
     from gnomon.errors import GnomonError as GnomonError
@@ -55,14 +55,14 @@ if TYPE_CHECKING:
     from gnomon.report.saved import SavedReport as SavedReport
     from gnomon.report.saved import SavedReports as SavedReports
     from gnomon.rollout.gate import Gates as Gates
-    from gnomon.rollout.history import Event as Event
+    from gnomon.rollout.history import RolloutEvent as RolloutEvent
     from gnomon.service.client.answers import Prediction as Prediction
     from gnomon.service.client.answers import Predictions as Predictions
     from gnomon.service.client.answers import Row as Row
     from gnomon.service.client.clients import AsyncClient as AsyncClient
     from gnomon.service.client.clients import Client as Client
     from gnomon.service.client.stream_calls import StreamRow as StreamRow
-    from gnomon.service.status.slice_status import Live as Live
+    from gnomon.service.status.slice_status import LiveStatus as LiveStatus
     from gnomon.service.status.slice_status import ShadowStatus as ShadowStatus
     from gnomon.service.status.slice_status import Status as Status
     from gnomon.settings import Settings as Settings
@@ -70,25 +70,25 @@ if TYPE_CHECKING:
 __all__ = [
     "Artifact",
     "AsyncClient",
-    "Checked",
     "Client",
     "Contract",
+    "ContractReport",
     "DriftCheck",
     "DriftReport",
-    "Event",
     "Gates",
     "GnomonError",
     "InferenceLog",
     "LabelledTable",
     "LeakageReport",
     "LeakageWarning",
-    "Live",
+    "LiveStatus",
     "LoadedArtifact",
     "PackWarning",
     "Policy",
     "Prediction",
     "Predictions",
     "Report",
+    "RolloutEvent",
     "RolloutHistory",
     "Row",
     "SavedReport",
@@ -101,7 +101,6 @@ __all__ = [
     "StreamRow",
     "UnusedColumnWarning",
     "__version__",
-    "answering",
     "check_contract",
     "check_gates",
     "check_leakage",
@@ -120,6 +119,7 @@ __all__ = [
     "replay",
     "rollback",
     "rollout_history",
+    "running_artifacts",
     "saved_reports",
     "start_shadow",
     "step_outputs",
@@ -129,25 +129,25 @@ __all__ = [
 _HOMES = {
     "Artifact": "artifact",
     "AsyncClient": "service.client.clients",
-    "Checked": "contract",
     "Client": "service.client.clients",
     "Contract": "contract",
+    "ContractReport": "contract",
     "DriftCheck": "api.queries",
     "DriftReport": "drift",
-    "Event": "rollout.history",
     "Gates": "rollout.gate",
     "GnomonError": "errors",
     "InferenceLog": "log",
     "LabelledTable": "leakage",
     "LeakageReport": "leakage",
     "LeakageWarning": "leakage",
-    "Live": "service.status.slice_status",
+    "LiveStatus": "service.status.slice_status",
     "LoadedArtifact": "artifact",
     "PackWarning": "artifact.checks.allowances",
     "Policy": "policy",
     "Prediction": "service.client.answers",
     "Predictions": "service.client.answers",
     "Report": "report",
+    "RolloutEvent": "rollout.history",
     "RolloutHistory": "api.queries",
     "Row": "service.client.answers",
     "SavedReport": "report.saved",
@@ -159,7 +159,6 @@ _HOMES = {
     "Status": "service.status.slice_status",
     "StreamRow": "service.client.stream_calls",
     "UnusedColumnWarning": "artifact.checks.unused_columns",
-    "answering": "api.queries",
     "check_contract": "api.queries",
     "check_gates": "api.queries",
     "check_leakage": "api.queries",
@@ -178,13 +177,22 @@ _HOMES = {
     "replay": "api.skew_checks",
     "rollback": "api.decisions",
     "rollout_history": "api.queries",
+    "running_artifacts": "api.queries",
     "saved_reports": "api.queries",
     "start_shadow": "api.decisions",
     "step_outputs": "artifact",
     "stop_shadow": "api.decisions",
 }
 
-__getattr__ = lazy(__name__, _HOMES)
+_RENAMED = {
+    "Checked": "ContractReport",
+    "Event": "RolloutEvent",
+    "Live": "LiveStatus",
+    "answering": "running_artifacts",
+}
+"""By former name, the present one."""
+
+__getattr__ = lazy(__name__, _HOMES, renamed=_RENAMED)
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["MINUS", "count", "duration", "number", "percent", "plural", "rows", "signed"]
+__all__ = [
+    "MINUS",
+    "count",
+    "duration",
+    "number",
+    "percent",
+    "plural",
+    "rough_duration",
+    "rows",
+    "signed",
+]
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -69,6 +79,18 @@ def duration(seconds: float) -> str:
         if seconds >= size:
             return _span(seconds / size, unit)
     return _span(seconds, "second")
+
+
+def rough_duration(seconds: float) -> str:
+    """Write about how long something takes, in the largest unit of which there are at least two.
+
+    >>> rough_duration(3), rough_duration(95), rough_duration(3 * 3600), rough_duration(1e6)
+    ('3 s', '95 s', '3 h', '12 days')
+    """
+    for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
 
 
 def _span(n: float, unit: str) -> str:

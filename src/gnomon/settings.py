@@ -35,8 +35,8 @@ _MAY_BE_ZERO = ("batch_seconds", "fsync_seconds", *_NO_LIMIT)
 _PROCESSES = ("slices", "workers", "worker_threads")
 _NOT_BLANK = ("root", "spool", "url", "control_token", "predict_token")
 """Settings that mean something else when they are empty: the working directory, or a token that
-anybody can send. A variable is often empty because another one, from which it is made, is not set.
-"""
+any client can send. A variable is often empty because another one, from which it is made, is not
+set."""
 
 _MOST_SECONDS = 2_000_000
 """About 23 days: the longest time that the system's calls can wait is 2**31 milliseconds."""

@@ -11,9 +11,9 @@ import numpy.typing as npt
 __all__ = [
     "CLOCK_HOURS",
     "CORRELATION",
+    "INSTANT_HOURS",
     "LAST_DIGITS",
     "LEADING_DIGITS",
-    "MOMENT_HOURS",
     "ON_A_LINE",
     "PROBABILITY_LEAD",
     "ROUNDING",
@@ -52,7 +52,7 @@ may be equal or in the other order after rounding."""
 CORRELATION = 1e-12
 """Absolute: how far from 1 a correlation may be that means "the same up to scale and shift"."""
 
-MOMENT_HOURS = 1e-9
+INSTANT_HOURS = 1e-9
 """Hours, 3.6 microseconds: differences of times and of clock readings, which are kept in hours
 since 1970 (at half a million hours a float is exact to 7e-11)."""
 

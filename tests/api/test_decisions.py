@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.api.decisions``: what a notebook shows is what it then decides."""
+"""What a notebook shows of the gates is what it then decides."""
 
 from __future__ import annotations
 
@@ -43,15 +43,14 @@ def write(folder: Path, policy: str) -> None:
 
 
 def test_a_promotion_is_decided_by_the_gates_that_are_shown(folder: Path, candidate: str) -> None:
-    """Both use the policy of the deployment in this folder, strict or lenient; one that is given
-    replaces it."""
+    """Both use the policy of the deployment in this folder; a policy that is passed replaces it."""
     write(folder, STRICT)
     given = gnomon.Policy.read(folder / "shadow" / "policy.toml")
     shown = gnomon.check_gates(candidate)
     assert shown.verdict == "fail"
     with pytest.raises(GateRefused, match="agreement fail"):
         gnomon.promote(candidate)
-    assert gnomon.answering()[1] == (candidate, "shadow")
+    assert gnomon.running_artifacts()[1] == (candidate, "shadow")
     write(folder, LENIENT)
     shown = gnomon.check_gates(candidate)
     assert shown.verdict == "pass"
@@ -60,11 +59,11 @@ def test_a_promotion_is_decided_by_the_gates_that_are_shown(folder: Path, candid
     event = gnomon.promote(candidate, by="ann", why="good enough")
     assert (event.forced, event.by, event.why) == (False, "ann", "good enough")
     assert event.gates == tuple(msgspec.to_builtins(shown.gates))
-    assert gnomon.answering() == [(candidate, "live")]
+    assert gnomon.running_artifacts() == [(candidate, "live")]
 
 
 def test_a_shadow_takes_the_share_of_the_policy(folder: Path, pack: Pack) -> None:
-    """Unless another share is given; every decision finds its model by the artifact."""
+    """Unless another share is given. Every decision derives the model from the artifact."""
     live, shadow = pack(times(1.0)), pack(HALF_MORE)
     gnomon.promote(live)
     assert gnomon.start_shadow(shadow).fraction == 1.0
@@ -79,7 +78,7 @@ def test_a_shadow_takes_the_share_of_the_policy(folder: Path, pack: Pack) -> Non
 
 
 def test_a_policy_that_cannot_be_read_decides_nothing(folder: Path, pack: Pack) -> None:
-    """A decision by the defaults instead would not be the one that the folder asks for."""
+    """Deciding by the defaults instead would ignore what the folder asks for."""
     write(folder, "[gates]\nmin_row = 1\n")
     tag = pack(times(1.0))
     for decide in (gnomon.promote, gnomon.start_shadow, gnomon.check_gates):
@@ -88,20 +87,20 @@ def test_a_policy_that_cannot_be_read_decides_nothing(folder: Path, pack: Pack) 
 
 
 def test_the_settings_may_be_given(settings: Settings, pack: Pack, tmp_path: Path) -> None:
-    """As for every other query: a notebook may look at several storage roots."""
+    """Settings may be given to every query: a notebook may look at several storage roots."""
     tag = pack(times(1.0))
     gnomon.promote(tag, policy=gnomon.Policy(), settings=settings)
-    assert gnomon.answering("toy", settings=settings) == [(tag, "live")]
+    assert gnomon.running_artifacts("toy", settings=settings) == [(tag, "live")]
 
 
 def test_an_artifact_is_taken_where_its_tag_is(
     settings: Settings, folder: Path, pack: Pack
 ) -> None:
-    """What packing or inspection returned goes on to every function that takes a tag."""
+    """The results of packing and inspecting are accepted by every function that takes a tag."""
     live, shadow = gnomon.inspect(pack(times(1.0))), gnomon.inspect(pack(HALF_MORE))
     gnomon.promote(live)
     gnomon.start_shadow(shadow, 1.0)
-    assert gnomon.answering() == [(live.tag, "live"), (shadow.tag, "shadow")]
+    assert gnomon.running_artifacts() == [(live.tag, "live"), (shadow.tag, "shadow")]
     log_live(settings, 50, artifact=live.tag)
     log_shadow(settings, agreed=50, artifact=shadow.tag, against=live.tag)
     assert gnomon.inspect(shadow).digest == shadow.digest

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.api.skew_checks`` and ``gnomon.rollout.defaults``, on a real log."""
+"""Replay, comparison and diagnosis from Python, on a real log, with default models and roles."""
 
 from __future__ import annotations
 
@@ -37,12 +37,14 @@ def deployed(
 
 
 def known(deployed: Trips) -> skew_record.SkewRecord | None:
-    """What the skew gate would be told."""
+    """The record that the skew gate reads."""
     return skew_record.read(Storage(deployed.settings), deployed.artifact.tag)
 
 
 def test_a_replay_from_python_keeps_its_report_and_feeds_the_gate(deployed: Trips) -> None:
-    """By the model's name alone; the page and its JSON are under the storage root."""
+    """The artifact is given by its model's name; the page and its JSON are under the
+    storage root.
+    """
     check = gnomon.replay("trips")
     assert check.agrees
     assert check.page.startswith(f"{deployed.settings.root}/reports/trips/replay-")
@@ -56,7 +58,7 @@ def test_a_replay_from_python_keeps_its_report_and_feeds_the_gate(deployed: Trip
 def test_what_says_nothing_of_the_artifact_leaves_the_gate_alone(
     deployed: Trips, pack: Pack, tmp_path: Path
 ) -> None:
-    """A replay through another artifact, and one of a range without answers."""
+    """A replay through another artifact and one of an empty range change no record."""
     other = pack(LOCAL, "trips", OTHER)
     through = gnomon.replay("trips", through=other, policy=Policy(), save_as=tmp_path / "other")
     assert through.page == f"{tmp_path / 'other'}.html"
@@ -77,14 +79,16 @@ def test_a_comparison_with_a_table_feeds_the_gate(deployed: Trips, tmp_path: Pat
 
 
 def test_what_is_left_unsaid_is_looked_up(deployed: Trips, pack: Pack) -> None:
-    """The only model, its live artifact, and whether an artifact answered live or as a shadow."""
+    """Defaults: the only model, its live artifact, and live unless the artifact was only
+    a shadow.
+    """
     settings, live = deployed.settings, deployed.artifact
     shadow = inspect(pack(GREENWICH, "trips", TRAINED))
     rollout.start_shadow(settings, "trips", shadow.tag)
     assert find_model(settings) == "trips"
     assert find_artifact(settings, "trips").tag == live.tag
     assert (find_role(settings, live), find_role(settings, shadow)) == ("live", "shadow")
-    assert gnomon.answering("trips") == [(live.tag, "live"), (shadow.tag, "shadow")]
+    assert gnomon.running_artifacts("trips") == [(live.tag, "live"), (shadow.tag, "shadow")]
     Storage(settings).write("rollout/other/000000.json", b"{}")
     with pytest.raises(SettingsError, match="several models: other, trips"):
         find_model(settings)

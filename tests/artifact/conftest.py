@@ -67,7 +67,7 @@ def write_package(folder: Path, name: str, files: dict[str, str]) -> Path:
 
 
 def reseal(folder: Path, **changes: Any) -> None:
-    """Rewrite the manifest as a forger would: with changes, and every hash right."""
+    """Rewrite the manifest with changes and correct hashes, as an attacker would."""
     manifest, _ = Manifest.read(folder)
     names = {"manifest.json", "manifest.sha256"}
     files = {name: hash_ for name, hash_ in hash_files(folder).items() if name not in names}
@@ -113,9 +113,8 @@ def build(clock: Any, model: Any) -> Any:
 
 @contextmanager
 def no_preprocessing() -> Iterator[None]:
-    """Put aside what other tests imported under the name the user's package has here.
-
-    The finders of artifacts that were loaded meanwhile are removed, or they would take the name.
+    """Remove modules of the same name that other tests imported, and the import hooks of loaded
+    artifacts.
     """
     aside = _taken()
     finders = [*sys.meta_path]
@@ -150,7 +149,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Makes importable packages of the user's own; they are forgotten after the test."""
+    """Creates importable packages for a user; they are removed after the test."""
     folder = tmp_path / "project"
     before = set(sys.modules)
 

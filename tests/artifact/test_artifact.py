@@ -1,4 +1,4 @@
-"""Looking at an artifact, and refusing one that was tampered with."""
+"""Inspecting an artifact, and refusing one that was tampered with."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_an_altered_file_is_named(copied: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_truncated_file_is_named(copied: Path, name: str) -> None:
-    """A file that lost its end is corruption; one that had none before has gained a line."""
+    """A truncated file, or one with an added line, is corrupt."""
     path = copied / name
     content = path.read_bytes()
     path.write_bytes(content[:-1] if content else b"\n")
@@ -102,7 +102,7 @@ def test_a_missing_file_is_named(copied: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["code/preprocessing/extra.py", "code/numpy.py", "notes.txt"])
 def test_an_added_file_is_refused(copied: Path, name: str) -> None:
-    """Code that nobody packed could be imported; nothing may be added."""
+    """Code that was not packed could be imported, so nothing may be added."""
     (copied / name).write_text("raise SystemExit\n")
     with pytest.raises(ArtifactCorrupt, match=Path(name).name):
         inspect(copied)
@@ -118,7 +118,7 @@ def test_a_compiled_copy_of_code_is_refused(copied: Path) -> None:
 
 
 def test_a_link_out_of_the_folder_is_refused(copied: Path, tmp_path: Path) -> None:
-    """A folder of code that is a link to elsewhere is not the artifact's."""
+    """A folder of code that is a link does not belong to the artifact."""
     (tmp_path / "elsewhere").mkdir()
     (copied / "code" / "linked").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ArtifactCorrupt, match="linked"):
@@ -126,7 +126,7 @@ def test_a_link_out_of_the_folder_is_refused(copied: Path, tmp_path: Path) -> No
 
 
 def test_a_type_the_manifest_does_not_name_is_refused(copied: Path, packed: Artifact) -> None:
-    """Even with every hash right, the pipeline may only name what the manifest lists."""
+    """Even if every hash is correct, the pipeline may only name what the manifest lists."""
     types = packed.manifest.types
     reseal(copied, types=tuple(name for name in types if "HourOfDay" not in name))
     with pytest.raises(UntrustedTypes, match=r"preprocessing\.clock\.HourOfDay"):
@@ -138,7 +138,7 @@ def test_a_type_the_manifest_does_not_name_is_refused(copied: Path, packed: Arti
 )
 @pytest.mark.parametrize("part", ["name", "version"])
 def test_a_name_that_no_file_may_have_is_refused(copied: Path, part: str, name: str) -> None:
-    """Streams, reports and evidence are named after the artifact."""
+    """Streams, reports and evidence use the artifact's name in file names."""
     reseal(copied, **{part: name})
     with pytest.raises(ArtifactCorrupt, match="manifest"):
         inspect(copied)
@@ -194,7 +194,7 @@ def test_a_folder_that_is_no_artifact_is_unknown(tmp_path: Path) -> None:
 
 
 def test_an_artifact_may_be_moved(copied: Path, packed: Artifact, tmp_path: Path) -> None:
-    """Nothing in it depends on where it lies."""
+    """Nothing in it depends on its location."""
     moved = Path(shutil.move(copied, tmp_path / "elsewhere"))
     assert inspect(moved).digest == packed.digest
 

@@ -1,4 +1,4 @@
-"""Pipelines whose answer for a row is its own are packed, whatever they are made of."""
+"""Pipelines whose answer for a row does not depend on its batch can be packed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ TEXTS = ["carrier", "origin"]
 
 
 def by_hand(rows: pd.DataFrame) -> pd.DataFrame:
-    """What users write: maps with holes, lengths, comparisons, casts, the clock."""
+    """Typical user code: maps with gaps, lengths, comparisons, casts, the clock."""
     return pd.DataFrame(
         {
             "carrier": rows["carrier"].map({"AA": 1, "B6": 2}),
@@ -101,7 +101,7 @@ LAST: dict[str, Any] = {
 
 
 def check(pipeline: Any) -> None:
-    """Fit it and ask rows in every batch composition."""
+    """Fit a pipeline and check its answers in every batch composition."""
     pipeline.fit(FRAME, LATE)
     contract = infer_contract(
         FRAME,
@@ -114,7 +114,7 @@ def check(pipeline: Any) -> None:
 
 @pytest.mark.parametrize("name", FIRST)
 def test_ordinary_steps_are_accepted(name: str) -> None:
-    """With values never seen, which some of them refuse in any composition."""
+    """They are accepted with unseen values too, which some steps refuse in any batch."""
     check(make_pipeline(FIRST[name], LogisticRegression(max_iter=500)))
 
 

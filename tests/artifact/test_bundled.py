@@ -1,4 +1,4 @@
-"""What a bento brings along."""
+"""The artifacts that a bento contains."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gnomon.errors import ArtifactCorrupt
 
 
 def test_a_source_file_is_of_the_bento_above_it(tmp_path: Path) -> None:
-    """Or of none, as in a deployment's own folder."""
+    """A file in a deployment's own folder belongs to no bento."""
     source = tmp_path / "bento" / "src" / "service" / "__init__.py"
     assert bento_of(source) is None
     source.parent.mkdir(parents=True)
@@ -24,7 +24,7 @@ def test_a_source_file_is_of_the_bento_above_it(tmp_path: Path) -> None:
 def test_what_the_store_lacks_is_put_there_once(
     home: Path, packed: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whole, and under its own tag; what is damaged is not."""
+    """It is copied completely and under its own tag; a damaged one is not."""
     bento = tmp_path / "bento"
     shutil.copytree(packed.path, bento / "models" / packed.name / packed.version)
     monkeypatch.setenv("BENTOML_HOME", str(tmp_path / "empty"))

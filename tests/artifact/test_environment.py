@@ -1,4 +1,4 @@
-"""What an artifact was packed under."""
+"""The environment that an artifact was packed in."""
 
 from __future__ import annotations
 

@@ -20,12 +20,12 @@ pytestmark = pytest.mark.usefixtures("fresh_children")
 
 
 def test_a_whole_artifact_passes(packed: Artifact) -> None:
-    """It loads and verifies with nothing of this process in reach."""
+    """It loads and verifies without anything of this process."""
     fresh_process.in_fresh_process(packed.path)
 
 
 def test_the_reason_comes_back(copied: Path) -> None:
-    """What the other process found wrong is the message here."""
+    """The error of the other process is raised here."""
     (copied / "code" / "preprocessing" / "constants.py").write_text("FACTOR = 3\n")
     reseal(copied)
     with pytest.raises(PackRefused, match="fresh process: step `columns"):
@@ -33,7 +33,7 @@ def test_the_reason_comes_back(copied: Path) -> None:
 
 
 def test_a_process_that_dies_is_a_refusal(copied: Path) -> None:
-    """Code that ends the interpreter is reported with what it wrote."""
+    """Code that ends the interpreter is reported with its output."""
     (copied / "code" / "preprocessing" / "constants.py").write_text(
         "import os\nos.write(2, b'out of cheese')\nos._exit(9)\n"
     )

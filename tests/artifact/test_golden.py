@@ -58,7 +58,7 @@ def test_the_same_pipeline_passes() -> None:
 
 
 def test_the_first_step_that_moved_is_named() -> None:
-    """A scaler that moved is found where it stands, not at the model's answer."""
+    """A scaler that changed is named itself, not the model after it."""
     pipeline, frame, contract = trained()
     table = golden.record(pipeline, frame[:9], contract)
     pipeline["columns"].named_transformers_["distance"].mean_ += 1
@@ -70,7 +70,7 @@ def test_the_first_step_that_moved_is_named() -> None:
 
 
 def test_a_model_that_moved_is_named_by_its_output() -> None:
-    """Preprocessing that agrees is not blamed."""
+    """Preprocessing that is unchanged is not named."""
     pipeline, frame, contract = trained()
     table = golden.record(pipeline, frame[:9], contract)
     pipeline["model"].intercept_ += 1e-6
@@ -79,7 +79,7 @@ def test_a_model_that_moved_is_named_by_its_output() -> None:
 
 
 def test_the_last_bits_of_a_float_may_differ() -> None:
-    """Another processor adds in another order; a difference of 1e-12 is not a mismatch."""
+    """Another processor may add in another order; a difference of 1e-12 is tolerated."""
     pipeline, frame, contract = trained()
     table = golden.record(pipeline, frame[:9], contract)
     pipeline["model"].intercept_ += 1e-12
@@ -125,7 +125,7 @@ def test_what_counts_as_the_same(expected: Any, found: Any, same: bool) -> None:
 
 
 def test_rows_are_chosen_for_what_they_show() -> None:
-    """Nulls and extremes come first, the rest is spread evenly, and the choice is stable."""
+    """Nulls and extremes come first, then evenly spaced rows; the choice is deterministic."""
     random = np.random.default_rng(9)
     frame = pd.DataFrame({"a": random.normal(size=1000), "b": random.normal(size=1000)})
     frame.loc[[77, 500], "a"] = np.nan
@@ -137,6 +137,6 @@ def test_rows_are_chosen_for_what_they_show() -> None:
 
 
 def test_a_short_frame_is_taken_whole() -> None:
-    """Fewer rows than asked for are all of them, in order."""
+    """If it has fewer rows than requested, all are taken, in order."""
     frame = pd.DataFrame({"a": [3.0, 1.0, 2.0]})
     assert golden.choose_rows(frame, 64)["a"].tolist() == [3.0, 1.0, 2.0]

@@ -42,7 +42,7 @@ def test_it_loads_where_only_gnomon_is_importable(
 
 
 def test_its_own_code_wins_over_the_path(packed: Artifact, tmp_path: Path) -> None:
-    """Another `preprocessing` first on the path, as in a user's checkout, does not run."""
+    """Another `preprocessing` on the path, as in a user's checkout, is not used."""
     write_package(tmp_path, "preprocessing", {"__init__.py": "raise SystemExit('wrong one')\n"})
     flights()[0].to_pickle(tmp_path / "frame.pkl")
     done = subprocess.run(
@@ -57,7 +57,9 @@ def test_its_own_code_wins_over_the_path(packed: Artifact, tmp_path: Path) -> No
 
 
 def test_a_name_that_is_taken_is_refused(packed: Artifact, project: Callable[..., Any]) -> None:
-    """A process that has imported another `preprocessing` would run that one: use a worker."""
+    """A process that has imported another `preprocessing` would run that one; a worker is
+    needed.
+    """
     project({**PREPROCESSING, "constants.py": "FACTOR = 2\n"}, module="clock")
     with pytest.raises(ArtifactError, match=r"`preprocessing\.constants`.*differs") as caught:
         load(packed.path)
@@ -65,7 +67,9 @@ def test_a_name_that_is_taken_is_refused(packed: Artifact, project: Callable[...
 
 
 def test_two_artifacts_do_not_share_a_name(packed: Artifact, copied: Path, bare: Bare) -> None:
-    """Other code of the same names is refused in one process; the first artifact may again."""
+    """A second artifact with other code under the same names is refused; the first one
+    still loads.
+    """
     (copied / "code/preprocessing/constants.py").write_text("FACTOR = 2\n")
     reseal(copied)
     script = """
@@ -83,14 +87,14 @@ def test_two_artifacts_do_not_share_a_name(packed: Artifact, copied: Path, bare:
 
 
 def test_loading_writes_nothing(packed: Artifact, bare: Bare) -> None:
-    """No cache of compiled code appears, so the artifact stays whole."""
+    """No compiled code is cached, so the artifact's files do not change."""
     before = {path: path.stat().st_mtime_ns for path in packed.path.rglob("*")}
     bare("import sys; from gnomon.artifact import load; load(sys.argv[1])", packed.path)
     assert {path: path.stat().st_mtime_ns for path in packed.path.rglob("*")} == before
 
 
 def test_code_that_changes_the_answers_is_refused(copied: Path, bare: Bare) -> None:
-    """Golden rows name the step and the column that moved, though every hash is right."""
+    """Golden rows reveal the step and the column, even if every hash is correct."""
     (copied / "code" / "preprocessing" / "constants.py").write_text("FACTOR = 2\n")
     reseal(copied)
     script = """

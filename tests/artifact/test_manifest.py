@@ -1,4 +1,4 @@
-"""The manifest and its seal."""
+"""The manifest and its hash."""
 
 from __future__ import annotations
 

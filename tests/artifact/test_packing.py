@@ -89,7 +89,7 @@ def test_the_users_code_is_vendored_and_trusted(packed: Artifact) -> None:
 
 
 def test_requirements_name_what_it_runs_on(packed: Artifact) -> None:
-    """Pinned, and gnomon itself among them."""
+    """Every version is pinned, including Gnomon's."""
     lines = (packed.path / "requirements.txt").read_text().splitlines()
     names = {line.partition("==")[0] for line in lines}
     assert {"gnomon", "scikit-learn", "numpy", "pandas", "skops", "pyarrow"} <= names
@@ -160,7 +160,7 @@ class CentreOnBatch(TransformerMixin, BaseEstimator):
 
 @pytest.mark.usefixtures("home")
 def test_a_step_that_looks_at_the_batch_is_refused(project: Project) -> None:
-    """A row would be answered otherwise alone than beside others."""
+    """A row would get another answer alone than with others."""
     centre = project({"__init__.py": BATCH}, name="batch_dependent").CentreOnBatch()
     frame, target = numbers()
     pipeline = make_pipeline(centre, LinearRegression()).fit(frame, target)
@@ -171,7 +171,7 @@ def test_a_step_that_looks_at_the_batch_is_refused(project: Project) -> None:
 @pytest.mark.parametrize("what", ["array", "list"])
 @pytest.mark.usefixtures("home")
 def test_columns_without_names_are_refused_where_it_was_fitted_on_names(what: str) -> None:
-    """In another order they would be taken for each other, and nobody would see it."""
+    """Columns in another order would be mixed up silently."""
     pipeline, frame, target = fitted()
     rows: Any = frame.to_numpy() if what == "array" else frame.to_numpy().tolist()
     with pytest.raises(PackRefused, match="fitted on columns with names, and X has none") as caught:
@@ -181,7 +181,7 @@ def test_columns_without_names_are_refused_where_it_was_fitted_on_names(what: st
 
 @pytest.mark.usefixtures("home")
 def test_what_was_fitted_on_an_array_is_given_one_in_the_order_of_the_names() -> None:
-    """Packed with a frame, it takes columns by their names from then on, in whatever order."""
+    """When packed with a frame, it takes columns by name, in any order."""
     frame, target = numbers()
     pipeline = make_pipeline(StandardScaler(), LinearRegression()).fit(frame.to_numpy(), target)
     artifact = pack("array", pipeline, frame, target)
@@ -194,7 +194,7 @@ def test_what_was_fitted_on_an_array_is_given_one_in_the_order_of_the_names() ->
 
 @pytest.mark.usefixtures("home")
 def test_a_column_that_the_pipeline_drops_does_not_block() -> None:
-    """It is left out with a warning; one that is used is refused with a line to copy."""
+    """A dropped column is left out with a warning; a used one is refused with a line to copy."""
     frame, target = numbers()
     frame["since"] = pd.to_timedelta(np.arange(len(frame)), unit="h")
     kept = ColumnTransformer([("scaled", StandardScaler(), ["a", "b"])])
@@ -211,7 +211,7 @@ def test_a_column_that_the_pipeline_drops_does_not_block() -> None:
 
 @pytest.mark.usefixtures("home")
 def test_columns_called_by_integers_are_integers_again_for_the_pipeline() -> None:
-    """As ``pd.DataFrame(array)`` calls them; requests call them by their digits."""
+    """Such columns come from ``pd.DataFrame(array)``; requests use their digits as names."""
     frame, target = numbers()
     frame = frame.set_axis([0, 1], axis=1)
     pipeline = make_pipeline(StandardScaler(), LinearRegression()).fit(frame, target)
@@ -237,7 +237,7 @@ def test_a_carried_column_is_in_the_contract_and_not_in_what_the_pipeline_gets()
 
 @pytest.mark.usefixtures("home")
 def test_an_empty_frame_is_refused() -> None:
-    """There is nothing to learn a contract from."""
+    """A contract cannot be inferred from it."""
     pipeline, frame, _ = fitted()
     with pytest.raises(PackRefused, match="no rows"):
         pack("flights", pipeline, frame.iloc[:0])
@@ -261,7 +261,7 @@ def test_a_target_of_another_length_is_refused() -> None:
 
 @pytest.mark.usefixtures("home")
 def test_what_answers_nothing_is_refused() -> None:
-    """A pipeline ends in something that answers rows."""
+    """A pipeline must end in something that answers rows."""
     frame, _ = numbers()
     for nothing in (NearestNeighbors().fit(frame), len):
         with pytest.raises(PackRefused, match="nothing that answers new rows"):
@@ -270,7 +270,7 @@ def test_what_answers_nothing_is_refused() -> None:
 
 @pytest.mark.usefixtures("home")
 def test_one_target_as_a_column_is_taken_with_a_warning() -> None:
-    """As scikit-learn does; the answers are those of the pipeline."""
+    """Scikit-learn warns too; the answers are those of the pipeline."""
     frame, target = numbers()
     pipeline = LinearRegression().fit(frame, target.to_frame())
     with pytest.warns(DataConversionWarning, match="y has one column"):
@@ -343,7 +343,7 @@ def test_pickle_is_used_when_asked_for_and_marked() -> None:
 @pytest.mark.usefixtures("fresh_children")
 @pytest.mark.usefixtures("home")
 def test_code_that_only_works_here_is_refused(project: Project, tmp_path: Path) -> None:
-    """The artifact is loaded in a fresh process first, where a file left behind is missed."""
+    """The artifact is loaded in a fresh process, where missing files are noticed."""
     (tmp_path / "table.txt").write_text("3")
     source = """
         from pathlib import Path
@@ -373,7 +373,7 @@ def test_a_contract_can_be_given() -> None:
 
 @pytest.mark.usefixtures("home")
 def test_a_contract_that_cannot_carry_the_data_is_refused() -> None:
-    """Rows must get the same answers after they travelled through the contract's types."""
+    """Rows must get the same answers after conversion to the contract's types."""
     frame = pd.DataFrame({"a": np.arange(40.0), "b": np.arange(40.0) % 3})
     pipeline = make_pipeline(LinearRegression()).fit(frame[["b", "a"]], frame["a"])
     contract = infer_contract(frame[["b", "a"]], task="regression")
@@ -383,7 +383,7 @@ def test_a_contract_that_cannot_carry_the_data_is_refused() -> None:
 
 
 def test_the_data_has_a_fingerprint() -> None:
-    """It changes with a value, a name, a type or the target, and with nothing else."""
+    """It changes with a value, a name, a type or the target, and only then."""
     frame, target = numbers()
     digest = data_digest(frame, target)
     assert digest == data_digest(frame.copy(), target.to_numpy())
@@ -428,7 +428,7 @@ class Hashed(Convert):
 
 
 def gaps(rows: int = 300) -> tuple[pd.DataFrame, pd.Series[Any]]:
-    """Numbers of which one in a hundred is missing, in a row that no corner shows."""
+    """Numbers of which one in a hundred is missing, in rows that are not chosen as corners."""
     random = np.random.default_rng(4)
     frame = pd.DataFrame(
         random.normal(size=(rows, 12)).round(1) + 0.05, columns=list("abcdefghijkl")
@@ -445,7 +445,9 @@ def gaps(rows: int = 300) -> tuple[pd.DataFrame, pd.Series[Any]]:
 def test_what_only_a_whole_or_a_null_row_shows_is_refused(
     step: str, where: str, project: Project
 ) -> None:
-    """Neither the corners nor the spaced rows hold one: such rows are made, or looked for."""
+    """Neither corners nor spaced rows contain them, so such rows are constructed or
+    searched for.
+    """
     module = project({"__init__.py": INFERRING}, name="inferring")
     frame, target = gaps()
     if step == "Convert":
@@ -465,7 +467,9 @@ def test_what_only_a_whole_or_a_null_row_shows_is_refused(
 def test_columns_of_the_batch_and_hashes_of_the_process_are_refused(
     step: str, says: str, project: Project
 ) -> None:
-    """Of another batch, other columns; in another process, Python hashes text otherwise."""
+    """Columns made from the batch change with it; Python hashes text differently in each
+    process.
+    """
     module = project({"__init__.py": INFERRING}, name="inferring")
     frame = pd.DataFrame({"kind": ["a", "b", "b", "a", "b"] * 20})
     target = np.random.default_rng(5).normal(size=100)
@@ -479,7 +483,7 @@ def test_columns_of_the_batch_and_hashes_of_the_process_are_refused(
 
 
 def test_a_module_is_trusted_by_its_whole_name() -> None:
-    """Vendoring `fraction` is no trust in what `fractions` holds."""
+    """Vendoring `fraction` does not make the module `fractions` trusted."""
     content = pipeline_bytes.dump(with_a_fraction()[0], "skops")
     with pytest.raises(UntrustedTypes, match=r"fractions\.Fraction"):
         accept_types(content, "skops", {"fraction": "fraction.py"}, ())
@@ -487,7 +491,7 @@ def test_a_module_is_trusted_by_its_whole_name() -> None:
 
 
 def of_its_company(frame: pd.DataFrame) -> pd.DataFrame:
-    """Fill nulls of the last column with the mean of the batch, where the first has a value."""
+    """Fill nulls of the last column with the batch's mean, where the first column has a value."""
     filled = frame.copy()
     rows = filled["c39"].isna() & filled["c00"].notna()
     filled.loc[rows, "c39"] = filled["c39"].mean()
@@ -495,7 +499,7 @@ def of_its_company(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_a_null_in_any_column_of_a_wide_frame_is_tried_alone() -> None:
-    """With more columns than rows that are tried, one with a null in the last is among them."""
+    """Even if there are more columns than probed rows, the last column's null is tried."""
     random = np.random.default_rng(3)
     frame = pd.DataFrame(random.normal(size=(401, 40)), columns=[f"c{i:02d}" for i in range(40)])
     frame.loc[[0, 400], "c00"] = np.nan

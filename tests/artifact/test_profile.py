@@ -50,7 +50,7 @@ def test_it_covers_inputs_the_models_features_and_outputs(rows: dict[Any, Any]) 
 
 
 def test_numbers_are_counted_between_quantiles(rows: dict[Any, Any]) -> None:
-    """Twenty bins of five values each; a null is counted apart."""
+    """Twenty bins of five values each; nulls are counted separately."""
     number = rows["input", "number"]
     assert number["counts"] == [5] * 20
     assert len(number["edges"]) == 19
@@ -59,7 +59,7 @@ def test_numbers_are_counted_between_quantiles(rows: dict[Any, Any]) -> None:
 
 
 def test_a_value_on_an_edge_is_in_the_bin_above() -> None:
-    """As the schema says, so that later counts fall into the same bins."""
+    """The same rule as in the schema, so that later counts use the same bins."""
     values = np.repeat(np.arange(40.0), 5)
     found = profile._number(values)
     again = np.bincount(np.digitize(values, found["edges"]))
@@ -67,7 +67,7 @@ def test_a_value_on_an_edge_is_in_the_bin_above() -> None:
 
 
 def test_a_number_of_few_values_has_a_bin_for_each() -> None:
-    """A rare 1 among zeros, as of a one-hot column, is told from them."""
+    """A rare 1 among zeros, as in a one-hot column, has its own bin."""
     found = profile._number(np.array([0.0] * 98 + [1.0] * 2))
     assert (found["edges"], found["counts"]) == ([1.0], [98, 2])
     constant = profile._number(np.array([7.0] * 3))
@@ -83,7 +83,7 @@ def test_everything_else_is_counted_by_value(rows: dict[Any, Any]) -> None:
 
 
 def test_rare_values_are_counted_together(rows: dict[Any, Any]) -> None:
-    """Only the most frequent are named."""
+    """Only the most frequent values are named."""
     code = rows["input", "code"]
     assert len(code["values"]) == 50
     assert code["counts"][-1] == 51
@@ -111,7 +111,7 @@ def test_booleans_are_counted_by_value(rows: dict[Any, Any]) -> None:
 
 
 def test_a_column_of_nulls_has_no_bins() -> None:
-    """And its nulls are counted."""
+    """Its nulls are counted."""
     found = profile._number(np.array([np.nan, np.nan]))
     assert (found["rows"], found["nulls"], found["edges"], found["counts"]) == (2, 2, [], [0])
 

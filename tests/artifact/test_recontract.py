@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.artifact.recontract``; the rest is in ``tests/cli/test_contract.py``."""
+"""A new version of an artifact with a changed contract; tests/cli/test_contract.py has the rest."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def test_the_copy_is_an_artifact_of_its_own(home: Path, packed: Artifact) -> Non
 
 
 def test_a_contract_that_contradicts_itself_is_refused(home: Path, packed: Artifact) -> None:
-    """As one in a file is."""
+    """The same contract in a file is refused too."""
     with pytest.raises(ContractError, match="impute"):
         with_contract(packed.path, changed(packed.contract, missing="impute", nullable=False))
 
 
 def test_a_damaged_artifact_is_not_copied(home: Path, copied: Path, packed: Artifact) -> None:
-    """Its new manifest would say that it is whole."""
+    """Its new manifest would declare the damage valid."""
     (copied / "profile.arrow").write_bytes(b"damage")
     with pytest.raises(ArtifactCorrupt, match="profile"):
         with_contract(copied, changed(packed.contract, description="miles"))

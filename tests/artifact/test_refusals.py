@@ -1,6 +1,6 @@
-"""Every refusal says the true reason, and the line to change.
+"""Every refusal names the true reason and the line to change.
 
-A table: what a user brings, what is wrong with it, what the message and the hint must say.
+The table has what a user packs, what is wrong with it, and what message and hint must contain.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ class Holder:
 
 
 class Case(NamedTuple):
-    """What is brought, of the module of the user's classes, and what must be said of it."""
+    """A case of the table: what is packed and what the refusal must contain."""
 
     brought: Callable[[Any], tuple[Any, Any, Any]]
     message: str
@@ -393,7 +393,7 @@ def users(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 @pytest.mark.usefixtures("home")
 def test_a_refusal_says_the_true_reason_and_the_line_to_change(case: Case, users: Any) -> None:
-    """And where, when it is a step or a file."""
+    """It also names the step or the file, where there is one."""
     model, rows, target = case.brought(users)
     with pytest.raises(PackRefused) as caught:
         pack("refused", model, rows, target, leakage="off")
@@ -412,7 +412,7 @@ def test_a_file_beside_the_code_is_packed_with_it(users: Any) -> None:
 
 @pytest.mark.usefixtures("home")
 def test_what_is_allowed_is_recorded_with_what_was_found(users: Any) -> None:
-    """A user who knows better says so by name; the manifest and a warning keep the reason."""
+    """A user can allow it by name; the manifest and a warning keep the reason."""
     model = make_pipeline(users.CentreOnBatch(), LinearRegression()).fit(X, Y)
     with pytest.warns(PackWarning, match="allowed, as batch_dependent"):
         artifact = pack("allowed", model, X, Y, leakage="off", allow=("batch_dependent",))
@@ -445,7 +445,7 @@ def test_a_class_of_the_users_with_a_fit_is_packed_or_refused_as_not_fitted(user
 
 @pytest.mark.usefixtures("home")
 def test_rows_of_training_without_an_answer_are_warned_of(users: Any) -> None:
-    """A request with such a row gets an error."""
+    """Requests with such a row would get an error."""
     with pytest.warns(PackWarning, match=r"`prediction` is NaN or infinite in \d+ of 64 rows"):
         pack("gaps", users.Gaps(0.5), X[["a"]], leakage="off")
 
@@ -473,7 +473,7 @@ def test_only_what_can_be_allowed_is_taken() -> None:
 
 @pytest.mark.usefixtures("home")
 def test_iterative_imputer_is_packed_with_a_warning_of_the_one_row_it_answers_otherwise() -> None:
-    """It fills a batch of nothing but nulls by another rule. No row of training is such."""
+    """It fills a batch of only nulls by another rule, and training has no such row."""
     model = make_pipeline(
         IterativeImputer(random_state=0, max_iter=5), RandomForestRegressor(3, random_state=0)
     ).fit(HOLES[HOLES.notna().any(axis=1)], Y[HOLES.notna().any(axis=1)])
@@ -489,7 +489,7 @@ def test_iterative_imputer_is_packed_with_a_warning_of_the_one_row_it_answers_ot
 )
 @pytest.mark.usefixtures("home")
 def test_an_encoder_that_refuses_unseen_categories_is_warned_of(encoder: Any, kind: str) -> None:
-    """With its step and class, the feature, and the two ways out."""
+    """The warning has the step and its class, the feature, and the two ways out."""
     model = make_pipeline(
         make_column_transformer((encoder, ["kind"]), remainder="passthrough"), Ridge()
     ).fit(KINDS, Y)
@@ -514,7 +514,7 @@ def test_an_encoder_that_ignores_them_is_not() -> None:
 
 
 class Rounds(TransformerMixin, BaseEstimator):
-    """Fitted, though nothing that it learned ends in an underscore."""
+    """It is fitted, although no learned attribute ends in an underscore."""
 
     def fit(self, X: Any, y: Any = None) -> Rounds:  # noqa: N803
         self.places = 2

@@ -1,4 +1,4 @@
-"""Signatures: who vouches for an artifact, and who is believed."""
+"""Signatures: who signed an artifact, and which keys are trusted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def signed(folder: Path, key: Path) -> PublicKey:
 
 @pytest.fixture
 def alice(tmp_path: Path) -> Path:
-    """A private key; its public half is beside it."""
+    """A private key, with its public key in the same folder."""
     new_key(tmp_path / "alice", "alice@example")
     return tmp_path / "alice"
 
@@ -60,7 +60,7 @@ def public(key: Path) -> str:
 
 
 def test_a_key_is_openssh_s_and_its_owners(alice: Path) -> None:
-    """ssh-keygen reads both halves; nobody else may read the private one."""
+    """ssh-keygen reads both halves; only the owner may read the private one."""
     assert stat.S_IMODE(alice.stat().st_mode) == 0o600
     key = PublicKey.parse(Path(public(alice)).read_text(), "alice.pub")
     assert key.comment == "alice@example"
@@ -85,7 +85,7 @@ def test_a_key_is_never_overwritten(alice: Path) -> None:
 def test_signing_changes_neither_manifest_nor_digest(
     copied: Path, packed: Artifact, alice: Path
 ) -> None:
-    """What was packed stays what it was; the signature lies beside it."""
+    """The packed files stay unchanged; the signature is an additional file."""
     signed(copied, alice)
     again = inspect(copied)
     assert (again.digest, again.manifest) == (packed.digest, packed.manifest)
@@ -98,7 +98,7 @@ def test_signing_changes_neither_manifest_nor_digest(
 def test_a_trusted_signature_is_taken(
     copied: Path, alice: Path, bob: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Keys are named by file or given as they are, one or several: to rotate is to have both."""
+    """Keys are given as files or inline, one or several; key rotation lists both."""
     signed(copied, alice)
     value = {
         "a file": public(alice),
@@ -126,7 +126,7 @@ def test_an_unsigned_artifact_is_refused(
 def test_another_key_is_refused(
     copied: Path, alice: Path, bob: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its fingerprint."""
+    """The error has its fingerprint."""
     key = signed(copied, bob)
     monkeypatch.setenv(TRUSTED, public(alice))
     with pytest.raises(UntrustedSignature, match=r"not a trusted key") as caught:
@@ -148,7 +148,7 @@ def test_several_may_sign(
 def test_what_changed_after_signing_is_refused(
     copied: Path, alice: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A forger makes every hash right, and cannot sign."""
+    """An attacker can make every hash correct, but cannot sign."""
     signed(copied, alice)
     (copied / "code" / "preprocessing" / "constants.py").write_text("FACTOR = 2\n")
     (copied / "signatures.json").rename(copied.parent / "aside")
@@ -162,7 +162,7 @@ def test_what_changed_after_signing_is_refused(
 def test_a_signature_is_for_one_tag(
     copied: Path, alice: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is not taken for another version, however alike."""
+    """It does not apply to another version, even an identical one."""
     signed(copied, alice)
     kept = (copied / "signatures.json").read_bytes()
     (copied / "signatures.json").unlink()
@@ -176,7 +176,7 @@ def test_a_signature_is_for_one_tag(
 def test_a_good_signature_is_no_cover_for_a_bad_one(
     copied: Path, alice: Path, bob: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One of a trusted key that does not fit is a sign of tampering, whoever else signed."""
+    """A wrong signature by a trusted key means tampering, even if another one is valid."""
     signed(copied, alice)
     signed(copied, bob)
     content = json.loads((copied / "signatures.json").read_bytes())
@@ -204,7 +204,7 @@ def test_a_good_signature_is_no_cover_for_a_bad_one(
 def test_signatures_that_are_none_are_refused(
     copied: Path, content: bytes, alice: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether anybody asks for one or not."""
+    """Invalid signature files are refused even if no key is required."""
     (copied / "signatures.json").write_bytes(content)
     for trusted in (None, public(alice)):
         if trusted:
@@ -219,7 +219,7 @@ def test_signatures_that_are_none_are_refused(
 def test_keys_that_are_none_are_an_error(
     packed: Artifact, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mistake in the list does not turn it off."""
+    """An invalid entry in the list is an error and does not turn the check off."""
     monkeypatch.setenv(TRUSTED, value)
     with pytest.raises(SettingsError, match="key"):
         inspect(packed.path)
@@ -228,7 +228,7 @@ def test_keys_that_are_none_are_an_error(
 def test_without_the_package_nothing_is_taken(
     copied: Path, alice: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that cannot check a signature does not skip it."""
+    """A server that cannot verify signatures refuses the artifact."""
     signed(copied, alice)
     monkeypatch.setenv(TRUSTED, public(alice))
     monkeypatch.setitem(sys.modules, "cryptography", None)
@@ -247,7 +247,9 @@ def test_without_the_package_nothing_is_taken(
     ],
 )
 def test_what_is_no_private_key_is_named(tmp_path: Path, content: bytes, says: str) -> None:
-    """Whatever its mode: a public key given for the private one is named as that."""
+    """The error names it in any mode of the file: a public key given for the private one is
+    named as that.
+    """
     key = tmp_path / "me.pub"
     key.write_bytes(content)
     key.chmod(0o644)
@@ -259,7 +261,7 @@ def test_what_is_no_private_key_is_named(tmp_path: Path, content: bytes, says: s
 
 
 def test_a_key_that_others_may_read_is_refused(alice: Path) -> None:
-    """As ssh does."""
+    """Ssh refuses such a key too."""
     alice.chmod(0o644)
     with pytest.raises(SigningError, match="readable by others"):
         read_private(alice, no_passphrase)
@@ -278,7 +280,7 @@ def test_a_key_of_ssh_keygen_with_a_passphrase_signs(copied: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("kind", ["rsa", "nonsense", "missing"])
 def test_what_is_no_key_is_refused(tmp_path: Path, kind: str) -> None:
-    """Of another algorithm, no key, or not there."""
+    """A key of another algorithm, a file that is no key, and a missing file are refused."""
     key = tmp_path / "key"
     if kind == "rsa":
         subprocess.run(["ssh-keygen", "-q", "-t", "rsa", "-N", "", "-f", key], check=True)
@@ -325,7 +327,7 @@ def test_packing_needs_no_signature(
 def test_a_signed_artifact_may_be_moved(
     copied: Path, alice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To another machine, with its signature."""
+    """On another machine, the artifact and its signature are still accepted."""
     signed(copied, alice)
     monkeypatch.setenv(TRUSTED, public(alice))
     assert inspect(Path(shutil.copytree(copied, tmp_path / "there"))).signers[0].trusted

@@ -58,7 +58,7 @@ def test_bentoml_lists_it_and_finds_latest(put: Put) -> None:
 
 
 def test_tags_are_newest_first(put: Put) -> None:
-    """By the time of packing, whatever the versions are called."""
+    """The time of packing decides, not the name of the version."""
     put("flights", "zz")
     put("flights", "aa", NOW + timedelta(days=1))
     put("delays", "one")
@@ -74,7 +74,7 @@ def test_an_empty_store_has_no_tags() -> None:
 
 
 def test_a_tag_resolves(put: Put) -> None:
-    """With a version, with latest, by its bare name, and by its path."""
+    """A tag resolves with a version, with latest, by its bare name, and by its path."""
     path = put("flights", "a1")
     for which in ("flights:a1", "flights:latest", "flights", str(path), path):
         assert store.resolve(which) == path
@@ -88,7 +88,7 @@ def test_latest_is_the_newest_packed(put: Put) -> None:
 
 
 def test_latest_survives_the_loss_of_its_version(put: Put) -> None:
-    """When that version was deleted by hand, the newest that is left is the latest."""
+    """If that version was deleted by hand, the newest remaining one is the latest."""
     put("flights", "a1")
     put("flights", "a2", NOW + timedelta(days=1)).rename(store.home() / "gone")
     assert store.resolve("flights:latest").name == "a1"
@@ -218,7 +218,9 @@ def test_new_versions_sort_by_time_and_differ() -> None:
 
 
 def test_a_store_that_everybody_may_write_is_closed(put: Put, home: Path) -> None:
-    """As BentoML leaves it under umask 000: who may write in a folder can replace what is in it."""
+    """BentoML creates it writable for all under umask 000; anyone who can write there could replace
+    artifacts.
+    """
     folders = (home / "models", home / "models/flights")
     for folder in folders:
         folder.mkdir(parents=True)
@@ -232,7 +234,7 @@ def test_a_store_that_everybody_may_write_is_closed(put: Put, home: Path) -> Non
 
 
 def test_a_group_may_be_let_in(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With GNOMON_UMASK=027, whatever the umask of the process that packs."""
+    """GNOMON_UMASK=027 lets the group read, whatever the umask of the process that packs."""
     monkeypatch.setattr("gnomon.files._umask", 0o027)
     old = os.umask(0o077)
     try:
@@ -245,7 +247,7 @@ def test_a_group_may_be_let_in(put: Put, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_damaged_artifact_is_not_passed_over_for_an_older_one(put: Put, home: Path) -> None:
-    """Where `latest` was lost, the newest is looked for; one that cannot be read may be it."""
+    """Where `latest` is missing, the newest is searched for, and an unreadable one may be it."""
     put("flights", "a1")
     newest = put("flights", "a2", NOW + timedelta(seconds=1))
     (home / "models/flights/latest").write_bytes(b"")
@@ -258,7 +260,7 @@ def test_a_damaged_artifact_is_not_passed_over_for_an_older_one(put: Put, home: 
 
 
 def test_what_a_killed_pack_left_is_removed_some_time(put: Put, home: Path) -> None:
-    """A day later, by the next pack; one that is still at work keeps its folder."""
+    """The next pack removes it a day later; one that is still running keeps its folder."""
     old, fresh = home / "staging/pack-old", home / "staging/pack-fresh"
     for folder in (old, fresh):
         (folder / "code").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A real artifact that tests may forge, and a child process that watches what loading it does."""
+"""A real artifact that tests may forge, and a child process that records what loading it does."""
 
 from __future__ import annotations
 

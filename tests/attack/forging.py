@@ -1,4 +1,4 @@
-"""What a forger does: changes inside an artifact, with every hash right again."""
+"""An attacker's changes inside an artifact, with all hashes corrected."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def plant(folder: Path, node: Node) -> None:
 
 
 def reseal(folder: Path, **changes: Any) -> None:
-    """Write the manifest anew, as JSON and not by Gnomon: hashes right, claims as one likes."""
+    """Write the manifest as JSON without Gnomon, with correct hashes and any claims."""
     path = folder / "manifest.json"
     manifest = json.loads(path.read_bytes()) | changes
     if "files" not in changes:
@@ -70,7 +70,7 @@ def seal(folder: Path, content: bytes) -> None:
 
 
 def claims(folder: Path, *names: str, trusted: bool) -> None:
-    """List names in the manifest as types, and as trusted ones where the forger dares."""
+    """List names in the manifest as types and, where the attacker does so, as trusted."""
     manifest = json.loads((folder / "manifest.json").read_bytes())
     more = {"types": [*manifest["types"], *names]}
     if trusted:

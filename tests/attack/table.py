@@ -1,4 +1,4 @@
-"""The table of odd requests, and a client that sends any bytes and believes nothing."""
+"""The table of unusual requests, and a strict client that can send any bytes."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Case(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def ends(self) -> Literal["open", "closed", "any"]:
-        """What becomes of the connection."""
+        """Whether the connection is closed or stays open."""
         return self.after or ("open" if self.status in _KEPT else "closed")
 
     def ways(self) -> list[bytes]:
-        """The bytes; and, where they might skip ASGI, with a query, which goes through it."""
+        """The bytes and, if they might skip ASGI, the same with a query, which does not."""
         plain = expand(self.send.encode("latin-1"))
         through_asgi = re.sub(rb"\A((?:\r\n)*POST /predict)( HTTP/1\.1\r\n)", rb"\1?x\2", plain)
         return [plain] if through_asgi == plain else [plain, through_asgi]

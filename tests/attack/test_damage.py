@@ -44,7 +44,7 @@ def cut(content: bytes, draw: random.Random) -> bytes:
 
 
 def duplicate(content: bytes, draw: random.Random) -> bytes:
-    """A piece, beside itself."""
+    """Repeat a piece."""
     start = draw.randrange(len(content) + 1)
     piece = content[start : start + draw.randint(1, 2_000)]
     return content[:start] + piece * draw.randint(2, 50) + content[start:]
@@ -58,7 +58,7 @@ def swap(content: bytes, draw: random.Random) -> bytes:
 
 
 def nest(content: bytes, draw: random.Random) -> bytes:
-    """In brackets, deeper than a stack."""
+    """Nest a value in more brackets than a stack has room for."""
     depth = draw.choice([10, 1_000, 60_000])
     at = draw.randrange(len(content) + 1)
     return content[:at] + b'{"a":' * depth + b"[" * depth + content[at:]
@@ -99,7 +99,7 @@ def damage(folder: Path, name: str, how: Damage, draw: random.Random) -> None:
 def test_damage_is_an_error_or_makes_no_difference(
     packed: Artifact, tmp_path: Path, name: str, sealed: bool, watcher: Watcher
 ) -> None:
-    """Never another exception, never a hang, never memory without bound, and nothing runs."""
+    """Never another exception, a hang or unbounded memory, and no code runs."""
     draw = random.Random(f"{name} {sealed}")
     for number in range(ROUNDS if sealed else 1):
         for how in DAMAGES:

@@ -137,7 +137,7 @@ def check(watcher: Watcher, folder: Path, what: str) -> list[str]:
 def test_a_forged_file_is_an_error_that_says_so(
     packed: Artifact, tmp_path: Path, watcher: Watcher, name: str
 ) -> None:
-    """Or the artifact is as good as it was, where the file says nothing of what is served."""
+    """If the file does not affect what is served, nothing changes."""
     wrong = []
     for kind, forge in FORGERIES.items():
         if (name, kind) == ("pipeline.skops", "huge"):
@@ -160,7 +160,7 @@ def test_a_file_of_another_artifact_is_an_error_or_fits(
     tmp_path: Path,
     watcher: Watcher,
 ) -> None:
-    """Each is whole, and of another pipeline, contract and training."""
+    """Each file is intact, but from another pipeline, contract and training."""
     other, wrong = packed_once(times(2), "toy", SCRIPT), []
     for name in FILES:
         if (other / name).is_file():

@@ -1,4 +1,6 @@
-"""Folders and files as no packer leaves them: inspect and load end, and say what is wrong."""
+"""Folders and files that packing never creates: inspect and load end with an error that names the
+problem.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ def watcher() -> Iterator[Watcher]:
 
 
 def refused(watcher: Watcher, folder: Path, *errors: str, load: bool = False) -> str:
-    """Ask; both must end with an error of Gnomon's. The message."""
+    """Inspect and load an artifact; both must fail with an error of Gnomon. Returns the message."""
     answer = watcher.ask(folder)
     for what in ("inspect", "load"):
         said, reason = answer[what]["said"]
@@ -96,7 +98,7 @@ PLACES = ["manifest.json", "manifest.sha256", "contract.json", "pipeline.skops",
 @pytest.mark.parametrize("name", PLACES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_regular_files_are_read(copied: Path, kind: str, name: str, watcher: Watcher) -> None:
-    """Whatever lies in the place of a file; nobody waits for it to be written."""
+    """Anything else in a file's place is refused without waiting for it."""
     if name == "signatures.json":
         (copied / name).write_text('{"signatures": []}')
     KINDS[kind](copied, name)
@@ -104,7 +106,7 @@ def test_only_regular_files_are_read(copied: Path, kind: str, name: str, watcher
 
 
 def test_too_many_files_are_refused(copied: Path, watcher: Watcher) -> None:
-    """And folders in folders without end."""
+    """Folders nested without end are refused too."""
     deep = copied / "code" / Path(*["a"] * 40)
     deep.mkdir(parents=True)
     refused(watcher, copied)
@@ -129,7 +131,7 @@ MANIFESTS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("kind", MANIFESTS)
 def test_a_manifest_that_is_none_is_refused(copied: Path, kind: str, watcher: Watcher) -> None:
-    """With the hash that belongs to it."""
+    """It is refused although its hash is right."""
     seal(copied, MANIFESTS[kind])
     refused(watcher, copied, "ArtifactCorrupt", "ArtifactIncompatible")
 
@@ -185,7 +187,7 @@ FIELDS: dict[str, dict[str, Any]] = {
 def test_a_manifest_that_says_what_cannot_be_is_refused(
     copied: Path, kind: str, watcher: Watcher
 ) -> None:
-    """Each field with a value that reaches out of the folder, or is none of its kind."""
+    """Each field with a value that leaves the folder or has a wrong type."""
     reseal(copied, **FIELDS[kind])
     refused(watcher, copied, "ArtifactCorrupt", "ArtifactIncompatible")
 
@@ -203,7 +205,7 @@ CONTRACTS: dict[str, dict[str, Any]] = {
 def test_a_contract_that_says_what_cannot_be_is_refused(
     copied: Path, kind: str, watcher: Watcher
 ) -> None:
-    """With its hash right."""
+    """It is refused although its hash is right."""
     path = copied / "contract.json"
     contract = json.loads(path.read_bytes())
     feature = "departs" if set(CONTRACTS[kind]) & {"max_age", "timezone"} else "wind"
@@ -215,7 +217,7 @@ def test_a_contract_that_says_what_cannot_be_is_refused(
 
 @pytest.mark.parametrize("name", ["contract.json", "checks.json", "pipeline.skops"])
 def test_nesting_without_end_is_refused(copied: Path, name: str, watcher: Watcher) -> None:
-    """Deeper than the stack of whoever parses it."""
+    """Deeper than the stack of the process that parses it."""
     nested = b'{"a":' * 50_000 + b"1" + b"}" * 50_000
     if name == "pipeline.skops":
         write_members(copied, {"schema.json": nested})
@@ -233,8 +235,9 @@ def test_nesting_without_end_is_refused(copied: Path, name: str, watcher: Watche
 def test_nodes_in_nodes_without_end_are_refused(
     copied: Path, watcher: Watcher, levels: int
 ) -> None:
-    """JSON that parses, of a tree that skops would climb down too far: how far depends on the
-    version of Python, and loading fewer levels does no harm."""
+    """JSON that can be parsed, but is nested deeper than skops can follow, which depends on the
+    Python version.
+    """
     node = named("ListNode", "builtins", "list", content=[])
     for _ in range(levels):
         node = named("ListNode", "builtins", "list", content=[node])
@@ -368,7 +371,7 @@ def test_golden_rows_that_are_none_are_refused(copied: Path, kind: str, watcher:
 
 
 def test_requirements_install_nothing_else(copied: Path, watcher: Watcher) -> None:
-    """Somebody may hand the file to pip."""
+    """The file may be passed to pip."""
     path = copied / "requirements.txt"
     path.write_text("--index-url http://127.0.0.1:9\n" + path.read_text())
     reseal(copied)
@@ -385,14 +388,14 @@ def test_a_link_in_the_store_is_refused(packed: Artifact, home: Path, tmp_path: 
 
 
 def test_an_artifact_is_found_under_its_own_tag_only(packed: Artifact, home: Path) -> None:
-    """An old version in the place of a new one is a way back to its faults."""
+    """An old version in the place of a new one would bring back its faults."""
     shutil.copytree(packed.path, home / "models" / "flights" / "newer")
     with pytest.raises(ArtifactCorrupt, match="is for flights:newer, but contains"):
         inspect("flights:newer")
 
 
 def test_a_damaged_artifact_hides_no_other(packed: Artifact, home: Path) -> None:
-    """The list of artifacts has it, and the others are inspected as ever."""
+    """It is listed, and the other artifacts can still be inspected."""
     store = home / "models" / "flights"
     shutil.copytree(packed.path, store / packed.version)
     for version, content in MANIFESTS.items():

@@ -1,4 +1,4 @@
-"""Functions of joblib, pandas and PyYAML that open files or evaluate: nobody may trust them."""
+"""Functions of joblib, pandas and PyYAML that open files or evaluate text cannot be trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Many long bodies at once: what a gateway holds of them is bounded; short ones do not notice."""
+"""Many long bodies at once: a gateway holds a bounded number, and short requests are not
+affected.
+"""
 
 from __future__ import annotations
 
@@ -50,8 +52,9 @@ def is_free(served: Served) -> bool:
 
 
 def test_long_bodies_have_a_bound_together(served: Served) -> None:
-    """Where as many are held as may be, the next is told to come again before it was read; short
-    requests are answered, and so are those that are held once they are complete."""
+    """At the limit, the next long body is refused with Retry-After before it is read; short
+    requests and the held ones are answered.
+    """
     counted = BYTES - 1 - SOON_BYTES
     kept = [unfinished(served) for _ in range(MOST_BODIES * BYTES // counted)]
     until(lambda: served.echo.held.bytes == len(kept) * counted, "they are held")
@@ -73,7 +76,7 @@ def test_long_bodies_have_a_bound_together(served: Served) -> None:
 
 
 def test_a_client_that_leaves_takes_its_body_along(served: Served) -> None:
-    """Bodies that are half sent when their client leaves are held no longer."""
+    """Bodies that are half sent when their client disconnects are released."""
     for _ in range(3):
         left = [unfinished(served) for _ in range(MOST_BODIES)]
         until(lambda: not is_free(served), "they are held")
@@ -87,7 +90,7 @@ def test_a_client_that_leaves_takes_its_body_along(served: Served) -> None:
 
 
 def test_a_long_body_of_the_smallest_chunks(served: Served) -> None:
-    """Every byte a chunk of its own: it is the same body, and others are answered meanwhile."""
+    """A body in chunks of one byte is read correctly, and other requests are answered meanwhile."""
     size = 100_000
     with served.connect() as chunked, served.connect() as other:
         chunked.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Code hidden in a pipeline: inspect names it or refuses it, and load runs none of it."""
+"""Code hidden in a pipeline: inspect names or refuses it, and load runs none of it."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ FORBIDDEN: dict[str, tuple[Node, list[str]]] = {
 def test_what_runs_commands_is_refused_whatever_the_manifest_says(
     copied: Path, kind: str, trusted: bool, watcher: Watcher
 ) -> None:
-    """Inspect says so and load does not run it, whether it is claimed as trusted or only listed."""
+    """Inspect reports it and load refuses it, whether the manifest trusts or only lists it."""
     node, names = FORBIDDEN[kind]
     plant(copied, node)
     claims(copied, *names, trusted=trusted)
@@ -162,7 +162,7 @@ UNKNOWN: dict[str, Node] = {
 
 @pytest.mark.parametrize("kind", UNKNOWN)
 def test_what_skops_does_not_write_is_refused(copied: Path, kind: str, watcher: Watcher) -> None:
-    """However it is claimed."""
+    """It is refused whatever the manifest claims."""
     if kind == "an array of pickles":
         buffer = io.BytesIO()
         np.save(buffer, np.array([{}], dtype=object), allow_pickle=True)
@@ -225,7 +225,7 @@ def test_an_estimator_may_not_be_called(copied: Path) -> None:
 
 
 def test_what_is_no_estimator_is_refused_by_skops_itself(copied: Path, watcher: Watcher) -> None:
-    """Inspect takes scikit-learn's classes by their package; load asks skops for the very one."""
+    """Inspect accepts scikit-learn's classes by package; load lets skops check each one."""
     plant(copied, named("ObjectNode", "sklearn.utils._bunch", "Bunch", content=mapping()))
     claims(copied, "sklearn.utils._bunch.Bunch", trusted=False)
     assert watcher.ask(copied)["load"]["said"][0] == "UntrustedTypes"
@@ -244,7 +244,7 @@ def test_own_code_may_not_be_another_name_for_a_command(copied: Path, watcher: W
 
 
 def test_a_pickle_may_name_no_command(copied: Path, watcher: Watcher) -> None:
-    """Not even one that its manifest lists, nor by the attribute of a module."""
+    """Neither the list in its manifest nor the attribute of a module can name one."""
 
     class Bomb:
         def __reduce__(self) -> Any:
@@ -288,7 +288,7 @@ def test_a_cycle_is_an_error(copied: Path, watcher: Watcher) -> None:
 
 
 def test_loading_is_for_what_was_inspected(copied: Path, packed: Artifact) -> None:
-    """A worker is told the digest, and refuses another artifact in its place."""
+    """A worker gets the digest, and refuses another artifact in its place."""
     reseal(copied, seeds={})
     with pytest.raises(ArtifactCorrupt, match="expected the artifact with digest"):
         load(copied, digest=packed.digest)

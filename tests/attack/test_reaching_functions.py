@@ -1,7 +1,6 @@
-"""Functions of numpy, scipy, pandas and Python that import, execute or open what they are told to.
+"""Functions of numpy, scipy, pandas and Python that import, execute or open their arguments.
 
-Some of them look like values or parts of an estimator. A manifest that claims trust in one would
-have been believed.
+Some look like values or parts of an estimator, and a manifest could have declared them trusted.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ CALLED = [
 def test_a_function_that_reaches_out_may_not_be_trusted(
     copied: Path, module: str, name: str, arguments: tuple[Any, ...]
 ) -> None:
-    """Whatever the manifest says: nobody needs one of them in a pipeline."""
+    """It may not be trusted whatever the manifest claims, since no pipeline needs one."""
     plant(copied, call(module, name, *arguments))
     claims(copied, f"{module}.{name}", trusted=True)
     with pytest.raises(UntrustedTypes, match="no pipeline may run"):
@@ -77,8 +76,9 @@ def test_a_function_that_reaches_out_may_not_be_trusted(
 
 
 def test_a_function_that_returns_any_other_is_refused_where_it_is_kept(copied: Path) -> None:
-    """Inspection takes numpy's functions for plain when they are kept, and skops refuses them only
-    when it loads them: with this one, a later step could call ``os.system``."""
+    """Inspect treats numpy's functions as plain when they are kept, and skops refuses them only on
+    load; with this one a later step could call ``os.system``.
+    """
     plant(copied, named("FunctionNode", "numpy.core", "_ufunc_reconstruct"))
     reseal(copied)
     with pytest.raises(UntrustedTypes, match="_ufunc_reconstruct"):

@@ -1,4 +1,6 @@
-"""Odd requests get the answer of the table on both ways, however they are cut; none smuggles."""
+"""Unusual requests get the answer of the table on both paths, however they are split; none smuggles
+another request.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,7 @@ def in_pieces(data: bytes, seed: str) -> list[bytes]:
 
 
 def check(case: Case, answers: list[Answer]) -> None:
-    """What the table says, but for what comes after; every error has the one shape."""
+    """Compare with the table; every error has the common shape."""
     assert [answer.status for answer in answers] == [case.status] * case.answers
     if case.status == 200:
         assert [answer.json["body"] for answer in answers] == case.bodies
@@ -64,8 +66,9 @@ def check_canary(case: Case, client: Client) -> bool:
 @pytest.mark.parametrize("cut", [False, True], ids=["whole", "in pieces"])
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_an_odd_request_gets_its_answer(served: Served, case: Case, cut: bool) -> None:
-    """With the next request right behind it, which is answered as itself or, where the end of the
-    odd one is not known, not at all."""
+    """The request behind it is answered as itself or, if the end of the unusual one is unknown, not
+    at all.
+    """
     for data in case.ways():
         del served.echo.bodies[:]
         with Client(served.connect()) as client:
@@ -78,7 +81,7 @@ def test_an_odd_request_gets_its_answer(served: Served, case: Case, cut: bool) -
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_half_closed_client_gets_its_answer(served: Served, case: Case) -> None:
-    """Who says that nothing more comes still gets what it has asked for."""
+    """A client that closes its sending side still gets its answers."""
     for data in case.ways():
         with Client(served.connect()) as client:
             client.send(data)
@@ -90,7 +93,7 @@ def test_a_half_closed_client_gets_its_answer(served: Served, case: Case) -> Non
 
 
 def test_the_second_half_may_come_late(served: Served) -> None:
-    """With pauses longer than a plain request is waited for, at any place; nothing changes."""
+    """Pauses longer than the wait for a plain request, at any position, change nothing."""
 
     def ask(case: Case) -> None:
         for data in case.ways():
@@ -109,7 +112,7 @@ def test_the_second_half_may_come_late(served: Served) -> None:
 
 @pytest.mark.parametrize("through_asgi", [False, True], ids=["plain", "asgi"])
 def test_a_request_cut_short_is_a_400(served: Served, through_asgi: bool) -> None:
-    """Wherever it is cut; and nothing is predicted for."""
+    """Wherever the request is cut; nothing is predicted."""
     target = b"/predict?x" if through_asgi else b"/predict"
     data = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody" % target
     for end in range(1, len(data)):
@@ -123,14 +126,14 @@ def test_a_request_cut_short_is_a_400(served: Served, through_asgi: bool) -> Non
 
 
 def test_the_table_is_long() -> None:
-    """And no row is there twice."""
+    """No row is in the table twice."""
     assert len(CASES) >= 150
     assert len({case.name for case in CASES}) == len({case.send for case in CASES}) == len(CASES)
 
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_who_waits_for_leave_to_send_a_body_gets_it(served: Served, chunked: bool) -> None:
-    """``100 Continue``, once, before the answer; and the connection goes on."""
+    """``100 Continue`` is sent once, before the answer, and the connection stays open."""
     framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: 4"
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\n%s\r\n\r\n" % framing
     connection = served.connect()
@@ -142,7 +145,7 @@ def test_who_waits_for_leave_to_send_a_body_gets_it(served: Served, chunked: boo
 
 
 def test_a_body_that_comes_byte_by_byte_in_chunks_is_joined(served: Served) -> None:
-    """However small they are, and however many."""
+    """The body is joined from any number of chunks of any size."""
     body = b"".join(b"1\r\n%c\r\n" % (97 + number % 26) for number in range(30_000))
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     with Client(served.connect()) as client:

@@ -1,4 +1,4 @@
-"""A real server keeps to its own OpenAPI document, whatever schemathesis sends it."""
+"""A real server conforms to its own OpenAPI document under schemathesis."""
 
 from __future__ import annotations
 
@@ -52,8 +52,9 @@ def server(
 
 @pytest.mark.slow
 def test_a_server_keeps_to_its_document(server: Server, tmp_path: Path) -> None:
-    """Predictions, control routes, health and pages: what comes back is what ``/docs.json`` says,
-    never a server error, and what the document forbids is refused."""
+    """Predictions, control routes, health and pages answer as ``/docs.json`` says, never with a
+    server error, and refuse what it forbids.
+    """
     report = tmp_path / "report.json"
     command = [
         sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/docs.json",

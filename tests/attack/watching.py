@@ -1,4 +1,6 @@
-"""A child that inspects and loads artifacts, in bounded time and memory, and says what it did."""
+"""A child that inspects and loads artifacts, in bounded time and memory, and reports what
+it did.
+"""
 
 from __future__ import annotations
 
@@ -104,7 +106,9 @@ class Watcher:
         self._child.communicate()
 
     def ask(self, folder: Path) -> dict[str, Any]:
-        """What inspecting and then loading it came to: ``said``, ``done`` and ``seconds`` each."""
+        """The result of inspecting and then loading an artifact: ``said``, ``done`` and ``seconds``
+        each.
+        """
         assert self._child.stdin
         assert self._child.stdout
         self._child.stdin.write(json.dumps(str(folder)) + "\n")

@@ -1,4 +1,4 @@
-"""Files, and requests of the log, held against a contract."""
+"""Checking files, and logged requests, against a contract."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from gnomon.audit.contract_check import check_file, check_log
 from gnomon.contract import Contract
-from gnomon.contract.check.checked import Checked
+from gnomon.contract.check.contract_report import ContractReport
 from gnomon.errors import LogError, TableError
 from gnomon.log import (
     REQUESTS,
@@ -60,12 +60,12 @@ def log(
     return requests
 
 
-def check(settings: Settings, contract: Contract = FLIGHT, **where: Any) -> Checked:
+def check(settings: Settings, contract: Contract = FLIGHT, **where: Any) -> ContractReport:
     """The check of the log."""
     return check_log(InferenceLog(settings, "flights"), contract, **where)
 
 
-def rules(checked: Checked) -> list[tuple[str, str, int]]:
+def rules(checked: ContractReport) -> list[tuple[str, str, int]]:
     """Each finding's feature, rule and rows."""
     return [(one.feature, one.rule, one.rows) for one in checked.findings]
 
@@ -80,7 +80,7 @@ def test_requests_that_keep_to_it(settings: Settings) -> None:
 
 
 def test_what_a_request_breaks_is_found_with_its_row_and_time(settings: Settings) -> None:
-    """Every row of a refused request is looked at, not the first fault alone."""
+    """Every row of a refused request is checked, not only the first fault."""
     _, request = log(settings, RECORD, {"rows": [LACKING, ZZ, RECORD | {"distance": "far"}]})
     checked = check(settings)
     assert rules(checked) == [
@@ -97,7 +97,7 @@ def test_what_a_request_breaks_is_found_with_its_row_and_time(settings: Settings
 
 
 def test_bodies_without_records_and_fields_beside_them(settings: Settings) -> None:
-    """They are what a client sends that has changed, too."""
+    """Clients whose code has changed send such bodies."""
     log(settings, b"{nope", b"[1]", b'{"rows": 5}', {"rows": [RECORD], "version": 2}, b"")
     checked = check(settings)
     assert rules(checked) == [("$", "body", 1)] * 3 + [("version", "unknown", 1)]
@@ -106,7 +106,7 @@ def test_bodies_without_records_and_fields_beside_them(settings: Settings) -> No
 
 
 def test_refused_requests_are_counted_by_error_and_feature(settings: Settings) -> None:
-    """What the server said of them is the evidence of a change."""
+    """The server's errors are evidence of a changed client."""
     said = "expected category, but the field is missing at $.rows[3].carrier. it has `$.x`"
     refused = {"outcome": "rejected", "error_code": "invalid_request"}
     log(settings, LACKING, LACKING, **refused, error=said)
@@ -124,7 +124,7 @@ def test_refused_requests_are_counted_by_error_and_feature(settings: Settings) -
 
 
 def test_a_range_and_a_role(settings: Settings) -> None:
-    """By arrival, by who was live, and by what a shadow saw."""
+    """Rows are selected by arrival, by the live artifact, and by what a shadow saw."""
     first, _ = log(settings, RECORD, ZZ)
     log(settings, LACKING, artifact="flights:two")
     shadow = shadow_schema(FLIGHT)
@@ -142,7 +142,7 @@ def test_a_range_and_a_role(settings: Settings) -> None:
 
 
 def test_an_old_timestamp_is_told_by_the_arrival(settings: Settings) -> None:
-    """The contract of the next artifact may ask for more than the live one."""
+    """The contract of the next artifact may have a stricter limit than the live one."""
     late = msgspec.structs.replace(
         FLIGHT,
         features=tuple(
@@ -169,7 +169,7 @@ def test_a_model_without_a_log(settings: Settings) -> None:
 
 
 def test_a_csv_file_keeps_offsets_and_has_no_types(tmp_path: Path) -> None:
-    """The same flights as CSV and as Parquet; one odd cell does not make the others wrong."""
+    """The same flights as CSV and as Parquet; one invalid cell does not invalidate the others."""
     rows = pd.DataFrame([RECORD, RECORD, ZZ])
     rows.to_csv(tmp_path / "rows.csv", index=False)
     assert rules(check_file(tmp_path / "rows.csv", FLIGHT)) == [("carrier", "domain", 1)]
@@ -187,7 +187,7 @@ def test_a_csv_file_keeps_offsets_and_has_no_types(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    """With its name."""
+    """The error has its name."""
     with pytest.raises(TableError, match="there is no such file"):
         check_file(tmp_path / "gone.csv", FLIGHT)
 
@@ -195,7 +195,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_memory_does_not_grow_with_the_log(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows are held by the chunk, and findings add up over chunks."""
+    """Rows are held one chunk at a time, and findings add up over chunks."""
     import gnomon.audit.contract_check as checking
 
     monkeypatch.setattr(checking, "CHUNK_ROWS", 2)

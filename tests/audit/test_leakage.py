@@ -1,4 +1,4 @@
-"""Files of trips, a log of trips that were served, and what became of them."""
+"""Files of trips, a log of served trips, and their labels."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from gnomon.artifact import Artifact, inspect
-from gnomon.audit.leakage import Online, check_leakage
-from gnomon.audit.leakage_files import Meaning
+from gnomon.audit.leakage import ServedSelection, check_leakage
+from gnomon.audit.leakage_files import ColumnRoles
 from gnomon.errors import TableError
 from gnomon.leakage import LeakageReport
 from gnomon.settings import Settings
@@ -31,7 +31,7 @@ def artifact(pack: Pack) -> Artifact:
 
 
 def became(records: list[dict[str, Any]]) -> pd.DataFrame:
-    """The trips, and whether each was slow; by chance a little."""
+    """The trips with their labels, some of which are random."""
     frame = pd.DataFrame(records)
     hour = [datetime.fromisoformat(at).astimezone(ZONE).hour for at in frame["at"]]
     noise = np.random.default_rng(4).normal(0, 2, len(frame))
@@ -56,12 +56,12 @@ def train(tmp_path: Path) -> Path:
 
 
 def check(
-    train: Path, settings: Settings, online: Online | None = None, **files: Path
+    train: Path, settings: Settings, selection: ServedSelection | None = None, **files: Path
 ) -> LeakageReport:
     """The report on trips."""
-    contract = None if online is None else online.artifact.contract
-    meaning = Meaning(label="speed", contract=contract, event_time="at", entity_key=("trip",))
-    return check_leakage(train, meaning, online=online, settings=settings, **files)
+    contract = None if selection is None else selection.artifact.contract
+    roles = ColumnRoles(label="speed", contract=contract, event_time="at", entity_key=("trip",))
+    return check_leakage(train, roles, selection=selection, settings=settings, **files)
 
 
 def found(report: LeakageReport) -> Mapping[str, str]:
@@ -70,7 +70,7 @@ def found(report: LeakageReport) -> Mapping[str, str]:
 
 
 def test_training_rows_alone(train: Path, settings: Settings) -> None:
-    """No artifact is needed; what could not be looked for is named with the reason."""
+    """No artifact is needed; checks that did not run are listed with the reason."""
     report = check(train, settings)
     assert report.findings == ()
     assert set(report.passed) == {"clock", "identifier", "label", "row order"}
@@ -79,7 +79,7 @@ def test_training_rows_alone(train: Path, settings: Settings) -> None:
 
 
 def test_a_holdout_from_the_same_time(train: Path, settings: Settings) -> None:
-    """It shares days, and as trips repeat themselves, rows with another time."""
+    """It shares days and, because trips repeat, rows with training."""
     report = check(train, settings, holdout=train)
     assert found(report)["duplicates"] == "leak"
     assert found(report)["time overlap"] == "suspect"
@@ -91,7 +91,7 @@ def test_a_file_of_csv_is_read_by_the_contract(
     """Times with an offset, and text that looks like a number."""
     frame = became(trips(300, begin="2012-09-01T00:00:00"))
     frame.to_csv(tmp_path / "train.csv", index=False)
-    report = check(tmp_path / "train.csv", settings, Online(artifact))
+    report = check(tmp_path / "train.csv", settings, ServedSelection(artifact))
     assert report.alarms == ()
     assert report.rows == 300
     assert report.skipped["score gap"] == "there are only training rows"
@@ -100,14 +100,16 @@ def test_a_file_of_csv_is_read_by_the_contract(
 def test_healthy_traffic_passes(
     artifact: Artifact, train: Path, settings: Settings, tmp_path: Path
 ) -> None:
-    """Training, later rows and live traffic score alike, and serving rows are of one kind."""
+    """Training, later rows and live traffic have similar scores, and served rows look like training
+    rows.
+    """
     served = Trips(settings, artifact, trips(601)).answer()
     labels = became(served.records)[["trip", "speed"]]
     labels.sample(frac=1, random_state=0).to_parquet(tmp_path / "labels.parquet")
     report = check(
         train,
         settings,
-        Online(artifact, labels=tmp_path / "labels.parquet"),
+        ServedSelection(artifact, labels=tmp_path / "labels.parquet"),
         later=stage(tmp_path, "later", "2013-01-05T00:00:00"),
     )
     assert report.findings == ()
@@ -117,16 +119,16 @@ def test_healthy_traffic_passes(
 def test_a_feature_that_is_wrong_online(
     artifact: Artifact, train: Path, settings: Settings, tmp_path: Path
 ) -> None:
-    """Kilometres where miles were: the classifier names them, and live scores are worse."""
+    """Kilometres instead of miles: the classifier names the feature, and live scores are lower."""
     records = [{**one, "miles": one["miles"] * 16} for one in trips(601)]
     Trips(settings, artifact, records).answer()
     became(trips(601))[["trip", "speed"]].to_csv(tmp_path / "labels.csv", index=False)
     read: list[int] = []
     report = check_leakage(
         train,
-        Meaning(label="speed", contract=artifact.contract),
+        ColumnRoles(label="speed", contract=artifact.contract),
         later=stage(tmp_path, "later", "2013-01-05T00:00:00"),
-        online=Online(artifact, labels=tmp_path / "labels.csv", on=["trip"]),
+        selection=ServedSelection(artifact, labels=tmp_path / "labels.csv", on=["trip"]),
         settings=settings,
         progress=read.append,
     )
@@ -141,7 +143,7 @@ def test_a_feature_that_is_wrong_online(
 def test_a_fall_after_a_holdout_of_later_days_is_a_note(
     artifact: Artifact, train: Path, settings: Settings, tmp_path: Path
 ) -> None:
-    """Labels by chance in the last file: as if the world had moved."""
+    """Random labels in the last file look like concept drift."""
     files = {
         "holdout": stage(tmp_path, "holdout", "2013-01-05T00:00:00"),
         "later": stage(tmp_path, "later", "2013-06-05T00:00:00"),
@@ -149,18 +151,20 @@ def test_a_fall_after_a_holdout_of_later_days_is_a_note(
     rows = pd.read_parquet(files["later"])
     rows["speed"] = rows["speed"].sample(frac=1, random_state=0).to_numpy()
     rows.to_parquet(files["later"])
-    assert found(check(train, settings, Online(artifact), **files)) == {"score gap": "note"}
+    assert found(check(train, settings, ServedSelection(artifact), **files)) == {
+        "score gap": "note"
+    }
 
 
 def test_labels_of_some_rows_are_joined_by_key(
     artifact: Artifact, train: Path, settings: Settings, tmp_path: Path
 ) -> None:
-    """Of a few it is known, which is too few to say; keys that nobody asked about do not count."""
+    """Few labels are inconclusive; keys without a request do not count."""
     served = Trips(settings, artifact, trips(201)).answer()
     labels = became(served.records)[["trip", "speed"]][:40]
     stray = pd.DataFrame({"trip": ["gone"], "speed": ["slow"]})
     pd.concat([labels, stray]).to_parquet(tmp_path / "labels.parquet")
-    report = check(train, settings, Online(artifact, labels=tmp_path / "labels.parquet"))
+    report = check(train, settings, ServedSelection(artifact, labels=tmp_path / "labels.parquet"))
     gap = next(finding for finding in report.findings if finding.check == "score gap")
     assert gap.severity == "unknown"
     assert "live traffic is inconclusive: it has 40 rows" in gap.sentence
@@ -169,9 +173,9 @@ def test_labels_of_some_rows_are_joined_by_key(
 def test_without_a_log_serving_rows_are_not_looked_at(
     artifact: Artifact, train: Path, settings: Settings, tmp_path: Path
 ) -> None:
-    """The scores of files are."""
+    """The scores of files are compared anyway."""
     later = stage(tmp_path, "later", "2013-01-05T00:00:00")
-    report = check(train, settings, Online(artifact), later=later)
+    report = check(train, settings, ServedSelection(artifact), later=later)
     assert "no log" in report.skipped["domain"]
     assert "score gap" in report.passed
 
@@ -192,8 +196,8 @@ def test_labels_that_cannot_be_joined_are_refused(
     settings: Settings,
     tmp_path: Path,
 ) -> None:
-    """With the file and what is wrong with it."""
+    """The error has the file and what is wrong with it."""
     labels.to_parquet(tmp_path / "labels.parquet")
     with pytest.raises(TableError, match=message) as caught:
-        check(train, settings, Online(artifact, labels=tmp_path / "labels.parquet"))
+        check(train, settings, ServedSelection(artifact, labels=tmp_path / "labels.parquet"))
     assert str(tmp_path / "labels.parquet") in str(caught.value.where)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from gnomon.audit.leakage import check_leakage
-from gnomon.audit.leakage_files import Meaning
+from gnomon.audit.leakage_files import ColumnRoles
 from gnomon.contract import infer_contract
 from gnomon.errors import ContractError, TableError
 from gnomon.leakage import LabelledTable, check_split
@@ -23,11 +23,13 @@ FRAME = pd.DataFrame(
         "late": [True, False, True],
     }
 )
-MEANING = Meaning(label="late", event_time="day", entity_key=("id",), known_at={"seats": "seen"})
+MEANING = ColumnRoles(
+    label="late", event_time="day", entity_key=("id",), known_at={"seats": "seen"}
+)
 
 
 def test_what_is_nothing_else_is_a_feature(tmp_path: Path) -> None:
-    """Neither the label nor the times that features were known at; dates are timestamps."""
+    """The label and the times that features were known at are no features; dates are timestamps."""
     FRAME.to_parquet(tmp_path / "rows.parquet")
     table = MEANING.read(tmp_path / "rows.parquet")
     assert table.features == ("id", "seats", "day")
@@ -39,7 +41,7 @@ def test_what_is_nothing_else_is_a_feature(tmp_path: Path) -> None:
 
 
 def test_a_holdout_needs_no_times(tmp_path: Path) -> None:
-    """When its features were known is not asked."""
+    """The times at which its features were known are not needed."""
     FRAME.drop(columns="seen").to_parquet(tmp_path / "rows.parquet")
     assert MEANING.read(tmp_path / "rows.parquet", times=False).known_at == {}
     with pytest.raises(TableError, match="no column `seen`") as caught:
@@ -53,7 +55,7 @@ def test_a_holdout_has_the_features_of_the_training_rows(tmp_path: Path) -> None
     FRAME[["id", "seats", "late"]].to_csv(train, index=False)
     FRAME[["seats"]].to_csv(holdout, index=False)
     with pytest.raises(TableError, match=r"no column `id`, `late`.*holdout.csv.*columns are seats"):
-        check_leakage(train, Meaning(), holdout=holdout)
+        check_leakage(train, ColumnRoles(), holdout=holdout)
     tables = [LabelledTable.of(FRAME[names]) for names in (["id", "seats"], ["seats"])]
     with pytest.raises(ContractError, match="holdout has no column `id`"):
         check_split(*tables)
@@ -66,7 +68,7 @@ def test_a_contract_says_what_the_features_are(tmp_path: Path) -> None:
         features, task="classification", event_time="seen", entity_key=("id",)
     )
     FRAME.drop(columns="day").to_csv(tmp_path / "rows.csv", index=False)
-    table = Meaning(label="late", contract=contract).read(tmp_path / "rows.csv")
+    table = ColumnRoles(label="late", contract=contract).read(tmp_path / "rows.csv")
     assert table.features == ("id", "seats", "seen")
     assert (table.event_time, table.entity_key) == ("seen", ("id",))
     dtypes = table.frame[list(table.features)].dtypes
@@ -75,27 +77,27 @@ def test_a_contract_says_what_the_features_are(tmp_path: Path) -> None:
 
 
 def test_a_file_of_some_rows_of_a_frame_is_read_by_row(tmp_path: Path) -> None:
-    """Parquet keeps the frame's index; rows are rows all the same, and a named index a column."""
+    """Parquet keeps the frame's index: an unnamed one is ignored, a named one is a column."""
     features = FRAME[["seats"]]
     contract = infer_contract(features, task="classification")
     FRAME[["seats", "late"]].iloc[[0, 2]].to_parquet(tmp_path / "rows.parquet")
-    table = Meaning(label="late", contract=contract).read(tmp_path / "rows.parquet")
+    table = ColumnRoles(label="late", contract=contract).read(tmp_path / "rows.parquet")
     assert table.column("seats").tolist() == [4, 6]
     FRAME[["id", "seats"]].set_index("id").to_parquet(tmp_path / "rows.parquet")
-    assert Meaning().read(tmp_path / "rows.parquet").features == ("id", "seats")
+    assert ColumnRoles().read(tmp_path / "rows.parquet").features == ("id", "seats")
 
 
 def test_values_that_the_contract_does_not_take_are_refused(tmp_path: Path) -> None:
-    """With the column."""
+    """The error has the column."""
     contract = infer_contract(FRAME[["seats"]], task="classification")
     FRAME.assign(seats=["four", "five", "six"]).to_csv(tmp_path / "rows.csv", index=False)
     with pytest.raises(ContractError) as caught:
-        Meaning(contract=contract).read(tmp_path / "rows.csv")
+        ColumnRoles(contract=contract).read(tmp_path / "rows.csv")
     assert caught.value.where == "column `seats`"
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    """As every table is."""
+    """It is refused as every unreadable table is."""
     (tmp_path / "rows.xls").write_bytes(b"")
     with pytest.raises(TableError, match="cannot read"):
         MEANING.read(tmp_path / "rows.xls")

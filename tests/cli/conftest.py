@@ -1,4 +1,4 @@
-"""A deployment to point commands at: one at rest for each test, one running for all."""
+"""A deployment for commands: a stopped one for each test, and a running one for all."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def compared(client: Client) -> int:
 def running(
     tmp_path_factory: pytest.TempPathFactory, packed_once: Callable[[str, str, str], Path]
 ) -> Iterator[Running]:
-    """One server for the tests that leave it as they found it; started with ``gnomon`` itself."""
+    """One server for the tests that do not change it; started with ``gnomon`` itself."""
     place = tmp_path_factory.mktemp("running")
     home, root, deployment = place / "bentoml", place / "root", place / "deployment"
     tags = [install(packed_once(times(factor), "toy", SCRIPT), home) for factor in (1, 100, 2)]

@@ -55,7 +55,7 @@ class Shell:
 
 
 def offline(path: Path, rows: int, factor: float) -> Path:
-    """A table of what the toy should have said."""
+    """A table of the toy model's correct predictions."""
     numbers = range(1, rows + 1)
     frame = pd.DataFrame(
         {"id": [f"e{n}" for n in numbers], "prediction": [factor * n for n in numbers]}

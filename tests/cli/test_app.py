@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.app``: help, version, usage errors."""
+"""The command's help, version and usage errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERBS = sorted(TOP.commands)  # type: ignore[attr-defined]
 
 
 def test_help_names_every_verb_in_a_line(shell: Shell) -> None:
-    """Whole sentences: none is cut off at the width of a terminal."""
+    """Complete sentences that are not cut off at the width of a terminal."""
     text = shell("--help", COLUMNS="80").out
     for verb in VERBS:
         assert re.search(rf"^  {verb} +[A-Z].*\.$", text, re.MULTILINE), verb
@@ -43,7 +43,7 @@ def test_every_command_says_what_it_does(path: tuple[str, ...]) -> None:
 
 
 def test_the_version_is_the_packages(shell: Shell) -> None:
-    """Of the installed distribution."""
+    """It is the version of the installed distribution."""
     assert shell("--version").out == f"gnomon {gnomon.__version__}\n"
 
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.artifacts`` and ``gnomon.cli.inspect``."""
+"""Listing artifacts, and inspecting one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from tests.packing import SCRIPT, Pack, times
 
 
 def test_artifacts_are_listed_newest_first(shell: Shell, pack: Pack, own_home: Path) -> None:
-    """By tag, on any terminal; a damaged one is named and does not hide the others."""
+    """They are listed by tag on any terminal; a damaged one is named and does not hide the
+    others.
+    """
     assert "no such artifact" in shell("artifacts").out
     one, two, other = pack(times(1)), pack(times(100)), pack(times(1), "other")
     listed = [entry["artifact"] for entry in shell("artifacts", "toy", "--json").json]
@@ -49,7 +51,7 @@ def test_an_artifact_is_shown_without_running_it(shell: Shell, pack: Pack) -> No
 
 
 def test_a_tampered_artifact_is_refused(shell: Shell, pack: Pack, own_home: Path) -> None:
-    """The file is named, and nothing of it is shown as true."""
+    """The file is named, and none of the artifact's content is shown."""
     tag = pack(times(1))
     code = own_home / "models" / tag.replace(":", "/") / "code" / "preprocessing.py"
     code.write_text(code.read_text() + "\nFACTOR = 3\n")
@@ -65,7 +67,7 @@ def test_a_pickle_is_shown_as_what_it_is(shell: Shell, pack: Pack) -> None:
 
 
 def test_control_characters_reach_no_terminal(shell: Shell, pack: Pack, own_home: Path) -> None:
-    """A manifest may hold what clears a screen, or writes another line over this one."""
+    """A manifest may contain characters that clear the screen or overwrite lines."""
     folder = own_home / "models" / pack(times(1)).replace(":", "/")
     lineage = json.loads((folder / "manifest.json").read_bytes())["lineage"]
     reseal(folder, lineage=lineage | {"given": {"a\x1b[2J": "\x1b]0;x\x07"}, "commit": "\x1b[1m"})
@@ -76,7 +78,9 @@ def test_control_characters_reach_no_terminal(shell: Shell, pack: Pack, own_home
 def test_an_artifact_is_signed_and_then_served_by_whoever_trusts_the_key(
     shell: Shell, pack: Pack, tmp_path: Path
 ) -> None:
-    """A key is made, an artifact signed with it; nothing unsigned is inspected or promoted."""
+    """A key is made and an artifact signed with it; no unsigned artifact is inspected or
+    promoted.
+    """
     tag, other = pack(times(1)), pack(times(2))
     key = shell("sign", "--new-key", "key", "--comment", "ours", "--json").json
     assert (tmp_path / "key.pub").read_text() == f"{key['public']} ours\n"
@@ -96,7 +100,7 @@ def test_an_artifact_is_signed_and_then_served_by_whoever_trusts_the_key(
 
 
 def test_sign_takes_a_tag_and_a_key_or_makes_one(shell: Shell, pack: Pack) -> None:
-    """And says so."""
+    """The command says when it has made a key."""
     tag = pack(times(1))
     for words in (("sign",), ("sign", tag), ("sign", tag, "--key", "k", "--new-key", "l")):
         assert "--new-key FILE alone" in shell(*words, expect=2).err

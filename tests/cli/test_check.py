@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.check``, and how a shadow's contract is judged from the command line."""
+"""Checking files, the log and contracts, and how a shadow's contract is judged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rows(path: Path, **changes: object) -> None:
 
 
 def test_rows_that_keep_the_contract_pass(shell: Shell, contract: Path, tmp_path: Path) -> None:
-    """Exit code 0, also when values are let through that training did not see."""
+    """Exit code 0, also with allowed values that training did not see."""
     rows(tmp_path, carrier="ZZ")
     text = " ".join(shell("check", "contract.json", "--table", "rows.csv").out.split())
     for words in (
@@ -110,7 +110,7 @@ def test_an_incompatible_shadow_is_refused_before_it_starts(shell: Shell, pack: 
 
 @pytest.mark.slow
 def test_a_running_server_refuses_an_incompatible_shadow(running: Running, tmp_path: Path) -> None:
-    """With the same words, and nothing is started."""
+    """The error has the same words, and nothing is started."""
     home = Path(running.shell.environment["BENTOML_HOME"])
     paid = pack_in_process(tmp_path / "code", home, times(1), "toy", PAID)
     refused = running.shell("shadow", "start", paid, expect=2).err
@@ -122,7 +122,7 @@ def test_a_running_server_refuses_an_incompatible_shadow(running: Running, tmp_p
 
 @pytest.mark.slow
 def test_the_log_of_a_running_server_is_checked(running: Running, tmp_path: Path) -> None:
-    """Every request that it answered; a range without any is no agreement."""
+    """Every answered request; an empty range is not agreement."""
     shell = running.shell
     report = shell("check", running.live, "--json").json
     assert report["verdict"] == "kept"

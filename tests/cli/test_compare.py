@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.compare``, on a running server."""
+"""Comparing the log of a running server with a table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_shadow_is_compared_with_its_offline_table(running: Running, tmp_path: Path) -> None:
-    """What was never live is looked for among the shadows' answers; then the skew gate knows."""
+    """An artifact that was never live is found among the shadows, and the skew gate gets the
+    result.
+    """
     table = offline(tmp_path / "offline.csv", running.rows, 100.0)
     done = running.shell("compare", running.shadow, "--table", str(table), "--json")
     assert done.json["verdict"] == "ok"

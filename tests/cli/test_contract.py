@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.contract``."""
+"""Showing, editing and applying a contract."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_contract_is_changed_without_training(shell: Shell, pack: Pack) -> Non
 def test_a_field_that_the_pipeline_was_fitted_on_cannot_be_changed(
     shell: Shell, pack: Pack
 ) -> None:
-    """The place is named, and what may be changed; nothing is made."""
+    """The error names the place and what may be changed; no artifact is made."""
     tag = pack(times(2))
     file = shell.folder / "contract.json"
     for change, place in (
@@ -71,7 +71,7 @@ def test_a_field_that_the_pipeline_was_fitted_on_cannot_be_changed(
 def test_a_contract_is_refused_if_the_pipeline_fails_on_what_it_accepts(
     shell: Shell, pack: Pack, change: dict[str, Any], says: tuple[str, ...]
 ) -> None:
-    """Else each such request would fail, although it keeps to the contract."""
+    """Otherwise such requests would fail although they satisfy the contract."""
     tag = pack(times(2))
     contract = shell("contract", "show", tag).json
     contract["features"][0] |= change

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.diagnose``, on a running server."""
+"""Diagnosing the log of a running server."""
 
 from __future__ import annotations
 

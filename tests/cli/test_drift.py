@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.drift``, on the log of a running server."""
+"""Measuring drift in the log of a running server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_an_inconclusive_drift_exits_with_1(running: Running, tmp_path: Path) -> None:
-    """Exit code 1; the page and the data are kept where asked."""
+    """Exit code 1; page and data are saved at the given path."""
     done = running.shell("drift", "toy", "--report", str(tmp_path / "drift"), expect=1)
     assert "UNKNOWN" in done.out
     assert f"Report: {tmp_path / 'drift'}.html" in done.out

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.exit_codes``: 1 is a verdict, and no command that fails is taken for one."""
+"""Exit code 1 is a verdict; a command that fails has another code."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def words(path: tuple[str, ...]) -> list[str]:
 
 @pytest.mark.parametrize("path", leaves(TOP), ids=" ".join)
 def test_an_error_inside_any_command_is_not_a_verdict(path: tuple[str, ...], shell: Shell) -> None:
-    """A fault in the function of each command ends it with 3, and says where it was raised."""
+    """An exception in the function of any command exits with 3 and shows where it was raised."""
     code = inspect.unwrap(found(path).callback).__code__  # type: ignore[attr-defined]
     script = shell.folder / "faulty.py"
     script.write_text(FAULTY)
@@ -75,13 +75,13 @@ def test_a_damaged_contract_is_not_a_verdict(shell: Shell) -> None:
 
 
 def test_a_file_that_may_not_be_read_is_an_error_with_its_name(shell: Shell) -> None:
-    """What the operating system refuses is told as other errors are, without a traceback."""
+    """The operating system's refusal is shown like other errors, without a traceback."""
     (shell.folder / "contract.json").mkdir()
     assert "contract.json" in shell("check", "contract.json", expect=FAILED).err
 
 
 def test_a_closed_pipe_is_not_a_verdict(shell: Shell) -> None:
-    """``gnomon --help | true``: the reader is gone before the first line."""
+    """``gnomon --help | true``: the reader closes before the first line."""
     reading, writing = os.pipe()
     os.close(reading)
     ended = subprocess.run(
@@ -103,7 +103,7 @@ def test_the_exit_code_of_a_server_passes_through_except_1(code: int, expected: 
 
 
 def test_a_verdict_is_1(shell: Shell) -> None:
-    """The rows do not keep to the contract: the check was done, and failed."""
+    """The rows violate the contract: the check was done, and failed."""
     contract = Path(__file__).parents[1] / "data" / "contract-1.json"
     (shell.folder / "rows.csv").write_text("nothing_of_it\n1\n")
     assert shell("check", str(contract), "--table", "rows.csv", expect=1).out

@@ -1,7 +1,7 @@
-"""Every command with odd arguments: no traceback, no hang, and 1 for a verdict only.
+"""Every command with unusual arguments: no traceback, no hang, and exit code 1 only for a verdict.
 
-The commands are found by walking the command line, so that a new one is fuzzed by itself. They run
-in this process, each in a folder and a storage root that were prepared for it.
+The commands are discovered from the command line, so that new ones are included. They run in this
+process, each in a folder and a storage root of its own.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _damage(root: Path) -> None:
 
 
 def value(parameter: Any, rng: random.Random) -> str:
-    """An odd value for an argument or an option, or one of those that it takes."""
+    """An unusual value for an argument or option, or a valid one."""
     if parameter.name == "query":
         return rng.choice(TEXTS)
     kinds = [parameter.bare_type(), *get_args(parameter.bare_type())]
@@ -168,7 +168,7 @@ FITS = {
 
 
 def nearly_right(path: tuple[str, ...], tag: str, rng: random.Random) -> list[str]:
-    """A command line with one odd argument."""
+    """A command line with one unusual argument."""
     takes = [p for p in found(path).params if not getattr(p, "is_flag", False)]  # type: ignore[attr-defined]
     if not takes:
         return [*path]
@@ -186,7 +186,7 @@ def nearly_right(path: tuple[str, ...], tag: str, rng: random.Random) -> list[st
 
 
 def mixed_up(path: tuple[str, ...], tag: str, rng: random.Random) -> list[str]:
-    """A command line with things missing, twice, unknown and out of their place."""
+    """A command line with missing, repeated, unknown and misplaced words."""
     words: list[str] = []
     for parameter in found(path).params:  # type: ignore[attr-defined]
         options = [o for o in parameter.opts if o.startswith("-") and o not in ENDLESS]
@@ -206,7 +206,7 @@ def mixed_up(path: tuple[str, ...], tag: str, rng: random.Random) -> list[str]:
 
 
 class Hangs(BaseException):
-    """A command that does not end; no ``except Exception`` of it takes this for an error."""
+    """Raised in a command that does not end; ``except Exception`` does not catch it."""
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ def run(words: list[str], folder: Path) -> Ended:
 
 @pytest.fixture(autouse=True)
 def alone(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings of its own, no network but this machine's, no server and no editor that waits."""
+    """Own settings, no network except loopback, no server and no editor that waits."""
     for name in [name for name in os.environ if name.startswith("GNOMON_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GNOMON_ROOT", ".gnomon")
@@ -278,14 +278,14 @@ def alone(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _no_server() -> int:
-    """In the place of BentoML, which says what is wrong and ends."""
+    """Replaces BentoML, which would print the error and exit."""
     print("error: no server is started here", file=sys.stderr)
     return 1
 
 
 @pytest.mark.parametrize("path", leaves(TOP), ids=" ".join)
 def test_no_argument_breaks_a_command(path: tuple[str, ...], prepared: Prepared) -> None:
-    """It ends with 0, 1 or 2; with 1 it printed what it found, with 2 what is wrong."""
+    """It exits with 0, 1 or 2: with 1 it printed a finding, with 2 an error."""
 
     for number in range(EXAMPLES):
         # The same ones each time, or what nobody has changed would fail one day.

@@ -1,4 +1,4 @@
-"""What clients, tables and decisions say is shown as text: in the terminal, in logs, in files."""
+"""Text of clients, tables and decisions is shown as text: in the terminal, in logs and in files."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ SOURCE = times(1).replace(
 
 @dataclass(frozen=True)
 class Attacked:
-    """A server that was sent hostile text wherever a client can, and by a decision."""
+    """A server that was sent hostile text wherever a client can send text, and in a decision."""
 
     server: Server
     shell: Shell
@@ -96,7 +96,7 @@ def attack(server: Server) -> None:
 
 
 def check(text: str) -> None:
-    """No character that acts, and no line that a client began."""
+    """Check that there is no control character, and no line that a client began."""
     left = STYLE.sub("", text)
     assert not HIDDEN.search(left), ascii(HIDDEN.search(left))
     assert not re.search(r"^\W*FORGED", left, re.MULTILINE), left
@@ -174,14 +174,14 @@ def run(
 def test_no_command_prints_control_sequences_of_a_client(
     run: Run, words: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """Nor does the page it keeps."""
+    """The page that a command keeps has none either."""
     check(run(*words))
     for page in tmp_path.glob("report*.html"):
         assert not HIDDEN.search(page.read_text()), page
 
 
 def test_json_output_has_no_control_sequences_of_a_client(run: Run) -> None:
-    """Of what JSON leaves as it is, the terminal obeys some too."""
+    """JSON allows some characters that a terminal interprets; they are escaped."""
     check(run("history", "--json"))
     check(run("check", "LIVE", "--json"))
 
@@ -195,7 +195,7 @@ def test_coloured_output_has_own_styles_only(attacked: Attacked) -> None:
 
 
 def test_hostile_text_is_shown_in_full_with_escapes(attacked: Attacked) -> None:
-    """As escapes, in full; JSON keeps the very text."""
+    """It is complete and escaped; JSON has the exact text."""
     assert r"\x1b]0;title" in attacked.shell("history").out
     decisions = attacked.shell("history", "--json").json
     assert decisions[0]["why"] == EVIL
@@ -215,7 +215,7 @@ def test_csv_holds_no_formula(attacked: Attacked) -> None:
 
 
 def test_hostile_text_starts_no_line_in_the_servers_log(attacked: Attacked) -> None:
-    """A path, a host, a row that user code quotes: all on the line of who tells it."""
+    """A path, a host or a row quoted by user code stays on the line of the log record."""
     log = attacked.server.log.read_text()
     assert not HIDDEN.search(log)
     assert r"path=/\nFORGED" in log
@@ -232,7 +232,7 @@ def test_answers_quote_as_json(attacked: Attacked) -> None:
 
 
 def test_an_error_of_a_server_cannot_control_the_terminal(tmp_path: Path, shell: Shell) -> None:
-    """An error of a server that is not ours, or no more."""
+    """Another program's error at that address is escaped."""
     import http.server
     import threading
 
@@ -268,8 +268,9 @@ def test_a_replica_is_named_as_a_file_may_be(name: str) -> None:
 
 
 def test_no_module_prints_around_the_console() -> None:
-    """The console, logs and tracebacks are made in one place; what else prints is read by Gnomon,
-    or goes through a worker's streams."""
+    """Console, logs and tracebacks are configured in one place; other prints are read by Gnomon, or
+    go through a worker's streams.
+    """
     source = Path(gnomon.__file__).parent
     allowed = {
         "Console": {"terminal.py"},

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.leakage`` and what ``gnomon inspect`` shows of it."""
+"""Checking files for leakage, and what `gnomon inspect` shows of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORDS = ("--label", "slow", "--event-time", "at")
 
 
 def test_findings_are_told_with_what_to_do(shell: Shell, train: Path) -> None:
-    """Exit code 1; what was not looked for is told as well."""
+    """Exit code 1; the checks that were skipped are listed too."""
     text = shell(
         "leakage", str(train), *WORDS, "--known-at", "fee=charged", expect=1, COLUMNS="100"
     ).out
@@ -58,7 +58,7 @@ def test_healthy_rows_exit_with_0(shell: Shell, train: Path, tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_an_artifact_is_asked_for_its_scores(shell: Shell, pack: Pack, tmp_path: Path) -> None:
-    """Its contract says what the features are; without a log there are no serving rows."""
+    """Its contract defines the features; without a log there are no served rows."""
     tag = pack(times(1))
     x = np.random.default_rng(9).normal(size=600)
     rows = pd.DataFrame({"x": x, "id": [f"e{n}" for n in range(600)], "y": x})
@@ -121,7 +121,7 @@ def test_inspect_shows_what_packing_found(shell: Shell, pack: Pack) -> None:
 
 
 def test_a_suspicion_alone_exits_with_1(shell: Shell, train: Path, tmp_path: Path) -> None:
-    """Exit code 1 for what is likely and not sure: a holdout that overlaps training in time."""
+    """Exit code 1 for a suspicion, such as a holdout that overlaps training in time."""
     rows = pd.read_parquet(train).drop(columns=["fee", "charged"])
     rows[::2].to_csv(tmp_path / "first.csv", index=False)
     rows[1::2].to_csv(tmp_path / "second.csv", index=False)

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.log``, on a running server."""
+"""Queries, accounts and sealing of the log of a running server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_the_log_answers_sql(running: Running) -> None:
-    """As a table, as JSON, as CSV."""
+    """The answer is a table, JSON or CSV."""
     query = "SELECT role, count(*) AS n FROM log WHERE row < 40 GROUP BY role ORDER BY role"
     rows = running.shell("log", "sql", query, "--json").json
     assert [row["role"] for row in rows] == ["live", "shadow"]
@@ -41,7 +41,7 @@ def test_a_row_wider_than_the_terminal_has_a_field_a_line(running: Running) -> N
 
 
 def test_lists_and_structs_are_json(running: Running, tmp_path: Path) -> None:
-    """In a table, in CSV; and what they are in Parquet."""
+    """They are JSON in a table and in CSV, and keep their type in Parquet."""
     query = "SELECT [1, 2] AS list, {'a': NULL, 'b': true} AS struct, 'x'::BLOB AS bytes"
     assert '[1,2]  {"a":null,"b":true}  x' in running.shell("log", "sql", query).out
     (row,) = csv.DictReader(io.StringIO(running.shell("log", "sql", query, "--csv").out))
@@ -56,7 +56,7 @@ def test_lists_and_structs_are_json(running: Running, tmp_path: Path) -> None:
 
 
 def test_a_long_value_is_shortened() -> None:
-    """The body of a request with many rows filled the terminal many times over."""
+    """The body of a request with many rows used to fill the terminal."""
     with console.out.capture() as shown:
         show_rows(pa.table({"raw": ["x" * (LONGEST_SHOWN + 1234)], "row": [7]}))
     assert shown.get().count("x") == LONGEST_SHOWN
@@ -64,12 +64,12 @@ def test_a_long_value_is_shortened() -> None:
 
 
 def test_a_wrong_query_is_a_plain_error(running: Running) -> None:
-    """With what DuckDB says."""
+    """The error has DuckDB's message."""
     assert "nonsense" in running.shell("log", "sql", "SELECT nonsense FROM log", expect=2).err
 
 
 def test_the_accounts_balance(running: Running) -> None:
-    """For live and for the shadow, to the row."""
+    """They balance for live and for the shadow, to the row."""
     accounts = running.shell("log", "accounts", "--json").json
     assert accounts["balanced"] is True
     assert accounts["live"]["received"] >= running.rows
@@ -80,7 +80,9 @@ def test_the_accounts_balance(running: Running) -> None:
 
 
 def test_the_message_says_what_was_sealed_and_what_is_open() -> None:
-    """``--now`` is not advised to who gave it, nor hidden what the server sealed meanwhile."""
+    """``--now`` is not suggested to a user who passed it, and segments that the server sealed
+    meanwhile are mentioned.
+    """
     single, many = OpenSegment(Path("a"), 0, 1, 2.0), OpenSegment(Path("b"), 3, 1_200, 5.0)
     assert explain(2, [], 60) == "2 closed segments sealed"
     assert explain(1, [single], 62) == (
@@ -94,7 +96,7 @@ def test_the_message_says_what_was_sealed_and_what_is_open() -> None:
 
 
 def test_sealing_by_hand_loses_nothing(running: Running) -> None:
-    """Beside the server's own sealer."""
+    """While the server's own sealer runs."""
     count = ("log", "sql", "SELECT count(*) AS n FROM log WHERE role = 'live'", "--json")
     before = running.shell(*count).json[0]["n"]
     with running.server.client() as client:

@@ -1,4 +1,4 @@
-"""Commands in a folder that is no deployment, and has no storage root: none begins one there."""
+"""Commands in a folder without a deployment and storage root do not create one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMANDS = (
 def test_a_command_without_a_storage_root_fails_and_creates_nothing(
     tmp_path: Path, command: str
 ) -> None:
-    """The rollout's, the log's and those that read it, all alike: a sample of each."""
+    """A sample of the commands for rollouts, the log and its readers."""
     shell = Shell(tmp_path, {"BENTOML_HOME": str(tmp_path / "bentoml")})
     result = shell(*command.split(), expect=2)
     expected = "no artifact `toy`" if command.startswith("check") else "neither a deployment nor"

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.show.repair``: what a repair says to a person."""
+"""What a repair of the log prints."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def salvaged(after: str | None, before: str | None) -> SalvagedSegment:
 def test_the_place_of_damage_is_named_by_the_requests_around_it(
     after: str | None, before: str | None, says: str
 ) -> None:
-    """By those on either side, or by the one that there is; with what is kept, lost and where."""
+    """The requests on either side are named if there are any, with what is kept, lost and where."""
     lines = list(explain(Repair(segments=(salvaged(after, before),))))
     assert lines[0] == "00000001.arrows: 11 rows kept, 100 bytes lost"
     assert [line for line in lines if line.startswith("  the damage")] == [f"  {says}"]
@@ -44,5 +44,5 @@ def test_the_place_of_damage_is_named_by_the_requests_around_it(
 
 
 def test_a_whole_log_is_said_to_be_whole() -> None:
-    """In one line."""
+    """One line says so."""
     assert list(explain(Repair())) == ["nothing is damaged"]

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.replay``, on a running server."""
+"""Replaying the log of a running server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_replay_of_the_live_artifact_agrees(running: Running, tmp_path: Path) -> None:
-    """A model's name stands for its live artifact; the report is kept as page and as data."""
+    """A model's name means its live artifact; the report is saved as page and data."""
     done = running.shell("replay", "toy", "--limit", "40", "--report", str(tmp_path / "again"))
     assert f"Report: {tmp_path / 'again'}.html" in done.out
     report = Report.from_json((tmp_path / "again.json").read_bytes())
@@ -30,12 +30,12 @@ def test_a_replay_through_another_artifact_diverges(running: Running) -> None:
 
 
 def test_a_range_without_answers_is_inconclusive(running: Running) -> None:
-    """Nothing is known, which is not the proof that a script waits for: exit code 1."""
+    """Exit code 1: an inconclusive result is not the proof that a script needs."""
     assert "UNKNOWN" in running.shell("replay", "toy", "--end", "2001-01-01", expect=1).out
 
 
 def test_an_invalid_time_is_a_usage_error(running: Running) -> None:
-    """With an example of one that is."""
+    """The error has an example of a valid time."""
     done = running.shell("replay", "toy", "--start", "soon", expect=2)
     assert "2024-05-01T12:00" in done.err
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.reports``."""
+"""Listing saved reports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.report.example import a_report
 
 
 def test_reports_are_listed(shell: Shell) -> None:
-    """As a table, as JSON, and of one model; none is not an error."""
+    """They are listed as a table, as JSON, and for one model; an empty list is no error."""
     (shell.folder / ".gnomon").mkdir()
     report = a_report()
     model = report.subject.model

@@ -1,4 +1,4 @@
-"""Mirrors the rollout verbs of ``gnomon.cli``: shadow, promote, rollback, status, history."""
+"""The commands of a rollout: shadow, promote, rollback, status and history."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def test_a_promotion_needs_its_gates(shell: Shell, pack: Pack) -> None:
 
 
 def test_a_promotion_can_wait_for_its_evidence(shell: Shell, pack: Pack) -> None:
-    """With ``--wait`` it is asked again until its gates pass, but not once one fails."""
+    """With ``--wait`` it retries until the gates pass, but not once one fails."""
     settings = Settings(root=str(shell.folder / ".gnomon"))
     one, two = pack(times(1)), pack(times(2))
 
     def in_shadow(artifact: str) -> int:
-        """Start it, and have a slice say that it lags by nothing; the epoch."""
+        """Start a shadow whose slice reports no lag; return the epoch."""
         shell("shadow", "start", artifact)
         epoch = len(shell("history", "--json").json)
         heard = datetime.now(UTC) + timedelta(minutes=5)
@@ -109,7 +109,7 @@ def test_the_policy_of_the_deployment_sets_the_sample(shell: Shell, pack: Pack) 
 
 @pytest.mark.parametrize("command", [("status",), ("history",), ("rollback",)])
 def test_an_empty_storage_root_is_a_plain_error(shell: Shell, command: tuple[str, ...]) -> None:
-    """It says where it looked and what to do, in a line each, and exits with 2."""
+    """The error says where it looked and what to do, and the exit code is 2."""
     done = shell(*command, expect=2)
     lines = done.err.splitlines()
     assert [line.split(":")[0].strip() for line in lines] == ["error", "at", "hint"]
@@ -126,7 +126,7 @@ def test_several_models_need_a_name(shell: Shell, pack: Pack) -> None:
 
 
 def test_an_unknown_artifact_is_told_the_known_ones(shell: Shell, pack: Pack) -> None:
-    """As everywhere."""
+    """The error lists them, as every command's does."""
     one = pack(times(1))
     assert one in shell("promote", "toy:nope", expect=2).err
 
@@ -138,7 +138,7 @@ def test_a_misspelt_setting_is_told_the_right_ones(shell: Shell) -> None:
 
 @pytest.mark.slow
 def test_commands_find_the_server_that_runs(running: Running) -> None:
-    """Through the storage root alone: its address in the heartbeat, its token in the file."""
+    """They find it by the storage root: the address is in the heartbeat, the token in its file."""
     text = running.shell("status").out
     assert f"toy at {running.server.url}" in text
     assert re.search(r"(\d+) rows received: \1 answered", text)
@@ -159,7 +159,7 @@ def test_a_status_for_programs(running: Running) -> None:
 
 @pytest.mark.slow
 def test_a_server_is_asked_by_its_address_and_token(running: Running, tmp_path: Path) -> None:
-    """From another machine there is no storage root to look into."""
+    """Another machine has no access to the storage root."""
     token = (Path(running.server.settings.root) / "control.token").read_text().strip()
     elsewhere = Shell(tmp_path, {})
     words = ("history", "--json", "--url", running.server.url)
@@ -176,14 +176,16 @@ def test_a_server_is_asked_by_its_address_and_token(running: Running, tmp_path: 
 
 
 def test_a_server_that_is_not_there_is_a_plain_error(shell: Shell) -> None:
-    """With the address that was tried."""
+    """The error has the address that was tried."""
     done = shell("status", "--url", "http://127.0.0.1:9", expect=2)
     assert "http://127.0.0.1:9" in done.err
 
 
 @pytest.mark.slow
 def test_a_running_server_is_promoted_and_rolled_back(running: Running) -> None:
-    """Through the server, which answers with the new artifact when the command returns."""
+    """The command goes through the server, which answers with the new artifact once the command
+    returns.
+    """
     with running.server.client() as client:
         assert running.shell("promote", running.spare, expect=2).err.startswith("error:")
         running.shell("promote", running.spare, "--force", "--why", "twice as good")
@@ -196,8 +198,7 @@ def test_a_running_server_is_promoted_and_rolled_back(running: Running) -> None:
 
 
 def test_a_policy_that_names_no_output_is_refused(shell: Shell, pack: Pack) -> None:
-    """By the start of a shadow, and by the gates: nothing would ever flip, so that a limit on flips
-    would pass."""
+    """A limit on flips would always pass, so starting the shadow and evaluating the gates fail."""
     one, two = pack(times(1)), pack(times(100))
     shell("promote", one)
     policy = shell.folder / "shadow/policy.toml"
@@ -219,7 +220,7 @@ def test_a_policy_that_names_no_output_is_refused(shell: Shell, pack: Pack) -> N
 
 
 def test_the_policy_of_the_deployment_sets_the_gates(shell: Shell, pack: Pack) -> None:
-    """A promotion without a server is held to the limits of ``shadow/policy.toml``."""
+    """A promotion without a server uses the limits of ``shadow/policy.toml``."""
     settings = Settings(root=str(shell.folder / ".gnomon"))
     one, two = pack(times(1)), pack(times(2))
     shell("promote", one)

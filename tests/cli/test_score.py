@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.score`` and ``gnomon.offline.scoring``."""
+"""Scoring the rows of a file with an artifact."""
 
 from __future__ import annotations
 
@@ -38,9 +38,8 @@ CLOCK_SCRIPT = (
 
 
 def test_a_clock_without_a_zone_is_that_of_training(shell: Shell, pack: Pack) -> None:
-    """The training file, whose zone was declared when it was packed, can be scored and checked.
-
-    A time that no clock shows is refused by itself. Through a server it is the same.
+    """Files with times in the zone declared at packing can be scored and checked, also through a
+    server. A local time that does not exist is refused.
     """
     tag = pack(CLOCK, "clock", CLOCK_SCRIPT)
     frame = pd.DataFrame(
@@ -92,7 +91,7 @@ def test_a_file_is_scored_as_requests_are(
 
 
 def test_columns_of_the_file_are_kept_beside_the_answers(shell: Shell, pack: Pack) -> None:
-    """As asked; what cannot be is named, and nothing is written."""
+    """The requested columns are kept; unknown ones are named, and nothing is written."""
     tag = pack(times(2))
     good = ROWS.iloc[[0, 3]].assign(prediction=0.0)
     good.to_csv(shell.folder / "rows.csv", index=False)
@@ -118,7 +117,7 @@ def test_columns_of_the_file_are_kept_beside_the_answers(shell: Shell, pack: Pac
 def test_a_file_is_scored_through_a_server(
     shell: Shell, pack: Pack, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """The same file comes of it, whatever the format, and the rows are in the server's log."""
+    """The output is the same in every format, and the rows are in the server's log."""
     tag = pack(times(2))
     ROWS.to_csv(shell.folder / "rows.csv", index=False)
     ROWS.to_parquet(shell.folder / "rows.parquet")

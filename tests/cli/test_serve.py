@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.serve`` and ``gnomon.cli.init``: the five minutes of the README."""
+"""A new deployment, trained and served, as in the five minutes of the README."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ ROW = {
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_new_deployment_trains_serves_and_answers(shell: Shell) -> None:
-    """Init, train, serve, ask, shadow a rival, send, replay, promote it; Ctrl-C ends it in good
-    order."""
+    """Init, train, serve, predict, start a shadow, send, replay and promote it; Ctrl-C stops the
+    server cleanly.
+    """
     text = shell("init", "My Iris").out
     assert "model my-iris" in text
     assert "gnomon serve" in text
@@ -86,7 +87,7 @@ def test_a_new_deployment_trains_serves_and_answers(shell: Shell) -> None:
 
 
 def test_nothing_is_overwritten(shell: Shell) -> None:
-    """A folder that has one of the files is left as it is."""
+    """If one of the files exists, the folder is not changed."""
     (shell.folder / "mine" / "models").mkdir(parents=True)
     (shell.folder / "mine" / "models" / "train.py").write_text("precious")
     assert "models/train.py" in shell("init", "mine", expect=2).err
@@ -94,7 +95,7 @@ def test_nothing_is_overwritten(shell: Shell) -> None:
 
 
 def test_a_new_deployment_may_have_another_name(shell: Shell) -> None:
-    """And is written into a folder that is there."""
+    """It is written into an existing folder."""
     shell("init", ".", "--name", "wine")
     assert 'gateway("wine"' in (shell.folder / "service" / "__init__.py").read_text()
     assert (shell.folder / ".gitignore").read_text().startswith(".gnomon/")
@@ -130,7 +131,7 @@ def test_a_host_or_origin_of_the_wrong_form_is_a_plain_error(
 def test_a_decision_in_a_folder_without_a_deployment_is_refused(
     shell: Shell, words: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """And leaves no storage root there that no server follows."""
+    """It creates no storage root that no server follows."""
     nowhere = tmp_path / "nowhere"
     nowhere.mkdir()
     environment = {k: v for k, v in shell.environment.items() if k != "GNOMON_ROOT"}
@@ -141,7 +142,7 @@ def test_a_decision_in_a_folder_without_a_deployment_is_refused(
 
 
 def test_a_port_in_use_is_a_plain_error(shell: Shell) -> None:
-    """Before seconds of starting up."""
+    """Before the start, which takes seconds."""
     (shell.folder / "bentofile.yaml").write_text("service: x:y\n")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -151,7 +152,7 @@ def test_a_port_in_use_is_a_plain_error(shell: Shell) -> None:
 
 
 def test_a_service_that_cannot_start_ends_the_command(shell: Shell) -> None:
-    """With BentoML's own message and an exit code that is not 0."""
+    """It ends with BentoML's own message and an exit code that is not 0."""
     (shell.folder / "bentofile.yaml").write_text('service: "nothing:Here"\n')
     done = subprocess.run(
         [sys.executable, "-m", "gnomon", "serve", "--port", str(free_port())],
@@ -166,14 +167,14 @@ def test_a_service_that_cannot_start_ends_the_command(shell: Shell) -> None:
 
 
 def test_a_deployment_is_found_from_elsewhere(shell: Shell, tmp_path: Path) -> None:
-    """The folder is an argument; what is missing there is said with its full path."""
+    """The folder is an argument; missing files are named with their full path."""
     missing = tmp_path / "nowhere"
     assert str(missing) in shell("serve", str(missing), expect=2).err.replace("\n", "")
 
 
 @pytest.mark.slow
 def test_a_server_ends_with_the_command_that_started_it(shell: Shell, tmp_path: Path) -> None:
-    """Also when the command is killed with ``kill -9``: nothing of it keeps the port."""
+    """Even if the command is killed with ``kill -9``, no process keeps the port."""
     folder, port = tmp_path / "deployment", free_port()
     write_service(folder)
     (folder / "bentofile.yaml").write_text("service: service:Gateway\n")

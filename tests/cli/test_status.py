@@ -32,7 +32,7 @@ def deployment(shell: Shell, pack: Pack) -> tuple[Storage, str]:
 
 
 def beat(storage: Storage, name: str, shadow: ShadowBeat, **more: Any) -> None:
-    """What a slice says of itself; long silent slices are not alive."""
+    """A slice's heartbeat; a slice that has been silent for long is gone."""
     defaults = {
         "model": "toy", "slice": name, "host": "machine", "pid": 1, "started": NOW, "epoch": 2,
         "live": "toy:live", "shadows": (shadow,), "accounts": {"received": 10, "answered": 10},
@@ -43,7 +43,7 @@ def beat(storage: Storage, name: str, shadow: ShadowBeat, **more: Any) -> None:
 def test_slices_are_summed_and_gone_ones_are_named(
     shell: Shell, deployment: tuple[Storage, str]
 ) -> None:
-    """Every live slice counts; one that is gone is told with when, and what waits there."""
+    """Every running slice counts; a gone one is listed with the time and its waiting rows."""
     storage, tag = deployment
     shadow_beat = ShadowBeat(artifact=tag, epoch=2, scored=7, lagging=2, compared=7, disagreed=1)
     beat(storage, "one", shadow_beat)
@@ -71,7 +71,7 @@ def test_slices_are_summed_and_gone_ones_are_named(
 def test_a_slice_that_ends_is_kept_only_while_rows_wait_there(
     deployment: tuple[Storage, str],
 ) -> None:
-    """One with nothing to wait for is forgotten."""
+    """A slice without waiting rows is removed from the list."""
     storage, tag = deployment
     started = {"model": "toy", "host": "h", "pid": 1, "started": NOW}
     for name, lagging in (("done", 0), ("behind", 3)):
@@ -82,7 +82,9 @@ def test_a_slice_that_ends_is_kept_only_while_rows_wait_there(
 
 
 def test_files_that_cannot_be_read_are_named(shell: Shell, deployment: tuple[Storage, str]) -> None:
-    """A slice of a newer version may run; a damaged report does not mean that there is none."""
+    """A slice of a newer version may be running; a damaged report does not mean that the slice is
+    gone.
+    """
     storage, tag = deployment
     beat(storage, "one", ShadowBeat(artifact=tag, epoch=2))
     storage.write("slices/toy/two.json", b'{"format": 2}')
@@ -96,7 +98,7 @@ def test_files_that_cannot_be_read_are_named(shell: Shell, deployment: tuple[Sto
 
 
 def test_a_lost_history_is_an_error(shell: Shell, deployment: tuple[Storage, str]) -> None:
-    """The folder of events is gone; what is recorded elsewhere tells that there were some."""
+    """The folder of events is gone, but other records say that there were some."""
     storage, _ = deployment
     for name in storage.names("rollout"):
         storage.remove(name)
@@ -120,7 +122,7 @@ def test_what_a_promotion_waits_for_is_named() -> None:
 
 
 def test_what_was_wrong_with_rows_is_named() -> None:
-    """By error code, feature and field; the most frequent ones."""
+    """They are named by error code, feature and field; the most frequent ones are shown."""
     books = RowAccounts(
         received=20,
         answered=9,

@@ -133,12 +133,12 @@ def test_nan_counts_as_null() -> None:
 
 
 def test_integers_compare_with_floats() -> None:
-    """A CSV file's 3 and a log's 3.0 are one value."""
+    """A CSV file's 3 and a log's 3.0 are the same value."""
     assert numbers([3, 4], [3.0, 4.5], absolute=0.0).agreed.tolist() == [True, False]
 
 
 def test_timestamps_differ_in_seconds() -> None:
-    """Zones and units do not matter, instants do; the tolerance is in seconds."""
+    """Zones and units do not matter; the tolerance is in seconds."""
     noon = dt.datetime(2013, 4, 1, 12, tzinfo=dt.UTC)
     left = pa.array([noon, noon, None], pa.timestamp("us", "UTC"))
     right = pa.array([noon, noon - dt.timedelta(hours=4), None], pa.timestamp("s", "Asia/Tokyo"))
@@ -160,7 +160,7 @@ def test_labels_are_equal_or_not() -> None:
 
 
 def test_a_column_of_nulls_compares_with_any_type() -> None:
-    """A column empty in a CSV file has no type, and still is only null."""
+    """An empty column of a CSV file has no type, but is only null."""
     left, right = pa.record_batch({"x": ["a", None]}), pa.record_batch({"x": [None, None]})
     assert compare(left, right, Policy().rules(left.schema)).agreed.tolist() == [False, True]
     assert numbers([1.5, None], [None, None]).agreed.tolist() == [False, True]
@@ -184,7 +184,7 @@ def test_a_flip_is_a_crossing_of_the_decisions_threshold() -> None:
 
 
 def test_the_rows_difference_is_its_largest() -> None:
-    """One number a row says how far apart its outputs are."""
+    """It is the largest difference of the row's outputs."""
     left = pa.record_batch({"probability_0": [0.5, 0.2], "probability_1": [0.5, 0.8]})
     right = pa.record_batch({"probability_0": [0.5, 0.3], "probability_1": [0.1, 0.8]})
     compared = compare(left, right, Policy().rules(left.schema))
@@ -201,7 +201,7 @@ def test_the_rows_difference_is_its_largest() -> None:
     ],
 )
 def test_what_does_not_compare_is_refused(right: dict[str, list[object]], message: str) -> None:
-    """Silence would read as agreement: digits in a string are no number, a column must be there."""
+    """Treating them as equal would hide errors: text is not a number, and the column must exist."""
     left = pa.record_batch({"x": [1.0, 2.0]})
     with pytest.raises(TableError) as caught:
         compare(left, pa.record_batch(right), Policy().rules(left.schema))
@@ -209,14 +209,16 @@ def test_what_does_not_compare_is_refused(right: dict[str, list[object]], messag
 
 
 def test_a_zoned_timestamp_does_not_compare_with_a_naive_one() -> None:
-    """They are not on one clock; guessing the zone is the bug this product looks for."""
+    """A naive time could be any instant, and guessing the zone is a typical cause of skew."""
     left = pa.array([0], pa.timestamp("us", "UTC"))
     with pytest.raises(TableError, match="cannot compare"):
         numbers(left, pa.array([0], pa.timestamp("us")))
 
 
 def test_a_score_that_is_null_on_one_side_flips_the_decision() -> None:
-    """No score decides nothing, so a client is told something else; null on both sides is one."""
+    """Without a score no decision is made, which differs from any decision; null on both sides is
+    equal.
+    """
     policy = Policy(decision=Decision(output="probability_1", threshold=0.3))
     left = pa.record_batch({"probability_1": pa.array([0.1, None, 0.9, None, None], pa.float64())})
     right = pa.record_batch({"probability_1": pa.array([None, 0.1, None, 0.9, None], pa.float64())})

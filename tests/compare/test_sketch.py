@@ -42,14 +42,14 @@ def test_merging_is_the_same_as_counting_together() -> None:
 
 
 def test_what_is_not_finite_is_left_out() -> None:
-    """NaN and infinities are no values a quantile could be near."""
+    """NaN and infinities are ignored."""
     sketch = Sketch()
     sketch.add(np.array([np.nan, np.inf, -np.inf, 3.0]))
     assert (sketch.count, sketch.quantile(0.5)) == (1, 3.0)
 
 
 def test_zeros_of_either_sign_and_what_is_too_small_are_one_value() -> None:
-    """Equal rows differ by 0: most of a healthy stream, and its quantiles."""
+    """Equal rows differ by 0, which is most of a healthy stream."""
     sketch = Sketch()
     sketch.add(np.array([0.0, -0.0, 5e-324, 0.0, 2.0, -2.0]))
     sketch.add(np.zeros(4))
@@ -59,7 +59,7 @@ def test_zeros_of_either_sign_and_what_is_too_small_are_one_value() -> None:
 
 
 def test_nothing_has_no_quantile() -> None:
-    """An empty sketch says None rather than guess."""
+    """An empty sketch returns None."""
     assert Sketch().quantile(0.5) is None
     assert Sketch().mean is None
 

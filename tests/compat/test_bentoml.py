@@ -1,4 +1,4 @@
-"""What Gnomon reaches inside BentoML is there. A failure names what a release has changed."""
+"""The private parts of BentoML that Gnomon uses exist; a failure names what a release changed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_service_can_be_wrapped() -> None:
 
 
 def test_a_service_is_found_where_it_is_declared() -> None:
-    """In the module that called :func:`gateway`, not in Gnomon."""
+    """Its module is the one that called :func:`gateway`, not Gnomon's."""
     service = gateway("flights")
     assert isinstance(service, GatewayService)
     assert service._caller_module == __name__, gone(

@@ -1,4 +1,4 @@
-"""Only ``gnomon.compat`` reaches into private parts of libraries, and what it needs is declared."""
+"""Only ``gnomon.compat`` uses private parts of libraries, and what it needs is declared."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _begins_with(target: ast.expr, names: set[str]) -> bool:
 
 @pytest.mark.parametrize("file", OUTSIDE, ids=lambda file: str(file.relative_to(ROOT)))
 def test_nothing_reaches_into_private_parts(file: Path) -> None:
-    """Imports, replaced names and names given as text; ruff's SLF001 sees attributes."""
+    """Imports, replaced names and names in strings; ruff's SLF001 covers attributes."""
     reached = [f"line {line}: {what}" for line, what in reaches(ast.parse(file.read_text()))]
     assert not reached, (
         f"{file.relative_to(ROOT)} reaches into a private part of a library; do it in "
@@ -122,7 +122,7 @@ def test_attributes_are_left_to_ruff() -> None:
 
 
 def _declared() -> dict[str, str]:
-    """By name, the range of each dependency of ``pyproject.toml``."""
+    """Return the range of each dependency of ``pyproject.toml``, by name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = [
         extra_requirement
@@ -141,7 +141,7 @@ def _normal(name: str) -> str:
 
 
 def test_what_is_imported_is_declared() -> None:
-    """What comes only because another package wants it would go when that one wants it no more."""
+    """A package that is installed only as a dependency of another one may disappear."""
     places: dict[str, set[str]] = {}
     for file in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -159,7 +159,7 @@ def test_what_is_imported_is_declared() -> None:
 
 
 def test_every_package_of_the_room_has_an_upper_bound() -> None:
-    """The last release that was seen to work; and each has a test of its own."""
+    """The last release that was tested; each has its own test."""
     declared = _declared()
     files = {file.stem for file in COMPAT.glob("*.py")} - {"__init__"}
     for stem, package in FILES.items():
@@ -170,7 +170,7 @@ def test_every_package_of_the_room_has_an_upper_bound() -> None:
 
 @pytest.mark.parametrize("package", FILES.values())
 def test_what_is_installed_is_in_range(package: str) -> None:
-    """Or these tests say nothing of the range that is promised."""
+    """Otherwise these tests say nothing about the declared range."""
     installed = tuple(int(part) for part in re.findall(r"\d+", metadata.version(package))[:3])
     for sign, bound in re.findall(r"(>=|<)([\d.]+)", _declared()[package]):
         limit = tuple(int(part) for part in bound.split("."))

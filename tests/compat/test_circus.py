@@ -1,4 +1,4 @@
-"""What Gnomon reaches inside circus is there. A failure names what a release has changed."""
+"""The private parts of circus that Gnomon uses exist; a failure names what a release changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Gnomon replaces in numpy does what it is taken for."""
+"""The replaced parts of numpy behave as expected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Gnomon reaches inside pandas is there, and does what it is taken for."""
+"""The private parts of pandas that Gnomon uses exist and behave as expected."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gnomon.compat.pandas import frame_of_blocks, is_row_major, text_array
 
 
 def test_blocks_become_a_frame() -> None:
-    """Of numbers and of an extension array, each in its place, in the order of the columns."""
+    """Blocks of numbers and of an extension array are put in the order of the columns."""
     blocks = [
         (np.array([[1.0, 2.0], [5.0, 6.0]]), np.array([0, 2])),
         (pd.array([3, 4], dtype="Int64"), np.array([1])),
@@ -28,7 +28,7 @@ def test_blocks_become_a_frame() -> None:
 
 @pytest.mark.parametrize("dtype", [pd.StringDtype("pyarrow", na_value=np.nan), pd.StringDtype()])
 def test_texts_become_an_array(dtype: pd.StringDtype) -> None:
-    """Of the very dtype that was asked for, with what is missing as that dtype has it."""
+    """The array has exactly the dtype that was asked for, with that dtype's missing value."""
     values = pa.array(["a", None, ""], pa.large_string())
     array = text_array(values, dtype)
     assert array.dtype == dtype, (

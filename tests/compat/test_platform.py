@@ -1,6 +1,6 @@
-"""One suite over both: the calls of Linux, and their portable replacements.
+"""One test suite for the Linux calls and their portable replacements.
 
-What only the system can do is said to be missing in ``docs/platforms.md``, and here.
+What only the operating system can do is listed as missing in ``docs/platforms.md``, and here.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def until(holds: Callable[[], Any], seconds: float = 20.0) -> None:
 
 
 def test_both_have_the_same_functions() -> None:
-    """With the same parameters, so that one can stand for the other."""
+    """They also have the same parameters, so that one can replace the other."""
     assert sorted(linux.__all__) == sorted(portable.__all__)
     assert set(platform.__all__) == {*linux.__all__, "IS_PORTABLE", "VARIABLE"}
     for name in linux.__all__:
@@ -61,7 +61,7 @@ def test_both_have_the_same_functions() -> None:
     ("value", "taken"), [("1", True), ("true", True), ("0", False), ("", False)]
 )
 def test_the_variable_decides(value: str, taken: bool) -> None:
-    """For all that is taken from the package."""
+    """It decides for everything that is taken from the package."""
     code = (
         "from gnomon.compat import platform; "
         "print(platform.IS_PORTABLE, platform.control_pair.__module__.rpartition('.')[2])"
@@ -138,7 +138,7 @@ time.sleep(60)
 
 
 def test_a_process_ends_with_its_parent(way: ModuleType) -> None:
-    """Also one that is busy for ever, when its parent is killed."""
+    """Even if it is busy and its parent is killed."""
     parent = subprocess.Popen(
         [sys.executable, "-c", ORPHAN, way.__name__.rpartition(".")[2]],
         stdout=subprocess.PIPE,
@@ -162,7 +162,7 @@ def _has_members(group: int) -> bool:
 
 
 def test_a_process_whose_parent_has_ended_ends_at_once(way: ModuleType) -> None:
-    """Nobody would tell it later."""
+    """Otherwise it would never notice."""
     code = (
         "import sys; from importlib import import_module; "
         f"import_module('{way.__name__}').die_with_parent(1); print('alive')"
@@ -194,7 +194,7 @@ for seconds in (0.0, 0.3):
 
 
 def test_the_end_of_a_child_wakes(way: ModuleType) -> None:
-    """Whether it ended before it was watched or after; and nothing is left behind."""
+    """Whether it ended before or after it was watched; nothing is left behind."""
     done = subprocess.run(
         [sys.executable, "-c", WATCH, way.__name__.rpartition(".")[2]],
         capture_output=True,
@@ -220,7 +220,7 @@ except MemoryError:
 
 
 def test_memory_is_limited(way: ModuleType) -> None:
-    """By an allocation that fails, or by the end of the process: either way with that status."""
+    """An allocation fails, or the process ends; either way the status is that one."""
     # By way of a small process: the most that this one had in memory is its child's, too, on Linux.
     hoard = [sys.executable, "-c", HOARD, way.__name__.rpartition(".")[2]]
     done = subprocess.run(["sh", "-c", '"$@"; exit $?', "sh", *hoard])
@@ -228,7 +228,7 @@ def test_memory_is_limited(way: ModuleType) -> None:
 
 
 def test_processes_are_told_apart(way: ModuleType) -> None:
-    """One that runs, one that has ended, and one that nobody has waited for."""
+    """Running processes, ended ones, and ended ones that were not waited for."""
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     started = way.process_start(child.pid)
     assert started
@@ -248,13 +248,13 @@ def test_processes_are_told_apart(way: ModuleType) -> None:
 
 
 def test_the_portable_way_does_without_ps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small container may have none; then starts are not told apart."""
+    """A small container may lack it; start times are then not distinguished."""
     monkeypatch.setenv("PATH", "/nowhere")
     assert portable.process_start(os.getpid()) == "?"
 
 
 def test_the_time_a_thread_waited_for_a_processor_only_grows(way: ModuleType) -> None:
-    """In microseconds since it began; where nobody says it, none."""
+    """It is in microseconds since the thread began; None where the system does not count it."""
     queue = way.RunQueue()
     first = queue.micros()
     assert 0 <= first <= queue.micros()
@@ -264,7 +264,7 @@ def test_the_time_a_thread_waited_for_a_processor_only_grows(way: ModuleType) ->
 
 
 def test_packets_arrive_whole_with_their_descriptor(way: ModuleType) -> None:
-    """As they were sent, one by one, and then the end."""
+    """Packets arrive one by one, as they were sent, and then the end."""
     own_end, other_end = way.control_pair()
     with own_end, other_end:
         read, write = os.pipe()
@@ -287,7 +287,7 @@ def test_packets_arrive_whole_with_their_descriptor(way: ModuleType) -> None:
 
 
 def test_a_socket_with_nothing_says_so(way: ModuleType) -> None:
-    """As the socket is set: at once, or in time."""
+    """It says so at once or after its timeout, depending on how it is set."""
     own_end, other_end = way.control_pair()
     with own_end, other_end:
         own_end.setblocking(False)
@@ -299,7 +299,7 @@ def test_a_socket_with_nothing_says_so(way: ModuleType) -> None:
 
 
 def test_a_packet_that_comes_in_pieces_is_put_together() -> None:
-    """The portable way rides on a stream; a packet without an end breaks the connection."""
+    """The portable implementation uses a stream; an incomplete packet breaks the connection."""
     own_end, other_end = portable.control_pair()
     with own_end, other_end:
         own_end.setblocking(False)
@@ -322,7 +322,7 @@ def test_a_packet_that_comes_in_pieces_is_put_together() -> None:
 
 
 def test_a_child_lives_on_a_socket_only_while_it_loads(way: ModuleType) -> None:
-    """Once it looks after the socket itself, its end is no signal any more."""
+    """Once it watches the socket itself, the socket's end is no longer a signal."""
     before = signal.signal(signal.SIGIO, lambda *_: signalled.append(1))
     signalled: list[int] = []
     try:
@@ -344,7 +344,9 @@ def test_a_child_lives_on_a_socket_only_while_it_loads(way: ModuleType) -> None:
 
 
 def test_a_listener_that_stops_refuses(way: ModuleType) -> None:
-    """On Linux; elsewhere connections may wait until all have closed it."""
+    """They are refused on Linux; elsewhere connections may wait until all processes have closed
+    it.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     duplicate = listener.dup()
     way.stop_listening(listener)
@@ -358,7 +360,7 @@ def test_a_listener_that_stops_refuses(way: ModuleType) -> None:
 
 
 def test_a_client_that_reads_nothing_is_limited_where_it_can_be(way: ModuleType) -> None:
-    """By the kernel of Linux."""
+    """The kernel of Linux limits it."""
     with socket.socket() as client:
         way.limit_unread(client, 3.5)
         if way is linux:
@@ -417,7 +419,7 @@ def test_space_is_reserved_and_content_kept(way: ModuleType, tmp_path: Path) -> 
 def test_a_full_sync_that_fails_is_not_believed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refusal: int
 ) -> None:
-    """A disk that does not know it gets a plain one; any other error is one."""
+    """If a disk does not support it, an ordinary sync is used; any other error is raised."""
 
     def refuse(number: int) -> Callable[..., int]:
         def refused(descriptor: int, command: int) -> int:
@@ -435,6 +437,6 @@ def test_a_full_sync_that_fails_is_not_believed(
 
 
 def test_a_folder_in_memory_is_offered_where_there_is_one(way: ModuleType) -> None:
-    """Or none."""
+    """Elsewhere there is none."""
     folder = way.memory_folder()
     assert folder is None if way is portable else folder.is_dir()

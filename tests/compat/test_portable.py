@@ -62,15 +62,15 @@ def _command(process: psutil.Process) -> list[str]:
 
 @pytest.mark.timeout(600)
 def test_it_serves_proves_and_survives(server: Server, own_home: Path, tmp_path: Path) -> None:
-    """In one life of a server, as to start one takes long: it is served, shadowed and proven; it
-    loses nothing where processes are killed, and leaves nobody.
+    """In one server, because a start takes long: it serves, its answers are proven, it loses
+    nothing when processes are killed, and it leaves no process behind.
     """
     served_shadowed_and_proven(server, own_home, tmp_path)
     nothing_acknowledged_is_lost_and_nobody_is_left(server)
 
 
 def served_shadowed_and_proven(server: Server, own_home: Path, tmp_path: Path) -> None:
-    """Good rows, a row that raises, one that ends its worker; then the commands."""
+    """Good rows, a row that raises, a row that kills its worker; then the commands."""
     with server.client() as client:
         answers = [client.predict({"x": float(n), "id": f"e{n}"}) for n in range(1, 31)]
         assert [answer.prediction for answer in answers] == [float(n) for n in range(1, 31)]
@@ -106,7 +106,7 @@ def served_shadowed_and_proven(server: Server, own_home: Path, tmp_path: Path) -
 
 
 def nothing_acknowledged_is_lost_and_nobody_is_left(server: Server) -> None:
-    """The gateway is killed under load, and so are its workers; then the server is told to stop."""
+    """The gateway and its workers are killed under load; then the server is stopped."""
     with load(server, connections=4) as seen:
         wait_for_more(seen, 20, "requests are answered", 120)
         for process in workers(server):

@@ -1,4 +1,4 @@
-"""What Gnomon reaches inside prometheus_client is there, and does what it is taken for."""
+"""The private parts of prometheus_client that Gnomon uses exist and behave as expected."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_values_observed_together_are_as_if_one_by_one() -> None:
 
 
 def test_a_histogram_has_its_counters() -> None:
-    """Without them each value costs a system call again: slower, and as right."""
+    """Without them each value costs a system call, with the same result."""
     histogram = Histogram("seconds", "s", buckets=BUCKETS, registry=CollectorRegistry())
     for name in ("_upper_bounds", "_buckets", "_sum"):
         assert hasattr(histogram, name), (
@@ -74,7 +74,7 @@ print(os.getpid())
 
 
 def test_files_are_named_as_space_is_reserved_for_them(tmp_path: Path) -> None:
-    """One file a kind and process, and one that is there already, of zeros, is taken."""
+    """One file per kind and process; an existing one filled with zeros is used."""
     done = subprocess.run(
         [sys.executable, "-c", RESERVES + MAKES_EVERY_KIND, str(tmp_path)],
         capture_output=True,

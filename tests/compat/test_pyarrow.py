@@ -1,4 +1,4 @@
-"""pyarrow imports pandas when and only when it is let."""
+"""pyarrow imports pandas only when it is allowed to."""
 
 from __future__ import annotations
 

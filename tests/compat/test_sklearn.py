@@ -1,7 +1,7 @@
-"""What Gnomon reaches inside scikit-learn is there, and does what it is taken for.
+"""The private parts of scikit-learn that Gnomon uses exist and behave as expected.
 
-A failure here names what a release has changed. Until it is mended, leave that release out of
-``SEEN`` and of the range in ``pyproject.toml``: then everything is called as scikit-learn has it.
+A failure names what a release changed. Until that is fixed, leave that release out of ``SEEN`` and
+of the range in ``pyproject.toml``: then no shortcut is taken with it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def gone(what: str, then: str) -> str:
 
 
 def test_this_release_was_read() -> None:
-    """The shortcuts are in use with the scikit-learn that these tests run on."""
+    """The shortcuts are enabled with the installed scikit-learn."""
     assert private.is_seen_release(), (
         f"scikit-learn {sklearn.__version__} is none of {', '.join(private.SEEN)}: read its steps, "
         "run these tests and tests/pipeline, then add it to gnomon.compat.sklearn.SEEN"
@@ -60,7 +60,7 @@ def test_a_step_knows_what_it_gives() -> None:
 
 
 def test_columns_have_places() -> None:
-    """By name, mask or selector."""
+    """Columns are found by name, mask or selector."""
     step = ColumnTransformer(
         [
             ("names", "passthrough", ["y", "x"]),
@@ -75,7 +75,7 @@ def test_columns_have_places() -> None:
 
 
 def test_an_encoder_tells_of_missing_values() -> None:
-    """And of nothing where there were none."""
+    """Where nothing was missing, it has nothing to tell."""
     holes = pd.DataFrame({"c": ["a", np.nan, "b"]}, dtype=object)
     assert private.has_category_for_missing(OrdinalEncoder().fit(holes)), gone(
         "_missing_indices", "a shortcut would encode missing values as unknown ones"
@@ -124,7 +124,7 @@ def test_boosting_has_the_parts_that_are_called(kind: Any) -> None:
 
 
 def test_the_check_of_boostings_numbers_is_known() -> None:
-    """It is found in the encoder, and no other function is taken for it."""
+    """It is found in the encoder, and is not confused with other functions."""
     X = np.column_stack((np.arange(40) % 3, np.arange(40.0)))  # noqa: N806
     model = HistGradientBoostingRegressor(max_iter=2, categorical_features=[0]).fit(X, X[:, 1])
     encoder = private.encoder_of_boosting(model)
@@ -159,7 +159,7 @@ def test_columns_are_taken_as_a_column_transformer_does() -> None:
 
 
 def test_pca_tells_its_solver() -> None:
-    """Also where it was left to choose."""
+    """It also tells the solver that it chose itself."""
     X = np.random.default_rng(1).normal(size=(30, 4))  # noqa: N806
     assert private.pca_solver(PCA(2, svd_solver="full").fit(X)) == "full", gone(
         "PCA._fit_svd_solver", "every PCA without a seed is reported as one that drew"

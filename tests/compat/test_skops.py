@@ -1,4 +1,4 @@
-"""What Gnomon knows of the inside of skops is so."""
+"""What Gnomon assumes about skops is true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Gnomon reaches inside uvicorn is there. A failure names what a release has changed."""
+"""The private parts of uvicorn that Gnomon uses exist; a failure names what a release changed."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def test_a_connection_is_made_by_the_function_that_was_given(
 
 
 def test_a_request_cycle_is_made_as_before() -> None:
-    """With these parameters, and these attributes that the connection sets and reads."""
+    """Its parameters, and the attributes that the connection sets and reads, are those of
+    before.
+    """
     parameters = inspect.signature(private.RequestResponseCycle).parameters
     assert set(parameters) == {
         "scope", "transport", "flow", "logger", "access_logger", "access_log", "default_headers",

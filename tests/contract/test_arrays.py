@@ -1,4 +1,4 @@
-"""Columns of every kind: from a frame to Arrow, over JSON, and back to the frame of training."""
+"""Columns of every kind survive the way from a frame to Arrow, over JSON and back."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_column_comes_back_as_it_was(column: Any) -> None:
 
 
 def test_a_width_is_kept_to_the_model() -> None:
-    """What NumPy holds in 8 bits or 32 is handed over in as many."""
+    """8-bit and 32-bit columns of NumPy keep their width."""
     frame = pd.DataFrame({"x": np.array([1], "int8"), "y": np.array([0.1], "float32")})
     contract = infer_contract(frame, task="regression")
     served = to_frame(from_frame(frame, contract), contract)
@@ -100,7 +100,7 @@ def test_a_width_is_kept_to_the_model() -> None:
 
 
 def test_an_hour_that_comes_twice_is_the_first_and_one_that_never_comes_is_refused() -> None:
-    """Of a clock without a zone; either reading shows the pipeline the same clock."""
+    """This concerns times without a zone; both readings show the pipeline the same local time."""
     feature = Feature(
         name="x", type="timestamp", dtype="datetime64[us]", timezone="America/New_York"
     )

@@ -1,4 +1,4 @@
-"""What a change of contract means for the requests of today."""
+"""What a change of contract means for today's requests."""
 
 from __future__ import annotations
 
@@ -81,13 +81,13 @@ def feature_changes(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
 def test_a_feature_that_changes(
     old: dict[str, Any], new: dict[str, Any], level: str, what: str
 ) -> None:
-    """The gravest change is the one that tells."""
+    """The most severe change is reported."""
     first = feature_changes(old, new)[0]
     assert (first.level, first.what) == (level, what), str(first)
 
 
 def test_a_zone_that_is_converted_is_no_matter() -> None:
-    """With ``coerce`` a timestamp of any zone is taken."""
+    """With ``coerce`` a timestamp of any zone is accepted."""
     changes = feature_changes(
         WHEN, WHEN | {"timezone": "Asia/Tokyo", "outside": "error", "coerce": True}
     )
@@ -96,7 +96,7 @@ def test_a_zone_that_is_converted_is_no_matter() -> None:
 
 
 def test_a_unit_spelled_otherwise_is_the_same() -> None:
-    """It is a word for people."""
+    """A unit is only a description."""
     assert feature_changes(NUMBER | {"unit": "Miles"}, NUMBER | {"unit": "miles "}) == []
 
 
@@ -144,7 +144,7 @@ ANSWERS = Contract(
     ],
 )
 def test_answers_and_keys(changes: dict[str, Any], level: str | None, where: str | None) -> None:
-    """No request is refused for them; only another task cannot be compared at all."""
+    """No request is refused because of them; only another task cannot be compared at all."""
     differences = difference(ANSWERS, msgspec.structs.replace(ANSWERS, **changes))
     assert (
         (differences[0].level, differences[0].where) == (level, where)
@@ -154,7 +154,7 @@ def test_answers_and_keys(changes: dict[str, Any], level: str | None, where: str
 
 
 def test_the_gravest_comes_first() -> None:
-    """And nothing at all is compatible."""
+    """No change is compatible."""
     changes = difference(ANSWERS, OTHER)
     levels = [change.level for change in changes]
     assert levels == sorted(levels, key=["incompatible", "warning", "compatible"].index)

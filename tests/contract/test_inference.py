@@ -102,7 +102,7 @@ def test_a_key_of_dictionaries_with_several_kinds_of_values_is_refused_with_a_li
 
 
 def test_an_array_of_objects_keeps_one_dtype() -> None:
-    """Of text and numbers beside each other, and of nulls."""
+    """Text and numbers together, or with nulls."""
     array = np.array([["a", 1, None], ["b", 2, 3]], dtype=object)
     contract = infer_contract(array, task="regression")
     assert contract.input == "array"
@@ -110,7 +110,9 @@ def test_an_array_of_objects_keeps_one_dtype() -> None:
 
 
 def test_objects_are_refused_by_what_they_are() -> None:
-    """With a line that works: dictionaries become columns, numbers of several kinds floats."""
+    """The error has a line that works: dictionaries become columns, numbers of several kinds
+    floats.
+    """
     cells = [{"a": 1, "b": {"c": 2.0}}, {"a": 3, "b": {"c": 4.0}}]
     X = pd.DataFrame({"x": cells, "y": [1, 2]}, index=[5, 6])  # noqa: N806
     error = refused(cells)
@@ -133,13 +135,13 @@ def test_timestamps_without_a_zone_need_one() -> None:
 
 
 def test_columns_called_by_integers_are_served_by_their_digits() -> None:
-    """And are integers again in the frame that the pipeline gets."""
+    """They are integers again in the frame that the pipeline gets."""
     contract = infer_contract(pd.DataFrame([[1, 2]], columns=[0, 10]), task="regression")
     assert [(f.name, f.column) for f in contract.features] == [("0", 0), ("10", 10)]
 
 
 def test_a_carried_column_is_none_of_the_pipelines() -> None:
-    """Of X by its name, or a frame beside it; it may be the entity key."""
+    """Named in X, or in a separate frame; it may be the entity key."""
     frame = pd.DataFrame({"x": [1.0, 2.0], "id": ["a", "b"]})
     by_name = infer_contract(frame, task="regression", carry=["id"], entity_key=["id"])
     assert [(f.name, f.carried) for f in by_name.features] == [("x", False), ("id", True)]

@@ -156,7 +156,7 @@ def test_coerce_reads_nothing_else(kind: Any, dtype: str, value: Any) -> None:
 
 
 def test_a_timestamp_without_offset_is_refused() -> None:
-    """A naive timestamp is refused, and told how it would read in the feature's zone."""
+    """The error shows the time in the feature's zone."""
     error = refusal(body(scheduled="2013-04-01T05:15:00"))
     assert error.message == 'expected timestamp with an offset, got "2013-04-01T05:15:00"'
     assert error.hint == "in America/New_York it is 2013-04-01T05:15:00-04:00"
@@ -167,7 +167,7 @@ def test_a_timestamp_without_offset_is_refused() -> None:
     ["2013-04-01T09:15:00Z", "2013-04-01T05:15:00-05:00", "2013-04-01T09:15:00+00:00"],
 )
 def test_a_timestamp_of_another_zone_is_refused(value: str) -> None:
-    """Where the contract forbids it; else it is the instant that it is."""
+    """If the contract forbids it; otherwise only the instant counts."""
     error = value_refusal(OWN_OFFSET, value)
     assert error.message == f'expected timestamp in America/New_York, got "{value}"'
     assert error.hint is not None

@@ -61,7 +61,7 @@ def test_nan_is_not_json(token: str) -> None:
     ],
 )
 def test_a_body_that_is_not_json_is_refused(given: bytes, message: str) -> None:
-    """A body that is no JSON is a 400 that says why."""
+    """It gets 400 with the reason."""
     error = refusal(given)
     assert isinstance(error, MalformedBody)
     assert error.message.startswith(message)
@@ -90,7 +90,7 @@ def test_nan_is_found_however_deep(depth: int) -> None:
     ],
 )
 def test_a_large_body_is_refused_without_its_place(token: str, message: str, status: int) -> None:
-    """Looking for the place would hold up other requests, so a large body is told less."""
+    """Finding the place would delay other requests, so the error has less detail."""
     error = refusal(b"[" + b"1," * 200_000 + token.encode() + b"]")
     assert (error.where, error.status) == (None, status)
     assert error.message.startswith(message)
@@ -115,7 +115,7 @@ def test_a_large_body_is_refused_without_its_place(token: str, message: str, sta
     ],
 )
 def test_another_format_is_called_by_its_name(given: bytes, looks: str) -> None:
-    """With what to send instead: no byte offset helps who sends a form."""
+    """The error says what to send instead; a byte offset would not help."""
     error = refusal(given)
     assert error.message == f"the body is not JSON: it looks like {looks}"
     assert error.hint

@@ -1,4 +1,6 @@
-"""Every kind of feature and key of a contract file: what is wrong, and the way out it names."""
+"""Every kind of feature and key of a contract file: the error says what is wrong and how
+to fix it.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +102,7 @@ def test_null_and_a_field_left_out_name_the_keys(kind: str) -> None:
 def test_a_refused_value_is_told_the_way_out(
     feature: Feature, value: Any, says: tuple[str, ...]
 ) -> None:
-    """What to send, and the key of the contract that would admit it, where there is one."""
+    """The error says what to send, and the contract key that would accept it, if there is one."""
     error = value_refusal(feature, value)
     assert error.message.startswith("expected ")
     assert "got " in error.message
@@ -122,7 +124,7 @@ def test_a_refused_value_is_told_the_way_out(
 def test_the_key_that_is_named_admits_the_value(
     feature: Feature, value: Any, key: dict[str, Any]
 ) -> None:
-    """A hint is true: with the key set as it says the same value is accepted."""
+    """With the named key set, the same value is accepted."""
     ((name, setting),) = key.items()
     assert f'"{name}": {json.dumps(setting)} in the contract' in (
         value_refusal(feature, value).hint or ""
@@ -147,14 +149,14 @@ def test_a_misspelt_field_is_recognised() -> None:
     ],
 )
 def test_a_request_in_the_form_of_another_server_is_told_ours(body: bytes) -> None:
-    """As a client of TensorFlow Serving, KServe, MLServer or MLflow sends it."""
+    """Requests come in the formats of TensorFlow Serving, KServe, MLServer and MLflow."""
     hint = refusal(body, contract(KINDS["float"])).hint or ""
     assert 'several records are sent as {"rows": [{…}, {…}]}' in hint
     assert "several records" not in (refusal(b'{"q": 1}', contract(KINDS["float"])).hint or "")
 
 
 def test_a_check_names_the_way_out_once_a_finding() -> None:
-    """`gnomon check` says for all its rows what the server says of one."""
+    """`gnomon check` gives the same hint once for all rows."""
     by = contract(
         Feature(name="x", type="float", dtype="float64"),
         Feature(name="n", type="integer", dtype="int64"),
@@ -203,7 +205,9 @@ def written(path: Path, feature: dict[str, Any], **more: Any) -> Path:
 
 @pytest.mark.parametrize("key", Feature.__struct_fields__)
 def test_a_wrong_value_of_any_key_is_named(tmp_path: Path, key: str) -> None:
-    """With the file, the place, what a contract takes there, and the nearest of several."""
+    """The error has the file, the place, what a contract takes there, and the nearest of several
+    keys.
+    """
     value, message, hint = WRONG_VALUES[key]
     feature = {"name": "x", "type": "float", "dtype": "float64"} | {key: value}
     with pytest.raises(ContractError) as caught:

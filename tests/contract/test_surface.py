@@ -1,4 +1,4 @@
-"""What the package gives, and what it costs to import."""
+"""The public names of the package, and what its import costs."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_every_public_name_is_there() -> None:
     """The package's surface is these names, each where it says."""
     assert contract.__all__ == [
         "Check",
-        "Checked",
         "Contract",
+        "ContractReport",
         "Decoded",
         "Decoder",
         "Feature",

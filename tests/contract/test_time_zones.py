@@ -49,7 +49,7 @@ def test_a_clock_is_read_in_its_zone(clock: str, text: str) -> None:
 
 
 def test_a_time_is_read_in_its_zone() -> None:
-    """As its text is."""
+    """Like its text."""
     assert with_offset(NOON, "Europe/Berlin") == NOON.replace(tzinfo=zone("Europe/Berlin"))
     aware = NOON.replace(tzinfo=dt.UTC)
     assert with_offset(aware, "Europe/Berlin") is aware

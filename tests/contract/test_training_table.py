@@ -60,14 +60,14 @@ def test_an_array_keeps_its_width_and_takes_names() -> None:
     ],
 )
 def test_what_is_none_of_them_is_refused(given: Any, message: str, hint: str) -> None:
-    """With what it is, and the line that makes one of it."""
+    """The error says what it is and shows the line that makes a table of it."""
     with pytest.raises(ContractError, match=message) as caught:
         training_table(given)
     assert hint in str(caught.value.hint)
 
 
 def test_frames_of_polars_are_taken() -> None:
-    """As pandas has them; a lazy one holds no rows yet."""
+    """They are taken as pandas frames are; a lazy one holds no rows yet."""
     import polars
 
     frame = polars.DataFrame({"a": [1, 2], "b": ["x", "y"]})
@@ -78,7 +78,7 @@ def test_frames_of_polars_are_taken() -> None:
 
 
 def test_columns_beside_are_as_many_rows_and_others_than_the_pipelines() -> None:
-    """Otherwise it would be unknown whose they are."""
+    """Otherwise they could not be assigned to rows."""
     frame = pd.DataFrame({"x": [1.0, 2.0]})
     with pytest.raises(ContractError, match="2 rows, but the columns to carry 1"):
         training_table(frame, carry=pd.DataFrame({"id": [1]}))
@@ -88,7 +88,7 @@ def test_columns_beside_are_as_many_rows_and_others_than_the_pipelines() -> None
 
 @pytest.mark.parametrize("kind", [pa.Table, pa.RecordBatch])
 def test_an_arrow_table_is_a_frame(kind: Any) -> None:
-    """It was taken for an array without names."""
+    """It used to be treated as an array without names."""
     frame = pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})
     table = training_table(kind.from_pandas(frame))
     assert table.input == "frame"

@@ -1,4 +1,4 @@
-"""Rows a request may hold though training had none."""
+"""Rows that a request may contain although training had none."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ CONTRACT = infer_contract(FRAME, task="regression")
 
 
 def test_null_whole_and_never_seen() -> None:
-    """From a row without nulls: each is as the pipeline would get it from a request."""
+    """Rows are varied from a row without nulls, and each is as a request would give it to the
+    pipeline.
+    """
     null, whole, category, text = (row for _, row in unusual_rows(FRAME, CONTRACT).iterrows())
     assert null[["wind", "seats"]].isna().all()
     assert null["distance"] == FRAME["distance"][1]

@@ -1,4 +1,4 @@
-"""The demo fails when what it claims is not so; CI runs the whole of it besides."""
+"""The demo fails when one of its claims does not hold; CI also runs it completely."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_claim_that_does_not_hold_ends_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
-    """What holds is told; what does not is an error with the sentence that should hold."""
+    """A claim that holds is printed; one that does not is an error with the claim."""
     output = DemoOutput()
     output.claim(True, "one and one is two")
     with pytest.raises(DemoFailed, match="one and one is three"):
@@ -26,7 +26,7 @@ def test_a_claim_that_does_not_hold_ends_the_demo(capsys: pytest.CaptureFixture[
 
 
 def test_a_command_must_exit_as_the_story_says(tmp_path: Path) -> None:
-    """An exit code the story does not expect ends the demo, with what the command printed."""
+    """An unexpected exit code ends the demo, with the command's output."""
     place = Place(ROOT, tmp_path)
     assert place.python("gnomon", "--version").startswith("gnomon ")
     with pytest.raises(DemoFailed, match=r"(?s)expected `gnomon nonsense`.*got 2.*nonsense"):
@@ -36,7 +36,7 @@ def test_a_command_must_exit_as_the_story_says(tmp_path: Path) -> None:
 
 
 def test_a_request_without_an_answer_is_a_failure() -> None:
-    """Where nobody listens, every flight fails and none counts as answered."""
+    """Without a server every flight fails, and none counts as answered."""
     done: list[None] = []
     rows = [{"flight_id": str(number)} for number in range(50)]
     url = f"http://127.0.0.1:{free_port()}"
@@ -49,7 +49,7 @@ def test_a_request_without_an_answer_is_a_failure() -> None:
 
 
 def test_the_demo_keeps_to_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user's own settings and store are not used, and an earlier demo leaves nothing."""
+    """The user's settings and store are not used, and files of an earlier demo are removed."""
     for name in (
         "BENTOML_HOME",
         "BENTOML_CONFIG",

@@ -62,7 +62,7 @@ def april() -> list[dict[str, Any]]:
 
 
 def test_every_flight_gets_an_answer(server: Server, april: list[dict[str, Any]]) -> None:
-    """Flights come with and without weather and plane, and to airports training never saw."""
+    """With and without weather and plane, and to airports that training did not see."""
     sparse = april[0] | dict.fromkeys(("temp", "pressure", "plane_year", "plane_seats"))
     unseen = april[1] | {"dest": "ABQ"}
     with server.client() as client:
@@ -83,8 +83,10 @@ def _in_new_york(flight: dict[str, Any]) -> str:
 def test_what_this_deployment_does_not_serve_is_refused(
     server: Server, april: list[dict[str, Any]]
 ) -> None:
-    """An origin that is none of the three airports, or a time of nowhere, is an error with its
-    place. The same instant by another clock is the same."""
+    """Another origin, or a time of another zone, is an error with its place.
+
+    The same instant with another offset is accepted.
+    """
     with server.client() as client:
         with pytest.raises(InvalidRequest, match="origin"):
             client.predict(april[0] | {"origin": "BOS"})
@@ -128,8 +130,9 @@ def test_a_bento_carries_the_service_and_gnomon(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("fresh_children")
 def test_a_bento_of_the_skeleton_is_served_where_nothing_else_is(tmp_path: Path) -> None:
-    """Built, exported, unpacked as a container has it, served with an empty store and root: it
-    brings its artifact, answers and logs. Imported instead, it is in the store."""
+    """Built, exported and unpacked as in a container, with an empty store and root: it brings its
+    artifact, answers and logs. If it is imported, the artifact is in the store.
+    """
     there = {**os.environ, "BENTOML_HOME": str(tmp_path / "home")}
     folder, bento = tmp_path / "shop", tmp_path / "shop.bento"
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""The second candidate's code: the deployment's own but for one line."""
+"""The second candidate's code differs from the deployment's in one line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def test_one_line_of_one_file_differs(tmp_path: Path) -> None:
 
 
 def test_a_line_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    """When the code has moved on, the substitution says so instead of packing healthy code."""
+    """If the deployment's code changed, the substitution fails instead of packing
+    unchanged code.
+    """
     copy_code(tmp_path)
     with pytest.raises(ValueError, match="got 0 times"):
         copy_code(tmp_path / "again", code=tmp_path / "preprocessing")

@@ -29,7 +29,7 @@ def test_the_hour_is_local() -> None:
 
 
 def test_the_hour_repeats_when_daylight_saving_ends_and_skips_when_it_begins() -> None:
-    """The wall clock shows one o'clock twice on 3 November and never two o'clock on 10 March."""
+    """The local time shows one o'clock twice on 3 November and never two o'clock on 10 March."""
     assert hours("2013-11-03T05:00:00Z", "2013-11-03T06:00:00Z") == [1, 1]
     assert hours("2013-03-10T06:00:00Z", "2013-03-10T07:00:00Z") == [1, 3]
 

@@ -45,14 +45,14 @@ def counted(bins: Bins, values: Any) -> Integers:
 def batch(
     bins: Bins,
     values: Any,
-    moments: Sequence[float] | None = None,
+    row_times: Sequence[float] | None = None,
     segments: Sequence[str] | None = None,
     *,
     first: int = 0,
 ) -> DriftBatch:
-    """Rows named ``r0/0``, ``r1/0`` ..., a minute after each other if no moments are given."""
+    """Rows named ``r0/0``, ``r1/0`` ..., a minute after each other if no row_times are given."""
     column = values if isinstance(values, pa.Array) else pa.array(values, from_pandas=True)
-    at = np.arange(first, first + len(column)) * 60.0 if moments is None else np.array(moments)
+    at = np.arange(first, first + len(column)) * 60.0 if row_times is None else np.array(row_times)
     names = [f"r{i}/0" for i in range(first, first + len(column))]
     return DriftBatch({(bins.kind, bins.name): column}, at.astype(float), names, segments)
 

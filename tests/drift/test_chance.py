@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.chance``: floors against chance itself, and against real shifts."""
+"""Floors of the metrics, compared with chance and with real shifts."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_few_rows_that_lie_far_off_are_drifted(rows: int, draw: str, served: Dra
 @pytest.mark.parametrize("rows", [30, 200, 2_000])
 @pytest.mark.parametrize("kind", ["number", "counts", "category"])
 def test_chance_alone_stays_below_each_floor(kind: str, rows: int) -> None:
-    """Of 450 samples of what training was drawn from, at most a few exceed any one."""
+    """Of 450 samples from the training distribution, only a few exceed a floor."""
     over: dict[str, int] = {}
     for seed in SEEDS:
         random = np.random.default_rng(seed)
@@ -132,7 +132,7 @@ def test_many_rows_give_the_limit_of_chi_squared() -> None:
 
 
 def test_a_handful_of_rows_on_both_sides_proves_nothing() -> None:
-    """Six rows of a dozen values may fall apart from six others almost wholly."""
+    """Six rows of a dozen values may differ from six others almost completely."""
     bins = frozen(np.arange(12.0))
     sides = [against(bins, values).now for values in (np.arange(6.0), np.arange(5.0, 11.0))]
     found = effects(BinnedSides(bins, *sides), DriftLimits())
@@ -141,7 +141,7 @@ def test_a_handful_of_rows_on_both_sides_proves_nothing() -> None:
 
 
 def test_one_wild_row_is_no_drift_and_many_are() -> None:
-    """How far a row lies out of range proves nothing, as long as so few may do so by chance."""
+    """Distances beyond the range prove nothing as long as so few rows can be there by chance."""
     training = np.random.default_rng(3).normal(size=2_000)
     bins = frozen(training)
     found = effects(against(bins, np.append(training[:999], 1e6)), DriftLimits())

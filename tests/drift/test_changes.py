@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.changes``."""
+"""Sudden and slow changes of a column are found; chance does not raise an alert."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_jump_is_sudden() -> None:
 
 
 def test_a_jump_and_back_are_two() -> None:
-    """What ends is told too."""
+    """The end of a change is reported too."""
     found = over_time(lambda at, random: random.normal(2.0 * (8 <= at < 16), 1, ROWS))
     assert [change.at for change in found] == [8, 16]
 
@@ -84,14 +84,14 @@ def test_a_rise_is_slow() -> None:
 
 
 def test_a_rhythm_is_no_change() -> None:
-    """A column that follows the hour differs from bucket to bucket, as it always has."""
+    """A column that follows the hour differs between buckets all the time."""
     found = over_time(lambda at, random: random.normal((at % 4) - 1.5, 0.3, ROWS))
     assert found == []
 
 
 @pytest.mark.parametrize("hours", [20, 30, 60])
 def test_the_hour_of_the_day_is_no_slow_change(hours: int) -> None:
-    """Whatever hours the range begins and ends at: whole days are compared, or nothing."""
+    """For any first and last hour, only complete days are compared, or nothing."""
 
     def values(at: int, random: np.random.Generator) -> Floats:
         return random.normal(np.sin(2 * np.pi * at / 24), 1, ROWS)
@@ -101,7 +101,7 @@ def test_the_hour_of_the_day_is_no_slow_change(hours: int) -> None:
 
 
 def test_a_rise_beside_the_hour_of_the_day_is_slow() -> None:
-    """Over three days, though each day swings as widely."""
+    """The rise over three days is found, although each day varies as much."""
 
     def values(at: int, random: np.random.Generator) -> Floats:
         return random.normal(np.sin(2 * np.pi * at / 24) + at / 48, 1, ROWS)
@@ -111,7 +111,7 @@ def test_a_rise_beside_the_hour_of_the_day_is_slow() -> None:
 
 
 def test_too_few_rows_say_nothing() -> None:
-    """Four rows a bucket cannot tell a jump of half a standard deviation from chance."""
+    """Four rows per bucket cannot distinguish a jump of half a standard deviation from chance."""
     assert over_time(lambda at, random: random.normal(0.5 * (at >= 15), 1, 4)) == []
 
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.drift_counts``: parts add up to the whole."""
+"""The counts of the parts of a log add up to the counts of the log."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ SEGMENTS = RANDOM.choice(["x", "y"], ROWS)
 
 def some(counts: DriftCounts, bins: Bins, values: Any, places: list[int]) -> None:
     rows = batch(bins, values[places], MOMENTS[places], SEGMENTS[places].tolist())
-    named = type(rows)(rows.columns, rows.moments, [f"r{i}/0" for i in places], rows.segments)
+    named = type(rows)(rows.columns, rows.row_times, [f"r{i}/0" for i in places], rows.segments)
     counts.add(named)
 
 
 def state(counts: DriftCounts) -> Any:
-    """All that is remembered, in a form that can be compared."""
+    """The complete state in a comparable form."""
     return (
         counts.seconds,
         counts.rows,
@@ -40,7 +40,7 @@ def state(counts: DriftCounts) -> Any:
             (
                 {cell: vector.tolist() for cell, vector in column.cells.items()},
                 column.names,
-                column.witnesses,
+                column.example_rows,
             )
             for column in counts
         ],
@@ -52,7 +52,7 @@ def state(counts: DriftCounts) -> Any:
 def test_any_split_and_order_merges_to_the_same(
     bins: Bins, values: Any, data: st.DataObject
 ) -> None:
-    """Counts are a commutative monoid: cells, new names and the rows that stand for a place."""
+    """Counts are a commutative monoid: cells, new names and example rows."""
     whole = DriftCounts([bins])
     some(whole, bins, values, list(range(ROWS)))
     order = data.draw(st.permutations(range(ROWS)))
@@ -75,14 +75,14 @@ def test_buckets_widen_with_the_range() -> None:
     counts = DriftCounts([NUMBER])
     counts.add(batch(NUMBER, np.arange(60.0)))
     assert (counts.seconds, len(counts.buckets)) == (60, 60)
-    moments = np.arange(5_000) * 63_072.0
-    counts.add(batch(NUMBER, np.zeros(5_000), moments, first=60))
+    row_times = np.arange(5_000) * 63_072.0
+    counts.add(batch(NUMBER, np.zeros(5_000), row_times, first=60))
     assert len(counts.buckets) <= 120
     assert next(iter(counts)).total().sum() == counts.rows == 5_060
 
 
 def test_rows_without_a_time_count_in_the_whole_only() -> None:
-    """They are in the total and in no bucket."""
+    """They count in the total and in no bucket."""
     counts = DriftCounts([NUMBER])
     counts.add(batch(NUMBER, [1.0, 2.0], [np.nan, 30.0]))
     column = next(iter(counts))
@@ -92,14 +92,14 @@ def test_rows_without_a_time_count_in_the_whole_only() -> None:
 
 
 def test_new_values_are_named_with_their_rows() -> None:
-    """And null is no value."""
+    """Null does not count as a value."""
     counts = DriftCounts([CATEGORY])
     counts.add(batch(CATEGORY, ["a", "z", "z", None, "y"]))
     assert next(iter(counts)).names == {"z": 2, "y": 1}
 
 
 def test_no_rows_are_no_change() -> None:
-    """An empty batch adds nothing."""
+    """An empty batch changes nothing."""
     counts = DriftCounts([NUMBER])
     counts.add(batch(NUMBER, np.array([])))
     assert (counts.rows, counts.buckets) == (0, [])

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.drift_summary``: what the first lines of a drift report say."""
+"""The title and the summary of a drift report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gnomon.drift.model import DriftColumn, Effect, Shape
 
 
 def unsure(rows: int, training_rows: int) -> DriftFinding:
-    """A report on one column that cannot be told from chance."""
+    """A report on one column that cannot be distinguished from chance."""
     effect = Effect(value=0.1, limit=0.25, floor=0.9, verdict="unknown")
     column = DriftColumn(
         kind="input",
@@ -39,7 +39,7 @@ def unsure(rows: int, training_rows: int) -> DriftFinding:
 def test_the_side_with_too_few_rows_is_named(
     rows: int, training_rows: int, where: str, action: str
 ) -> None:
-    """A longer range is no help where it is the training frame that was small."""
+    """A longer range does not help if the training frame was small."""
     finding = unsure(rows, training_rows)
     assert finding.verdict == "unknown"
     assert where in finding.title()

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.measure``, on logs of the trips' artifact."""
+"""Measuring drift in logs of the artifact of the trips."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def trained(pack: Pack) -> Artifact:
 
 
 def served(settings: Settings, artifact: Artifact, rows: int = ROWS, **changed: Any) -> Trips:
-    """A log of trips as in training, but for some columns of the second half."""
+    """A log of trips as in training, except some columns in its second half."""
     records = trips(rows, begin="2013-01-01T00:00:00")
     for record, n in zip(records, range(rows), strict=True):
         record["miles"] = 0.25 + (n * 37 % 101) / 8
@@ -63,7 +63,9 @@ def test_what_is_as_in_training_is_ok(settings: Settings, trained: Artifact) -> 
 def test_a_unit_change_is_named_with_when_and_which_rows(
     settings: Settings, trained: Artifact
 ) -> None:
-    """Miles become kilometres halfway: what, since when, how much, and rows to look at."""
+    """Miles become kilometres halfway: the column, the time, the amount and example rows are
+    named.
+    """
     logged = served(settings, trained, miles=lambda record: record["miles"] * 1.609)
     report = measured(logged)
     assert report.verdict == "drifted"
@@ -76,8 +78,8 @@ def test_a_unit_change_is_named_with_when_and_which_rows(
     assert alert.change == "sudden"
     assert abs(np.datetime64(alert.since[:19]) - np.datetime64(turn[:19])) < np.timedelta64(29, "D")
     changed = {f"{logged.requests[(n + 3) // 4]}/{(n + 3) % 4}" for n in range(ROWS // 2, ROWS)}
-    assert set(alert.rows_that_show) <= changed
-    assert alert.rows_that_show
+    assert set(alert.example_rows) <= changed
+    assert alert.example_rows
     assert "miles" in report.title
     scaled = next(c for c in report.columns if c.kind == "step" and c.name.endswith("miles"))
     assert scaled.verdict == "drifted"
@@ -96,12 +98,13 @@ def test_new_categories_and_nulls_are_counted_by_name(
 
 
 def test_segments_say_where_it_is(settings: Settings, trained: Artifact) -> None:
-    """Only night trips change: the change is named in their segment, and only there."""
+    """Only night trips change: the change is reported for that segment and no other."""
 
     def far(record: dict[str, Any]) -> float:
         return record["miles"] + (6.0 if record["kind"] == "night" else 0.0)
 
-    report = measured(served(settings, trained, miles=far), by="kind")
+    report = measured(served(settings, trained, miles=far), split_by="kind")
+    assert report.command.endswith("--role live --split-by kind")
     found = {segment.name: segment for segment in column(report, "miles").segments}
     assert set(found) == {"solo", "pool", "night"}
     assert found["night"].values["outside"] > 0.05 > found["solo"].values["outside"] == 0.0
@@ -112,12 +115,12 @@ def test_segments_say_where_it_is(settings: Settings, trained: Artifact) -> None
 def test_segments_are_of_a_feature(settings: Settings, trained: Artifact) -> None:
     """Anything else is an error that lists the features."""
     with pytest.raises(PolicyError, match="colour") as caught:
-        measured(served(settings, trained, 40), by="colour")
+        measured(served(settings, trained, 40), split_by="colour")
     assert "miles" in str(caught.value)
 
 
 def test_too_few_rows_are_unknown(settings: Settings, trained: Artifact) -> None:
-    """Twenty rows can tell neither drift nor its absence; it is the log that is short of them."""
+    """Twenty rows are inconclusive, and the summary says that the log has too few."""
     report = measured(served(settings, trained, 20))
     assert report.verdict == "unknown"
     assert "too few rows in the log, 20" in report.title
@@ -125,7 +128,7 @@ def test_too_few_rows_are_unknown(settings: Settings, trained: Artifact) -> None
 
 
 def test_no_rows_are_unknown(settings: Settings, trained: Artifact) -> None:
-    """And the page and the terminal say so."""
+    """The page and the terminal say that they are unknown."""
     logged = served(settings, trained, 20)
     report = measured(logged, role="shadow")
     assert (report.verdict, report.rows) == ("unknown", 0)
@@ -149,8 +152,8 @@ def test_the_policy_decides(settings: Settings, trained: Artifact) -> None:
 
 
 def test_no_steps_need_no_worker(settings: Settings, trained: Artifact) -> None:
-    """``steps=0`` runs nothing again."""
-    report = measured(served(settings, trained), steps=0)
+    """``step_rows=0`` runs nothing again."""
+    report = measured(served(settings, trained), step_rows=0)
     assert report.traced == 0
     assert not [c for c in report.columns if c.kind == "step"]
 
@@ -170,14 +173,14 @@ def test_slices_of_a_log_add_up(settings: Settings, trained: Artifact) -> None:
     for left, right in zip(whole.counts, one.counts, strict=True):
         assert (left.total() == right.total()).all()
         assert left.names == right.names
-        assert left.witnesses == right.witnesses
+        assert left.example_rows == right.example_rows
 
 
 def test_json_reads_back_and_the_page_stands_alone(settings: Settings, trained: Artifact) -> None:
     """One report, three forms: none of them loses the finding."""
     from rich.console import Console
 
-    report = measured(served(settings, trained, kind="Solo"), by="kind")
+    report = measured(served(settings, trained, kind="Solo"), split_by="kind")
     assert DriftReport.from_json(report.to_json()) == report
     page = to_html(report)
     assert "http:" not in page

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.metrics``: every metric against SciPy."""
+"""Every metric of drift agrees with SciPy."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_psi_is_the_relative_entropy_both_ways(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVED)
 def test_js_is_scipys_distance_in_base_2(name: str) -> None:
-    """On the same bins, without smoothing."""
+    """The distances are equal on the same bins, without smoothing."""
     bins = frozen(TRAINING)
     p, q = shares(bins, SERVED[name], 0.0)
     found = measures(against(bins, SERVED[name]))
@@ -50,7 +50,7 @@ def test_js_is_scipys_distance_in_base_2(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVED)
 def test_ks_hides_no_more_than_a_bin(name: str) -> None:
-    """SciPy's statistic of the raw values is at least ours, and at most a bin's 5% more."""
+    """SciPy's statistic of the raw values is between ours and ours plus a bin's 5%."""
     raw = stats.ks_2samp(TRAINING, SERVED[name]).statistic
     found = measures(against(frozen(TRAINING), SERVED[name]))["ks"]
     assert found <= raw + 1e-9
@@ -59,14 +59,16 @@ def test_ks_hides_no_more_than_a_bin(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVED)
 def test_wasserstein_is_scipys_but_for_the_bins(name: str) -> None:
-    """Of the raw values, over training's standard deviation, however far they lie."""
+    """It is that of the raw values, divided by training's standard deviation, however far they
+    lie.
+    """
     raw = stats.wasserstein_distance(TRAINING, SERVED[name]) / TRAINING.std()
     found = measures(against(frozen(TRAINING), SERVED[name]))["wasserstein"]
     assert found == pytest.approx(raw, rel=0.07, abs=0.02)
 
 
 def test_wasserstein_of_few_values_is_exact() -> None:
-    """A column counted by value loses nothing to bins; two values out of range lose a grain."""
+    """A column counted by value is exact; two values out of range are rounded to a grain."""
     training = np.repeat([0.0, 1.0, 5.0], [500, 300, 200])
     served = np.repeat([0.0, 1.0, 5.0, 9.0, -2.0], [100, 500, 300, 50, 50])
     raw = stats.wasserstein_distance(training, served) / training.std()
@@ -75,7 +77,7 @@ def test_wasserstein_of_few_values_is_exact() -> None:
 
 
 def test_ks_of_few_values_is_exact() -> None:
-    """As SciPy's on the raw values."""
+    """It equals SciPy's on the raw values."""
     training = np.repeat([0.0, 1.0, 5.0], [500, 300, 200])
     served = np.repeat([0.0, 1.0, 5.0], [100, 500, 300])
     raw = stats.ks_2samp(training, served).statistic
@@ -97,7 +99,7 @@ def test_a_number_out_of_range_is_told() -> None:
 
 
 def test_nothing_but_nulls_has_no_shape() -> None:
-    """Only the share of nulls can be told."""
+    """Only the share of nulls is known."""
     found = measures(against(frozen(np.arange(100.0)), np.array([np.nan] * 5)))
     assert found == {"nulls": 1.0, "outside": 0.0}
 
@@ -119,7 +121,7 @@ def test_quantiles_are_numpys_within_a_bin() -> None:
 def test_fewer_strange_values_than_before_are_no_drift(
     metric: str, extra: Extra, values: object
 ) -> None:
-    """Against an earlier month with new or outlying values, one without them is an improvement."""
+    """Against an earlier month with new or outlying values, having fewer is not drift."""
     bins = frozen(values)
     strange = bins.training.copy()
     strange[bins.size + extra] += 30

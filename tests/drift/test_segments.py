@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.segments``."""
+"""The segments by which rows are split, and the names of bins."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def test_a_number_is_four_stretches() -> None:
 
 
 def test_a_number_of_few_values_is_its_values() -> None:
-    """As they are written."""
+    """The values are written as they are in the data."""
     segments = Segments(frozen(np.repeat([0.0, 1.0, 2.5], 50)))
     assert segments.of(pa.array([0.0, 1.0, 2.5])) == ["0", "1", "2.5"]
 
 
 def test_stretches_of_time_are_named_in_iso_8601() -> None:
-    """Not in seconds since 1970."""
+    """They are not named in seconds since 1970."""
     bins = frozen(pd.date_range("2013-04-01", periods=1000, freq="h", tz="UTC"))
     assert all("2013-0" in name and "Z" in name for name in place_names(bins))
     found = Segments(bins).of(

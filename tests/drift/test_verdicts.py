@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.verdicts``."""
+"""Verdicts on single metrics, and over all of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BINS = frozen(rows(20_000))
 
 
 def test_a_small_shift_of_many_rows_is_no_drift() -> None:
-    """Significant beyond doubt (p below 1e-20) and of no matter: effect sizes decide."""
+    """Significant (p below 1e-20), but too small to matter: effect sizes decide."""
     found = effects(against(BINS, rows(50_000, 0.1)), DriftLimits())
     assert found["ks"].value > found["ks"].floor
     assert overall(found) == "ok"

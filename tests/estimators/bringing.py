@@ -1,4 +1,4 @@
-"""Bring an estimator as a user would: fit it, pack it, and see what it says served."""
+"""Fit and pack an estimator as a user would, and compare its served answers."""
 
 from __future__ import annotations
 

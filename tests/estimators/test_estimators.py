@@ -56,7 +56,7 @@ SAMPLE = frozenset(
 
 
 def all_packs_or_is_refused(candidates: Iterable[Candidate]) -> list[Brought]:
-    """Bring them, and hold each to what is said of it here."""
+    """Pack all of them, and compare each result with the expected one."""
     found, wrong = [], []
     for candidate in candidates:
         one = bring(candidate, pack_here)

@@ -1,4 +1,6 @@
-"""What must be true after every fault: nothing acknowledged is missing, the accounts balance."""
+"""What must hold after every fault: no acknowledged request is missing, and the accounts
+balance.
+"""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Disk(ABC):
 
     @abstractmethod
     def fill(self, server: Server) -> None:
-        """Leave room for a part of a batch or so."""
+        """Leave room for about a part of a batch."""
 
     @abstractmethod
     def free(self, server: Server) -> None:
@@ -39,11 +39,11 @@ class Disk(ABC):
 
     @abstractmethod
     def release(self) -> None:
-        """Let it be written again."""
+        """Make it writable again."""
 
     @abstractmethod
     def close(self) -> None:
-        """Take it away."""
+        """Unmount it."""
 
 
 class Mounted(Disk):
@@ -75,7 +75,7 @@ class Mounted(Disk):
 
 
 class Limited(Disk):
-    """A folder, and limits on what the gateway may do there; for anybody but root."""
+    """A folder whose gateway gets limits instead; for tests that do not run as root."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)

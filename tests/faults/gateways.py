@@ -11,7 +11,7 @@ from tests.load import everything, gateways, scorers, until, workers
 
 
 def ask(server: Server) -> httpx.Response | None:
-    """One request on a connection of its own; None if that was broken off."""
+    """Send one request on a separate connection; None if it was broken off."""
     try:
         return post(f"{server.url}/predict", content=GOOD)
     except httpx.TransportError:
@@ -19,7 +19,9 @@ def ask(server: Server) -> httpx.Response | None:
 
 
 def answers_until(server: Server, status: int) -> list[httpx.Response]:
-    """What clients are answered, one after the other, to the first answer of that status."""
+    """Return what clients are answered, one after the other, up to the first answer of that
+    status.
+    """
     answers: list[httpx.Response] = []
 
     def is_there() -> bool:
@@ -33,9 +35,11 @@ def answers_until(server: Server, status: int) -> list[httpx.Response]:
 
 
 def kill_all_gateways(server: Server, slices: int = 1) -> None:
-    """All gateways of a server are killed: whoever connects then gets 503 ``not_ready`` with
-    ``Retry-After`` before there is another gateway, nobody is left waiting, and the next gateways
-    answer."""
+    """Kill all gateways of a server.
+
+    Clients then get 503 ``not_ready`` with ``Retry-After`` until the next gateways answer, and no
+    client is left waiting.
+    """
     until(lambda: len(gateways(server)) == slices, "all gateways run")
     until(lambda: len(standbys(server)) == slices, "each has its standby")
     left = standbys(server)
@@ -51,7 +55,7 @@ def kill_all_gateways(server: Server, slices: int = 1) -> None:
 
 
 def stop_all(server: Server) -> None:
-    """Tell a server to stop; nothing of it is left."""
+    """Stop a server; no process of it is left."""
     everyone = everything(server)
     assert server.stop() == 0
     _, alive = psutil.wait_procs(everyone, timeout=10)
@@ -77,7 +81,7 @@ def holders(server: Server) -> list[psutil.Process]:
 
 
 def refuses(server: Server) -> bool:
-    """Whether a new connection is turned away, rather than left to wait."""
+    """Whether a new connection is refused immediately."""
     try:
         connect(server).close()
     except ConnectionRefusedError:

@@ -61,7 +61,7 @@ class Power:
         _run("mount", "-o", "loop", str(self._image), str(self.path))
 
     def close(self) -> None:
-        """Unmount it; whoever still has a file there open is killed, as by a loss of power."""
+        """Unmount it; processes with open files there are killed, as in a loss of power."""
         for _ in range(50):
             if subprocess.run(["umount", str(self.path)], capture_output=True).returncode == 0:
                 return

@@ -1,4 +1,4 @@
-"""Shadows with faults beside a healthy live model, and what must be true of them in the end."""
+"""Shadows with faults next to a healthy live model, and what must hold in the end."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Shadow:
         return shadow
 
     def processes(self) -> list[psutil.Process]:
-        """The holder and the scorer of its worker, as far as they live."""
+        """The holder and the scorer of its worker that are still running."""
         return [child for feed in feeds(self.server) for child in children_of(feed, recursive=True)]
 
     def feed(self) -> psutil.Process:

@@ -1,4 +1,4 @@
-"""Clients that are slow, silent, gone, or ten thousand."""
+"""Clients that are slow, silent or gone, and ten thousand connections."""
 
 from __future__ import annotations
 
@@ -87,8 +87,9 @@ def patient(serve_in: ServeIn, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def test_ten_thousand_idle_connections_cost_little(
     many: int, patient: Server, packed_once: Packed
 ) -> None:
-    """Beside them live answers as before, a killed worker is replaced, and another artifact is
-    promoted; each takes little memory, and gives its descriptor back."""
+    """Live still answers, a killed worker is replaced, and another artifact is promoted; each
+    connection needs little memory, and returns its descriptor.
+    """
     new = f"toy:{install(patient, packed_once, 'pass').name}"
     accounts, [gateway] = Accounts(patient), gateways(patient)
     alone = statistics.median(ask(patient) for _ in range(20))
@@ -121,8 +122,9 @@ def test_ten_thousand_idle_connections_cost_little(
 def test_connections_never_take_the_last_descriptor(
     patient: Server, limit: int, taken: int
 ) -> None:
-    """Where few files may be open, what is kept back of them lets the log go on and a worker be
-    replaced; a connection too many is told to come back."""
+    """Where few files may be open, reserved descriptors let the log continue and a worker be
+    replaced; further connections get 503 with Retry-After.
+    """
     accounts, scorer = Accounts(patient), live_scorer(patient)
     with open_files_limited(limit, gateways(patient)), load(patient) as seen:
         wait_for_more(seen, 50, "it answers")
@@ -147,8 +149,9 @@ def test_connections_never_take_the_last_descriptor(
 
 
 def test_slow_and_unfinished_bodies_do_not_delay_other_clients(shared: Server) -> None:
-    """Bodies that come byte by byte, or not to their end: others are answered as ever, and when
-    their time is over each gets a 408, is logged as rejected, and its connection is closed."""
+    """Bodies that come byte by byte, or never end: other clients are answered; after the limit
+    each gets 408, is logged as rejected, and is disconnected.
+    """
     accounts = Accounts(shared)
     slow, silent = ([connect(shared) for _ in range(20)] for _ in range(2))
     started = time.monotonic()
@@ -175,8 +178,9 @@ def test_slow_and_unfinished_bodies_do_not_delay_other_clients(shared: Server) -
 
 
 def test_a_slow_head_is_cut_off(shared: Server) -> None:
-    """A client that sends its headers byte by byte, or part of them, or nothing at all, has as
-    long; it has asked nothing, so nothing is counted."""
+    """A client that sends its headers slowly, partly or not at all is disconnected after the
+    limit; without a request, nothing is counted.
+    """
     accounts = Accounts(shared)
     head = request()[: -len(GOOD) - 2]
     slow, half, idle = connect(shared), connect(shared), connect(shared)
@@ -197,8 +201,9 @@ def test_a_slow_head_is_cut_off(shared: Server) -> None:
 
 
 def test_a_client_that_never_reads_is_dropped(shared: Server) -> None:
-    """Its answers fill what the kernel takes of them, and when nothing has moved for its time its
-    connection is gone; it holds up nobody, and all it had asked is logged."""
+    """Its answers fill the kernel's buffer, and it is disconnected when nothing has moved for
+    the limit; no other client waits, and its requests are logged.
+    """
     accounts, [gateway] = Accounts(shared), gateways(shared)
     rows = b'{"rows": [%s]}' % b",".join([GOOD] * 2_000)
     before = gateway.num_fds()
@@ -216,7 +221,7 @@ def test_a_client_that_never_reads_is_dropped(shared: Server) -> None:
 
 
 def test_a_request_is_logged_if_its_client_disconnects_before_the_answer(shared: Server) -> None:
-    """What it asked is scored, logged and counted, and the server finds nothing wrong."""
+    """Its request is scored, logged and counted, and the server logs no error."""
     accounts = Accounts(shared)
     log_start = shared.log.stat().st_size
     body = b'{"x": 4.0, "id": "online and gone"}'

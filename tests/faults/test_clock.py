@@ -1,4 +1,4 @@
-"""The wall clock is set back, and forth again, under a running server."""
+"""The wall clock is set back and forward under a running server."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ class WallClock:
 def test_a_clock_that_is_set_back_keeps_the_order_and_loses_no_row(
     pack: Pack, serve: Serve, tmp_path: Path
 ) -> None:
-    """An hour back and two forth: ids keep the order of arrival, no timing is negative, segments
-    are closed and sealed, and the rollout's history keeps its order."""
+    """An hour back and two forward: ids keep the order of arrival, no duration is negative,
+    segments are closed and sealed, and the history keeps its order.
+    """
     clock = WallClock(tmp_path)
     old, new = pack(times(2)), pack(times(3))
     settings = {"GNOMON_SEGMENT_SECONDS": "0.5", **clock.environment}

@@ -47,21 +47,21 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 @pytest.fixture(scope="module")
 def served_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
-    """A small disk that holds all of the server that is told to serve."""
+    """A small disk with all files of the server that serves unlogged."""
     with small_disk(tmp_path_factory.mktemp("served")) as mounted:
         yield mounted
 
 
 @pytest.fixture(scope="module")
 def refusing_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
-    """A small disk that holds all of the server that is told to refuse."""
+    """A small disk with all files of the server that refuses."""
     with small_disk(tmp_path_factory.mktemp("refusing")) as mounted:
         yield mounted
 
 
 @pytest.fixture(scope="module")
 def refusing(refusing_disk: Disk, serve_in: ServeIn) -> Iterator[Server]:
-    """A server that is told to refuse when its disk is full."""
+    """A server that refuses when its disk is full."""
     settings = {"GNOMON_SEGMENT_SECONDS": str(SEGMENT_SECONDS)}
     with serve_in(refusing_disk.path, "pass", settings) as running:
         yield running
@@ -69,7 +69,7 @@ def refusing(refusing_disk: Disk, serve_in: ServeIn) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def server(served_disk: Disk, serve_in: ServeIn) -> Iterator[Server]:
-    """A server that is told to serve when its disk is full; it leaves nothing in shared memory."""
+    """A server that serves unlogged when its disk is full; it leaves nothing in shared memory."""
     memory = set(Path("/dev/shm").iterdir())
     settings = {"GNOMON_LOG_FAILURE": "serve", "GNOMON_SEGMENT_SECONDS": str(SEGMENT_SECONDS)}
     with serve_in(served_disk.path, "pass", settings) as running:
@@ -91,9 +91,10 @@ def is_logged(server: Server, answer: httpx.Response) -> bool:
 
 @pytest.mark.slow
 def test_a_full_disk_refuses_until_there_is_room(refusing_disk: Disk, refusing: Server) -> None:
-    """With all it writes on one full disk, told to refuse, it answers 503 while nothing can be
-    logged, and says why; then it goes on by itself. What it took is in the log, with nothing torn
-    between."""
+    """With everything on one full disk and told to refuse, it answers 503 with the reason while
+    nothing can be logged, and recovers by itself. Acknowledged rows are in the log, without torn
+    ones between.
+    """
     with refusing.client() as control:
         accounts, [gateway] = Accounts(refusing), gateways(refusing)
         with load(refusing) as seen:
@@ -120,8 +121,9 @@ def test_a_full_disk_refuses_until_there_is_room(refusing_disk: Disk, refusing: 
 
 @pytest.mark.slow
 def test_a_full_disk_serves_unlogged_and_counts(served_disk: Disk, server: Server) -> None:
-    """Told to serve, it answers every request; those the log could not take are counted with the
-    reason, and logging goes on by itself when there is room."""
+    """Told to serve, it answers every request; unlogged ones are counted with the reason, and
+    logging resumes when there is room.
+    """
     with server.client() as control:
         accounts, before = Accounts(server), control.status().accounts.unlogged
         with load(server) as seen:
@@ -140,7 +142,7 @@ def test_a_full_disk_serves_unlogged_and_counts(served_disk: Disk, server: Serve
 
 @pytest.mark.slow
 def test_a_gateway_killed_on_a_full_disk_comes_back(served_disk: Disk, server: Server) -> None:
-    """It starts where nothing can be written, and answers as it is told to; it logs when it can."""
+    """It starts although nothing can be written, answers as configured, and logs when it can."""
     before = ask(server)
     served_disk.fill(server)
     [gateway] = gateways(server)
@@ -164,7 +166,7 @@ def test_a_gateway_killed_on_a_full_disk_comes_back(served_disk: Disk, server: S
 def test_a_log_folder_read_only_from_the_start(
     policy: str, status: int, disk: Disk, pack: Pack, serve: Serve
 ) -> None:
-    """The server starts, refuses or serves, and says why; it opens its log when it can."""
+    """The server starts, refuses or serves, and reports why; it opens its log when it can."""
     tag = pack(times(2))
     disk.protect()
     settings = {"GNOMON_SPOOL": str(disk.path), "GNOMON_LOG_FAILURE": policy}
@@ -191,8 +193,9 @@ def test_a_log_folder_read_only_from_the_start(
 def test_a_log_folder_that_turns_read_only_is_written_on(
     refusing: Server, packed_once: Packed
 ) -> None:
-    """The open segment is good to write to, though no other can be begun; nothing is refused, and
-    a rollback is carried out."""
+    """The open segment can still be written, although no new one can be created; nothing is
+    refused, and a rollback works.
+    """
     new = f"toy:{install(refusing, packed_once, 'pass').name}"
     with refusing.client() as control:
         old = control.status().live.artifact  # type: ignore[union-attr]
@@ -223,8 +226,9 @@ def test_a_log_folder_that_turns_read_only_is_written_on(
 def test_a_shadow_on_a_full_disk_catches_up(
     served_disk: Disk, server: Server, packed_once: Packed
 ) -> None:
-    """What it scores cannot be recorded, what is closed cannot be sealed: status says so; once
-    there is room the shadow has a record of every row, once, and all is sealed."""
+    """Its records cannot be written, nor closed segments sealed, and status says so; once there
+    is room, the shadow has one record of every row, and all is sealed.
+    """
     with server.client() as control:
         tag = f"toy:{install(server, packed_once, 'pass').name}"
         control.start_shadow(tag)

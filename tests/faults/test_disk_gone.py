@@ -22,8 +22,10 @@ pytestmark = [
 
 
 def test_every_answer_is_on_disk_before_it_is_sent(pack: Pack, serve: Serve, power: Power) -> None:
-    """With GNOMON_FSYNC_SECONDS=0 each request is refused, and status says why. After a restart on
-    the disk as it is then, every answer that was given is in the log."""
+    """With GNOMON_FSYNC_SECONDS=0 each request is refused with the reason in the status.
+
+    After a restart, every answer that was sent is in the log.
+    """
     tag = pack(times(2))
     settings = {"GNOMON_SPOOL": str(power.path / "spool"), "GNOMON_FSYNC_SECONDS": "0"}
     with serve(tag, **settings) as server, server.client() as control:

@@ -143,7 +143,7 @@ def renames_of(seen: Seen) -> list[tuple[int, Path, Path]]:
 
 
 def test_a_decision_is_answered_after_it_is_on_disk(seen: Seen) -> None:
-    """The event's bytes, its name, its folder; then the client hears of it."""
+    """The event's bytes, its name and its folder are synced before the client gets its answer."""
     event = seen.root / "rollout/toy/000001.json"
     ((renamed, aside, _),) = [naming for naming in renames_of(seen) if naming[2] == event]
     synced = after(seen.served, aside, 0)
@@ -161,7 +161,7 @@ def test_a_decision_is_answered_after_it_is_on_disk(seen: Seen) -> None:
 
 
 def test_every_file_is_synced_before_its_name_and_its_folder_after(seen: Seen) -> None:
-    """Heartbeats, the control token, the record of the history's end: all that has no log."""
+    """Heartbeats, the control token, the recorded end of the history: all files except the log."""
     renames = renames_of(seen)
     kinds = {target.relative_to(seen.root).parts[0] for _, _, target in renames}
     assert {"rollout", "slices", "heads", "control.token"} <= kinds
@@ -193,7 +193,7 @@ def test_new_folders_are_on_disk_too(seen: Seen) -> None:
 
 
 def test_an_artifact_is_on_disk_before_it_appears(seen: Seen) -> None:
-    """Every file and folder of it, then its one name, then ``latest``; then ``pack`` returns."""
+    """Every file and folder of it, its name and ``latest`` are synced before ``pack`` returns."""
     done, path = seen.packed, seen.packed_at
     ((renamed, staged),) = [
         (n, Path(call.named[0]))

@@ -1,4 +1,4 @@
-"""Values at the edge of what their type holds: whose fault it is that a pipeline fails on them."""
+"""Values at the limits of their types: which side is at fault when a pipeline fails on them."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def ask(server: Server, body: Any) -> httpx.Response:
 def test_a_value_the_pipeline_cannot_take_is_refused_by_name(
     field: str, value: Any, expected: str, forest: Server
 ) -> None:
-    """The contract's type holds the value and the pipeline does not: 422, with the field."""
+    """The contract's type can hold the value and the pipeline cannot: 422, with the field."""
     answer = ask(forest, {**GOOD, field: value})
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (422, "invalid_request")
@@ -100,8 +100,9 @@ def test_a_value_the_pipeline_cannot_take_is_refused_by_name(
 def test_an_error_on_an_ordinary_value_is_a_server_error(
     more: dict[str, Any], forest: Server
 ) -> None:
-    """An infinity that comes of z = 10.5 is a 500, with the pipeline's reason; also beside a value
-    that would be refused by itself, as the row fails without it, too."""
+    """An infinity computed from z = 10.5 is a 500 with the pipeline's reason, even next to a
+    value that is refused by itself.
+    """
     answer = ask(forest, {**GOOD, "z": 10.5, **more})
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "prediction_failed"
@@ -109,8 +110,9 @@ def test_an_error_on_an_ordinary_value_is_a_server_error(
 
 
 def test_each_row_of_many_has_its_own_outcome(forest: Server) -> None:
-    """Good rows are answered, whatever is in the same request; each bad one says what is wrong,
-    and the accounts balance."""
+    """Good rows are answered, whatever else is in the request; each bad row says what is wrong,
+    and the accounts balance.
+    """
     changes = [{}, {"x": 1e39}, {}, {"z": 10.5}, {"at": "1600-01-01T00:00:00Z"}]
     answer = ask(forest, {"rows": [{**GOOD, **change} for change in changes]})
     rows = answer.json()["rows"]

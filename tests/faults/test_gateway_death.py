@@ -1,4 +1,6 @@
-"""A gateway is killed: clients are told at once to come again, and soon another answers."""
+"""A gateway is killed: clients get 503 with Retry-After at once, and soon another gateway
+answers.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,9 @@ def test_a_standby_answers_clients_of_a_killed_gateway_with_retry_after(
 
 @pytest.mark.slow
 def test_a_killed_server_leaves_no_process(serve_in: ServeIn, tmp_path: Path) -> None:
-    """``kill -9`` of the process that starts gateways: nobody would start the gateway again, and
-    it keeps the port. It stops in good order, and every process of the server with it."""
+    """``kill -9`` of the process that starts gateways: the gateway could not be restarted and
+    would keep the port, so it stops cleanly with every process of the server.
+    """
     with serve_in(tmp_path, "pass", {}) as server:
         with load(server, connections=2) as seen:
             wait_for_more(seen, 20, "it answers")

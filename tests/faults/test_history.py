@@ -97,7 +97,9 @@ def delete_all_events(events: Path) -> str:
 def test_a_running_server_keeps_what_is_live_and_decides_nothing(
     server: Server, place: Path, events: Path, damage: Callable[[Path], str]
 ) -> None:
-    """It answers, says what is wrong, refuses decisions, and goes on once it is mended."""
+    """It answers, reports what is wrong, refuses decisions, and continues once the history is
+    restored.
+    """
     with server.client() as client:
         until(lambda: client.status().error is None, "the history is whole")
         before = client.status()
@@ -131,7 +133,9 @@ def test_a_running_server_keeps_what_is_live_and_decides_nothing(
 
 
 def test_a_starting_server_does_not_serve_an_older_rollout(place: Path, tmp_path: Path) -> None:
-    """With its last events gone it would make live what was so before: it names them instead."""
+    """Without the last events it would serve an older artifact, so it refuses and names the
+    missing ones.
+    """
     root = tmp_path / "root"
     for folder in ("rollout", "heads"):
         shutil.copytree(place / "root" / folder, root / folder)

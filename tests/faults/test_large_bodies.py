@@ -1,4 +1,4 @@
-"""Bodies made to keep a gateway busy: whoever sends one waits, and nobody else does."""
+"""Bodies that are slow to decode delay only their own client."""
 
 from __future__ import annotations
 
@@ -73,8 +73,9 @@ def ask(server: Server, body: bytes) -> httpx.Response:
 def test_other_clients_are_answered_while_a_large_body_is_decoded(
     body: bytes, status: int, code: str | None, shared: Server
 ) -> None:
-    """What takes a parser a long time is parsed while other clients get their answers; it is
-    answered and logged as ever."""
+    """A body that takes long to parse does not delay other clients, and is answered and logged
+    as usual.
+    """
     accounts, others = Accounts(shared), Others(shared.url)
     codec(shared)
     thread = threading.Thread(target=others.run)
@@ -128,13 +129,13 @@ def test_a_large_body_gets_the_same_error_as_a_short_one(
     ],
 )
 def test_a_large_valid_body_is_answered(fields: bytes, shared: Server) -> None:
-    """A megabyte beside the features, of any make, changes no answer."""
+    """A megabyte of other fields does not change the answer."""
     answer = ask(shared, b"{" + fields + b"," + GOOD[1:])
     assert answer.json()["prediction"] == 8.0
 
 
 def test_names_made_of_the_body_stay_short(shared: Server) -> None:
-    """A field nobody knows, with a name of megabytes, is in no message, and no metric, whole."""
+    """An unknown field with a name of megabytes is shortened in messages and metrics."""
     name = "k" * 1_000_000
     accepted = ask(shared, b'{"%s":1,' % name.encode() + GOOD[1:])
     refused = ask(shared, b'{"%s":1}' % name.encode())
@@ -147,7 +148,7 @@ def test_names_made_of_the_body_stay_short(shared: Server) -> None:
 
 
 def test_ten_thousand_rows_are_answered_as_each_alone(shared: Server) -> None:
-    """10,000 rows, some of which fail: each has the answer that it has alone, in its place."""
+    """10,000 rows, some of which fail: each has the answer that it would have alone."""
     values = [-1.0 if n % 1000 == 7 else float(n % 50) for n in range(10_000)]
     body = json.dumps({"rows": [{"x": x, "id": "a", "extra": 1} for x in values]}).encode()
     rows = ask(shared, body).json()["rows"]
@@ -171,8 +172,9 @@ def first_of_segments(server: Server) -> set[str]:
 
 
 def test_a_large_record_does_not_delay_the_log(shared: Server) -> None:
-    """What takes long to write is written beside the open segment, and begins the next one; what is
-    short follows in that."""
+    """A large record is written to a separate file and becomes the next segment; short records
+    go into the open one.
+    """
     _, large, small = (ask(shared, body).json()["request_id"] for body in (GOOD, KEYS, GOOD))
     begins = first_of_segments(shared)
     assert large in begins
@@ -184,8 +186,10 @@ def test_a_large_record_does_not_delay_the_log(shared: Server) -> None:
 def test_a_dead_or_hanging_codec_process_is_replaced(
     end: Callable[[psutil.Process], None], shared: Server
 ) -> None:
-    """The process that reads large bodies is killed or stopped: small requests do not notice, and
-    the next large one is read by another. A stopped one costs the request that meets it a 504."""
+    """The process that decodes large bodies is killed or stopped: small requests are not
+    affected, and another process decodes the next large one. A stopped one costs its request a
+    504.
+    """
     accounts, gone = Accounts(shared), codec(shared)
     body = json.dumps({"rows": [{"x": 1.0, "id": "a"}] * 9_000}).encode()
     end(gone)
@@ -198,7 +202,7 @@ def test_a_dead_or_hanging_codec_process_is_replaced(
 
 
 def large(number: int) -> dict[str, object]:
-    """A record that is a log segment of its own, for a long field that nobody knows."""
+    """A record that becomes a separate log segment because of a long unknown field."""
     return {**record(number), "note": "n" * 4_500_000}
 
 
@@ -206,8 +210,9 @@ def large(number: int) -> dict[str, object]:
 def test_a_large_record_survives_the_death_of_the_gateway(
     serve_in: ServeIn, tmp_path: Path
 ) -> None:
-    """Killed again and again while large records are written beside small ones, and sealed: what
-    was answered is in the log once, and no file is left of what was not."""
+    """Killed repeatedly while large and small records are written and sealed: acknowledged
+    requests are in the log once, and no file of an unfinished one remains.
+    """
     settings = {"GNOMON_SEGMENT_SECONDS": "0.5", **SETTINGS}
     with serve_in(tmp_path, FAULT, settings) as server:
         accounts = Accounts(server)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_leaking_worker_fails_no_request(shared: Server) -> None:
-    """Each time it has no more memory it is replaced, and what it held is tried again."""
+    """Whenever it runs out of memory, it is replaced and its batch is retried."""
     accounts, seen_alive = Accounts(shared), set()
     with load(shared, connections=4) as seen:
 

@@ -33,8 +33,9 @@ HANGS = -999.0
 def test_a_worker_killed_while_it_holds_a_batch_fails_no_request(
     victims: Callable[[Server], list[psutil.Process]], shared: Server
 ) -> None:
-    """SIGKILL of the process that scores, or of the one that would replace it: what it held is
-    tried again, and no client sees an error."""
+    """SIGKILL of the scorer, or of the holder: the batch is retried, and no client sees an
+    error.
+    """
     accounts, before = Accounts(shared), restarts(shared)
     # Under this load the worker holds a batch all the time, but for a moment between two.
     with load(shared, connections=16, rate=math.inf) as seen:
@@ -52,8 +53,9 @@ def test_a_worker_killed_while_it_holds_a_batch_fails_no_request(
 
 @pytest.mark.slow
 def test_a_hung_worker_is_replaced(shared: Server) -> None:
-    """The row that hangs, and those in its batch, get 504 at the deadline; the worker is killed,
-    and another answers what comes next."""
+    """The row that hangs and those in its batch get 504 at the deadline; the worker is killed,
+    and another one answers later requests.
+    """
     accounts = Accounts(shared)
     [hung] = scorers(shared)
     with load(shared) as seen:
@@ -93,8 +95,9 @@ def test_only_the_poison_row_among_many_fails(shared: Server) -> None:
 
 @pytest.mark.slow
 def test_a_killed_gateway_is_replaced_and_no_acknowledged_row_is_lost(shared: Server) -> None:
-    """``kill -9`` of the gateway under load: the next takes up its slice and answers, what scored
-    for it ends, and what it had acknowledged is in the log."""
+    """``kill -9`` of the gateway under load: the next one takes over its slice and answers, the
+    old scorer ends, and every acknowledged request is in the log.
+    """
     accounts = Accounts(shared)
     with load(shared) as seen:
         wait_for_more(seen, 50, "it answers")

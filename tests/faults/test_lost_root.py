@@ -54,8 +54,11 @@ def server(place: Path) -> Iterator[Server]:
 
 
 def test_a_lost_root_is_reported_and_no_artifact_is_promoted(place: Path, server: Server) -> None:
-    """The running server answers on and says what is gone. One that starts does not take the newest
-    artifact for the live one, as it would with no history. With the root back, all is there."""
+    """The running server answers and reports what is missing.
+
+    A starting one does not promote the newest artifact, as it would without a history. When the
+    root is back, everything is there.
+    """
     shell = Shell(place, environment(place))
     log = InferenceLog(server.settings, "toy")
     with server.client() as client:

@@ -15,8 +15,9 @@ SETTINGS = {"GNOMON_QUEUE_ROWS": "4", "GNOMON_BATCH_ROWS": "4"}
 
 @pytest.mark.slow
 def test_a_full_queue_sheds_and_drains(shared: Server) -> None:
-    """Beyond its bound requests get 503 with a pause to wait, at once; they are counted as shed, in
-    the log too; and when fewer come every one is answered again."""
+    """Beyond the limit requests get 503 with Retry-After at once and are counted as shed, also
+    in the log; with fewer requests every one is answered again.
+    """
     accounts = Accounts(shared)
     with load(shared, connections=24) as seen:
         until(lambda: len(seen.refused) > 20, "it sheds")

@@ -27,8 +27,9 @@ SLOW = b'{"x": 4.0, "id": "online"}'
 
 
 def test_the_deadline_counts_from_when_a_request_was_read(shared: Server) -> None:
-    """Not from when the one ahead of it on its connection was answered; and nobody else waits for
-    all of them."""
+    """Not from when the previous request on its connection was answered; and other clients do
+    not wait for all of them.
+    """
     accounts, quickest = Accounts(shared), []
     with Client(connect(shared)) as client:
         started = time.monotonic()
@@ -47,7 +48,7 @@ def test_the_deadline_counts_from_when_a_request_was_read(shared: Server) -> Non
 
 
 def test_a_thousand_pipelined_requests_do_not_delay_other_clients(shared: Server) -> None:
-    """Every one is answered, in order, and others are served between them."""
+    """All are answered, in order, and other clients are served in between."""
     bodies = [b'{"x": %d, "id": "a"}' % number for number in range(1_000)]
     done, waited = threading.Event(), []
 
@@ -72,7 +73,7 @@ def test_a_thousand_pipelined_requests_do_not_delay_other_clients(shared: Server
 
 
 def test_a_client_that_never_reads_does_not_grow_memory(shared: Server) -> None:
-    """What the gateway does not answer, because its answers are not taken, it does not read."""
+    """The gateway does not read more requests while its answers are not taken."""
     [gateway] = gateways(shared)
     before = resident(gateway)
     deaf = connect(shared, receive_buffer=4096)
@@ -92,7 +93,7 @@ def test_a_client_that_never_reads_does_not_grow_memory(shared: Server) -> None:
 
 
 def test_requests_behind_one_that_hangs_are_not_read(shared: Server) -> None:
-    """While it is under way, what the client sends behind it fills the kernel's buffers only."""
+    """While it is in progress, further requests on the connection stay in the kernel's buffers."""
     with connect(shared) as client, shared.client() as control:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
         client.sendall(request(b'{"x": -999.0, "id": "a"}'))
@@ -110,7 +111,7 @@ def test_requests_behind_one_that_hangs_are_not_read(shared: Server) -> None:
 
 
 def test_endless_headers_do_not_grow_memory(shared: Server) -> None:
-    """They are refused, and what follows is thrown away until the connection is closed."""
+    """They are refused, and further bytes are discarded until the connection is closed."""
     [gateway] = gateways(shared)
     before = resident(gateway)
     with Client(connect(shared)) as client:

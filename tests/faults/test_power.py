@@ -1,4 +1,4 @@
-"""Power fails under load: what was acknowledged and synced is there, whatever was half-written."""
+"""Power fails under load: acknowledged and synced rows survive, whatever was half-written."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def cut_under_load(power: Power, server: Server, seen: list[Load], *, slack: flo
 
 
 def large(number: int) -> dict[str, object]:
-    """A record that is a log segment of its own, for a long field that nobody knows."""
+    """A record that becomes a separate log segment because of a long unknown field."""
     return {**record(number), "note": "n" * 4_500_000}
 
 

@@ -1,4 +1,4 @@
-"""Power fails soon after a server that was killed is taken over and its log sealed (real ext4)."""
+"""Power fails soon after a killed server was replaced and its log sealed (real ext4)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def serve_once(setup: Settings) -> list[str]:
 
 
 def test_rows_after_a_power_loss_are_not_treated_as_sealed(power: Power) -> None:
-    """The segment that recovery began is on disk before those that it follows are removed."""
+    """The segment that recovery began is on disk before the earlier ones are removed."""
     setup = Settings(root=str(power.path / "root"), fsync_seconds=0.0)
     ids = serve_once(setup)
     Sealer(setup, "flights").seal()

@@ -1,4 +1,4 @@
-"""Power fails while ``gnomon log repair`` works: what was whole before is whole after."""
+"""Power fails during ``gnomon log repair``: undamaged parts stay undamaged."""
 
 from __future__ import annotations
 
@@ -59,8 +59,10 @@ def damage(setup: Settings) -> None:
 
 
 def test_a_repair_interrupted_by_a_power_loss_can_be_repeated(power: Power) -> None:
-    """Cut at random: the next repair finishes it. Every batch that could be read is there once,
-    what is lost is named once or more, and the accounts balance."""
+    """Cut at a random time: the next repair completes it.
+
+    Every readable batch is there once, losses are reported, and the accounts balance.
+    """
     setup = Settings(root=str(power.path / "root"))
     seed = random.randrange(2**32)
     dice = random.Random(seed)

@@ -43,8 +43,9 @@ def new(shared: Server, packed_once: Packed) -> str:
 def test_promotion_and_rollback_under_load_fail_no_request(
     shared: Server, old: str, new: str
 ) -> None:
-    """The swap is a pointer: every request is answered by one artifact or the other, as the
-    decision in force says; and a rollback is at once."""
+    """The swap only changes a pointer: each request is answered by one of the artifacts, as the
+    decision in force says, and a rollback is immediate.
+    """
     with shared.client() as control:
         accounts, before = Accounts(shared), len(control.history())
         with load(shared, connections=16, rate=math.inf) as seen:
@@ -67,8 +68,9 @@ def test_promotion_and_rollback_under_load_fail_no_request(
 def test_a_rollback_does_not_wait_for_what_is_loading(
     shared: Server, old: str, new: str, packed_once: Packed
 ) -> None:
-    """Another promotion, of an artifact that takes its time to load, keeps nobody from going back
-    meanwhile; it fails by itself, and live is left alone."""
+    """A promotion of an artifact that loads slowly does not delay a rollback; the promotion
+    fails, and live is unchanged.
+    """
     packed = packed_once(SLOW_TO_LOAD + times(4), "toy", SCRIPT)
     endless = packing.install(packed, Path(shared.settings.root).parent / "bentoml")
     with shared.client() as control, shared.client() as other, ThreadPoolExecutor(1) as pool:

@@ -1,5 +1,6 @@
-"""Slices share nothing but the storage root: two gateways of a server, and two servers with spools
-of their own, run one rollout."""
+"""Slices share only the storage root: two gateways of a server, and two servers with separate
+spools, follow one rollout.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ def beats(settings: Settings) -> list[Heartbeat]:
 
 
 def all_follow(settings: Settings, epoch: int, live: str) -> None:
-    """Until both slices have carried out a decision."""
+    """Wait until both slices have carried out a decision."""
     until(
         lambda: [(b.epoch, b.live) for b in beats(settings)] == [(epoch, live)] * 2,
         f"both slices carry out decision {epoch}",
@@ -54,7 +55,7 @@ def all_follow(settings: Settings, epoch: int, live: str) -> None:
 
 
 def wait_until_shadows_caught_up(settings: Settings, rows: int) -> None:
-    """Until the shadows of both slices have scored so many rows in all, and none lags."""
+    """Wait until the shadows of both slices have scored so many rows in all, and none lags."""
 
     def scored_and_lagging() -> tuple[int, int]:
         shadows = [beat.shadows[0] for beat in beats(settings)]
@@ -87,8 +88,9 @@ def kinds(settings: Settings) -> list[str]:
 
 
 def test_two_slices_of_a_server_run_one_rollout(pack: Pack, serve: Serve) -> None:
-    """Both take requests; a decision taken in one is carried out in both; status and books are the
-    sum of both."""
+    """Both take requests; a decision made in one is carried out in both; status and accounts are
+    the sums.
+    """
     old, new = pack(times(2, SLEEP)), pack(times(3))
     with serve(old, GNOMON_SLICES="2") as server, server.client() as control:
         settings = server.settings
@@ -163,8 +165,9 @@ def replicas(root: str, tmp_path: Path, own_home: Path, deployment: Path) -> Ite
 def test_two_replicas_run_one_rollout(
     root: str, pack: Pack, deploy: Deploy, tmp_path: Path, own_home: Path
 ) -> None:
-    """A decision taken on one machine is carried out on the other; and once both have ended, what
-    they logged is one table, in which nothing is missing or twice."""
+    """A decision made on one machine is carried out on the other; when both have ended, their
+    logs are one table without missing or repeated rows.
+    """
     old, new = pack(times(2, SLEEP)), pack(times(3))
     other = Settings(root=root, spool=str(tmp_path / "nothing"))
     rollout.promote(other, "toy", old)

@@ -1,5 +1,6 @@
-"""The shadow is killed, hangs, is stopped, leaks, is missing or slow: live does not notice, and in
-the end the shadow has scored every row once."""
+"""The shadow is killed, hangs, is stopped, leaks, is missing or slow: live is not affected, and
+in the end the shadow has scored every row once.
+"""
 
 from __future__ import annotations
 
@@ -81,8 +82,9 @@ def test_a_shadow_killed_and_stopped_scores_every_row_once(
 def test_a_shadow_that_hangs_on_a_row_is_killed_and_goes_on(
     shared: Server, packed_once: Packed
 ) -> None:
-    """Its worker is killed at the deadline, and again for each half, until the row is found: that
-    row alone fails, with the reason; the rows that waited are scored."""
+    """Its worker is killed at the deadline, and again for each half, until the row is found:
+    only that row fails, with the reason, and the waiting rows are scored.
+    """
     hangs = f"{POISON} in set(X['x']) and time.sleep(3600)"
     tag = f"toy:{install(shared, packed_once, hangs).name}"
     with shadowing(shared, tag) as shadow:
@@ -97,8 +99,10 @@ def test_a_shadow_that_hangs_on_a_row_is_killed_and_goes_on(
 
 
 def test_a_leaking_shadow_is_replaced_at_its_limit(shared: Server, packed_once: Packed) -> None:
-    """It leaks 64 MiB a batch. Each time it has no more memory its worker is replaced, and no row
-    fails of it."""
+    """It leaks 64 MiB per batch.
+
+    Whenever it runs out of memory, its worker is replaced, and no row fails.
+    """
     leaks = "self.leak_ = getattr(self, 'leak_', []) + [bytearray(1 << 26)]"
     tag = f"toy:{install(shared, packed_once, leaks).name}"
     with shadowing(shared, tag) as shadow:
@@ -116,7 +120,7 @@ def test_a_leaking_shadow_is_replaced_at_its_limit(shared: Server, packed_once: 
 def test_a_row_that_exceeds_a_shadows_memory_fails_alone(
     shared: Server, packed_once: Packed
 ) -> None:
-    """It needs a gigabyte: it is tried twice by itself, and its reason names the setting."""
+    """The row needs a gigabyte: it is tried twice alone, and its reason names the setting."""
     needs = f"need = bytearray(1 << 30) if {POISON} in set(X['x']) else None"
     tag = f"toy:{install(shared, packed_once, needs).name}"
     with shadowing(shared, tag) as shadow:
@@ -146,8 +150,9 @@ def damaged(path: Path) -> Callable[[], object]:
 def test_a_shadow_resumes_when_its_missing_artifact_is_back(
     shared: Server, packed_once: Packed
 ) -> None:
-    """Taken from the store, and then damaged, and its processes killed: it is failing and says why.
-    With the artifact back it scores what has waited."""
+    """The artifact is removed from the store or damaged, and the processes are killed: the
+    shadow is failing and says why. When the artifact is back, it scores the waiting rows.
+    """
     path = install(shared, packed_once, "pass")
     tag = f"toy:{path.name}"
     with shadowing(shared, tag) as shadow:

@@ -1,4 +1,4 @@
-"""Whatever state shadows are in, no process is left when the server has ended."""
+"""In whatever state its shadows are, a server that has ended leaves no process."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ def stop_server(server: Server) -> None:
 
 
 def killed(server: Server) -> None:
-    """SIGKILL to the server and its gateway; the others have only their sockets to go by. Nobody
-    answers for it: its port is free at once."""
+    """SIGKILL of the server and its gateway; the other processes notice only their closed sockets.
+
+    The port is free at once.
+    """
     until(lambda: len(standbys(server)) == 1, "it has its standby")
     left = standbys(server)
     for process in (psutil.Process(server.process.pid), *gateways(server)):

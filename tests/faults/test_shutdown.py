@@ -1,4 +1,4 @@
-"""SIGTERM: what was accepted is answered, nothing is left, and it does not take long."""
+"""SIGTERM: accepted requests are answered, nothing is left, and it takes a short time."""
 
 from __future__ import annotations
 
@@ -61,8 +61,9 @@ def answered(server: Server) -> set[str]:
 def test_a_stopping_server_answers_accepted_requests_and_refuses_connections(
     pack: Pack, serve: Serve
 ) -> None:
-    """Under load, with a batch at the worker that takes its time: every request whose answer is in
-    the log got it, and new connections are refused at once."""
+    """Under load, with a slow batch at the worker: every request whose answer is in the log got
+    it, and new connections are refused at once.
+    """
     tag = pack(times(2, "time.sleep(1)"))
     with serve(tag, GNOMON_DEADLINE=str(3 * DEADLINE)) as server:
         with load(server, connections=16) as seen:

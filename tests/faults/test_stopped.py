@@ -1,4 +1,4 @@
-"""Processes that are stopped (SIGSTOP) for a while: what is seen of it, and that it goes by."""
+"""Processes that are stopped (SIGSTOP) for a while: what is reported, and that they recover."""
 
 from __future__ import annotations
 
@@ -55,8 +55,9 @@ def status_error(server: Server) -> str:
 def test_a_stopped_sealer_is_reported_and_resumes(
     shared: Server, stopped: list[psutil.Process]
 ) -> None:
-    """Nothing is sealed while it is stopped, status says that it is silent, and requests are
-    answered as ever; once it goes on it seals what is waiting."""
+    """Nothing is sealed meanwhile, the status reports it as silent, and requests are answered;
+    when it resumes, it seals what is waiting.
+    """
     accounts = Accounts(shared)
     [folder] = shared.settings.spool_path.glob(f"toy/*/{REQUESTS}")
     assert folder == stream_folder(shared.settings, "toy", folder.parent.name, REQUESTS)
@@ -76,7 +77,7 @@ def test_a_stopped_sealer_is_reported_and_resumes(
 
 @pytest.mark.slow
 def test_a_stopped_worker_is_replaced(shared: Server, stopped: list[psutil.Process]) -> None:
-    """What it holds gets 504 at the deadline; another answers the next."""
+    """Its batch gets 504 at the deadline; another worker answers later requests."""
     accounts, [hung] = Accounts(shared), scorers(shared)
     stop(hung, stopped)
     first = post(f"{shared.url}/predict", content=GOOD)
@@ -90,7 +91,9 @@ def test_a_stopped_worker_is_replaced(shared: Server, stopped: list[psutil.Proce
 def test_a_worker_whose_holder_is_stopped_too_is_replaced(
     shared: Server, stopped: list[psutil.Process]
 ) -> None:
-    """Who would replace it is stopped as well: both are replaced, though nobody resumes them."""
+    """The holder, which would replace it, is stopped as well: both are replaced without being
+    resumed.
+    """
     accounts = Accounts(shared)
     [scorer] = scorers(shared)
     [holder] = [process for process in workers(shared) if process.pid == scorer.ppid()]
@@ -108,8 +111,9 @@ def test_a_worker_whose_holder_is_stopped_too_is_replaced(
 
 @pytest.mark.slow
 def test_a_stopped_gateway_resumes(shared: Server, stopped: list[psutil.Process]) -> None:
-    """Longer than the deadline: clients wait, and are answered or told that it took too long;
-    nothing acknowledged is missing, and no process was replaced."""
+    """Stopped for longer than the deadline: clients wait, and are answered or get 504; no
+    acknowledged request is missing, and no process is replaced.
+    """
     accounts, [gateway] = Accounts(shared), gateways(shared)
     before = {process.pid for process in workers(shared)}
     with load(shared, connections=4) as seen:
@@ -128,8 +132,9 @@ def test_a_stopped_gateway_resumes(shared: Server, stopped: list[psutil.Process]
 def test_a_request_sent_to_a_stopped_gateway_is_answered(
     shared: Server, stopped: list[psutil.Process]
 ) -> None:
-    """On a connection that was idle: when the gateway goes on, the time for which it keeps one open
-    has passed, and it reads what came before it closes any."""
+    """On an idle connection: when the gateway resumes, the keep-alive time has passed, but it
+    reads what arrived before it closes any connection.
+    """
     accounts, [gateway] = Accounts(shared), gateways(shared)
     with httpx.Client(base_url=shared.url, timeout=30) as client, ThreadPoolExecutor(1) as thread:
         assert client.post("/predict", content=GOOD).status_code == 200

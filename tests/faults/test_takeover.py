@@ -36,7 +36,7 @@ def steady(request: pytest.FixtureRequest) -> None:
 
 
 def wait_until_settled(server: Server, slices: int = 1) -> None:
-    """Until every gateway serves, and every live worker would outlive its gateway."""
+    """Wait until every gateway serves, and every live worker would outlive its gateway."""
     answers_until(server, 200)
     until(lambda: len(standbys(server)) == slices, "each gateway has its standby")
     until(
@@ -62,14 +62,14 @@ def kill(*processes: psutil.Process) -> None:
 
 
 def until_ended(processes: list[psutil.Process], seconds: float = 5.0) -> None:
-    """Until they are gone, and not just zombies that nobody waits for."""
+    """Wait until they are gone, and are not just zombies that nobody waits for."""
     until(lambda: not [p for p in processes if p.is_running()], "they end", seconds)
 
 
 def test_the_same_worker_serves_again(shared: Server) -> None:
-    """``kill -9`` of the gateway under load, twice in a row: the worker that has loaded the
-    artifact answers again, with a fresh scorer, and every acknowledged request is in the log
-    once."""
+    """``kill -9`` of the gateway under load, twice in a row: the worker with the loaded artifact
+    answers again with a fresh scorer, and every acknowledged request is in the log once.
+    """
     accounts = Accounts(shared)
     [holder], [scorer] = holders(shared), scorers(shared)
     with load(shared) as seen:
@@ -84,8 +84,9 @@ def test_the_same_worker_serves_again(shared: Server) -> None:
 
 
 def test_a_gateway_killed_during_takeover_is_replaced(shared: Server) -> None:
-    """The next gateway is killed as well, once it has asked for a fresh scorer: the one after that
-    takes the same worker over."""
+    """The next gateway is also killed, after it has asked for a fresh scorer: the one after it
+    takes over the same worker.
+    """
     [holder], [before] = holders(shared), scorers(shared)
     [first] = gateways(shared)
     kill(first)
@@ -100,7 +101,7 @@ def test_a_gateway_killed_during_takeover_is_replaced(shared: Server) -> None:
 
 
 def test_the_worker_is_taken_over_without_a_standby(shared: Server) -> None:
-    """The standby is killed with the gateway: the worker is taken over all the same."""
+    """The standby is killed with the gateway: the worker is taken over anyway."""
     [holder], [gateway] = holders(shared), gateways(shared)
     kill(*standbys(shared), gateway)
     answers_until(shared, 200)
@@ -131,8 +132,9 @@ def test_a_stopped_worker_is_not_taken_over(shared: Server) -> None:
 def test_a_worker_of_an_artifact_that_is_no_longer_live_is_ended(
     shared: Server, packed_once: Packed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A promotion is recorded while there is no gateway: the next one loads what is live now, and
-    the worker that was left ends."""
+    """A promotion is recorded while there is no gateway: the next one loads the new live
+    artifact, and the old worker ends.
+    """
     home = Path(shared.settings.root).parent / "bentoml"
     monkeypatch.setenv("BENTOML_HOME", str(home))
     tag = install(packed_once(times(5), "toy", SCRIPT), home)
@@ -148,8 +150,10 @@ def test_a_worker_of_an_artifact_that_is_no_longer_live_is_ended(
 
 
 def test_a_worker_with_other_settings_is_started_anew(shared: Server) -> None:
-    """The deployment has other settings when the gateway is started again: its worker is started
-    anew, with those. Not with other threads: every worker after it would be a new interpreter."""
+    """The deployment's settings have changed when the gateway is restarted: a new worker is
+    started with them. Not with other threads, because every later worker would be a new
+    interpreter.
+    """
     left = workers(shared)
     deployment = Path(shared.settings.root).parent / "deployment"
     write_service(deployment, f'"toy", worker_bytes={WORKER_BYTES}')
@@ -189,8 +193,9 @@ def test_each_gateway_of_two_slices_takes_over_one_worker(
 
 
 def test_no_worker_outlives_its_server(serve_in: ServeIn, tmp_path: Path) -> None:
-    """All but the worker are killed, after it was taken over once: it ends within a second, though
-    it is stopped (SIGSTOP) and could not see it."""
+    """All processes but the worker are killed, after it was taken over once: it ends within a
+    second, although it is stopped (SIGSTOP).
+    """
     with serve_in(tmp_path, "pass", {}) as server:
         wait_until_settled(server)
         kill(*gateways(server))

@@ -58,7 +58,7 @@ class Call:
 
     @property
     def named(self) -> tuple[str, str] | None:
-        """From which name to which, if it gave a file a name."""
+        """Return the old and the new name, if the call gave a file a name."""
         paths = re.findall(r'"((?:[^"\\]|\\.)*)"', self.arguments)
         is_naming = self.name.startswith(("rename", "link"))
         return (paths[0], paths[1]) if is_naming and len(paths) > 1 else None

@@ -1,4 +1,4 @@
-"""One server for the tests of a law that take more than one."""
+"""One server for the tests of a law that need several artifacts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Deployment", "deployed", "forked_children", "fresh_children"]
 
 @dataclass(frozen=True)
 class Deployment:
-    """A server, and how to have more artifacts where it looks for them."""
+    """A server, and a way to put further artifacts into its store."""
 
     server: Server
     live: str

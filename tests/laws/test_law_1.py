@@ -35,7 +35,9 @@ SETTINGS: dict[str, str] = {}
 
 
 def medians(seen: Load) -> tuple[float, float]:
-    """Of the seconds of answers to rows that the shadow samples, and to those that it does not."""
+    """Return the median seconds of answers to rows that the shadow samples, and to the other
+    rows.
+    """
     sampled = keep([f"online{number}" for number in seen.numbers], SAMPLED)
     parts = ([], [])  # type: tuple[list[float], list[float]]
     for seconds, is_sampled in zip(seen.seconds, sampled.tolist(), strict=True):
@@ -45,8 +47,9 @@ def medians(seen: Load) -> tuple[float, float]:
 
 @pytest.mark.parametrize("fault", FAULT.values(), ids=FAULT)
 def test_a_broken_shadow_changes_no_live_answer(fault: str, deployed: Deployment) -> None:
-    """Beside a shadow that hangs, dies, dawdles or leaks on every row that it scores, live answers
-    every one, and no later than those that the shadow leaves out."""
+    """While a shadow hangs, crashes, is slow or leaks on every row that it scores, live answers
+    every row, and as fast as the rows that the shadow leaves out.
+    """
     shadow = deployed.install(times(3, fault))
     with deployed.server.client() as control:
         with load(deployed.server, rate=math.inf) as alone:
@@ -71,7 +74,7 @@ def test_a_broken_shadow_changes_no_live_answer(fault: str, deployed: Deployment
 
 
 def test_an_absent_shadow_changes_no_live_answer(deployed: Deployment) -> None:
-    """A shadow whose artifact is damaged is reported as failing; live goes on."""
+    """A shadow whose artifact is damaged is reported as failing; live continues."""
     shadow = deployed.install(times(5))
     with deployed.server.client() as control:
         control.start_shadow(shadow)

@@ -24,9 +24,8 @@ started again. Each kill meets requests that are under way."""
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_no_kill_loses_an_acknowledged_request(pack: Pack, serve: Serve) -> None:
-    """``kill -9`` of gateway or worker, ten times under load, the last five with a shadow
-    beside: every acknowledged request id is in the log exactly once, and the accounts balance after
-    each.
+    """``kill -9`` of gateway or worker, ten times under load, five of them with a shadow: every
+    acknowledged request id is in the log exactly once, and the accounts balance each time.
     """
     live, shadow = pack(times(2, BUSY)), pack(times(2, "x = 1"))
     dice = random.Random(7)

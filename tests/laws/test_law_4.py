@@ -22,9 +22,10 @@ if "GNOMON_ROOT" in os.environ:
 
 @pytest.mark.usefixtures("fresh_children")  # A process that was forked has all of it.
 def test_user_code_runs_only_in_the_worker_of_its_artifact(pack: Pack, serve: Serve) -> None:
-    """Live gives 1 and its shadow 100, in one server, though both call their code
-    ``preprocessing``. Nothing but workers ever imports it, each of one artifact, and the gateway
-    does not even map scikit-learn."""
+    """Live answers 1 and its shadow 100 in one server, although both call their code
+    ``preprocessing``. Only workers import it, each of one artifact, and the gateway does not
+    even load scikit-learn.
+    """
     one, hundred = pack(RECORDS + times(1)), pack(RECORDS + times(100))
     with serve(one) as server, server.client() as control:
         control.start_shadow(hundred)

@@ -75,8 +75,9 @@ def test_every_row_has_one_outcome_and_every_refusal_its_reason(deployed: Deploy
 
 
 def test_a_stopped_shadow_leaves_no_rows_lagging(deployed: Deployment) -> None:
-    """What a shadow had not read when it was stopped or promoted does not count as lagging, and
-    keeps no request from being sealed."""
+    """Rows that a shadow had not read when it was stopped or promoted do not count as lagging
+    and do not delay sealing.
+    """
     server, shadow = deployed.server, deployed.install(times(3, "time.sleep(3600)"))
     with server.client() as control:
         control.start_shadow(shadow)

@@ -36,7 +36,7 @@ def test_nothing_of_a_tampered_artifact_is_executed(
 def test_inspecting_imports_no_user_code(
     pack: Pack, own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An artifact whose code would act on import is inspected without a trace of it."""
+    """Code that would act on import leaves no trace when its artifact is inspected."""
     witness = tmp_path / "it-ran"
     monkeypatch.setenv("WITNESS", "")
     tag = pack(
@@ -51,7 +51,7 @@ def test_inspecting_imports_no_user_code(
 def test_what_was_inspected_is_what_a_worker_loads(
     pack: Pack, own_home: Path, settings: Settings
 ) -> None:
-    """Another artifact that took its place meanwhile is refused, however good its hashes are."""
+    """Another artifact in its place is refused, even if its hashes are correct."""
     tag, other = pack(times(1)), pack(times(2))
     artifact = inspect(tag)
     shutil.rmtree(artifact.path)
@@ -67,8 +67,9 @@ def test_what_was_inspected_is_what_a_worker_loads(
 def test_a_worker_takes_signed_artifacts_only_where_keys_are_trusted(
     pack: Pack, own_home: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The process that loads checks it itself, whoever inspected before, and whatever its settings
-    were made of."""
+    """The loading process checks the signature itself, whatever was inspected before and however
+    its settings were made.
+    """
     tag = pack(times(3))
     artifact = inspect(tag)
     new_key(tmp_path / "key", "us")

@@ -1,4 +1,4 @@
-"""Tests draw the same whatever their order."""
+"""Tests get the same random numbers in any order."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ START = RNG.bit_generator.state
 
 @pytest.fixture(autouse=True)
 def from_the_start() -> None:
-    """Put the shared generator back."""
+    """Reset the shared generator."""
     RNG.bit_generator.state = START

@@ -1,4 +1,4 @@
-"""Honest data: what comes with scikit-learn, something like the houses of California, flights."""
+"""Healthy data: sets that come with scikit-learn, a copy of the California houses, and flights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def bundled(name: str) -> tuple[pd.DataFrame, pd.Series[Any]]:
 
 
 def houses(rows: int = 20_000, seed: int = 3) -> tuple[pd.DataFrame, pd.Series[Any]]:
-    """As skewed as the houses of California, capped as their prices are, and in order of place."""
+    """Skewed and capped like the California house prices, and ordered by place."""
     random = np.random.default_rng(seed)
     income = random.lognormal(1.2, 0.5, rows)
     frame = pd.DataFrame(

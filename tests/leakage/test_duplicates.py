@@ -1,4 +1,4 @@
-"""What a holdout shares with the training data."""
+"""Rows, entities and days that a holdout shares with the training data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def split(train: pd.DataFrame, holdout: pd.DataFrame, **roles: Any) -> LeakageRe
 
 
 def severities(report: LeakageReport) -> dict[str, str]:
-    """By check."""
+    """Return the severities by check."""
     return {finding.check: finding.severity for finding in report.findings}
 
 
@@ -41,7 +41,7 @@ def test_data_that_was_repeated_before_the_split_is_found() -> None:
 
 
 def test_equal_rows_are_equal_whatever_their_dtypes() -> None:
-    """An integer that became a float on one side, text that became a category."""
+    """An integer that became a float on one side, or text that became a category."""
     frame, _ = flights(1_000)
     frame = frame.drop(columns=["flight", "event"]).assign(x=RNG.normal(size=1_000))
     other = frame.astype({"seats": "float64", "carrier": "category", "wind": "Float64"})
@@ -49,7 +49,7 @@ def test_equal_rows_are_equal_whatever_their_dtypes() -> None:
 
 
 def test_rows_of_few_values_are_alike_by_chance() -> None:
-    """Two dice and a coin come the same again: that is no copy."""
+    """Two dice and a coin repeat by chance: that is not a copy."""
     rolls = pd.DataFrame(
         {
             "one": RNG.integers(1, 7, 2_000),
@@ -81,7 +81,7 @@ def test_rows_that_are_nearly_the_same_are_suspect(change: Any) -> None:
 
 
 def test_entities_on_both_sides_are_suspect() -> None:
-    """Customers with some of their rows here and some there."""
+    """Customers with rows on both sides."""
     frame, _ = houses(2_000)
     frame["customer"] = RNG.integers(0, 300, 2_000)
     report = split(frame[:1_000], frame[1_000:], entity_key=("customer",))
@@ -104,7 +104,7 @@ def test_entities_that_come_back_later_are_a_note() -> None:
 
 
 def test_a_split_by_chance_overlaps_in_time() -> None:
-    """The holdout is of the days the model has seen, and the days are told."""
+    """The holdout has days that the model has seen; the days are listed."""
     frame, labels = flights()
     report = check_split(
         flight_table(frame[::2], labels[::2]), flight_table(frame[1::2], labels[1::2])
@@ -117,7 +117,7 @@ def test_a_split_by_chance_overlaps_in_time() -> None:
 
 
 def test_a_holdout_from_before_is_told_so() -> None:
-    """A model that was trained on the future."""
+    """The model was trained on the future of the holdout."""
     frame, _ = flights()
     train, holdout = frame[2_000:], frame[:2_000]
     report = check_split(flight_table(train, None), flight_table(holdout, None))

@@ -27,7 +27,7 @@ def finding(severity: Severity, check: str = "label") -> LeakageFinding:
 
 
 def test_a_report_has_the_gravest_first() -> None:
-    """Leak, suspect, unknown, note; and names the checks that found nothing."""
+    """Leak, suspect, unknown, note; checks that found nothing are listed."""
     severities: tuple[Severity, ...] = ("note", "suspect", "unknown", "leak")
     report = LeakageReport.of(
         9, {"label": [finding(s) for s in severities], "clock": []}, {"entities": "no key"}
@@ -39,7 +39,7 @@ def test_a_report_has_the_gravest_first() -> None:
 
 
 def test_two_reports_make_one() -> None:
-    """What one skipped and the other did is done."""
+    """A check that only one report skipped is not skipped."""
     first = LeakageReport.of(9, {"clock": []}, {"domain": "no log", "entities": "no key"})
     second = LeakageReport.of(5, {"domain": [finding("note", "domain")]}, {})
     both = first.and_then(second)
@@ -48,7 +48,7 @@ def test_two_reports_make_one() -> None:
 
 
 def test_a_report_is_read_as_it_was_written() -> None:
-    """And one of another format is refused."""
+    """A report of another format is refused."""
     report = LeakageReport.of(9, {"label": [finding("leak")]}, {"clock": "no time"})
     assert LeakageReport.from_json(report.to_json()) == report
     later = msgspec.structs.replace(report, format=2)

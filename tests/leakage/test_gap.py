@@ -32,7 +32,7 @@ def gaps(*scored: ScoredStage) -> tuple[LeakageFinding, ...]:
 
 
 def test_steady_scores_pass() -> None:
-    """Over four stages, in any order, and though the label became rarer."""
+    """They pass over four stages, in any order, and even if the label became rarer."""
     stages: list[ScoredStage] = [
         binary("live", 1.5, share=0.1),
         binary("train", 1.5),
@@ -67,7 +67,7 @@ def test_chance_raises_no_alarm() -> None:
     ],
 )
 def test_what_a_gap_suggests(strengths: dict[Any, float], severity: str, says: str) -> None:
-    """By the stages it lies between; with both scores and the interval of their difference."""
+    """The two stages decide; both scores and the interval of their difference are reported."""
     (finding,) = gaps(*(binary(stage, strength) for stage, strength in strengths.items()))
     assert finding.severity == severity
     assert says in finding.sentence
@@ -80,14 +80,14 @@ def test_what_a_gap_suggests(strengths: dict[Any, float], severity: str, says: s
 
 
 def test_a_holdout_of_later_days_makes_a_fall_a_note() -> None:
-    """The model ages; it was not that the holdout was too easy."""
+    """The model ages, so the holdout was not too easy."""
     (finding,) = check_scores([binary("holdout", 2), binary("later", 1)], is_forecast=True).findings
     assert finding.severity == "note"
     assert "concept drift since training" in finding.sentence
 
 
 def test_an_online_gap_says_what_to_run() -> None:
-    """The log can be held against a table."""
+    """The advice is to compare the log with an offline table."""
     (finding,) = gaps(binary("later", 2), binary("live", 1))
     assert "gnomon compare" in finding.action
 
@@ -98,19 +98,19 @@ def test_a_gap_that_is_sure_and_small_passes() -> None:
 
 
 def test_a_gap_that_is_large_and_unsure_passes() -> None:
-    """A hundred rows may differ that much."""
+    """With a hundred rows, such a difference may be chance."""
     assert gaps(binary("holdout", 1.2, 120), binary("later", 1.0, 120)) == ()
 
 
 def test_a_quantity_is_measured_by_r2() -> None:
-    """As AUC is for classes."""
+    """It is measured as classes are by AUC."""
     (finding,) = gaps(quantity("holdout", 0.3), quantity("later", 0.9))
     assert finding.evidence.measure == "gap in R2"
     assert finding.severity == "suspect"
 
 
 def test_several_classes_are_measured_each_against_the_rest() -> None:
-    """And a class that one stage hardly has is left out of all."""
+    """A class that is rare in one stage is left out of all."""
 
     def three(stage: Stage, strength: float, shares: list[float]) -> ScoredStage:
         kinds = RNG.choice(3, 3_000, p=shares)
@@ -123,14 +123,14 @@ def test_several_classes_are_measured_each_against_the_rest() -> None:
 
 
 def test_few_rows_are_unknown() -> None:
-    """And the other stages are still compared."""
+    """The other stages are still compared."""
     found = gaps(binary("holdout", 2), binary("live", 1, 40), binary("later", 1))
     assert [finding.severity for finding in found] == ["suspect", "unknown"]
     assert "live traffic is inconclusive: it has 40 rows; it needs 100" in found[1].sentence
 
 
 def test_labels_that_are_all_alike_are_unknown() -> None:
-    """Nothing can be told apart."""
+    """The score cannot be measured."""
     found = gaps(binary("holdout", 1, share=0.0), binary("train", 1))
     assert {finding.severity for finding in found} == {"unknown"}
     alike = ScoredStage("holdout", np.ones(200), np.ones((200, 1)))

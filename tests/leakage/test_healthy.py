@@ -1,4 +1,4 @@
-"""Honest data raises no alarm, and nothing is unknown of it."""
+"""Healthy data raises no alarm, and no check is inconclusive."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def notes(report: LeakageReport) -> set[str]:
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_what_comes_with_scikit_learn(name: str) -> None:
-    """Strong columns are no copies: irises are told apart by one petal in 95 of 100."""
+    """Strong columns are not copies: one petal separates 95 of 100 irises."""
     frame, labels = bundled(name)
     found = notes(check_training(LabelledTable.of(frame, labels)))
     assert found == ({"row order"} if name in ("iris", "wine") else set())
@@ -41,7 +41,7 @@ def test_a_random_split_of_it(name: str, seed: int) -> None:
 
 
 def test_iris_with_two_classes() -> None:
-    """One petal separates them without a mistake in 150 rows: nobody can say what that means."""
+    """One petal separates them perfectly in 150 rows, which is inconclusive."""
     frame, labels = bundled("iris")
     report = check_training(LabelledTable.of(frame, labels == 0))
     assert {finding.severity for finding in report.findings} <= {"unknown", "note"}
@@ -67,7 +67,7 @@ def test_flights_split_by_time() -> None:
 
 
 def test_the_flights_of_the_demo() -> None:
-    """As this repository trains on them, with the times of New York."""
+    """This repository trains on them, with the times of New York."""
     rows = real_flights(1, 2, 3).dropna(subset="outcome")
     march = rows["time_hour"] >= pd.Timestamp("2013-03-01", tz="UTC")
 

@@ -1,4 +1,4 @@
-"""Identifiers that tell the label by the order in which they were given."""
+"""Identifiers whose order reveals the label."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.leakage.data import RNG, flights
 
 
 def report(frame: pd.DataFrame, labels: Any) -> LeakageReport:
-    """Of all checks on training data."""
+    """Return the report of all checks on training data."""
     return check_training(LabelledTable.of(frame, labels))
 
 
@@ -35,7 +35,7 @@ def leaks(found: LeakageReport) -> list[tuple[str, ...]]:
 )
 @pytest.mark.parametrize("rows", [300, 30_000])
 def test_rows_numbered_class_by_class(name: Any, rows: int) -> None:
-    """Late flights first, then the others, and only then numbered; a sample still shows it."""
+    """Late flights first, then the others, and then numbered; a sample still shows it."""
     frame, labels = flights(rows)
     order = np.argsort(labels, kind="stable")
     numbers = np.empty(rows, np.int64)
@@ -45,7 +45,7 @@ def test_rows_numbered_class_by_class(name: Any, rows: int) -> None:
 
 
 def test_ranges_of_ids_for_each_class() -> None:
-    """Not in order, but between two numbers it is always the same class."""
+    """Ids between two numbers always have the same class, in no particular order."""
     labels = RNG.choice(["a", "b", "c"], 3_000)
     start = pd.Series(labels).map({"b": 0, "c": 5_000, "a": 10_000}).to_numpy()
     ids = start + RNG.choice(5_000, 3_000, replace=False)
@@ -62,14 +62,14 @@ def test_rows_numbered_after_sorting_by_a_quantity() -> None:
 
 
 def test_an_id_in_the_order_of_time_is_honest() -> None:
-    """Flights become later over the months, and their numbers grow with them."""
+    """Flights become later over the months, and their numbers increase with them."""
     frame, _ = flights()
     drift = np.linspace(0.2, 0.5, len(frame))
     assert report(frame, RNG.random(len(frame)) < drift).findings == ()
 
 
 def test_an_amount_is_not_an_identifier() -> None:
-    """Whole numbers, almost all different, that tell much and leave most numbers out."""
+    """Whole numbers, nearly all different, that are informative and leave most numbers out."""
     late = RNG.random(2_000) < 0.5
     cents = (RNG.lognormal(10, 1, 2_000) * np.where(late, 12, 1)).astype(int)
     found = report(pd.DataFrame({"cents": cents}), late)

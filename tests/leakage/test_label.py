@@ -1,4 +1,4 @@
-"""Columns that tell the label are found, in whatever form they come."""
+"""Columns that reveal the label are found in any form."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def wrong(labels: pd.Series[Any], share: float) -> pd.Series[Any]:
     ids=["itself", "a number", "a flag", "null or not"],
 )
 def test_the_label_under_another_name_is_a_leak(leak: Any) -> None:
-    """Whatever its values are called; every row shows it, so nobody need judge."""
+    """The names of its values do not matter: every row proves it."""
     frame, labels = flights(600)
     finding = found(frame.assign(leak=leak(labels)), labels)["leak"]
     assert finding.severity == "leak"
@@ -62,7 +62,7 @@ def test_the_label_under_another_name_is_a_leak(leak: Any) -> None:
     ids=["mostly right", "larger", "whole numbers", "not monotone", "finer", "a time"],
 )
 def test_a_column_that_nearly_tells_it_is_suspect(leak: Any) -> None:
-    """By being larger, by bins, or by value; its AUC and interval are told."""
+    """By order, by bins, or by value; its AUC and interval are reported."""
     frame, labels = flights()
     finding = found(frame.assign(leak=leak(labels)), labels)["leak"]
     assert finding.severity == "suspect"
@@ -73,14 +73,14 @@ def test_a_column_that_nearly_tells_it_is_suspect(leak: Any) -> None:
 
 
 def test_a_strong_column_is_not() -> None:
-    """A tenth of the rows otherwise: a good feature, or an old one."""
+    """It differs on a tenth of the rows: it is a good feature, or an old value."""
     frame, labels = flights()
     assert found(frame.assign(good=wrong(labels, 0.1)), labels) == {}
 
 
 @pytest.mark.parametrize("scale", [np.sqrt, np.log1p, lambda y: y.round(1), lambda y: -3 * y + 7])
 def test_a_quantity_that_follows_from_another_is_found(scale: Any) -> None:
-    """In another unit it is the label; by any function that grows with it, it nearly is."""
+    """In another unit it is the label; by any increasing function it is nearly the label."""
     frame, prices = houses(2_000)
     finding = found(frame.assign(leak=scale(prices)), prices)["leak"]
     assert finding.severity in ("leak", "suspect")
@@ -89,7 +89,7 @@ def test_a_quantity_that_follows_from_another_is_found(scale: Any) -> None:
 
 
 def test_every_class_must_be_told() -> None:
-    """A column that tells one class of three from the others determines no label; a copy does."""
+    """A column that separates one class of three does not determine the label; a copy does."""
     kinds = RNG.integers(0, 3, 1_500)
     frame = pd.DataFrame(
         {
@@ -101,7 +101,7 @@ def test_every_class_must_be_told() -> None:
 
 
 def test_a_column_with_gaps_is_judged_by_what_is_known() -> None:
-    """Filled in for two thirds of the rows, and right there."""
+    """It is filled in for two thirds of the rows, and correct there."""
     frame, labels = flights()
     leak = ((labels == "late") * 9 + RNG.normal(size=len(labels))).mask(RNG.random(4_000) < 0.3)
     finding = found(frame.assign(leak=leak), labels)["leak"]
@@ -119,7 +119,7 @@ def test_a_rare_class_is_not_lost_in_the_sample() -> None:
 
 
 def test_wide_tables_are_looked_at_in_fewer_rows() -> None:
-    """Of 2,100 columns, each is looked at in 2,000 rows."""
+    """Each of 2,100 columns is examined in 2,000 rows."""
     frame = pd.DataFrame(RNG.normal(size=(3_000, 2_100))).rename(columns=str)
     late = RNG.random(3_000) < 0.3
     finding = found(frame.assign(leak=late + RNG.normal(0, 0.05, 3_000)), late)["leak"]
@@ -140,7 +140,7 @@ def test_few_rows_are_unknown() -> None:
 
 
 def test_a_perfect_column_in_few_rows_is_unknown() -> None:
-    """A hundred rows of the rarest class do not tell a strong feature from a copy."""
+    """A hundred rows of the rarest class cannot distinguish a strong feature from a copy."""
     late = np.arange(200) % 2 == 0
     frame = pd.DataFrame({"x": late + RNG.normal(0, 0.05, 200)})
     assert found(frame, late)["x"].severity == "unknown"
@@ -150,7 +150,7 @@ def test_a_perfect_column_in_few_rows_is_unknown() -> None:
 
 
 def test_what_was_known_in_time_is_only_good() -> None:
-    """Timestamps that show it take the suspicion away; later ones are a finding of their own."""
+    """If timestamps prove it, there is no suspicion; later times are a separate finding."""
     frame, labels = flights()
     frame["near"] = wrong(labels, 0.005)
     before = frame["event"] - pd.Timedelta("1h")
@@ -162,7 +162,7 @@ def test_what_was_known_in_time_is_only_good() -> None:
 
 
 def test_an_entity_with_one_label_says_to_split_by_entity() -> None:
-    """A customer seen thirty times is known by name."""
+    """A customer with thirty rows is recognized by name."""
     customer = RNG.integers(0, 100, 3_000)
     churned = RNG.random(100) < 0.4
     frame = pd.DataFrame({"customer": customer.astype(str), "x": RNG.normal(size=3_000)})
@@ -172,7 +172,7 @@ def test_an_entity_with_one_label_says_to_split_by_entity() -> None:
 
 
 def test_rows_without_a_label_are_left_out() -> None:
-    """And do not count as a class."""
+    """They do not count as a class."""
     frame, labels = flights(1_000)
     labels = labels.mask(np.arange(1_000) % 4 == 0)
     leak = labels.fillna("?")
@@ -182,6 +182,6 @@ def test_rows_without_a_label_are_left_out() -> None:
 
 
 def test_without_labels_it_is_not_looked_for() -> None:
-    """And the report says so."""
+    """The report says so."""
     frame, _ = flights(100)
     assert check_training(LabelledTable.of(frame)).skipped["label"] == "there are no labels"

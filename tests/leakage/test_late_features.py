@@ -1,4 +1,4 @@
-"""Times after the prediction was asked for."""
+"""Features with times after the event time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_timestamp_after_the_event_is_suspect() -> None:
 
 
 def test_a_plan_that_was_known_is_none() -> None:
-    """A scheduled arrival lies ahead, and was in the schedule weeks before."""
+    """A scheduled arrival is in the future, but known weeks before."""
     frame = FRAME.assign(due=FRAME["event"] + 3 * HOUR, published=FRAME["event"] - 900 * HOUR)
     features = [*FRAME.columns, "due"]
     table = LabelledTable.of(
@@ -46,7 +46,7 @@ def test_a_plan_that_was_known_is_none() -> None:
 
 @pytest.mark.parametrize("given", [lambda t: t, list, lambda t: t.array], ids=type)
 def test_a_feature_known_too_late_is_a_leak(given: Any) -> None:
-    """The delay is a number; the time it was known, which is no feature, gives it away."""
+    """The delay is a number; the time at which it was known reveals it."""
     known = (FRAME["event"] + 2 * HOUR).where(np.arange(400) < 50, FRAME["event"] - HOUR)
     (finding,) = clock(FRAME, wind=given(known))
     assert (finding.severity, finding.features) == ("leak", ("wind",))
@@ -55,7 +55,7 @@ def test_a_feature_known_too_late_is_a_leak(given: Any) -> None:
 
 
 def test_event_times_of_whole_hours_say_no_more_than_the_hour() -> None:
-    """At nine means between nine and ten; a minute past ten is later."""
+    """9:00 means between 9:00 and 10:00; a minute past 10:00 is later."""
     assert clock(FRAME.assign(seen=FRAME["event"] + pd.Timedelta("59min"))) == []
     assert len(clock(FRAME.assign(seen=FRAME["event"] + pd.Timedelta("61min")))) == 1
     finer = FRAME.assign(event=FRAME["event"] + pd.to_timedelta(np.arange(400) % 60, unit="min"))
@@ -70,7 +70,7 @@ def test_days_are_those_of_the_zone() -> None:
 
 
 def test_text_that_is_a_time_is_read_as_one() -> None:
-    """ISO 8601 with an offset; text that only begins like one, or has no offset, is let be."""
+    """ISO 8601 with an offset; text that only starts like it, or has no offset, is ignored."""
     text = (FRAME["event"] + 3 * HOUR).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     (finding,) = clock(FRAME.assign(seen=text))
     assert (finding.features, finding.evidence.hits) == (("seen",), 400)
@@ -95,13 +95,13 @@ def test_what_cannot_be_compared_is_unknown(column: pd.Series[Any], why: str) ->
 
 
 def test_without_an_event_time_it_is_not_looked_for() -> None:
-    """And the report says why."""
+    """The report says why."""
     report = check_training(LabelledTable.of(FRAME, LABELS))
     assert "clock" in report.skipped
 
 
 def test_names_that_are_no_columns_are_refused() -> None:
-    """With the columns there are; and so are times for other rows."""
+    """The error lists the columns; times for other rows are refused too."""
     with pytest.raises(ContractError, match=r"no column `gone`.*flight, event"):
         clock(FRAME, wind="gone")
     with pytest.raises(ContractError, match="no column `gone`"):

@@ -33,7 +33,7 @@ def test_no_rows_say_nothing() -> None:
 
 @pytest.mark.parametrize("digits", [0, 1, 9])
 def test_an_auc_is_scikit_learns(digits: int) -> None:
-    """With ties and without; row by row and counted by score."""
+    """They are equal with ties and without, counted row by row and by score."""
     positive = RNG.random(300) < 0.3
     scores = (positive + RNG.normal(size=300)).round(digits)
     expected = roc_auc_score(positive, scores)
@@ -63,7 +63,7 @@ def test_intervals_of_measured_scores_cover_the_truth() -> None:
 
 
 def test_the_interval_of_an_auc_by_class_sizes_is_wider() -> None:
-    """It bounds the variance whatever the distributions, and does not vanish at 1."""
+    """It bounds the variance for any distributions, and is not empty at 1."""
     positive = np.arange(400) < 120
     scores = positive + RNG.normal(size=400)
     found = area(positive, scores).estimate()

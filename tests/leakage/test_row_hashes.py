@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.leakage.row_hashes``."""
+"""Rows with the same values have the same hash."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def test_equal_rows_have_equal_hashes_whatever_their_dtypes(same: pd.DataFrame) 
 
 
 def test_minus_zero_is_zero_and_null_is_null() -> None:
-    """As a reader of the rows would say."""
+    """A reader of the rows would call them the same."""
     zero, null = frame(miles=[0.0, np.nan]), frame(miles=[-0.0, None])
     assert exact(zero).tolist() == exact(null).tolist()
 
 
 def test_one_cell_more_or_less_is_another_row() -> None:
-    """In any column."""
+    """One cell of any column is enough."""
     for other in (frame(miles=[1.0, 2.5]), frame(kind=["solo", "poll"])):
         assert (exact(frame()) == exact(other)).tolist() == [True, False]
 
@@ -49,5 +49,5 @@ def test_rounded_rows_are_alike_but_for_noise_and_spelling() -> None:
 
 
 def test_found_in_asks_for_any_of_them() -> None:
-    """In whatever order."""
+    """Their order does not matter."""
     assert found_in(exact(frame()), exact(frame()[1:])).tolist() == [False, True]

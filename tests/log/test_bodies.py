@@ -27,7 +27,7 @@ def test_rows_are_found_in_their_requests_bodies() -> None:
 
 
 def test_unknown_fields_are_recorded_once_per_request() -> None:
-    """As live logs them: once a request."""
+    """Live logs them once a request too."""
     assert decode(wanted_rows(["many"] * 3, [0, 1, 2]), BODIES, DECODER).unknown == {0: ("y",)}
     assert decode(wanted_rows(["many"], [1]), BODIES, DECODER).unknown == {}
 
@@ -44,7 +44,7 @@ def test_unknown_fields_are_recorded_once_per_request() -> None:
 def test_an_unreadable_body_does_not_affect_other_rows(
     request_id: str, row: int, reason: str
 ) -> None:
-    """A body the contract refuses, or that is not there, costs the other rows nothing."""
+    """A refused or missing body does not affect other rows."""
     read = decode(wanted_rows(["one", request_id, "one"], [0, row, 0]), BODIES, DECODER)
     assert reason in read.refused[1]
     assert read.places.tolist() == [0, 2]

@@ -1,4 +1,4 @@
-"""A sealed table whose checkpoint or data files are gone, cut or others than were written."""
+"""A sealed table with checkpoints or data files that are missing, cut or replaced."""
 
 from __future__ import annotations
 
@@ -48,8 +48,9 @@ def empty(file: Path) -> None:
 def test_a_damaged_checkpoint_loses_no_row(
     setup: Settings, damage: Callable[[Path], None], cleaned: bool
 ) -> None:
-    """Nor where the commits before it were removed, and nothing says any more what the table is: it
-    is made again from its data files."""
+    """Even where the earlier commits were removed and no file describes the table: it is rebuilt
+    from its data files.
+    """
     if cleaned:
         before = days_old(setup)
     else:
@@ -71,7 +72,7 @@ def test_a_damaged_checkpoint_loses_no_row(
 
 
 def test_a_damaged_last_checkpoint_file_loses_no_row(setup: Settings) -> None:
-    """A cut note is moved aside; what it was about is found without it."""
+    """A damaged `_last_checkpoint` is moved aside; the checkpoint is found without it."""
     before = days_old(setup)
     cut(table(setup) / "_delta_log" / "_last_checkpoint")
     done = repair(setup, "flights")
@@ -80,7 +81,7 @@ def test_a_damaged_last_checkpoint_file_loses_no_row(setup: Settings) -> None:
 
 
 def test_exchanged_data_files_lose_no_row(setup: Settings) -> None:
-    """They can be read, but are not as the table says; their rows are added again."""
+    """They can be read, but differ from what the table describes; their rows are added again."""
     seal(setup, 2)
     exchange(*sorted(table(setup).rglob("day=*/*.parquet")))
     done = repair(setup, "flights")
@@ -107,7 +108,7 @@ def test_an_error_on_a_damaged_data_file_names_repair(
 def test_files_of_another_table_are_not_treated_as_lost_rows(
     setup: Settings, tmp_path: Path
 ) -> None:
-    """They have rows of streams of the same names. Repair names how many are too many."""
+    """They have rows of streams with the same names. Repair reports how many are too many."""
     seal(setup, 2)
     other = settings(tmp_path / "other")
     seal(other, 3)

@@ -1,4 +1,4 @@
-"""Damage of the open segment of a server that goes on writing."""
+"""Damage of the open segment while its server continues to write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The segment that was open when its writer was killed, damaged before anybody went on with it."""
+"""The open segment of a killed writer, damaged before another process uses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client's body that looks like a batch of the log is never taken for one."""
+"""A request body that looks like a batch of the log is never treated as one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def segment_with(setup: Settings, body: bytes) -> Path:
 
 
 def segment_of_format_2(setup: Settings) -> Path:
-    """The same, as the release wrote it whose checksums a client can make."""
+    """The same in the format whose checksums a client can compute."""
     folder = stream_folder(setup, "flights", "a", "requests")
     folder.mkdir(parents=True)
     path = folder / "00000000.arrows"
@@ -71,7 +71,7 @@ def zero_the_head(content: bytearray, begin: int, end: int) -> None:
 
 
 def zero_up_to_the_forged_batch(content: bytearray, begin: int, end: int) -> None:
-    """From the batch before on, so that not even its end is known."""
+    """Overwrite from the batch before on, so that not even its end is known."""
     content[begin - 400 : content.index(FORGED)] = bytes(content.index(FORGED) - begin + 400)
 
 
@@ -82,8 +82,9 @@ def zero_up_to_the_forged_batch(content: bytearray, begin: int, end: int) -> Non
 def test_repair_recovers_no_row_from_inside_a_body(
     setup: Settings, version: int, damage: Damage
 ) -> None:
-    """A body may hold a batch with a right checksum, and the stretch around it be damaged: what is
-    kept are batches that the server wrote, and all of them."""
+    """A body may contain a batch with a valid checksum, in a damaged part of the segment: repair
+    keeps all batches of the server, and no others.
+    """
     body = b"12345678" + FORGED + b"more"
     path = segment_with(setup, body) if version == 3 else segment_of_format_2(setup)
     with SegmentReader(path) as reader:
@@ -102,8 +103,9 @@ def test_repair_recovers_no_row_from_inside_a_body(
 
 
 def test_a_batch_of_another_segment_is_damage(setup: Settings) -> None:
-    """Each segment has a mark of its own: blocks of a deleted file, which a loss of power may
-    leave in this one, are damage."""
+    """Each segment has its own mark: blocks of a deleted file, which a power loss may leave in
+    this one, are damage.
+    """
     first = segment_with(setup, b"{}")
     with SegmentReader(first) as reader:
         ends = [reader.first, *(end for end, _ in reader.batches())]

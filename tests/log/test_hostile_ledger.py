@@ -1,5 +1,7 @@
-"""Ledgers and tables that do not belong together, and segments in the wrong place. Ages are set by
-hand, nothing else is."""
+"""Ledgers and tables that do not match, and misplaced segments.
+
+Only file times are set by the test.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,7 @@ def test_a_table_outlives_repair_of_its_ledger(setup: Settings) -> None:
 
 
 def test_a_table_outlives_an_older_ledger(setup: Settings) -> None:
-    """A ledger from a backup: no commit that is whole is taken for a torn one."""
+    """After a restore of the ledger, intact commits are not treated as torn."""
     seal(setup, 1)
     old = ledgers(setup)[0].read_bytes()
     before = hours_old(setup)
@@ -77,7 +79,7 @@ def test_a_table_outlives_an_older_ledger(setup: Settings) -> None:
 def test_a_table_outlives_repair_where_another_spool_is_idle(
     setup: Settings, tmp_path: Path
 ) -> None:
-    """The other spool's old ledger is then the newest there is, and vouches for little."""
+    """The other spool's old ledger is then the newest, and covers few commits."""
     idle = settings(tmp_path, spool=str(tmp_path / "idle"))
     write_segment(idle, slice_name="b")
     Sealer(idle, "flights").seal()
@@ -91,8 +93,9 @@ def test_a_table_outlives_repair_where_another_spool_is_idle(
 
 
 def test_a_segment_of_another_stream_is_moved_away_by_repair(setup: Settings) -> None:
-    """Slice b's segment, copied into slice a under the number 5, would be sealed as b's fifth, and
-    b's next ones would count as sealed. It is named, and repair moves it away."""
+    """A segment of slice b, copied into slice a as number 5, would be sealed as b's fifth, and
+    b's next ones would count as sealed. It is reported, and repair moves it away.
+    """
     ids = write_segment(setup, slice_name="b")
     [first, *_] = stream_segments(stream_folder(setup, "flights", "b", "requests"))
     write_segment(setup)
@@ -122,8 +125,9 @@ def test_a_data_file_that_is_gone_is_counted_as_lost(setup: Settings) -> None:
 
 
 def test_repair_balances_the_accounts_of_an_older_ledger(setup: Settings) -> None:
-    """The sealer stops, as rows may be lost that such a ledger does not know of; repair counts the
-    streams anew."""
+    """The sealer stops, because rows may be missing from such a ledger; repair recounts the
+    streams.
+    """
     seal(setup, 1)
     old = ledgers(setup)[0].read_bytes()
     seal(setup, 2)
@@ -139,7 +143,7 @@ def test_repair_balances_the_accounts_of_an_older_ledger(setup: Settings) -> Non
 
 
 def test_the_accounts_report_an_older_ledger(setup: Settings) -> None:
-    """With a ledger behind the table nobody can say what is missing, so the accounts say that."""
+    """If the ledger is older than the table, losses are unknown, and the accounts say so."""
     seal(setup, 2)
     old = ledgers(setup)[0].read_bytes()
     seal(setup, 2)

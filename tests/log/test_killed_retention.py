@@ -1,4 +1,4 @@
-"""The sealer is killed at any moment while it seals, compacts and removes old rows."""
+"""The sealer is killed at random times while it seals, compacts and removes old rows."""
 
 from __future__ import annotations
 
@@ -38,8 +38,7 @@ for _ in range(100):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_removed_and_remaining_rows_add_up(tmp_path: Path) -> None:
-    """Whenever it dies: the next one goes on by itself, nothing is counted as lost, nothing is
-    there twice, and no damage is seen."""
+    """The next sealer continues; nothing is lost, repeated or reported as damaged."""
     setup = settings(tmp_path, spool=str(tmp_path / "spool"))
     draw = random.Random(7)
     for number in range(ROUNDS):

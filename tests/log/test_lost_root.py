@@ -1,4 +1,4 @@
-"""What is noticed, with a spool on another disk, when the storage root or a part of it is gone."""
+"""With the spool on another disk, the loss of the storage root or a part of it is noticed."""
 
 from __future__ import annotations
 
@@ -45,8 +45,10 @@ def table_deleted(setup: Settings) -> None:
 
 @pytest.mark.parametrize("lose", [root_deleted, root_not_mounted, table_deleted])
 def test_a_lost_root_is_named_and_its_rows_counted_as_lost(setup: Settings, lose: Loss) -> None:
-    """Nobody reads the segments in the spool as if they were all. The sealer says it again and
-    again, until repair has noted the loss. Then everything goes on."""
+    """Segments in the spool are not read as the complete log.
+
+    The sealer reports the loss until repair has recorded it.
+    """
     lose(setup)
     says = r"6 rows of a/requests had been sealed.*GNOMON_ROOT.*mounted.*log repair"
     for _ in range(2):
@@ -69,7 +71,7 @@ def test_a_lost_root_is_named_and_its_rows_counted_as_lost(setup: Settings, lose
 
 
 def test_a_remounted_root_loses_no_row(setup: Settings, tmp_path: Path) -> None:
-    """Whatever the sealer did meanwhile."""
+    """It loses none, whatever the sealer did meanwhile."""
     Path(setup.root).rename(tmp_path / "elsewhere")
     with pytest.raises(LogError, match="is gone"):
         Sealer(setup, "flights").seal()
@@ -98,7 +100,7 @@ def test_an_older_root_is_noticed(setup: Settings, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["deleted", "older"])
 def test_a_ledger_is_taken_from_its_copy(setup: Settings, what: str) -> None:
-    """What it knew counts still: rows that are gone from the table are missing."""
+    """Its counts still apply: rows that are gone from the table are missing."""
     old = ledgers(setup)[0].read_bytes()
     seal(setup, 1)
     [ledger] = ledgers(setup)
@@ -113,7 +115,7 @@ def test_a_ledger_is_taken_from_its_copy(setup: Settings, what: str) -> None:
 
 
 def test_a_damaged_copy_is_named_and_set_aside(setup: Settings) -> None:
-    """It is not taken for one that says nothing."""
+    """It is not treated as an empty one."""
     [copy] = Path(setup.spool_path, "flights").glob("sealed-*.json")
     copy.write_bytes(b"")
     with pytest.raises(LogError, match=r"not a ledger of what was sealed.*sealed-.*log repair"):
@@ -123,7 +125,7 @@ def test_a_damaged_copy_is_named_and_set_aside(setup: Settings) -> None:
 
 
 def test_a_spool_that_was_lost_is_named(setup: Settings) -> None:
-    """What was in it and not sealed is in no number, and the accounts say so."""
+    """Unsealed rows in it are in no count, and the accounts say so."""
     for times in ("once", "2 times"):
         shutil.rmtree(setup.spool_path)
         seal(setup, 1)

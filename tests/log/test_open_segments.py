@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.open_segments``: rows that are not sealed yet, and having them closed."""
+"""Rows that are not sealed yet, and closing their segments."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def served(segment_writer: SegmentWriter, ended: threading.Event) -> None:
 
 
 def test_rows_of_open_segments_are_counted(setup: Settings) -> None:
-    """By stream; those that are closed or have no rows are no more to be told."""
+    """They are counted by stream; closed segments and those without rows are not listed."""
     with writer(setup), writer(setup, "b") as other:
         other.append(live(["c"]))
         assert sorted(segment.rows for segment in open_segments(setup, "flights")) == [2, 3]
@@ -77,7 +77,7 @@ def test_a_writer_that_does_not_answer_is_named(setup: Settings) -> None:
 
 
 def test_a_segment_of_a_dead_writer_is_closed_at_once(setup: Settings) -> None:
-    """Nobody has to be asked."""
+    """No writer has to be asked."""
     with writer(setup) as segment_writer:
         pass
     close_now(setup, "flights")
@@ -87,7 +87,7 @@ def test_a_segment_of_a_dead_writer_is_closed_at_once(setup: Settings) -> None:
 
 
 def test_a_close_request_that_cannot_be_removed_is_ignored(setup: Settings) -> None:
-    """Somebody made a folder of that name; a segment a request would be the end of the spool."""
+    """If a folder has that name, rotating for each request would fill the spool."""
     with writer(setup) as segment_writer:
         (Path(segment_writer._folder) / CLOSE).mkdir()
         assert not segment_writer.needs_rotation

@@ -1,4 +1,4 @@
-"""The order of steps: nothing is removed before what replaces it is on disk."""
+"""The order of steps: a file is removed only after its replacement is on disk."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_segment_is_removed_after_its_rows_are_on_disk_in_the_table(
 def test_a_segment_is_closed_after_its_bytes_and_its_successor_are_on_disk(
     tmp_path: Path, steps: list[tuple[str, Path]]
 ) -> None:
-    """Who finds it in the list of closed segments may rely on every byte of it."""
+    """A segment in the list of closed segments is complete on disk."""
     folder = tmp_path / "requests"
     writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=Settings(root="unused"))
     writer.append(live(["a"]))
@@ -91,7 +91,7 @@ def test_a_segment_is_closed_after_its_bytes_and_its_successor_are_on_disk(
 def test_compaction_removes_files_after_the_new_ones_are_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, Path]]
 ) -> None:
-    """And commits before a checkpoint go after the checkpoint is."""
+    """Commits before a checkpoint are removed after the checkpoint is on disk."""
     setup = settings(tmp_path)
     folder = stream_folder(setup, "flights", "a", "requests")
     for name in "abc":

@@ -66,7 +66,7 @@ def ids(setup: Settings, **where: Any) -> list[str]:
 
 
 def test_a_missing_log_lists_the_models_that_have_one(setup: Settings, open_stream: Open) -> None:
-    """A model that was never served is told so, and which models were."""
+    """The error lists the models that were served."""
     with pytest.raises(LogError, match=r"no log of a model `flights`.*send it a request first"):
         InferenceLog(setup, "flights").table()
     open_stream()
@@ -136,7 +136,7 @@ def test_a_row_has_the_address_where_it_was_written(setup: Settings, open_stream
 def test_rows_are_chosen_by_role_artifact_outcome_and_time(
     setup: Settings, open_stream: Open, sealed: bool
 ) -> None:
-    """Each filter holds alike for the table and for segments; ``end`` is exclusive."""
+    """The filters give the same rows from the table and from segments; ``end`` is exclusive."""
     requests, other = open_stream(), open_stream("shadow-2", SHADOW_SCHEMA)
     later = NOON + dt.timedelta(seconds=1)
     end = requests.append(live(["a", "b"], arrived=[NOON, later], outcome=["answered", "failed"]))
@@ -160,7 +160,7 @@ def test_rows_are_chosen_by_role_artifact_outcome_and_time(
 def test_an_unknown_column_is_refused_with_the_known_columns(
     setup: Settings, open_stream: Open
 ) -> None:
-    """A typo shows what to choose from."""
+    """The error lists the columns."""
     open_stream().append(live(["a"]))
     with pytest.raises(LogError, match=r"no column `input_huor`.*input_hour"):
         InferenceLog(setup, "flights").table(columns=["input_huor"])
@@ -216,10 +216,9 @@ def contract(kind: str) -> Contract:
 def test_columns_change_type_and_lose_nothing(
     setup: Settings, open_stream: Open, seal: tuple[int, ...]
 ) -> None:
-    """One feature as integer, float and string: one column to read, and exact ones beside it.
-
-    Features whose names differ in case only, and names with odd characters, keep apart too,
-    whichever part of the rows is sealed.
+    """One feature as integer, float and string: one column to read, and the exact ones with
+    their types. Names that differ only in case, or have unusual characters, stay apart, in
+    sealed and unsealed rows.
     """
     large = 2**53 + 1
     writer = open_stream()
@@ -260,7 +259,9 @@ def test_columns_change_type_and_lose_nothing(
 def test_lists_dates_and_decimals_change_type_and_lose_nothing(
     setup: Settings, open_stream: Open, seal: tuple[int, ...]
 ) -> None:
-    """As in a segment, so in the table, also where another artifact had the feature otherwise."""
+    """They are read alike from segments and from the table, even if another artifact gave the
+    feature another type.
+    """
     day, price, tags = dt.date(2020, 2, 29), Decimal("12345678901234567890.25"), ["a", None, "c"]
     kinds: list[dict[str, tuple[dict[str, Any], Any]]] = [
         {
@@ -374,7 +375,7 @@ class Racing(LogTable):
 
 @pytest.mark.parametrize("times", [1, 2, 3, 60])
 def test_a_row_sealed_between_two_looks_is_read_once(setup: Settings, times: int) -> None:
-    """Neither the moment it is in the table and gone from the spool nor the one before matters."""
+    """Whether it is read just before or just after its commit."""
     racing = Racing(setup, times)
     folder = stream_folder(setup, "flights", "a", "requests").parent.parent
     with Snapshot(racing, folder) as snapshot:

@@ -24,7 +24,7 @@ def test_an_id_is_a_uuid_of_version_7_with_the_time_in_it() -> None:
 
 
 def test_ids_grow_in_the_order_they_are_made() -> None:
-    """Also within one millisecond, which holds hundreds of them."""
+    """They grow also within one millisecond, which holds hundreds of them."""
     ids = [new_request_id() for _ in range(20_000)]
     assert all(earlier < later for earlier, later in pairwise(ids))
 
@@ -39,7 +39,7 @@ def test_threads_never_make_the_same_id() -> None:
 def test_a_clock_set_back_or_a_full_counter_keeps_the_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Time in the ids never goes back, and a full counter borrows a millisecond."""
+    """The time in the ids never decreases, and a full counter borrows a millisecond."""
     generate = request_ids._Generator()
     now = time.time_ns()
     monkeypatch.setattr(request_ids.time, "time_ns", lambda: now)

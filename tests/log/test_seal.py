@@ -99,7 +99,7 @@ def test_sealing_without_a_spool_creates_nothing(tmp_path: Path) -> None:
 
 
 def test_what_a_dead_gateway_left_is_sealed(setup: Settings, sealer: Sealer) -> None:
-    """A slice that never comes back loses nothing; its torn tail is cut."""
+    """A slice that never returns loses nothing; its torn tail is cut."""
     writer = SegmentWriter(folder_of(setup), REQUESTS_SCHEMA, settings=setup)
     writer.append(live(["a"]))
     writer.close()
@@ -244,8 +244,8 @@ Sealer(Settings(root=sys.argv[1]), "flights").seal()
 def test_kill_9_between_commit_and_delete_duplicates_nothing(
     setup: Settings, sealer: Sealer, requests: SegmentWriter, deleted: int
 ) -> None:
-    """A sealer dies when the rows are in the table and in the spool; each is read once, then and
-    after the next sealer has cleared up.
+    """A sealer dies when the rows are in both table and spool: each is read once, before and
+    after the next sealer has cleaned up.
     """
     for name in "abc":
         requests.append(live([name]))
@@ -328,7 +328,7 @@ def test_two_machines_seal_into_one_table(tmp_path: Path) -> None:
 
 @needs_bucket
 def test_the_root_may_be_a_bucket(tmp_path: Path) -> None:
-    """The same on S3, with the endpoint and the credentials from the usual variables."""
+    """The same on S3, with endpoint and credentials from the usual variables."""
     with bucket() as root:
         seal_from_two_machines(root, tmp_path)
 
@@ -457,8 +457,10 @@ def test_the_sealing_process_ends_when_its_gateway_closes_its_socket(
 def test_an_empty_first_commit_is_not_a_table(
     setup: Settings, sealer: Sealer, requests: SegmentWriter
 ) -> None:
-    """The rows are read from the segments, before the next sealer takes the commit back and after.
-    If a ledger knows of sealed rows, it is a loss, and said so."""
+    """Its rows are read from the segments, before and after the next sealer removes the commit.
+
+    If a ledger has recorded sealed rows, it is a reported loss.
+    """
     requests.append(live(["a"]))
     requests.rotate()
     requests.fsync()
@@ -475,8 +477,7 @@ def test_an_empty_first_commit_is_not_a_table(
 
 
 def test_a_manual_seal_waits_for_a_running_sealer(setup: Settings, requests: SegmentWriter) -> None:
-    """``gnomon log seal`` does not say that there was nothing to seal while a server's sealer is
-    at it."""
+    """``gnomon log seal`` waits instead of reporting that there was nothing to seal."""
     requests.append(live(["a"]))
     requests.rotate()
     requests.fsync()

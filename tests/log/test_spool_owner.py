@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.spool_owner``: a spool is one storage root's."""
+"""A spool belongs to one storage root."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def of_root(folder: Path, name: str) -> Settings:
 
 
 def test_the_first_root_claims_a_spool(tmp_path: Path) -> None:
-    """It may claim it again; another root is told whose it is, and nothing is made there."""
+    """It may claim it again; another root gets an error that names the owner, and nothing is
+    created there.
+    """
     first, second = of_root(tmp_path, "first"), of_root(tmp_path, "second")
     claim_spool(first, "flights")
     claim_spool(first, "flights")
@@ -53,7 +55,7 @@ def test_a_moved_root_keeps_its_spool(tmp_path: Path) -> None:
 
 
 def test_an_emptied_root_is_usable_after_repair(tmp_path: Path) -> None:
-    """Until then, or until it is mounted again, nothing more is written."""
+    """Until then, or until it is mounted again, nothing is written."""
     first = of_root(tmp_path, "first")
     claim_spool(first, "flights")
     shutil.rmtree(first.root)
@@ -83,7 +85,7 @@ def write(settings: Settings, ids: str) -> Path:
 
 
 def test_the_spool_in_one_root_is_not_claimed_by_another(tmp_path: Path) -> None:
-    """It had to be set to that on purpose or by a slip; its rows stay its root's."""
+    """It would have to be configured by mistake; the rows stay with their root."""
     first = Settings(root=str(tmp_path / "first"))
     second = Settings(root=str(tmp_path / "second"), spool=str(tmp_path / "first" / "spool"))
     claim_spool(first, "flights")
@@ -99,8 +101,9 @@ def test_the_spool_in_one_root_is_not_claimed_by_another(tmp_path: Path) -> None
 def test_a_new_root_neither_seals_nor_repairs_the_spool_of_another(
     tmp_path: Path, sealed: bool
 ) -> None:
-    """It has no identity yet, and is not taken for the first one emptied. A repair would count rows
-    as lost that are in the first root's table."""
+    """It has no identity yet and is not mistaken for an emptied first root, for which a repair
+    would count rows as lost.
+    """
     first, second = of_root(tmp_path, "first"), of_root(tmp_path, "second")
     claim_spool(first, "flights")
     write(first, "ab")
@@ -140,7 +143,7 @@ def test_a_writer_for_another_root_is_not_asked_to_close_its_segments(tmp_path: 
 def test_a_spool_of_an_earlier_release_is_claimed_by_the_root_that_has_its_rows(
     tmp_path: Path,
 ) -> None:
-    """Another one that comes first does not lock it out."""
+    """Another root that comes first does not block it."""
     first, second = of_root(tmp_path, "first"), of_root(tmp_path, "second")
     write(first, "ab")
     Sealer(first, "flights").seal()
@@ -157,7 +160,7 @@ def test_a_spool_of_an_earlier_release_is_claimed_by_the_root_that_has_its_rows(
 @pytest.mark.parametrize("damaged", ["root", "spool"])
 @pytest.mark.parametrize("content", [b"", bytes(80), b"\xff{", b'{"format":1}'])
 def test_a_damaged_identity_is_repaired(tmp_path: Path, damaged: str, content: bytes) -> None:
-    """The other copy tells; the damaged one is kept."""
+    """The identity is restored from its copy, and the damaged file is kept."""
     first = of_root(tmp_path, "first")
     claim_spool(first, "flights")
     other = tmp_path / "first" / "root.json"
@@ -172,7 +175,7 @@ def test_a_damaged_identity_is_repaired(tmp_path: Path, damaged: str, content: b
 
 
 def test_repair_refuses_a_root_with_another_identity(tmp_path: Path) -> None:
-    """An emptied root in which another model's server has begun anew has another identity."""
+    """If another model's server has started in an emptied root, the root has another identity."""
     first = of_root(tmp_path, "first")
     claim_spool(first, "flights")
     shutil.rmtree(first.root)

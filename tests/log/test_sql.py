@@ -44,7 +44,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> InferenceLog:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with a file that no query of the log has any business with."""
+    """A working directory with a file that no query may read."""
     (tmp_path / "secret.csv").write_text(f"word\n{SECRET}\n")
     (tmp_path / "secret.json").write_text(f'{{"word": "{SECRET}"}}\n')
     pq.write_table(pa.table({"word": [SECRET]}), tmp_path / "secret.parquet")
@@ -92,7 +92,7 @@ READS = [
 
 @pytest.mark.parametrize("query", READS)
 def test_a_query_reads_nothing_but_the_log(log: InferenceLog, here: Path, query: str) -> None:
-    """Each of these is refused, and no word of the file is in the answer."""
+    """Each query is refused, and the answer contains nothing of the file."""
     secret_of_python = pa.table({"word": [SECRET]})
     with pytest.raises(LogError) as caught:
         log.sql(query)
@@ -150,7 +150,7 @@ def test_a_query_writes_nothing(log: InferenceLog, here: Path, query: str) -> No
     ],
 )
 def test_no_query_lifts_the_restrictions(log: InferenceLog, here: Path, query: str) -> None:
-    """Neither alone nor before what it would allow."""
+    """A query cannot lift them alone or in front of a forbidden query."""
     for whole in (query, f"{query}; FROM read_text('secret.csv')"):
         with pytest.raises(LogError):
             log.sql(whole)
@@ -158,7 +158,7 @@ def test_no_query_lifts_the_restrictions(log: InferenceLog, here: Path, query: s
 
 @pytest.mark.parametrize("query", ["", ";", "-- nothing"])
 def test_an_empty_query_is_refused(log: InferenceLog, query: str) -> None:
-    """With what to write instead of a traceback."""
+    """The error says what to write, without a traceback."""
     with pytest.raises(LogError, match="expected SQL, got nothing"):
         log.sql(query)
 
@@ -203,7 +203,7 @@ def test_a_query_opens_no_connection(log: InferenceLog, calls: tuple[str, list[s
 
 
 def test_what_is_refused_says_how_to_allow_it(log: InferenceLog, here: Path) -> None:
-    """The error names the way out; and it is one, for a file and for a variable."""
+    """The error names an option that works, for a file and for a variable."""
     with pytest.raises(LogError, match=r"can read the log but no files.*--unsafe.*unsafe=True"):
         log.sql("FROM read_csv('secret.csv')")
     assert log.sql("FROM read_csv('secret.csv')", unsafe=True).to_pylist() == [{"word": SECRET}]
@@ -223,7 +223,7 @@ def test_a_query_can_use_every_part_of_the_log(log: InferenceLog) -> None:
 def test_what_does_not_fit_in_memory_still_spills(
     log: InferenceLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the file system a query keeps only the temporary folder, which is gone afterwards."""
+    """A query may use only the temporary folder, which is removed afterwards."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     small = {"memory_limit": "60MB", "threads": "1"}
     monkeypatch.setattr(duckdb, "connect", functools.partial(duckdb.connect, config=small))

@@ -1,5 +1,7 @@
-"""The segment that a recovery begins is the only one left once the others are sealed: a loss of
-power must not take it, as it says how far the stream is and which run of a shadow it is of."""
+"""The segment that recovery begins is the only one left once the others are sealed.
+
+A power loss must not remove it, as it has the stream's position and the run of a shadow.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ def setup(tmp_path: Path) -> Settings:
 def test_the_segment_that_a_recovery_begins_is_synced(
     setup: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else the loss of power leaves its name and nothing in it (ext4, delayed allocation)."""
+    """Otherwise a power loss leaves its name without content (ext4, delayed allocation)."""
     folder = stream_folder(setup, "flights", "a", "requests")
     writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
     writer.append(live([new_request_id()]))
@@ -47,13 +49,13 @@ def test_the_segment_that_a_recovery_begins_is_synced(
 
 
 def lose_power(folder: Path) -> None:
-    """What was not synced of the newest segment is gone; its name was."""
+    """Remove the unsynced content of the newest segment, but not its name."""
     newest = stream_segments(folder)[-1]
     os.truncate(newest.path, 0)
 
 
 def test_requests_after_a_recovery_survive_a_power_loss(setup: Settings) -> None:
-    """A number is never used again, so what comes next is not taken for sealed."""
+    """A number is never reused, so later rows are not treated as sealed."""
     folder = stream_folder(setup, "flights", "a", "requests")
     ids = []
     for _ in range(2):

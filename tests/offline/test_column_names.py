@@ -1,4 +1,4 @@
-"""Features, steps, outputs and keys side by side, none taken for another."""
+"""Features, steps, outputs and keys in one table have distinct names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def contract(*names: str, keys: tuple[str, ...] = ()) -> Contract:
 
 
 def test_a_contract_without_clashes_is_left_as_it_is() -> None:
-    """No name changes, and nothing is made anew."""
+    """No name changes, and the same object is returned."""
     given = contract("x", "y")
     assert joint_contract(given, ["scale/x"]) is given
 

@@ -29,7 +29,7 @@ def test_artifacts_with_other_types_in_one_log_keep_their_values(
 
 
 def test_rows_are_read_again_from_their_bodies(settings: Settings, pack: Pack) -> None:
-    """The body of a request gives its rows back, also where row 0 is not among those asked for."""
+    """They are read even if row 0 of the request is not among the requested rows."""
     logged = Trips(settings, inspect(pack(LOCAL, "trips", TRAINED)), trips(9)).answer()
     with logged.log.snapshot() as snapshot:
         source = Range(snapshot, logged.artifact, "live")

@@ -134,7 +134,7 @@ def test_duplicate_keys_are_counted_and_shown(tmp_path: Path) -> None:
 
 
 def test_rows_without_a_key_are_no_duplicates(tmp_path: Path) -> None:
-    """Null keys match nothing and are not refused."""
+    """Null keys match nothing and are not counted as duplicates."""
     table = read(parquet(tmp_path, id=["a", None, None], prediction=["yes"] * 3))
     assert table.find(keys(id=["a", None])).tolist() == [0, -1]
 
@@ -189,7 +189,7 @@ def test_timestamps_without_a_zone_are_refused(tmp_path: Path) -> None:
 def test_days_and_times_without_a_zone_do_not_say_since_when(
     tmp_path: Path, times: pa.Array, came: str
 ) -> None:
-    """Whether a request came before or after a day's row, nobody can say; it is not guessed."""
+    """Whether a request came before or after a day's row is unknown, and is not guessed."""
     path = parquet(tmp_path, id=["a"], size=[1.0], since=times)
     with pytest.raises(TableError) as caught:
         read(path, known_at="since")
@@ -231,7 +231,7 @@ def test_csv_text_stays_text(tmp_path: Path) -> None:
 
 
 def test_an_empty_text_is_one_where_it_is_quoted(tmp_path: Path) -> None:
-    """As Arrow and DuckDB write the two: nothing between the commas is null."""
+    """Arrow and DuckDB write it quoted; nothing between the commas is null."""
     text = 'id,kind,size\na,,1\nb,"",2\nc,"NA",\nd,NULL,4\n'
     found = read(csv(tmp_path, text)).data.column("kind").to_pylist()
     assert found == [None, "", "NA", "NULL"]
@@ -284,7 +284,7 @@ def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
 
 
 def test_a_table_with_nothing_to_compare_is_refused(tmp_path: Path) -> None:
-    """Keys alone, or only unknown columns beside them: the message says what is expected."""
+    """Only keys and unknown columns: the error says what is expected."""
     with pytest.raises(TableError, match="nothing to compare apart from its key") as caught:
         read(parquet(tmp_path, id=["a"], notes=["x"]))
     assert "`notes` is not an output, feature or step column" in caught.value.message

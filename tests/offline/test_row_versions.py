@@ -13,7 +13,7 @@ def find(key: str, moment: int, step: int = 0, **how: bool) -> int:
 
 
 def test_the_latest_known_at_a_moment_is_found() -> None:
-    """At the very moment it is known; between two, the one before."""
+    """A version is known exactly at its time; between two versions, the earlier one is found."""
     assert [find("b", moment) for moment in (10, 19, 20, 99)] == [7, 7, 4, 4]
     assert (find("a", 10), find("c", 10)) == (5, -1)
 
@@ -25,7 +25,9 @@ def test_steps_stay_with_their_key() -> None:
 
 
 def test_what_was_known_only_later_is_foreseen_or_not() -> None:
-    """The first row of a key stands for the time before it; asked what was known then, nothing."""
+    """The first row of a key represents the time before it, unless only what was known then is
+    wanted.
+    """
     assert (find("b", 9), find("b", 9, foresee=False)) == (7, -1)
     assert (find("b", 10, foresee=False), find("a", 9, foresee=False)) == (7, -1)
 

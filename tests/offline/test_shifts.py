@@ -16,7 +16,7 @@ from gnomon.offline.shifts import NOW, SHIFTS, Shift, Shifted, changing
     ],
 )
 def test_a_shift_says_how_far_it_is(shift: Shift, what: str) -> None:
-    """In versions or in time."""
+    """The distance is in versions or in time."""
     assert shift.what == what
 
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.pipeline.agreement``."""
+"""When two answers of a pipeline count as equal."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def agreeing(left: Any, right: Any, digits: float = 0.5) -> list[bool]:
 
 
 def test_floats_agree_in_a_share_of_their_digits() -> None:
-    """Of the largest value of the column, as sums lose digits by their largest term."""
+    """The share is of the largest value of the column, as sums lose digits by their largest
+    term.
+    """
     assert agreeing([1.0, 1.0, 1.0], [1.0 + 1e-9, 1.0 + 1e-7, np.nan]) == [True, False, False]
     assert agreeing([1e9, 1.0], [1e9, 1.5]) == [True, True]
     assert agreeing([1e9, 1.0], [1e9, 1.5], digits=0.9) == [True, False]
@@ -52,12 +54,12 @@ def test_what_was_computed_in_32_bits_has_their_digits() -> None:
 
 
 def test_null_agrees_with_null_of_any_kind() -> None:
-    """And with nothing else; infinity agrees with itself."""
+    """It agrees with nothing else; infinity agrees with itself."""
     assert agreeing([np.nan, np.inf, -np.inf], [np.nan, np.inf, np.inf]) == [True, True, False]
     assert agreeing(["a", None, None], ["a", np.nan, "b"]) == [True, True, False]
 
 
 def test_labels_are_equal_or_not() -> None:
-    """As text, and whole numbers likewise."""
+    """Texts and whole numbers are compared exactly."""
     assert agreeing(["a", "b"], ["a", "B"]) == [True, False]
     assert agreeing([1, 2], [1, 3]) == [True, False]

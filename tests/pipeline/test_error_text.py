@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.pipeline.error_text``."""
+"""The text of an error that a pipeline raised, whatever the error is."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ class Unreadable(Exception):
 
 
 def test_a_message_is_cut() -> None:
-    """It may contain a complete frame; the answer and the log record would contain it too."""
+    """It may contain a complete frame, which the answer and the log record would contain too."""
     text = error_text(ValueError("x" * 50_000_000))
     assert len(text) < MOST_CHARACTERS + 50
     assert text.endswith("x... (50,000,000 characters)")
 
 
 def test_a_message_that_raises_is_no_reason_to_die() -> None:
-    """The worker would end, and the row would count as one that ended it."""
+    """Otherwise the worker would end, and the row would count as one that kills workers."""
     assert error_text(Unreadable()) == "its message cannot be read: RuntimeError"
 
 

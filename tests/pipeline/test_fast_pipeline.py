@@ -1,4 +1,4 @@
-"""With and without the fast paths of a pipeline, every answer has the same bits."""
+"""Every answer has the same bits with and without the fast paths of a pipeline."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ TEMPS = [np.nan, 0.0, 15.0, -273.15, 1e300, np.inf]
 
 
 def nasty() -> pd.DataFrame:
-    """Every value with every other: unseen, empty, missing, extreme."""
+    """Every value combined with every other: unseen, empty, missing, extreme."""
     table = [(c, d, x, t) for c in CARRIERS for d in DESTS for x in DISTANCES for t in TEMPS]
     frame = pd.DataFrame(table, columns=[*CATEGORIES, *NUMBERS])
     return frame.astype(dict.fromkeys(CATEGORIES, "str"))
@@ -119,7 +119,7 @@ def says(predict: Callable[[pd.DataFrame], pa.RecordBatch], frame: pd.DataFrame)
 
 @pytest.fixture(scope="module", params=PIPELINES)
 def both(request: pytest.FixtureRequest) -> tuple[Predictor, DirectPredictor]:
-    """A pipeline reached with the shortcuts, which it takes, and as it is."""
+    """A pipeline with the shortcuts, which it uses, and without them."""
     frame, pipeline = rows(), PIPELINES[request.param]()
     target: Any = frame["distance"] > 800
     if "regression" in request.param or request.param == "linear":
@@ -135,7 +135,7 @@ def both(request: pytest.FixtureRequest) -> tuple[Predictor, DirectPredictor]:
 
 
 def test_clean_rows(both: tuple[Predictor, DirectPredictor]) -> None:
-    """Of any number, one row and none too."""
+    """Any number of rows is answered, also one row and none."""
     fast, direct = both
     for frame in (rows(), rows(1), rows(37), rows(0)):
         assert says(fast, frame) == says(direct, frame)
@@ -151,7 +151,7 @@ def test_every_strange_row_alone(both: tuple[Predictor, DirectPredictor]) -> Non
 
 
 def test_all_strange_rows_together(both: tuple[Predictor, DirectPredictor]) -> None:
-    """As one batch, and without the infinite ones, which most steps refuse."""
+    """They are one batch, without the infinite ones, which most steps refuse."""
     fast, direct = both
     frame = nasty()
     finite = frame[~np.isinf(frame[NUMBERS]).any(axis=1)].reset_index(drop=True)

@@ -52,7 +52,9 @@ def test_a_column_that_is_none_is_refused() -> None:
 
 
 def test_draws_are_the_same_for_a_while() -> None:
-    """Of numpy, old and new, and of the standard library; their states are put back."""
+    """Draws of numpy's old and new generators and of the standard library repeat; then their
+    states are restored.
+    """
 
     def draw() -> tuple[float, float, float]:
         return np.random.rand(), float(np.random.default_rng().random()), random.random()

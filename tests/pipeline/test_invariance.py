@@ -1,4 +1,4 @@
-"""Rows that must not depend on their batch."""
+"""Rows must not depend on their batch."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ RNG_WEIGHTS = np.random.default_rng(1).normal(size=40).astype(np.float32)
     ],
 )
 def test_a_step_that_looks_at_other_rows_is_refused(step: Any, column: str) -> None:
-    """A step that uses the batch's own mean, rank, size or neighbours is named, with its column."""
+    """A step that uses the batch's mean, rank, size or neighbours is named, with its column."""
     error = refusal(step)
     assert error.where == f"step `step`, column `{column}`"
     assert error.hint is not None
@@ -111,7 +111,7 @@ class LateModel(LinearRegression):
 
 
 def test_a_row_that_raises_alone_is_refused() -> None:
-    """A step that needs other rows is refused with its own words and its name."""
+    """A step that needs other rows is refused with its own message and name."""
 
     def quartiles(rows: pd.DataFrame) -> pd.DataFrame:
         if len(rows) < 4:
@@ -289,7 +289,7 @@ def test_a_step_that_minds_the_size_of_the_batch_is_refused(step: Any, compositi
 
 @pytest.mark.parametrize("noise", [1e-6, 1.0])
 def test_a_step_that_draws_at_random_is_refused(noise: float) -> None:
-    """However little it adds; asked again, it says something else."""
+    """Even if it adds little, its second answer differs."""
     error = refusal(lambda rows: rows[["distance"]] + noise * np.random.random())
     assert error.where == "step `step`, column `distance`"
     assert "on a second call" in error.message
@@ -305,7 +305,7 @@ def test_a_step_that_draws_with_its_own_seed_is_accepted() -> None:
 
 
 def test_a_step_that_draws_for_each_row_of_the_batch_is_refused_though_seeded() -> None:
-    """A row's number then is that of its place."""
+    """A row's random number then depends on its position."""
     error = refusal(
         lambda rows: rows[["distance"]] + np.random.default_rng(3).normal(size=(len(rows), 1))
     )
@@ -313,7 +313,7 @@ def test_a_step_that_draws_for_each_row_of_the_batch_is_refused_though_seeded() 
 
 
 def test_unusual_rows_are_asked_like_the_others() -> None:
-    """What only such a row shows is found: here, a null among the floats."""
+    """A problem that only such a row shows is found: here, a null among floats."""
     frame = FRAME[["distance"]]
     odd = pd.DataFrame({"distance": [np.nan]})
     fill = FunctionTransformer(lambda rows: rows.fillna(rows["distance"].mean()).fillna(0.0))
@@ -329,7 +329,7 @@ def test_unusual_rows_are_asked_like_the_others() -> None:
 
 
 def test_a_row_that_fails_in_any_company_is_left_out() -> None:
-    """It fails online as well, by itself, and that is not because of other rows."""
+    """It also fails online, and not because of other rows."""
 
     def strict(rows: pd.DataFrame) -> pd.DataFrame:
         if rows["distance"].isna().any():

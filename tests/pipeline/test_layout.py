@@ -1,4 +1,4 @@
-"""What memory layout may change: the order of summation, within a bound that is derived."""
+"""What memory layout may change: the order of summation, within a derived bound."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_sums_of_every_order_are_within_the_bound() -> None:
 
 
 def test_an_input_that_cannot_be_moved_leaves_the_largest_answer() -> None:
-    """A whole number that is a code has no value beside it."""
+    """A whole number that is a code has no neighbouring value."""
     frame = pd.DataFrame({"code": [1, 2, 3]})
 
     def coded(rows: pd.DataFrame) -> pa.RecordBatch:

@@ -1,4 +1,4 @@
-"""What a fitted model answers, of every kind that scikit-learn has."""
+"""The answers of every kind of fitted model in scikit-learn."""
 
 from __future__ import annotations
 
@@ -168,7 +168,9 @@ KINDS: dict[str, tuple[Any, Any, str, dict[str, str]]] = {
 def test_every_kind_of_model_is_described_and_answers(
     kind: tuple[Any, Any, str, dict[str, str]],
 ) -> None:
-    """By a contract of its task and outputs, the fast way and its own methods give the same."""
+    """The fast way and the model's own methods give the same, by a contract of its task and
+    outputs.
+    """
     model, y, task, outputs = kind
     model.fit(X, y) if y is not None else model.fit(X)
     found = described(model, X.iloc[:20], y)
@@ -226,7 +228,7 @@ NOTHING: tuple[tuple[Any, str, str], ...] = (
 def test_what_answers_no_new_rows_is_refused_with_the_reason(
     model: Any, message: str, hint: str
 ) -> None:
-    """And with the line to change."""
+    """The error has the line to change."""
     with pytest.raises(PackRefused, match=message) as caught:
         described(model, X)
     assert re.search(hint, str(caught.value.hint))

@@ -189,6 +189,8 @@ def test_a_shortcut_that_raises_is_not_taken(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_what_is_under_a_mask_is_no_answer() -> None:
-    """A masked number is NaN, which is an error of its row; the number under it was answered."""
+    """A masked number is NaN, which is an error of its row; the hidden number used to be
+    answered.
+    """
     (column,) = as_columns(np.ma.masked_array([1.5, 2.5], [False, True]))
     np.testing.assert_array_equal(column, [1.5, np.nan])

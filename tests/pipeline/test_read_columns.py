@@ -1,4 +1,4 @@
-"""What a pipeline reads of a frame is known by its structure, or it is not known."""
+"""The columns that a pipeline reads are known from its structure, or unknown."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Reading(ColumnTransformer):
     ids=lambda value: type(value).__name__ if not isinstance(value, str) else value,
 )
 def test_what_scikit_learns_own_classes_select_is_known(pipeline: Any, read: str) -> None:
-    """Also nested. The answers are the same without the other columns."""
+    """Nested selectors are known too. The answers are the same without the other columns."""
     y = np.column_stack([LABELS, X["b"]]) if "MultiOutput" in type(pipeline).__name__ else LABELS
     pipeline.fit(X, y)
     assert read_columns(pipeline) == {*read}

@@ -137,7 +137,7 @@ def test_many_rows_make_steps_draw_that_take_a_sample() -> None:
 
 
 def test_steps_are_named_by_their_parameter() -> None:
-    """As scikit-learn names them, in pipelines and in ensembles."""
+    """Scikit-learn names them so, in pipelines and in ensembles."""
     pipeline = make_pipeline(
         QuantileTransformer(n_quantiles=10, subsample=50),
         PCA(3, svd_solver="randomized", random_state=np.int64(4)),
@@ -158,7 +158,7 @@ def test_an_ensemble_seeds_its_members(kind: Any) -> None:
 
 
 def test_a_search_does_not_seed_what_it_tries() -> None:
-    """The winner drew by itself."""
+    """The best estimator drew random numbers itself."""
     forest = RandomForestClassifier(2)
     grid = GridSearchCV(forest, {"max_depth": [1, 2]}, cv=2).fit(X, Y)
     assert seeds(grid, len(X)) == {"estimator__random_state": None}
@@ -178,7 +178,7 @@ class Half(HistGradientBoostingClassifier):
 
 
 def test_the_users_own_is_taken_to_draw() -> None:
-    """Unless it is a variant of one that is known not to."""
+    """Unless it is derived from a class that is known not to draw."""
     assert seeds(Own(), 10) == {"random_state": None}
     assert seeds(Own(3), 10) == {"random_state": 3}
     variant = Half(max_iter=2, early_stopping=False).fit(X, Y)
@@ -186,12 +186,12 @@ def test_the_users_own_is_taken_to_draw() -> None:
 
 
 def test_a_generator_is_no_seed() -> None:
-    """Its state has moved on, and nobody knows where it began."""
+    """Its state has changed, and its start is unknown."""
     assert seeds(Own(np.random.RandomState(3)), 10) == {"random_state": None}
 
 
 def test_the_warning_names_the_steps() -> None:
-    """And says what to do; without such a step there is none."""
+    """The warning says what to do; without such a step there is none."""
     with pytest.warns(SeedWarning, match=r"`a__random_state`, `b__random_state`: no seed"):
         warn_of_unseeded({"a__random_state": None, "b__random_state": None, "c": 1}, 1)
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""A shortcut's answer is its step's own, bit for bit, whatever comes in."""
+"""A shortcut's answer equals that of the step, bit for bit, for any input."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def test_the_input_is_left_as_it_was(step: Any) -> None:
 
 
 def test_an_unread_release_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a scikit-learn that nobody compared, every step is called."""
+    """With an untested release of scikit-learn, every step is called."""
     step = PIPELINES["dense"]().fit(rows())
     assert shortcut(step) != step.transform
     monkeypatch.setattr(sklearn, "__version__", "9.9.0")
@@ -272,7 +272,7 @@ def says(model: Any, X: Any) -> bytes:  # noqa: N803
 def test_quick_boosting_answers_the_same_bits(
     boosting: Any, seed: int, count: int, unknown: float
 ) -> None:
-    """With nulls, categories it never saw and any memory layout, and with what is no matrix."""
+    """The inputs have nulls, unseen categories and any memory layout, or are no matrix."""
     quick, X = quick_model(boosting), matrix(count, seed)  # noqa: N806
     X[0, :2] = unknown
     X[-1] = np.nan
@@ -329,7 +329,7 @@ def test_other_models_are_left_alone() -> None:
     ],
 )
 def test_numbers_that_an_encoder_refuses_are_refused(encoder: Any, strange: float) -> None:
-    """Infinity is an error and no unknown category, with a shortcut as without."""
+    """Infinity is an error and not an unknown category, with and without a shortcut."""
     step = encoder.fit(np.array([[1.0], [2.0], [4.0]]))
     taken = shortcut(step)
     assert taken != step.transform

@@ -1,4 +1,4 @@
-"""What every step of a pipeline makes of a frame."""
+"""The output of every step of a pipeline for a frame."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_columns_without_names_are_numbered() -> None:
 
 
 def test_names_that_do_not_tell_columns_apart_are_numbered() -> None:
-    """Two columns of one name could not be told apart, so they are numbered."""
+    """Two columns with the same name are numbered."""
     twice = FunctionTransformer(
         lambda rows: rows[["delay", "unused"]].to_numpy(),
         feature_names_out=lambda step, names: ["same", "same"],
@@ -165,7 +165,7 @@ def test_a_model_alone_has_no_steps() -> None:
 
 
 def test_a_step_that_raises_is_named() -> None:
-    """The user's exception is told with the step it came from."""
+    """The error contains the user's exception and the step."""
     pipeline = flights()
     with pytest.raises(PredictionFailed) as caught:
         trace(pipeline, FRAME.assign(carrier="ZZ"))

@@ -1,4 +1,4 @@
-"""A report of everything a report can hold, for tests of how it is shown."""
+"""A report with everything that a report can contain, for tests of its presentation."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def a_report() -> Report:
                 kind=kind,  # type: ignore[arg-type]
                 seconds=86_400.0,
                 sampled=kind == "step",
-                moments=tuple(
+                buckets=tuple(
                     MetricsBucket(
                         start=(DAY + timedelta(days=day)).isoformat(),
                         rows=50,

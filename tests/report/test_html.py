@@ -41,7 +41,7 @@ class Elements(HTMLParser):
 
 @pytest.mark.parametrize("report", [a_report(), a_healthy_report()])
 def test_the_page_needs_nothing_from_anywhere(report: Report) -> None:
-    """Well-formed, with no address, script, font or image of another file."""
+    """It is well-formed and has no address, script, font or image of another file."""
     page = to_html(report)
     elements = Elements(page)
     assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in elements.found}
@@ -82,7 +82,7 @@ def test_the_page_says_what_the_report_says() -> None:
 
 
 def test_columns_that_differ_are_shown_over_time() -> None:
-    """Each with its worst moment, on the axis of all; those that agree are left out."""
+    """Each with its worst bucket, on the axis of all; those that agree are left out."""
     report = a_report()
     text = Elements(to_html(report)).text
     assert "Share of rows that diverge, by 1 day, 0 to 100%" in text
@@ -93,7 +93,7 @@ def test_columns_that_differ_are_shown_over_time() -> None:
 
 
 def test_no_verdict_is_told_by_colour_alone() -> None:
-    """Each verdict has a sign and a word of its own."""
+    """Each verdict has its own sign and word."""
     for verdict, tone, sign, word in (
         ("ok", "good", "=", "agrees"),
         ("diverged", "bad", "≠", "diverged"),
@@ -148,13 +148,13 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], t
 def test_nothing_is_wider_than_the_window(
     measured: Callable[[str, int], tuple[int, int]], width: int
 ) -> None:
-    """On a phone and on a desk, the page never scrolls sideways."""
+    """On a phone and on a desktop, the page never scrolls sideways."""
     content, window = measured(to_html(a_report()), width)
     assert content <= window == width
 
 
 def test_versions_of_a_key_do_not_swell_what_was_matched() -> None:
-    """Keys are counted beside rows, and rows known only later with one of them."""
+    """Keys are counted separately from rows and from rows that are known only later."""
     text = to_html(a_report())
     for said in ("1,000, of 400 keys", "390 of 400 keys (97.5%)", "12 rows, such as trip=t3"):
         assert said in text

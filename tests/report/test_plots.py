@@ -70,7 +70,7 @@ def test_time_is_to_scale_with_gaps() -> None:
     assert [bar.height for bar in plot.bars] == [100, 0]
     assert plot.y[-1].text == "50%"
     assert plot.bars[0].title == "2024-01-01 00:00: 50% of 10 rows diverge"
-    assert [tick.at for tick in plot.x] == [0, 75, 100]
+    assert [tick.at for tick in plot.x] == [0, 100]
 
 
 @pytest.mark.parametrize("diverged", [0, 10])
@@ -82,12 +82,12 @@ def test_one_bucket_fills_the_box(diverged: int) -> None:
 
 def test_a_columns_course_lies_on_the_axis_of_all() -> None:
     """An hour of a day is a twenty-fourth of it, as high as the share that diverges."""
-    course = OverTime(
+    column = OverTime(
         column="hour",
         kind="step",
         seconds=3_600.0,
         sampled=True,
-        moments=(
+        buckets=(
             MetricsBucket(
                 start="1970-01-01T06:00:00+00:00",
                 rows=8,
@@ -100,8 +100,15 @@ def test_a_columns_course_lies_on_the_axis_of_all() -> None:
             ),
         ),
     )
-    (bar,) = plots.course(course, 0.0, 86_400.0)
+    (bar,) = plots.column_over_time(column, 0.0, 86_400.0)
     assert (bar.x, bar.width, bar.height) == (25, 100 / 24, 75)
     assert bar.title == (
         "1970-01-01 06:00: 75% of 8 rows diverge, 12.5% exact, 50% with both values"
     )
+
+
+def test_the_label_of_a_time_beside_another_is_left_out() -> None:
+    """The middle bucket may lie anywhere on the axis, when there are gaps."""
+    hours = [f"2024-01-01T{hour:02d}:00:00+00:00" for hour in (0, 4, 5, 9, 10)]
+    assert [tick.at for tick in plots.time_ticks(hours, 3_600.0)] == [0, 50, 100]
+    assert [tick.at for tick in plots.time_ticks([hours[0], *hours[3:]], 3_600.0)] == [0, 100]

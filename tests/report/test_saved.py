@@ -15,7 +15,7 @@ from tests.report.example import a_healthy_report, a_report
 
 
 def test_saved_reports_are_listed_newest_first(settings: Settings) -> None:
-    """With the verdict, the finding, and where the page and the JSON are."""
+    """The list has the verdict, the finding, and where the page and the JSON are."""
     for report in (a_healthy_report(), a_report()):
         save(report.kind, report, to_html(report), settings, None)
     model = a_report().subject.model
@@ -38,7 +38,7 @@ def test_a_path_without_a_name_is_refused(settings: Settings, path: str) -> None
 
 
 def test_other_models_and_other_files_are_left_out(settings: Settings) -> None:
-    """Nor is a root without reports an error."""
+    """A root without reports is not an error."""
     report = a_report()
     model = report.subject.model
     assert len(list_reports(settings, model)) == 0

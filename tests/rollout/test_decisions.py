@@ -37,7 +37,7 @@ def state(settings: Settings) -> History:
 
 
 def test_the_first_artifact_is_promoted_ungated(settings: Settings, live: str) -> None:
-    """With nothing live there is nothing to be judged by; that is not forcing."""
+    """Without a live artifact there is nothing to compare with; this is not recorded as forced."""
     event = rollout.promote(settings, "toy", live, by="ann", why="first")
     assert (event.artifact, event.forced, event.by) == (live, False, "ann")
     assert event.digest == inspect(live).digest
@@ -76,7 +76,7 @@ def test_force_is_recorded(settings: Settings, live: str, candidate: str) -> Non
 def test_force_that_was_not_needed_is_not_recorded(
     settings: Settings, live: str, candidate: str
 ) -> None:
-    """Where the gates hold, the history does not say that they were overruled."""
+    """If the gates pass, the history does not say that they were overridden."""
     rollout.promote(settings, "toy", live)
     rollout.start_shadow(settings, "toy", candidate)
     log_live(settings, 100, artifact=live)
@@ -113,7 +113,7 @@ def test_shadows_start_and_stop(settings: Settings, live: str, candidate: str) -
 def test_a_shadow_that_could_not_read_the_requests_is_refused(
     settings: Settings, live: str, pack: Pack
 ) -> None:
-    """It names what it needs and clients do not send; force starts it, and the history has it."""
+    """The error names what it needs and clients do not send; force starts it and is recorded."""
     paid = pack(times(1.0), script=PAID)
     rollout.promote(settings, "toy", live)
     with pytest.raises(
@@ -131,7 +131,7 @@ def test_a_shadow_that_could_not_read_the_requests_is_refused(
 def test_what_may_matter_is_recorded_with_a_shadow(
     settings: Settings, live: str, pack: Pack
 ) -> None:
-    """A warning holds nothing up; a contract that is the same has no changes."""
+    """A warning does not refuse it; an identical contract has no changes."""
     keyless = pack(times(1.0), script=KEYLESS)
     rollout.promote(settings, "toy", live)
     event = rollout.start_shadow(settings, "toy", keyless)

@@ -27,7 +27,7 @@ def test_rows_are_counted_by_what_became_of_them(settings: Settings) -> None:
 
 
 def test_only_this_run_against_this_live_counts(settings: Settings) -> None:
-    """An earlier run of the shadow, or its rows beside another live artifact, say nothing now."""
+    """An earlier run of the shadow, or rows compared with another live artifact, do not count."""
     log_live(settings, 1)
     log_shadow(settings, agreed=1)
     log_shadow(settings, disagreed=10, epoch=1)

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.rollout.first_artifact``: what a deployment begins with, or why it cannot."""
+"""The first artifact of a deployment, or the reason why there is none."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from gnomon.policy import GateLimits, Policy
 from gnomon.rollout.evidence import Evidence, ShadowRows
 from gnomon.rollout.gate import Gate
 from gnomon.rollout.gates import evaluate, judge
-from gnomon.rollout.history import Event, RolloutState, Shadow, fold
+from gnomon.rollout.history import RolloutEvent, RolloutState, Shadow, fold
 from gnomon.rollout.outlook import Traffic
 from gnomon.settings import Settings
 from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
@@ -78,7 +78,7 @@ def test_good_evidence_passes_every_gate() -> None:
 
 
 def test_an_unset_limit_is_not_asked() -> None:
-    """A policy that sets no limit has no such gate."""
+    """A policy without a limit does not have its gate."""
     unset = GateLimits(
         min_rows=1, max_disagreement=None, max_flips=None, max_failed=None,
         max_latency_ratio=None, min_coverage=None, max_lag_rows=None, max_skew=None,
@@ -112,7 +112,7 @@ def test_the_noise_floor_is_forgiven_and_no_more() -> None:
 
 
 def test_too_few_rows_are_unknown() -> None:
-    """Fewer rows than asked for decide nothing, however good."""
+    """Fewer rows than required decide nothing, however good they are."""
     assert judged(replace(GOOD, shadow=rows(999)))["rows"].verdict == "unknown"
 
 
@@ -126,7 +126,7 @@ def test_failures_fail_with_their_reasons() -> None:
 
 
 def test_latency_compares_batches_of_like_size_only() -> None:
-    """A shadow that was behind scores large batches; they are no slower for being large."""
+    """A shadow that was behind scores larger batches, which is not slowness."""
     mixed = times(1_500.0) | times(90_000.0, size=10)
     assert judged(replace(GOOD, times=mixed))["latency"].value == pytest.approx(1.5, rel=0.03)
     assert judged(replace(GOOD, times=times(2_500.0)))["latency"].verdict == "fail"
@@ -155,7 +155,7 @@ def test_rows_still_lagging_may_yet_be_scored() -> None:
 def test_a_slice_that_does_not_report_leaves_coverage_unknown(
     slices: tuple[Heartbeat, ...], says: str
 ) -> None:
-    """What a silent slice has still to score is not known, so nobody guesses it is nothing."""
+    """The lag of a silent slice is unknown, and is not assumed to be zero."""
     gates = judged(slices=slices)
     for name in ("coverage", "lag"):
         assert gates[name].verdict == "unknown"
@@ -163,7 +163,7 @@ def test_a_slice_that_does_not_report_leaves_coverage_unknown(
 
 
 def test_a_slice_gone_before_the_shadow_began_does_not_count() -> None:
-    """The file of a machine that died last week holds nothing up."""
+    """The file of a machine that ended last week blocks nothing."""
     gone = structs.replace(beat(name="gone"), updated=NOW - timedelta(days=7))
     assert judged(slices=(beat(), gone))["coverage"].verdict == "pass"
 
@@ -179,12 +179,17 @@ def test_a_slice_gone_before_the_shadow_began_does_not_count() -> None:
 def test_skew_is_what_replay_found_of_these_very_bytes(
     skew: SkewRecord | None, verdict: str
 ) -> None:
-    """No replay, or one of another artifact under the same tag, is no evidence."""
+    """A replay of another artifact under the same tag is no evidence."""
     assert judged(skew=skew)["skew"].verdict == verdict
 
 
 def state() -> RolloutState:
-    return fold([Event(kind="promote", artifact=LIVE), Event(kind="shadow_start", artifact=SHADOW)])
+    return fold(
+        [
+            RolloutEvent(kind="promote", artifact=LIVE),
+            RolloutEvent(kind="shadow_start", artifact=SHADOW),
+        ]
+    )
 
 
 def test_a_shadow_is_judged_on_its_log(settings: Settings) -> None:
@@ -218,7 +223,9 @@ def test_without_live_there_is_nothing_to_judge_against(settings: Settings) -> N
 
 
 def test_what_cannot_be_read_is_unknown_for_its_own_reason() -> None:
-    """A newer slice's report, a damaged skew verdict: neither passes, nor reads as absent."""
+    """A newer slice's report or a damaged skew verdict does not pass, and does not count as
+    absent.
+    """
     newer = NewerFormat("this heartbeat has format 2", where="slices/toy/new.json")
     damaged = UnreadableFile("not a skew verdict: the file is empty", where="skew/toy/b.json")
     run = structs.replace(RUN, at=datetime.now(UTC) - timedelta(minutes=5))
@@ -238,7 +245,7 @@ def test_what_cannot_be_read_is_unknown_for_its_own_reason() -> None:
 
 
 def test_flips_that_nothing_decides_are_unknown() -> None:
-    """No output is decided on, so no row flips: that is no evidence that decisions stay."""
+    """If no output decides, no row can flip, which is no evidence."""
     undecided = ShadowRows(scored=50_000, compared=50_000)
     gate = judged(replace(GOOD, shadow=undecided))["flips"]
     assert gate.verdict == "unknown"
@@ -246,7 +253,7 @@ def test_flips_that_nothing_decides_are_unknown() -> None:
 
 
 def test_a_gate_says_how_many_rows_are_still_needed() -> None:
-    """For a share about so many, if it stays; for coverage how many of those lagging."""
+    """For a share, an estimate at the current rate; for coverage, how many of the lagging rows."""
     few = judged(replace(GOOD, shadow=rows(400, disagreed=4)), slices=(beat(100),))
     assert few["rows"].because == "400 rows scored; 1,000 are needed; needs 600 more rows scored"
     assert few["coverage"].because.endswith("needs 95 more of the lagging rows scored")
@@ -281,7 +288,7 @@ def test_a_gate_says_about_when_it_is_decided() -> None:
 
 
 def test_what_no_number_of_rows_decides_says_what_does() -> None:
-    """A replay, a setting, a report of a slice, a better known noise floor: each by its command."""
+    """A replay, a setting, a report of a slice, a better noise floor: each with its command."""
     assert "gnomon replay toy:next" in judged(skew=None)["skew"].because
     assert "a replay of about " in judged(skew=structs.replace(SKEW, rows=100))["skew"].because
     undecided = ShadowRows(scored=50_000, compared=50_000)
@@ -294,7 +301,7 @@ def test_what_no_number_of_rows_decides_says_what_does() -> None:
 
 
 def test_a_report_of_an_earlier_run_says_nothing_of_this_one() -> None:
-    """The same artifact was a shadow before: how far it was then is not how far it is now."""
+    """The lag of an earlier run of the same shadow is not the current one."""
     of_earlier_run = ShadowBeat(artifact=SHADOW, epoch=1, lagging=0)
     gates = judged(slices=(beat(), structs.replace(beat(name="two"), shadows=(of_earlier_run,))))
     for name in ("coverage", "lag"):
@@ -304,6 +311,6 @@ def test_a_report_of_an_earlier_run_says_nothing_of_this_one() -> None:
 
 @pytest.mark.parametrize(("ours", "theirs"), [(3, 100), (100, 3)])
 def test_latency_needs_enough_rows_of_both_sides(ours: int, theirs: int) -> None:
-    """Three rows of one side say nothing, however many the other has."""
+    """Three rows of one side are too few, however many the other side has."""
     few = replace(GOOD, times=times(9_000.0, rows=theirs), live_times=times(1_000.0, rows=ours))
     assert judged(few)["latency"].verdict == "unknown"

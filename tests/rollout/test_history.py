@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from gnomon.errors import NewerFormat, RolloutConflict, RolloutError
-from gnomon.rollout.history import Event, History, Kind, fold
+from gnomon.rollout.history import History, Kind, RolloutEvent, fold
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
 
-def event(kind: Kind, artifact: str, **more: object) -> Event:
-    return Event(kind=kind, artifact=f"flights:{artifact}", **more)  # type: ignore[arg-type]
+def event(kind: Kind, artifact: str, **more: object) -> RolloutEvent:
+    return RolloutEvent(kind=kind, artifact=f"flights:{artifact}", **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_the_history_is_the_state(storage: Storage) -> None:
 
 
 def test_rolling_back_twice_goes_back_two(storage: Storage) -> None:
-    """A rollback takes the live artifact off the stack; it does not swap two for ever."""
+    """A rollback removes the live artifact from the stack; it does not swap two."""
     promotions = [event("promote", tag) for tag in "abc"]
     state = fold([*promotions, event("rollback", "b"), event("rollback", "a")])
     assert (state.live, state.previous) == ("flights:a", None)
@@ -75,9 +75,9 @@ PAST = [event("promote", "a"), event("promote", "b"), event("shadow_start", "c")
     ],
 )
 def test_a_decision_that_does_not_follow_is_refused(
-    storage: Storage, past: list[Event], decision: Event, message: str
+    storage: Storage, past: list[RolloutEvent], decision: RolloutEvent, message: str
 ) -> None:
-    """Nonsense is refused with the reason, and leaves no trace."""
+    """An invalid decision is refused with the reason, and not recorded."""
     history = History(storage, "flights")
     for one in past:
         history.append(one)
@@ -95,7 +95,7 @@ def test_live_against_itself_must_be_asked_for() -> None:
 
 
 def test_a_decision_on_an_old_state_conflicts(storage: Storage) -> None:
-    """Of two decisions on one state the first is recorded and the second told."""
+    """Of two decisions on one state the first is recorded, and the second gets an error."""
     one, two = History(storage, "flights"), History(storage, "flights")
     one.append(event("promote", "a"))
     with pytest.raises(RolloutConflict, match="recorded first"):
@@ -108,7 +108,7 @@ DECIDE = """
 import sys
 from gnomon.errors import RolloutConflict
 from gnomon.settings import Settings
-from gnomon.rollout.history import Event, History
+from gnomon.rollout.history import RolloutEvent, History
 from gnomon.storage import Storage
 history = History(Storage(Settings(root=sys.argv[1])), "flights")
 print("ready", flush=True)
@@ -117,7 +117,7 @@ wins = conflicts = 0
 while wins < 20:
     history.refresh()
     try:
-        history.append(Event(kind="promote", artifact=f"flights:{sys.argv[2]}-{wins}"))
+        history.append(RolloutEvent(kind="promote", artifact=f"flights:{sys.argv[2]}-{wins}"))
         wins += 1
     except RolloutConflict:
         conflicts += 1
@@ -162,7 +162,7 @@ def test_events_of_a_later_format_are_not_guessed_at(storage: Storage) -> None:
 
 
 def test_format_1_still_reads(storage: Storage) -> None:
-    """An event written by the first version; this file must read for ever."""
+    """An event written by the first version must always be readable."""
     storage.create(
         "rollout/flights/000000.json",
         b'{"format": 1, "kind": "promote", "artifact": "flights:a",'

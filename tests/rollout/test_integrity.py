@@ -1,4 +1,4 @@
-"""A rollout history that is not whole is refused with the name of what is wrong."""
+"""An incomplete rollout history is refused, with the name of the problem."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pytest
 
 from gnomon.errors import HistoryDamaged, NewerFormat, RolloutError, UnreadableFile
 from gnomon.rollout import integrity
-from gnomon.rollout.history import Event, History, RolloutState
+from gnomon.rollout.history import History, RolloutEvent, RolloutState
 from gnomon.rollout.integrity import HistoryEnd
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
-from gnomon.shadow.heartbeats import Heartbeat, Recorded
+from gnomon.shadow.heartbeats import Heartbeat, RolloutPosition
 from gnomon.storage import Storage
 from tests.bucket import bucket, needs_bucket
 
@@ -39,8 +39,8 @@ def storage_of(root: Path) -> Storage:
     return Storage(Settings(root=str(root)))
 
 
-def promotion(tag: str) -> Event:
-    return Event(kind="promote", artifact=f"flights:{tag}")
+def promotion(tag: str) -> RolloutEvent:
+    return RolloutEvent(kind="promote", artifact=f"flights:{tag}")
 
 
 def refreshed(folder: Path) -> History:
@@ -59,12 +59,14 @@ def refused(folder: Path) -> tuple[str, list[str]]:
 
 
 def forget_heads(root: Path) -> None:
-    """As under a root of an earlier version, where nothing else says how many events there were."""
+    """Remove the heads: under a root of an earlier version nothing else says how many events
+    there were.
+    """
     shutil.rmtree(root / "heads")
 
 
 def test_each_event_holds_the_hash_of_the_one_before(folder: Path) -> None:
-    """Of its exact bytes; the first holds none."""
+    """The hash is of its exact bytes; the first event holds none."""
     events = [msgspec.json.decode(path.read_bytes()) for path in sorted(folder.iterdir())]
     hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())]
     assert [event["previous_sha256"] for event in events] == [None, *hashes[:-1]]
@@ -86,7 +88,7 @@ def emptied(folder: Path) -> None:
 
 
 def zeroed(folder: Path) -> None:
-    """As some file systems leave a file whose size was written before its bytes."""
+    """Fill a file with zeros, as some file systems do if its size was written before its bytes."""
     path = folder / "000002.json"
     path.write_bytes(b"\0" * path.stat().st_size)
 
@@ -115,7 +117,7 @@ def changed(folder: Path) -> None:
 
 
 def respaced(folder: Path) -> None:
-    """Not a byte of meaning: still not what was recorded."""
+    """The meaning is the same, but the bytes differ from what was recorded."""
     path = folder / "000002.json"
     path.write_bytes(path.read_bytes() + b"\n")
 
@@ -159,7 +161,7 @@ def first_with_a_past(folder: Path) -> None:
     ],
 )  # fmt: skip
 def test_damage_inside_is_named(folder: Path, damage: Callable[[Path], None], name: str) -> None:
-    """Whatever happened to an event, the refusal names its file, and no state is made of it."""
+    """Whatever happened to an event, the error names its file, and no state is derived from it."""
     forget_heads(folder.parents[1])
     damage(folder)
     said, kept = refused(folder)
@@ -171,7 +173,7 @@ def test_damage_inside_is_named(folder: Path, damage: Callable[[Path], None], na
     "name", ["1.json", "0000001.json", "00000a.json", "-00001.json", "000001 (copy).json"]
 )
 def test_a_file_that_could_be_taken_for_an_event_is_named(folder: Path, name: str) -> None:
-    """A wrong number in the name, or a copy that a synchronizing tool made beside the event."""
+    """A wrong number in the name, or a copy that a synchronizing tool made."""
     (folder / name).write_bytes((folder / "000001.json").read_bytes())
     said, kept = refused(folder)
     assert f"{name} is not the name of an event" in said
@@ -179,7 +181,7 @@ def test_a_file_that_could_be_taken_for_an_event_is_named(folder: Path, name: st
 
 
 def test_hidden_files_are_no_events(folder: Path) -> None:
-    """What a file manager leaves, and what a writer that died left, change nothing."""
+    """Files of a file manager, or of a writer that died, change nothing."""
     (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
     (folder / ".000005.json.1a2b3c4d.new").write_bytes(b'{"format"')
     (folder / "README").write_text("do not touch")
@@ -210,7 +212,7 @@ def test_an_end_that_was_cut_off_is_noticed(folder: Path, lost: int) -> None:
 
 
 def test_a_heartbeat_tells_of_a_lost_end_too(folder: Path) -> None:
-    """Also one of an earlier version, which has only the epoch."""
+    """A heartbeat of an earlier version, which has only the epoch, tells too."""
     root = folder.parents[1]
     forget_heads(root)
     beat = Heartbeat(
@@ -224,7 +226,7 @@ def test_a_heartbeat_tells_of_a_lost_end_too(folder: Path) -> None:
 
 
 def test_a_changed_last_event_is_noticed(folder: Path) -> None:
-    """No event after it holds its hash, but what is recorded elsewhere does."""
+    """No later event holds its hash, but the record elsewhere does."""
     path = folder / "000004.json"
     path.write_bytes(path.read_bytes().replace(b"flights:e", b"flights:x"))
     said, _ = refused(folder)
@@ -233,7 +235,7 @@ def test_a_changed_last_event_is_noticed(folder: Path) -> None:
 
 
 def test_a_slice_that_starts_keeps_what_it_knows_of_a_lost_end(folder: Path) -> None:
-    """So that its own heartbeat does not erase the evidence."""
+    """Its own heartbeat must not erase the evidence."""
     (folder / "000004.json").unlink()
     history = History(storage_of(folder.parents[1]), "flights")
     with pytest.raises(HistoryDamaged):
@@ -241,7 +243,7 @@ def test_a_slice_that_starts_keeps_what_it_knows_of_a_lost_end(folder: Path) -> 
     assert history.known.epoch == 5
     beat = Heartbeat(
         model="flights", slice="one", host="h", pid=1, started=datetime.now(UTC), epoch=4,
-        recorded=Recorded(epoch=history.known.epoch, sha256=history.known.sha256),
+        recorded=RolloutPosition(epoch=history.known.epoch, sha256=history.known.sha256),
     )  # fmt: skip
     heartbeats.write(storage_of(folder.parents[1]), beat)
     forget_heads(folder.parents[1])
@@ -249,7 +251,7 @@ def test_a_slice_that_starts_keeps_what_it_knows_of_a_lost_end(folder: Path) -> 
 
 
 def test_one_that_has_read_on_does_not_go_back(folder: Path) -> None:
-    """A process that follows a history takes no decision after its end was lost or changed."""
+    """A process that follows a history makes no decision after its end was lost or changed."""
     forget_heads(folder.parents[1])
     history = refreshed(folder)
     last = (folder / "000004.json").read_bytes()
@@ -269,7 +271,7 @@ def test_one_that_has_read_on_does_not_go_back(folder: Path) -> None:
 
 
 def test_a_lost_event_inside_is_noticed_by_those_that_read_it_long_ago(folder: Path) -> None:
-    """Though they never need to read it again."""
+    """Although they do not need to read it again."""
     history = refreshed(folder)
     (folder / "000001.json").unlink()
     assert not history.refresh()
@@ -281,7 +283,7 @@ def test_a_lost_event_inside_is_noticed_by_those_that_read_it_long_ago(folder: P
 def test_a_changed_event_inside_is_noticed_by_those_that_read_it_long_ago(
     folder: Path, content: bytes | None
 ) -> None:
-    """Also when it was swapped for another event that is whole."""
+    """They also notice if it was swapped for another valid event."""
     history = refreshed(folder)
     other = (folder / "000002.json").read_bytes() if content is None else content
     (folder / "000001.json").write_bytes(other)
@@ -312,7 +314,7 @@ def test_a_history_that_began_in_format_1_goes_on_in_format_2(tmp_path: Path) ->
 
 
 def test_an_event_that_does_not_follow_is_named(folder: Path) -> None:
-    """Valid by its hash, senseless by its content: the file is named, not only the reason."""
+    """Its hash is valid, but its content is not: the error names the file."""
     forget_heads(folder.parents[1])
     before = hashlib.sha256((folder / "000004.json").read_bytes()).hexdigest()
     event = msgspec.structs.replace(promotion("e"), previous_sha256=before)
@@ -333,7 +335,7 @@ def test_a_newer_event_is_no_damage_and_no_absence(folder: Path) -> None:
 
 
 def test_a_damaged_record_of_the_end_is_named(folder: Path) -> None:
-    """It is evidence: an empty one is not taken for none."""
+    """It is evidence: an empty file is not treated as missing."""
     (folder.parents[1] / "heads/flights.json").write_bytes(b"")
     history = History(storage_of(folder.parents[1]), "flights")
     with pytest.raises(UnreadableFile, match=r"heads/flights\.json"):
@@ -348,7 +350,7 @@ def test_a_decision_is_recorded_though_the_record_of_the_end_cannot_be(folder: P
     heads.write_text("in the way")
     history = History(storage_of(folder.parents[1]), "flights")
     with pytest.raises(RolloutError, match="no previous artifact"):
-        history.append(Event(kind="rollback", artifact="flights:x"))
+        history.append(RolloutEvent(kind="rollback", artifact="flights:x"))
     heads.unlink()
     history.refresh()
     heads.write_text("in the way")
@@ -358,7 +360,7 @@ def test_a_decision_is_recorded_though_the_record_of_the_end_cannot_be(folder: P
 
 
 def test_what_elsewhere_is_behind_does_no_harm(folder: Path) -> None:
-    """A record of an earlier end is true of a longer history."""
+    """A record of an earlier end is consistent with a longer history."""
     root = folder.parents[1]
     first = hashlib.sha256((folder / "000000.json").read_bytes()).hexdigest()
     integrity.record(storage_of(root), "flights", HistoryEnd(epoch=1, sha256=first))
@@ -366,7 +368,7 @@ def test_what_elsewhere_is_behind_does_no_harm(folder: Path) -> None:
 
 
 def test_a_new_history_can_be_begun(folder: Path) -> None:
-    """As ``docs/faults.md`` says: with the old one's evidence moved away."""
+    """The steps are those of ``docs/faults.md``: the evidence of the old history is moved away."""
     root = folder.parents[1]
     shutil.rmtree(folder)
     assert "ends after 0 decisions" in refused(folder)[0]
@@ -410,7 +412,7 @@ def test_readers_beside_a_writer_see_no_false_damage(tmp_path: Path) -> None:
 
 @needs_bucket
 def test_a_bucket_is_held_to_the_same(tmp_path: Path) -> None:
-    """On S3 too a gap, a lost end and a stray copy are named; hidden objects are none."""
+    """On S3, too, a gap, a lost end and a stray copy are named, and hidden objects are ignored."""
     with bucket() as root:
         storage = Storage(Settings(root=root, spool=str(tmp_path)))
         history = History(storage, "flights")

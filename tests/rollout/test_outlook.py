@@ -1,4 +1,4 @@
-"""When rows will have come, in words."""
+"""When the missing rows are expected, in words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.shadow.evidence import LIVE, log_live
     [
         (0.0, "in about 1 s"),
         (42.0, "in about 42 s"),
-        (95.0, "in about 2 min"),
+        (185.0, "in about 3 min"),
         (3 * 3_600.0, "in about 3 h"),
         (10 * 86_400.0, "in about 10 days"),
         (1e12, "in over a year"),
@@ -37,7 +37,7 @@ def test_a_rate_is_in_the_unit_that_a_person_would_use(scored: int, rate: str) -
 
 
 def test_what_is_no_shadow_yet_is_told_by_the_rate_of_live(settings: Settings) -> None:
-    """Rows that live answered in the last ten minutes; nothing is known without a log."""
+    """The rate of the rows that live answered in the last ten minutes; unknown without a log."""
     assert live_traffic(InferenceLog(settings, "toy"), LIVE) is None
     log_live(settings, 60)
     traffic = live_traffic(InferenceLog(settings, "toy"), LIVE)

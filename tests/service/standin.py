@@ -15,11 +15,11 @@ import uvicorn
 
 from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import GnomonError
-from gnomon.rollout.history import Event, RolloutState
+from gnomon.rollout.history import RolloutEvent, RolloutState
 from gnomon.service import pages
 from gnomon.service.control import Decisions, control
 from gnomon.service.http.asgi import Receive, Scope, Send, error_response, read_body, respond
-from gnomon.service.status.slice_status import Live, ShadowStatus, Status, public
+from gnomon.service.status.slice_status import LiveStatus, ShadowStatus, Status, public
 
 TOKEN = "let-me-in"
 
@@ -59,13 +59,13 @@ class StandIn:
     control_token = TOKEN
 
     def __init__(self) -> None:
-        self.events: list[Event] = []
+        self.events: list[RolloutEvent] = []
         self.state = RolloutState()
         self.bodies: list[bytes] = []
         self.tokens: list[str | None] = []
         self.ready = True
         self.page: bytes | None = None
-        self._decide(Event(kind="promote", artifact="flights:one", digest="ab" * 32))
+        self._decide(RolloutEvent(kind="promote", artifact="flights:one", digest="ab" * 32))
 
     async def start_shadow(
         self,
@@ -76,9 +76,9 @@ class StandIn:
         *,
         by: str | None,
         why: str | None,
-    ) -> Event:
+    ) -> RolloutEvent:
         return self._decide(
-            Event(
+            RolloutEvent(
                 kind="shadow_start",
                 artifact=artifact,
                 fraction=0.5 if fraction is None else fraction,
@@ -89,17 +89,19 @@ class StandIn:
             )
         )
 
-    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> Event:
-        return self._decide(Event(kind="shadow_stop", artifact=artifact, by=by, why=why))
+    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> RolloutEvent:
+        return self._decide(RolloutEvent(kind="shadow_stop", artifact=artifact, by=by, why=why))
 
     async def promote(
         self, artifact: str, force: bool, *, by: str | None, why: str | None
-    ) -> Event:
-        return self._decide(Event(kind="promote", artifact=artifact, forced=force, by=by, why=why))
+    ) -> RolloutEvent:
+        return self._decide(
+            RolloutEvent(kind="promote", artifact=artifact, forced=force, by=by, why=why)
+        )
 
-    async def rollback(self, *, by: str | None, why: str | None) -> Event:
+    async def rollback(self, *, by: str | None, why: str | None) -> RolloutEvent:
         previous = self.state.previous or "nothing"
-        return self._decide(Event(kind="rollback", artifact=previous, by=by, why=why))
+        return self._decide(RolloutEvent(kind="rollback", artifact=previous, by=by, why=why))
 
     def status(self) -> Status:
         live = self.state.live
@@ -109,7 +111,7 @@ class StandIn:
             version="0",
             slice="a",
             epoch=self.state.epoch,
-            live=None if live is None else Live(artifact=live),
+            live=None if live is None else LiveStatus(artifact=live),
             previous=self.state.previous,
             shadows=tuple(
                 ShadowStatus(
@@ -168,7 +170,7 @@ class StandIn:
         else:
             await respond(send, 200, msgspec.json.encode({**head, **answer}))
 
-    def _decide(self, event: Event) -> Event:
+    def _decide(self, event: RolloutEvent) -> RolloutEvent:
         self.state = self.state.after(event)
         self.events.append(event)
         return event

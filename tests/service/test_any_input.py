@@ -41,7 +41,7 @@ def names(n: int) -> dict[str, Any]:
 
 
 def clock(n: int, notation: int) -> str:
-    """One instant, as clients in Berlin, London and New York would send it."""
+    """The same instant in the notations of Berlin, London and New York."""
     berlin = dt.datetime(2020, 2, 3, n % 24, 30, tzinfo=dt.timezone(dt.timedelta(hours=1)))
     if notation == 0:
         return berlin.isoformat()
@@ -211,7 +211,7 @@ def test_features_called_like_columns_of_ours_are_told_from_them(
 
 
 def test_a_file_is_scored_and_compared_with_the_log(served: Served, tmp_path: Path) -> None:
-    """By the names that ``gnomon score`` gives, the file is one that ``gnomon compare`` takes."""
+    """The file has the names that ``gnomon score`` gives, and ``gnomon compare`` takes it."""
     rows, out = tmp_path / "rows.csv", tmp_path / "scored.csv"
     pd.DataFrame([names(n) for n in range(ROWS)]).to_csv(rows, index=False)
     keep = [word for name in ("customer", "prediction", "error") for word in ("--keep", name)]
@@ -281,7 +281,7 @@ def test_drift_and_check_accept_features_named_like_columns(served: Served, kind
 
 
 def test_a_list_of_another_length_is_refused_with_its_length(served: Served) -> None:
-    """And a field that no record has is counted, as always."""
+    """A field that no record has is counted, as always."""
     with served.server.client() as client:
         make_live(client, "any:types")
         with pytest.raises(InvalidRequest, match="array of 4 float items, got an array of 3"):

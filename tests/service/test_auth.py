@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.auth``."""
+"""Tokens for control and predictions."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_setting_wins_over_the_file(settings: Settings) -> None:
 
 
 def test_a_token_others_can_read_is_refused(settings: Settings) -> None:
-    """It may have leaked; the error says how to close the file or make a new token."""
+    """Replicas on several machines share no file, so the setting must have the same token."""
     control_token(settings)
     (Path(settings.root) / "control.token").chmod(0o644)
     with pytest.raises(SettingsError, match="chmod 600"):
@@ -82,7 +82,7 @@ def test_an_empty_token_is_refused(settings: Settings) -> None:
 
 
 def test_a_remote_root_needs_the_token_as_a_setting() -> None:
-    """Replicas on several machines share no file, so they must be told the same token."""
+    """Replicas on several machines share no file, so each needs the same token in its settings."""
     settings = Settings(root="s3://bucket/prefix")
     assert find_control_token(settings) is None
     with pytest.raises(SettingsError, match="GNOMON_CONTROL_TOKEN"):
@@ -90,6 +90,6 @@ def test_a_remote_root_needs_the_token_as_a_setting() -> None:
 
 
 def test_a_tool_finds_no_token_where_no_server_started(settings: Settings) -> None:
-    """Looking for a token makes none."""
+    """Looking for a token does not create one."""
     assert find_control_token(settings) is None
     assert not Path(settings.root).exists()

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.children``: processes that are kept running."""
+"""Child processes are kept running."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def test_plain_requests_skip_asgi(served: Served) -> None:
     ids=["chunked", "close", "query", "old", "long body"],
 )
 def test_what_is_not_plain_goes_through_asgi(served: Served, request_: bytes) -> None:
-    """And is answered the same."""
+    """Its answer is the same."""
     with served.connect() as connection:
         connection.sendall(request_)
         [(status, answer)] = read(connection, 1)
@@ -105,7 +105,7 @@ REQUESTS: list[tuple[bytes, Any]] = [
 def test_any_requests_cut_anywhere_are_answered_in_order(
     served: Served, data: st.DataObject
 ) -> None:
-    """However many come at once and wherever the network cuts them."""
+    """They are, however many come at once and wherever the network cuts them."""
     chosen = data.draw(st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=6))
     stream = b"".join(request for request, _ in chosen)
     cuts = sorted(data.draw(st.sets(st.integers(1, len(stream) - 1), max_size=5)))
@@ -143,7 +143,7 @@ def test_a_malformed_request_gets_an_error(served: Served) -> None:
 def test_a_bug_is_a_500_and_the_connection_goes_on(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In the one error shape, with the traceback in the log."""
+    """The answer has the one error shape; the traceback is in the log."""
     with served.connect() as connection:
         connection.sendall(plain(b"bug"))
         [(status, answer)] = read(connection, 1)
@@ -163,7 +163,7 @@ def test_the_answer_of_a_disconnected_client_is_dropped(served: Served) -> None:
 
 
 def test_stopping_answers_what_is_under_way() -> None:
-    """With word that the connection closes."""
+    """The answers say that the connection closes."""
     served = Served()
     try:
         with served.connect() as connection:
@@ -181,8 +181,7 @@ def test_stopping_answers_what_is_under_way() -> None:
 
 
 def test_repeated_heads_are_remembered_up_to_a_limit(served: Served) -> None:
-    """One that comes twice in a row is; whatever id the client gives its requests, and the ids are
-    told apart."""
+    """A head that comes twice in a row is cached without the client's id, and ids stay separate."""
     with served.connect() as connection:
         for number in range(MOST_HEADS + 10):
             for mark in (b"X-Request-ID", b"traceparent", b"X-Request-ID"):
@@ -209,7 +208,7 @@ def test_repeated_heads_are_remembered_up_to_a_limit(served: Served) -> None:
 def test_an_id_of_the_client_is_read_as_any_header(
     served: Served, headers: bytes, status: int, given: str | None
 ) -> None:
-    """Also where the rest of the head is known."""
+    """It is read as one even if the rest of the head is known."""
     known = headers.replace(b"X-Request-ID: a\r\n", b"") if headers[:1] == b"A" else b""
     for _ in range(2):
         with served.connect() as connection:
@@ -231,11 +230,11 @@ def test_a_head_is_plain_only_with_the_token() -> None:
 
 @pytest.mark.parametrize("more", [b"Origin: http://x\r\n", b"Sec-Fetch-Site: same-origin\r\n"])
 def test_what_a_page_may_have_sent_goes_through_asgi(more: bytes) -> None:
-    """There the rules on origins are."""
+    """The rules on origins apply there."""
     assert not is_plain(read_head(plain(b"", more)), Settings(hosts="x"))
     assert is_plain(read_head(plain(b"")), Settings(hosts="x"))
 
 
 def test_a_host_that_is_not_ours_goes_through_asgi() -> None:
-    """There it is refused; its head is not remembered."""
+    """It is refused there, and its head is not cached."""
     assert not is_plain(read_head(plain(b"")), Settings())

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.control``, over real HTTP."""
+"""The control routes, over real HTTP."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_rollout_runs_over_http(url: str, standin: StandIn) -> None:
 
 
 def test_the_live_artifact_can_be_its_own_shadow(url: str, standin: StandIn) -> None:
-    """Only when asked for: it measures the noise floor."""
+    """Only with `same`, because it measures the noise floor."""
     assert post(url, "shadow/start", {"artifact": "flights:one"}).status_code == 409
     same = post(url, "shadow/start", {"artifact": "flights:one", "same": True})
     assert same.json()["same"] is True
@@ -64,7 +64,7 @@ def test_a_rollback_needs_no_body(url: str, standin: StandIn) -> None:
 @pytest.mark.parametrize("path", ROUTES)
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}])
 def test_every_route_needs_the_token(url: str, path: str, headers: dict[str, str]) -> None:
-    """Without it nothing is done and nothing is told."""
+    """Without it nothing is done and nothing is disclosed."""
     answer = httpx.request(ROUTES[path].method, url + path, headers=headers)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"

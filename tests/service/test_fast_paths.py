@@ -240,7 +240,7 @@ def test_bodies_get_the_same_bytes(pair: Pair) -> None:
 
 
 def test_each_body_alone_gets_the_same_bytes(served: Served) -> None:
-    """On a connection of its own, with the answer to a good request after it."""
+    """Each is sent on a connection of its own, and a good request after it."""
     on, off = _live(served, "linear")
     after = _plain(json.dumps(GOOD).encode())
     for body in BODIES[:: len(BODIES) // 50]:
@@ -250,7 +250,9 @@ def test_each_body_alone_gets_the_same_bytes(served: Served) -> None:
 
 
 def test_every_shape_of_request_gets_the_same_bytes(served: Served) -> None:
-    """And so does what follows it on the connection, or the connection ends for both."""
+    """What follows it on the connection gets the same bytes too, or the connection ends for
+    both.
+    """
     on, off = _live(served, "linear")
     after = _plain(json.dumps(GOOD).encode())
     for request in HEADS:
@@ -259,7 +261,9 @@ def test_every_shape_of_request_gets_the_same_bytes(served: Served) -> None:
 
 
 def test_the_settings_are_in_force(pair: Pair) -> None:
-    """Or the tests above compare a server with itself. What a worker was started with says so."""
+    """The tests above must not compare a server with itself: what a worker was started with says
+    so.
+    """
     for server, value in zip(pair, ("True", "False"), strict=True):
         variables = _environment_of_worker(server)
         assert all(f"{name}={value}".encode() in variables for name in OFF)

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.front_door``: what a running server says to good and bad requests."""
+"""How a running server answers valid and invalid requests."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_an_extra_field_is_kept_and_counted(server: Server) -> None:
 
 
 def test_a_whole_float_is_an_integer(server: Server) -> None:
-    """``149.0`` is taken for an integer feature."""
+    """``149.0`` is accepted for an integer feature."""
     assert post(server, {**GOOD, "seats": 149.0}).status_code == 200
 
 
@@ -160,7 +160,7 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(server: Server) -> N
 def test_a_wrong_route_method_or_token_is_an_error(
     server: Server, method: str, path: str, status: int, code: str
 ) -> None:
-    """One error shape, whoever would have answered."""
+    """All errors have one shape, whichever part of the server answers."""
     answer = httpx.request(method, server.url + path, json={"artifact": "toy:none"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
     assert "location" not in answer.headers
@@ -187,7 +187,7 @@ def test_a_wrong_route_method_or_token_is_an_error(
 def test_a_body_in_an_unknown_coding_is_refused(
     server: Server, body: bytes, headers: dict[str, str], status: int, code: str
 ) -> None:
-    """With what to do about it."""
+    """The error says what to do about it."""
     error = post(server, body, **headers)
     assert (error.status_code, error.json()["error"]["code"]) == (status, code)
     assert error.json()["error"]["hint"]
@@ -252,7 +252,7 @@ def test_bentomls_own_client_calls_it(server: Server) -> None:
 
 
 def test_the_clients_own_request_id_is_logged(server: Server) -> None:
-    """``X-Request-ID`` is kept beside ours, so that both sides can find a request."""
+    """``X-Request-ID`` is logged with the request's own id, so that both sides can find it."""
     answer = post(server, GOOD, **{"X-Request-ID": "from-the-client"}).json()
     table = InferenceLog(server.settings, "toy").table(columns=["request_id", "client_id"])
     (logged,) = [r for r in table.to_pylist() if r["request_id"] == answer["request_id"]]

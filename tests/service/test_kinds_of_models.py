@@ -1,4 +1,6 @@
-"""Models of every kind on a real server: asked, shadowed, replayed, and held against a table."""
+"""Models of every kind on a real server: predictions, shadow, replay, and comparison with a
+table.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +57,8 @@ def test_each_kind_of_model_is_served_shadowed_replayed_and_compared(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As in training, in the shape of the OpenAPI document, and all find it so; gates
-    and drift are measured of every output.
+    """The answers are those of training, in the shape of the OpenAPI document; replay and
+    comparison agree, and gates and drift are measured for every output.
     """
     monkeypatch.setenv("BENTOML_HOME", str(home))
     tag = f"kinds:{name}"

@@ -1,4 +1,4 @@
-"""A server's metrics are its own, and leave nothing behind."""
+"""A server's metrics are separate, and leave no files behind."""
 
 from __future__ import annotations
 
@@ -104,7 +104,9 @@ def test_gateways_of_one_server_share_a_folder(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_server_left_is_removed_by_the_next(tmp_path: Path) -> None:
-    """Not while its process can be seen, though no gateway of it has the folder just then."""
+    """They are kept while its process can be seen, even if no gateway of it uses the folder just
+    then.
+    """
     dead = tmp_path / "gnomon-metrics" / "1-2-3"
     namespace = os.stat("/proc/self/ns/pid").st_ino
     with subprocess.Popen(["sleep", "60"]) as server:
@@ -122,7 +124,9 @@ def test_what_a_killed_server_left_is_removed_by_the_next(tmp_path: Path) -> Non
 
 
 def test_a_folder_is_kept_while_any_process_has_it(tmp_path: Path) -> None:
-    """Also if the process cannot be seen, as in another container that shares the home."""
+    """It is kept even if the process cannot be seen, as in another container that shares the
+    home.
+    """
     with process(tmp_path):
         [folder] = folders(tmp_path)
         unseen = folder.rename(folder.with_name("1-2-3"))
@@ -145,7 +149,7 @@ def test_gauges_of_a_dead_gateway_are_dropped(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
 def test_a_folder_of_another_user_is_not_used(tmp_path: Path) -> None:
-    """Whoever made it could read and change what is in it; the memory's is taken instead."""
+    """Its owner could read and change the files; a folder in memory is used instead."""
     base = tmp_path / "gnomon-metrics"
     base.mkdir()
     os.chown(base, 65534, 65534)

@@ -1,4 +1,4 @@
-"""A page elsewhere, or a name pointed here, reaches nothing: by rule, over HTTP, in a browser."""
+"""A page of another site, or a rebound name, reaches nothing: by rule, over HTTP, in a browser."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_names_of_the_server_and_addresses_are_hosts(host: str) -> None:
     ],
 )  # fmt: skip
 def test_any_other_name_is_refused(host: str) -> None:
-    """However it looks like an allowed one; the error says what to set."""
+    """It is refused however much it looks like an allowed one; the error says what to set."""
     rules = origins_of(Settings(hosts="flights.example.com,*.internal"))
     with pytest.raises(HostNotAllowed, match="GNOMON_HOSTS="):
         rules.check(scope(host=host))
@@ -114,13 +114,13 @@ def test_own_and_listed_pages_and_programs_may_predict(headers: dict[str, str]) 
     ],
 )
 def test_a_page_of_another_site_is_refused(headers: dict[str, str]) -> None:
-    """Also one on another port of this machine, or without an origin of its own."""
+    """A page on another port of this machine, or without an origin of its own, is refused too."""
     with pytest.raises(OriginNotAllowed, match="GNOMON_ORIGINS"):
         origins_of(Settings(origins=LISTED)).check(scope(**{"host": "localhost:3000", **headers}))
 
 
 def test_a_listed_page_may_only_send_predictions() -> None:
-    """Not ask for the status, nor take decisions."""
+    """It may not read the status or make decisions."""
     rules = origins_of(Settings(origins=LISTED))
     for path in ("/status.json", "/metrics", "/gnomon/promote", "/predict/"):
         with pytest.raises(OriginNotAllowed):
@@ -128,7 +128,7 @@ def test_a_listed_page_may_only_send_predictions() -> None:
 
 
 def test_a_link_may_be_followed_but_not_framed() -> None:
-    """From any page to the index page, as the whole of a window."""
+    """A link from any page leads to the index page, in a full window."""
     link = {"host": "localhost", "sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}
     rules = origins_of(Settings())
     rules.check(scope("/", "GET", **link, sec_fetch_dest="document"))
@@ -149,7 +149,7 @@ def test_a_link_may_be_followed_but_not_framed() -> None:
     ],
 )
 def test_an_invalid_host_or_origin_is_refused_at_the_start(setting: str, text: str) -> None:
-    """With the variable and an example."""
+    """The error has the variable and an example."""
     with pytest.raises(SettingsError, match=f"example.com.*GNOMON_{setting.upper()}"):
         origins_of(Settings(**{setting: f"*,{text}"}))
 
@@ -223,7 +223,7 @@ def test_every_route_checks_the_host(server: Server) -> None:
 def test_a_refused_prediction_is_counted_and_logged_but_not_scored_by_shadows(
     server: Server,
 ) -> None:
-    """Both ways in: rejected, by its reason, without the body, and no shadow is to score it."""
+    """Both ways in: it is rejected with its reason, without the body, and not scored by shadows."""
     before = books(server)
     body = json.dumps(ROW).encode()
     for headers in ("Host: evil.example\r\n", "Host: localhost\r\nOrigin: http://evil.example\r\n"):
@@ -252,7 +252,7 @@ def test_a_refused_prediction_is_counted_and_logged_but_not_scored_by_shadows(
 
 @pytest.mark.slow
 def test_refused_hosts_and_origins_are_logged_up_to_a_limit(server: Server) -> None:
-    """The operator who has not set it sees what to set; a client cannot fill the log."""
+    """The operator sees which setting is missing, and a client cannot fill the log."""
     with httpx.Client(base_url=server.url) as client:
         for number in range(50):
             client.get("/", headers={"host": f"evil{number}.example"})
@@ -387,7 +387,7 @@ fetch("%s/predict", {method: "POST", mode: "%s", headers: {"content-type": "%s"}
 @needs_browser
 @pytest.mark.slow
 def test_a_browser_sends_no_prediction_for_a_page_elsewhere(server: Server, tmp_path: Path) -> None:
-    """Not even one whose answer the page could not read."""
+    """It sends none even if the page could not read the answer."""
     before = books(server)
     with page(SEND % (server.url, "no-cors", "text/plain")) as address:
         browse(address, tmp_path)
@@ -401,7 +401,7 @@ def test_a_browser_sends_no_prediction_for_a_page_elsewhere(server: Server, tmp_
 def test_a_browser_lets_a_listed_page_predict(
     server: Server, page_port: int, tmp_path: Path
 ) -> None:
-    """With JSON, which it asks leave for first; it reads the answer."""
+    """The browser first asks leave to send JSON; the page reads the answer."""
     with page(SEND % (server.url, "cors", "application/json"), page_port) as address:
         shown = browse(address, tmp_path)
     assert '"prediction":1.0' in shown
@@ -427,7 +427,7 @@ def test_a_browser_shows_the_page_but_in_no_frame(server: Server, tmp_path: Path
 @needs_browser
 @pytest.mark.slow
 def test_a_browser_reads_nothing_by_dns_rebinding(server: Server, tmp_path: Path) -> None:
-    """DNS rebinding: the page's own name leads to this server, so the browser calls it its own."""
+    """The page's own name resolves to this server, so the browser treats it as the same origin."""
     port = server.url.rpartition(":")[2]
     shown = browse(
         f"http://evil.example:{port}/status.json",

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.pages``: the page as text, and as a real browser shows it."""
+"""The index page as text, and in a real browser."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_page_describes_every_field_of_the_contract(standin: StandIn) -> Non
 
 
 def test_the_page_says_what_was_allowed(standin: StandIn) -> None:
-    """By name, with what packing found; nothing where nothing was."""
+    """It is named, with what packing found; the page is silent if nothing was allowed."""
     allowed = {"batch_dependent": "3 of 24 rows differ alone at step `centre` <b>"}
     page = pages.index(standin.status(), CONTRACT, allowed).decode()
     assert (
@@ -43,7 +43,7 @@ def test_the_page_says_what_was_allowed(standin: StandIn) -> None:
 
 
 def test_the_page_describes_every_output(standin: StandIn) -> None:
-    """Of several targets each, and a score beside a prediction."""
+    """Each of several targets, and a score next to a prediction."""
     several = msgspec.structs.replace(
         CONTRACT,
         task="classification",
@@ -101,7 +101,7 @@ def test_without_a_live_artifact_there_is_nothing_to_try(standin: StandIn) -> No
 
 
 def test_the_page_is_served(url: str) -> None:
-    """As UTF-8 HTML."""
+    """It is UTF-8 HTML."""
     answer = httpx.get(url)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.text.startswith("<!doctype html>")
@@ -112,7 +112,9 @@ def test_the_page_is_served(url: str) -> None:
 def test_a_browser_shows_the_finding_and_keeps_it_fresh(
     url: str, standin: StandIn, tmp_path: Path
 ) -> None:
-    """Who answers and how much its shadow disagrees: in the title, as the headline, up to date."""
+    """The title and headline show what is live and how much its shadow disagrees, and are
+    updated.
+    """
     asyncio.run(standin.start_shadow("flights:two", 1.0, False, by=None, why=None))
     shown = browse(url, tmp_path)
     finding = "one answers; its shadow disagrees on 2.50% of 200 rows"

@@ -1,4 +1,4 @@
-"""However many names clients think of, the server's metrics stay the size they are."""
+"""However many names clients invent, the server's metrics keep their size."""
 
 from __future__ import annotations
 

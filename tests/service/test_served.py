@@ -1,4 +1,4 @@
-"""Every documented route, asked of the real gateway behind BentoML."""
+"""Every documented route, on the real gateway behind BentoML."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_documented_example_is_answered(server: Server) -> None:
 
 
 def test_the_gateway_does_without_pandas_and_scikit_learn(server: Server) -> None:
-    """Their import would take seconds of every start, or of the first requests, and 100 MB."""
+    """Importing them would add seconds to a start or to the first requests, and 100 MB."""
     assert httpx.post(f"{server.url}/predict", json={"x": 2.5, "id": "a"}).status_code == 200
     [gateway] = gateways(server)
     files = {Path(mapped.path).parts for mapped in gateway.memory_maps()}
@@ -86,7 +86,9 @@ def test_the_gateway_does_without_pandas_and_scikit_learn(server: Server) -> Non
 
 
 def test_a_gateway_freezes_its_start_up_objects_for_the_garbage_collector(tmp_path: Path) -> None:
-    """A full garbage collection would go over all that was imported, for a quarter of a second."""
+    """A full garbage collection would visit all imported objects, which takes a quarter of a
+    second.
+    """
     write_service(tmp_path)
     environment = {"BENTOML_HOME": str(tmp_path / "home"), "GNOMON_ROOT": str(tmp_path / "root")}
     own = {name: value for name, value in os.environ.items() if not name.startswith("GNOMON_")}
@@ -135,11 +137,11 @@ def test_a_client_talks_to_it(server: Server) -> None:
 def test_rows_without_names_are_the_features_in_order(server: Server) -> None:
     """Of an array the live artifact says the names; answers are a frame again."""
     with server.client() as client:
-        answered = client.predict([[2.5, "a"], [4.0, "b"]]).to_pandas()
+        answered = client.predict([[2.5, "a"], [4.0, "b"]]).to_frame()
         assert answered["prediction"].tolist() == [2.5, 4.0]
-        frame = client.predict([["a", 2.5], ["b", -1.0]], columns=["id", "x"]).to_pandas()
+        frame = client.predict([["a", 2.5], ["b", -1.0]], columns=["id", "x"]).to_frame()
         assert frame["prediction"].isna().tolist() == [False, True]
         assert "negative x" in frame["error"][1]
-        assert client.predict(pd.Series({"x": 3.0, "id": "c"})).to_pandas()["prediction"][0] == 3.0
+        assert client.predict(pd.Series({"x": 3.0, "id": "c"})).to_frame()["prediction"][0] == 3.0
         with pytest.raises(InvalidRequest, match="each of the 2 features, got 1"):
             client.predict(np.array([[1.0]]))

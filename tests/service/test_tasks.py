@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.tasks``."""
+"""Background tasks of a slice, and closing its parts."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_repeated_work_goes_on_after_an_error(caplog: pytest.LogCaptureFixture) 
 
 
 def test_what_finishes_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
-    """Also what fails; that is logged."""
+    """A task that fails is waited for too; that is logged."""
 
     async def run() -> None:
         tasks = Tasks()

@@ -97,7 +97,7 @@ class Requests:
         self._writer.rotate()
 
     def close(self) -> None:
-        """Leave the log to whoever wants it."""
+        """Close the log, so that other processes can use it."""
         self._writer.close()
 
 

@@ -32,7 +32,7 @@ def test_every_slice_is_read_as_it_last_wrote(storage: Storage) -> None:
 
 
 def test_a_slice_that_reports_seldom_is_not_taken_for_gone() -> None:
-    """It is gone once it has missed five reports; one that reports often, after 15 seconds."""
+    """It is gone after five missed reports; a slice that reports often, after 15 seconds."""
     now = datetime.now(UTC)
     for often, seconds, stale in (
         (0.5, 14, False),
@@ -45,7 +45,7 @@ def test_a_slice_that_reports_seldom_is_not_taken_for_gone() -> None:
 
 
 def test_a_silent_slice_is_stale(storage: Storage) -> None:
-    """Silence says that the slice is gone, or cut off; it is told apart, not left out."""
+    """A silent slice is gone or cut off; it is marked and not left out."""
     ago = datetime.now(UTC) - timedelta(minutes=1)
     heartbeats.write(storage, beat("gone", updated=ago))
     heartbeats.write(storage, beat("here"))
@@ -64,7 +64,7 @@ def test_a_slice_that_ended_is_forgotten(storage: Storage) -> None:
 
 
 def test_what_cannot_be_read_is_named_and_hides_none_of_the_others(storage: Storage) -> None:
-    """A broken file, or one of a newer version, is told apart from a slice that is not there."""
+    """A broken or newer file is distinguished from a slice that does not exist."""
     heartbeats.write(storage, beat("one"))
     heartbeats.write(storage, beat("later", format=2))
     storage.write("slices/toy/broken.json", b"{")

@@ -1,4 +1,4 @@
-"""A table with several rows a key is joined as of each request's own time."""
+"""A table with several rows per key is joined as of each request's own time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIZE = "columns/size/miles"
 
 
 def miles(kind: str, version: int) -> float:
-    """A measure of each kind of trip, made anew every twelve hours."""
+    """A measure of each kind of trip, changed every twelve hours."""
     return 3.0 + KINDS.index(kind) + (version * 37 % 101) / 8
 
 
@@ -119,8 +119,9 @@ def test_a_cache_that_is_one_version_late_is_named_and_the_ladder_shows_it(
 def test_a_lag_is_named_and_the_ladder_shows_it(
     served: Serve, tmp_path: Path, hours: int, shift: str
 ) -> None:
-    """What the table knew so long before is what was served: on the rows that differ, and on
-    those that do not. An hour late is one version late where it shows, and in time elsewhere.
+    """The table's value at that lag is the served one, on differing and agreeing rows.
+
+    A lag of one hour equals one version where it matters, and no change elsewhere.
     """
     report = compare(served(timedelta(hours=hours)), table(tmp_path))
     assert named(report) == ("confirmed", "stale data", "miles")
@@ -188,7 +189,7 @@ def test_versions_of_a_key_are_counted_once(served: Serve, tmp_path: Path) -> No
 
 
 def test_two_rows_of_one_key_and_time_are_refused(served: Serve, tmp_path: Path) -> None:
-    """Which of them was known then cannot be said; without times no key may have several rows."""
+    """Which one was known is undefined; without times no key may have several rows."""
     again = {"kind": "solo", "since": BEGIN, "miles": 1.0}
     with pytest.raises(TableError, match="1 of 481 rows repeat the key"):
         compare(served(IN_TIME), table(tmp_path, rows=[again]))
@@ -198,7 +199,7 @@ def test_two_rows_of_one_key_and_time_are_refused(served: Serve, tmp_path: Path)
 
 
 def test_what_was_never_known_in_time_is_joined_all_the_same(served: Serve, tmp_path: Path) -> None:
-    """The first version of a key stands for the time before it, so that leakage can be seen."""
+    """The first version of a key represents the time before it, so that leakage is visible."""
     logged = served(IN_TIME)
     path = tmp_path / "late.parquet"
     known = datetime(2014, 1, 1, tzinfo=UTC)

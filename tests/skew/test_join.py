@@ -33,8 +33,8 @@ def contract(event_time: str | None) -> Contract:
 
 def days(*numbers: int | None) -> pa.Array:
     """Days of January 2024, at midnight UTC."""
-    moments = [None if day is None else datetime(2024, 1, day, tzinfo=UTC) for day in numbers]
-    return pa.array(moments, pa.timestamp("us", tz="UTC"))
+    times = [None if day is None else datetime(2024, 1, day, tzinfo=UTC) for day in numbers]
+    return pa.array(times, pa.timestamp("us", tz="UTC"))
 
 
 def rows(known: Contract, at: pa.Array, arrived: pa.Array) -> Rows:
@@ -55,8 +55,10 @@ def rows(known: Contract, at: pa.Array, arrived: pa.Array) -> Rows:
 def test_the_moment_is_the_event_time_else_the_arrival(
     tmp_path: Path, event_time: str | None, joined: list[float], later: int | None
 ) -> None:
-    """Also of a row whose event time is null. A row from before anything was known is counted,
-    with its key."""
+    """The arrival counts also for a row whose event time is null.
+
+    A row from before anything was known is counted, with its key.
+    """
     known = contract(event_time)
     path = tmp_path / "table.parquet"
     columns = {"id": ["a"] * 3, "size": [1.0, 2.0, 3.0], "seen": days(4, 10, 20)}

@@ -59,7 +59,9 @@ def test_times_and_nulls_are_not_drawn() -> None:
 
 
 def test_changed_decisions_come_before_larger_differences() -> None:
-    """A row that changed hands matters more than one that moved further on the same side."""
+    """A row whose decision changes matters more than one with a larger difference on the same
+    side.
+    """
     left = [0.10, 0.40, 0.95, 0.62, 0.20]
     right = [0.40, 0.55, 0.60, 0.42, 0.20]
     policy = Policy(decision=Decision(output="probability_1", threshold=0.5))

@@ -64,7 +64,7 @@ def test_the_same_artifact_says_the_same_to_the_bit(healthy: Trips) -> None:
 
 
 def test_a_shadow_is_replayed_from_the_live_bodies(healthy: Trips, pack: Pack) -> None:
-    """Shadow rows hold no body; theirs are found in the live rows of the same requests."""
+    """Shadow rows have no body; theirs are found in the live rows of the same requests."""
     served = inspect(pack(GREENWICH, "trips", TRAINED))
     healthy.shadow(served)
     report = replay(healthy.log, served, role="shadow", settings=healthy.settings)
@@ -94,7 +94,7 @@ def test_logged_answers_that_do_not_come_out_again_diverge(
 def test_inputs_that_were_decoded_otherwise_are_counted(
     settings: Settings, trained: Artifact
 ) -> None:
-    """Logged features that the bodies no longer give show, though the answers agree."""
+    """Logged features that differ from the bodies are found, even if the answers agree."""
     logged = Trips(settings, trained, trips(ROWS))
     true = logged.inputs
     logged.inputs = true.set_column(2, "miles", pc.add(true.column("miles"), 1.0))
@@ -234,7 +234,7 @@ def test_what_scoring_raises_ends_the_replay_and_its_worker(
 def test_an_interrupt_lets_what_is_scored_come_back_before_the_worker_ends(
     settings: Settings, in_chunks: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else the scoring thread would meet a closed socket and start another worker."""
+    """Otherwise the scoring thread would find a closed socket and start another worker."""
     score, leave = WorkerClient.score, WorkerClient.__exit__
     interrupted, seen = threading.Event(), list[str]()
 
@@ -277,7 +277,7 @@ def test_a_range_and_a_limit_bound_what_is_run(healthy: Trips) -> None:
 
 
 def test_nothing_in_the_range_is_no_verdict(healthy: Trips) -> None:
-    """An empty range of the log says nothing of the artifact."""
+    """An empty range of the log is inconclusive."""
     report = again(healthy, start=ARRIVED + timedelta(days=1))
     assert (report.verdict, report.divergence.of) == ("unknown", 0)
 
@@ -289,6 +289,6 @@ def test_an_artifact_that_was_never_logged_is_no_verdict(healthy: Trips, pack: P
 
 
 def test_artifacts_without_a_common_output_cannot_be_compared(healthy: Trips, pack: Pack) -> None:
-    """A regression cannot stand in for a classifier: another type of prediction."""
+    """A regression cannot replace a classifier: the predictions have another type."""
     with pytest.raises(ContractError, match="no output in common"):
         again(healthy, through=inspect(pack(times(1.0))))

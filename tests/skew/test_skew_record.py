@@ -48,8 +48,9 @@ def test_what_cannot_be_read_is_not_taken_for_never_replayed(settings: Settings)
 def test_only_what_says_how_the_artifact_fared_replaces_it(
     report: Report, replaces: bool, settings: Settings
 ) -> None:
-    """A replay through another artifact, and one that is inconclusive, leave the evidence of the
-    skew gate as it was; an offline table is evidence whatever its name."""
+    """A replay through another artifact, and an inconclusive one, keep the evidence of the skew
+    gate; an offline table is evidence, whatever its name.
+    """
     storage = Storage(settings)
     before = SkewRecord(artifact="trips:2", digest="d", rows=20, disagreed=0, report="r.html")
     skew_record.write(storage, before)

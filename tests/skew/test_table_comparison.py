@@ -84,11 +84,11 @@ def test_an_hour_read_in_another_zone_is_found_named_and_proved(
     assert report.diagnosis.repaired.rows == ROWS
     assert f"The outputs then agree on {ROWS} of the {ROWS} rows" in report.diagnosis.evidence[-1]
     assert report.subject.role == "shadow"
-    courses = {course.column: course for course in report.over_time}
-    assert courses["columns/clock/hour"].sampled
-    assert {m.consistency for m in courses["columns/clock/hour"].moments} == {0.0}
-    assert {m.consistency for m in courses["miles"].moments} == {1.0}
-    assert sum(m.rows for m in courses["probability_slow"].moments) == ROWS
+    over_time = {column.column: column for column in report.over_time}
+    assert over_time["columns/clock/hour"].sampled
+    assert {m.consistency for m in over_time["columns/clock/hour"].buckets} == {0.0}
+    assert {m.consistency for m in over_time["miles"].buckets} == {1.0}
+    assert sum(m.rows for m in over_time["probability_slow"].buckets) == ROWS
 
 
 def test_a_feature_in_another_unit_is_the_first_to_differ(healthy: Trips, table: Path) -> None:
@@ -203,7 +203,9 @@ def test_answers_that_do_not_come_out_again_confirm_nothing(
 def test_without_bodies_it_is_said_that_nothing_can_be_followed(
     settings: Settings, pack: Pack, tmp_path: Path
 ) -> None:
-    """Outputs are compared all the same; where and why they part is unknown, and says why."""
+    """Outputs are compared anyway; where and why they differ is unknown, and the report says
+    why.
+    """
     logged = Trips(settings, inspect(pack(LOCAL, "trips", TRAINED)), trips(ROWS))
     logged.keeps_bodies = False
     logged.answer()
@@ -337,7 +339,7 @@ def test_a_policy_that_ignores_everything_is_refused(healthy: Trips, table: Path
 
 
 def test_progress_adds_up_to_the_rows_read(healthy: Trips, table: Path) -> None:
-    """The callback is told every logged row once."""
+    """The callback gets every logged row once."""
     write(healthy.offline("prediction"), table)
     steps: list[int] = []
     compare(healthy, table, progress=steps.append)

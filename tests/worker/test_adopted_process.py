@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.worker.adopted_process``: a worker outlives its gateway, or ends with it."""
+"""A worker outlives its gateway, or ends with it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from gnomon.artifact import Artifact
 from gnomon.settings import Settings
 from gnomon.worker import messages
-from gnomon.worker.adopted_process import HolderHandle, Taken, outlive, take_over
+from gnomon.worker.adopted_process import HolderHandle, TakenOverHolder, outlive, take_over
 from gnomon.worker.spawn import Spawned, reap, spawn
 from tests.load import until
 from tests.packing import times
@@ -47,12 +47,12 @@ def handed_on(handle: HolderHandle) -> HolderHandle:
     return HolderHandle(handle.control.dup(), handle.tether.dup(), os.dup(handle.process))
 
 
-def taken_over(handle: HolderHandle) -> Taken | None:
+def taken_over(handle: HolderHandle) -> TakenOverHolder | None:
     return asyncio.run(take_over(handle))
 
 
 def is_dead(pid: int) -> bool:
-    """Whether a process has ended; whoever is the parent of orphans may be slow to wait for it."""
+    """Whether a process has ended, even if its parent has not waited for it yet."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -66,8 +66,7 @@ def has_ended(handle: int, seconds: float) -> bool:
 def test_it_serves_whoever_takes_it_over(
     serving: tuple[Spawned, int, socket.socket], artifact: Artifact
 ) -> None:
-    """Another client has the same holder fork a fresh scorer, again and again, whatever was said to
-    those before it."""
+    """Another client gets a fresh scorer from the same holder, repeatedly."""
     spawned, first, data = serving
     handle = outlive(spawned)
     assert handle is not None
@@ -98,7 +97,7 @@ def test_it_serves_whoever_takes_it_over(
 def test_it_ends_with_the_last_who_has_its_tether(
     stopped: bool, serving: tuple[Spawned, int, socket.socket]
 ) -> None:
-    """As long as one copy is open it lives; then it is killed, though it is stopped."""
+    """It lives as long as one copy is open; then it is killed, even if it is stopped."""
     spawned, _, _ = serving
     handle = outlive(spawned)
     assert handle is not None
@@ -138,8 +137,9 @@ def test_one_that_has_ended_is_not_taken_over(serving: tuple[Spawned, int, socke
 
 
 def until_tethered(handle: HolderHandle) -> int:
-    """Until the holder has read that it is to outlive: it has replaced its scorer after that, by
-    one with this process id."""
+    """Wait until the holder has read that it is to outlive: then its scorer has been replaced by
+    one with this process id.
+    """
     mine = handed_on(handle)
     taken = taken_over(mine)
     assert taken is not None

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.worker.bisection``."""
+"""The row that kills a worker is found by bisection."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def drive(
 
 @given(st.integers(1, 300), st.data())
 def test_only_poison_rows_fail_and_order_is_kept(count: int, data: st.DataObject) -> None:
-    """Whatever the batch, exactly the rows that kill the worker fail, each in its place."""
+    """Exactly the rows that kill the worker fail, each in its place, whatever the batch."""
     rows = [float(n) for n in range(count)]
     poison = data.draw(st.sets(st.sampled_from(rows), max_size=3))
     scored, _ = drive(rows, poison)
@@ -51,8 +51,9 @@ def test_only_poison_rows_fail_and_order_is_kept(count: int, data: st.DataObject
 @pytest.mark.parametrize("killed_at", range(9))
 @pytest.mark.parametrize("poison", [set(), {3.0}])
 def test_a_worker_killed_once_from_outside_costs_no_row(poison: set[float], killed_at: int) -> None:
-    """One death that no row caused fails nobody, whichever attempt it hits: whole batch, half, or
-    the healthy row that is tried alone to find the one that kills."""
+    """A death from outside fails no row, whichever attempt it hits: the whole batch, a half, or
+    a healthy row alone.
+    """
     rows = [float(n) for n in range(8)]
     scored, _ = drive(rows, poison, killed_at)
     errors = scored.column(ERROR).to_pylist()

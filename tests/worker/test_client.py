@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.worker.client``: real worker processes, real deaths."""
+"""The blocking client, with real workers that really die."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_it_scores_with_the_artifacts_own_code(
 
 
 def test_a_row_that_raises_fails_alone(shared: Shared) -> None:
-    """The pipeline's exception becomes that row's error and nobody else's."""
+    """The pipeline's exception becomes the error of that row only."""
     before = shared.worker.restarts
     assert shared.answers([3.0, -1.0, 5.0]) == (
         [3.0, None, 5.0],
@@ -120,7 +120,7 @@ def test_a_killed_holder_is_started_again(shared: Shared) -> None:
 
 
 def test_a_holder_is_started_again_however_often_others_were(shared: Shared) -> None:
-    """A feed runs for months: deaths long ago say nothing of a holder that is killed today."""
+    """A feed runs for months: old deaths do not count against a holder that is killed today."""
     before, shared.worker.restarts = shared.worker.restarts, 1_000
     try:
         kill_holder(shared)
@@ -214,7 +214,7 @@ def test_a_row_that_needs_too_much_memory_fails_alone(toy: Toy, settings: Settin
 
 
 def test_a_limit_below_what_the_artifact_takes_is_refused(toy: Toy, settings: Settings) -> None:
-    """At start, with both figures, instead of failing every row."""
+    """It is refused at start, with both figures, instead of failing every row."""
     artifact = toy(times(1))
     bounded = structs.replace(settings, worker_bytes=10_000_000)
     with pytest.raises(WorkerError, match=r"takes [\d,]+ bytes .* may use 10,000,000"):
@@ -222,7 +222,7 @@ def test_a_limit_below_what_the_artifact_takes_is_refused(toy: Toy, settings: Se
 
 
 def test_waiting_for_a_processor_is_not_work(toy: Toy, settings: Settings) -> None:
-    """Beside others on its processor a scorer takes longer, and has worked no more."""
+    """On a shared processor a scorer takes longer, but its work counts the same."""
     artifact = toy(times(1, "sum(range(20_000_000))"))
     with WorkerClient(artifact, settings) as worker:
         (scorer,) = psutil.Process(worker.pid).children()
@@ -243,7 +243,7 @@ def test_waiting_for_a_processor_is_not_work(toy: Toy, settings: Settings) -> No
 
 
 def test_a_stopped_scorer_ends_with_its_holder(toy: Toy, settings: Settings) -> None:
-    """It cannot see that its sockets have closed, and there is nobody left to end it."""
+    """It cannot notice that its sockets closed, and no other process would end it."""
     with WorkerClient(toy(times(1)), settings) as worker:
         (scorer,) = psutil.Process(worker.pid).children()
         scorer.suspend()

@@ -1,4 +1,4 @@
-"""What the engine says of a row that the pipeline raises on."""
+"""What the engine reports about a row on which the pipeline raises."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_an_unseen_category_is_to_blame(loaded: LoadedArtifact) -> None:
 
 
 def test_another_error_names_its_step(loaded: LoadedArtifact) -> None:
-    """A text of which the contract has no domain cannot be blamed; the step is still said."""
+    """Text without a domain in the contract cannot be blamed; the step is named."""
     error = scored(loaded, {"name": "somebody"}).column(ERROR)[0].as_py()
     assert error.startswith(
         "ValueError in step `columntransformer/ordinalencoder` (OrdinalEncoder): Found unknown"

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.worker.failure_attribution``."""
+"""The value that a pipeline fails on is named."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ def test_of_several_suspects_the_guilty_one_is_named() -> None:
 
 
 def test_a_pipeline_that_raises_anyway_is_to_blame_itself() -> None:
-    """With an ordinary value too; or where every value is ordinary."""
+    """If an ordinary value raises too, or every value is ordinary."""
     assert blamed(row(seats=2**60), CONTRACT, lambda _: False) is None
     assert blamed(row(), CONTRACT, raises_on("seats")) is None
 
 
 def test_another_error_is_not_read_as_blame() -> None:
-    """Only what blame wrote has a place."""
+    """Only a place that the worker itself named counts."""
     assert row_error("ValueError: negative x") is None

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.worker.spawn``."""
+"""Starting worker processes, and their environment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("fresh_children")
 
 @pytest.mark.slow
 def test_a_worker_that_is_loading_ends_with_its_socket(toy: Toy, settings: Settings) -> None:
-    """From its first moment on, and in the midst of the artifact's own code."""
+    """It ends from its first instant on, and in the midst of the artifact's own code."""
     artifact = toy(SLOW_TO_LOAD + times(3))
     for is_loading in (False, True):
         process, control = spawn(artifact, settings)

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.worker.supervisor``: calls that overlap, and how often a worker is started."""
+"""Overlapping calls, and how often a worker is started again."""
 
 from __future__ import annotations
 
@@ -68,8 +68,9 @@ def test_overlapping_calls_get_their_own_rows(artifact: Artifact, settings: Sett
 def test_only_the_row_that_kills_is_blamed_among_overlapping_calls(
     artifact: Artifact, settings: Settings
 ) -> None:
-    """Rows that came alone die with the one that kills, again and again: each is tried with nobody
-    else in the worker before it is blamed."""
+    """Rows that were in the worker with the row that kills it are retried, and each is tried
+    alone before it is blamed.
+    """
 
     async def client(owner: Supervisor, values: list[float]) -> None:
         for value in values:
@@ -91,9 +92,9 @@ def test_only_the_row_that_kills_is_blamed_among_overlapping_calls(
 def test_calls_behind_one_that_hangs_cost_one_worker(
     artifact: Artifact, settings: Settings
 ) -> None:
-    """The worker is killed for it once, and not its successor for those that waited behind it.
+    """The worker is killed once, and its successor is not killed for the calls that waited.
 
-    They run out of time together with it, but for one that the successor answers in time.
+    They time out together with it, except one that the successor answers in time.
     """
     impatient = structs.replace(settings, deadline=0.5)
 
@@ -125,8 +126,9 @@ async def killed(owner: Supervisor, seen: set[int]) -> float:
 def test_a_worker_that_keeps_ending_is_started_ever_more_slowly(
     artifact: Artifact, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At once after the first death, then with growing pauses; once it has served again, at once
-    again."""
+    """It is started at once after the first death, then with growing pauses; once it has served,
+    at once again.
+    """
     pauses = (0.0, 0.2, 1.5)
     monkeypatch.setattr(supervisor, "RESPAWN_SECONDS", pauses)
 
@@ -155,7 +157,9 @@ def test_the_pauses_between_starts_grow() -> None:
 def test_after_a_death_too_waiting_for_a_processor_is_not_work(
     toy: Toy, settings: Settings
 ) -> None:
-    """The rows of a batch that killed its scorer are scored again, by one that has to wait too."""
+    """The rows of a batch that killed its scorer are scored again by a scorer that also has to
+    wait.
+    """
     artifact = toy(times(1, "sum(range(2_000_000))"))
     spin = "import os; os.sched_setaffinity(0, {0})\nwhile True: pass"
 

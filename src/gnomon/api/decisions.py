@@ -11,7 +11,7 @@ from gnomon.artifact import Artifact
 from gnomon.policy import Policy, find_policy
 from gnomon.rollout import decisions
 from gnomon.rollout.defaults import find_model, model_of, tag_of
-from gnomon.rollout.history import Event
+from gnomon.rollout.history import RolloutEvent
 from gnomon.settings import Settings
 
 __all__ = ["promote", "rollback", "start_shadow", "stop_shadow"]
@@ -27,7 +27,7 @@ def start_shadow(
     by: str | None = None,
     why: str | None = None,
     settings: Settings | None = None,
-) -> Event:
+) -> RolloutEvent:
     """Start a shadow: it scores a sample of the requests, and its answers go only to the log.
 
     Args:
@@ -70,7 +70,7 @@ def stop_shadow(
     by: str | None = None,
     why: str | None = None,
     settings: Settings | None = None,
-) -> Event:
+) -> RolloutEvent:
     """Stop a shadow. Its artifact need not be in the store any more.
 
     Args:
@@ -96,7 +96,7 @@ def promote(
     by: str | None = None,
     why: str | None = None,
     settings: Settings | None = None,
-) -> Event:
+) -> RolloutEvent:
     """Make an artifact live, if its gates pass. A model's first artifact has no gates to pass.
 
     Args:
@@ -139,7 +139,7 @@ def rollback(
     by: str | None = None,
     why: str | None = None,
     settings: Settings | None = None,
-) -> Event:
+) -> RolloutEvent:
     """Make the previous artifact live again; no gates are evaluated.
 
     Args:

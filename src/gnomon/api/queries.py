@@ -12,10 +12,10 @@ from pathlib import Path
 
 from gnomon.artifact import Artifact
 from gnomon.audit.contract_check import check_file, check_log
-from gnomon.audit.leakage import Online
+from gnomon.audit.leakage import ServedSelection
 from gnomon.audit.leakage import check_leakage as check_files
-from gnomon.audit.leakage_files import Meaning
-from gnomon.contract.check.checked import Checked
+from gnomon.audit.leakage_files import ColumnRoles
+from gnomon.contract.check.contract_report import ContractReport
 from gnomon.drift import DriftReport, measure, to_html
 from gnomon.drift.measure import STEP_ROWS
 from gnomon.leakage import LeakageReport
@@ -27,19 +27,19 @@ from gnomon.report.saved import SavedReports, list_reports, save
 from gnomon.rollout.decisions import check
 from gnomon.rollout.defaults import find_artifact, find_model, find_role, model_of, tag_of
 from gnomon.rollout.gate import Gates
-from gnomon.rollout.history import Event, RolloutState, open_history
+from gnomon.rollout.history import RolloutEvent, RolloutState, open_history
 from gnomon.settings import Settings
 
 __all__ = [
     "DriftCheck",
     "RolloutHistory",
-    "answering",
     "check_contract",
     "check_gates",
     "check_leakage",
     "measure_drift",
     "open_log",
     "rollout_history",
+    "running_artifacts",
     "saved_reports",
 ]
 
@@ -55,13 +55,13 @@ class RolloutHistory(Tabular):
     """
 
     model: str
-    events: tuple[Event, ...]
+    events: tuple[RolloutEvent, ...]
     state: RolloutState
 
     def __len__(self) -> int:
         return len(self.events)
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Iterator[RolloutEvent]:
         return iter(self.events)
 
     def overview(self) -> NotebookTable:
@@ -129,7 +129,7 @@ def rollout_history(
     return RolloutHistory(history.model, tuple(history.events), history.state)
 
 
-def answering(
+def running_artifacts(
     model: str | None = None, *, settings: Settings | None = None
 ) -> list[tuple[str, Role]]:
     """Return the live artifact, then the running shadows in the order they were started.
@@ -147,7 +147,7 @@ def answering(
 
     Example::
 
-        for tag, role in gnomon.answering("flights"):
+        for tag, role in gnomon.running_artifacts("flights"):
             print(tag, role, gnomon.replay(tag, role=role).report.verdict)
     """
     state = rollout_history(model, settings=settings).state
@@ -243,8 +243,8 @@ def measure_drift(
         role=role or find_role(settings, artifact),
         start=start,
         end=end,
-        by=split_by,
-        steps=step_rows,
+        split_by=split_by,
+        step_rows=step_rows,
         settings=settings,
         progress=progress,
     )
@@ -260,7 +260,7 @@ def check_contract(
     start: datetime | None = None,
     end: datetime | None = None,
     settings: Settings | None = None,
-) -> Checked:
+) -> ContractReport:
     """Check a file, or the logged requests, against an artifact's contract.
 
     Args:
@@ -336,26 +336,26 @@ def check_leakage(
         TableError: a file cannot be read, or lacks a column.
     """
     settings = settings or Settings.read()
-    online = None
+    selection = None
     if artifact is not None:
         inspected = find_artifact(settings, artifact)
         labels_file = None if labels is None else Path(labels)
-        online = Online(
+        selection = ServedSelection(
             inspected, role or find_role(settings, inspected), start, end, labels_file, on
         )
-    meaning = Meaning(
+    roles = ColumnRoles(
         label=label,
-        contract=None if online is None else online.artifact.contract,
+        contract=None if selection is None else selection.artifact.contract,
         event_time=event_time,
         entity_key=entity_key,
         known_at=known_at or {},
     )
     return check_files(
         Path(train),
-        meaning,
+        roles,
         holdout=None if holdout is None else Path(holdout),
         later=None if later is None else Path(later),
-        online=online,
+        selection=selection,
         settings=settings,
         progress=progress,
     )

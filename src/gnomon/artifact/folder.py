@@ -38,7 +38,7 @@ MOST_PIPELINE_BYTES = 16 * 2**30
 """The largest file of any kind. Forests of some GB exist; a sparse file of a petabyte, which takes
 no disk space but a day to hash, is an attack."""
 
-MOST_BESIDE_BYTES = 512 * 2**20
+MOST_OTHER_BYTES = 512 * 2**20
 """All files except the largest: code of at most 64 MiB, contract, golden rows and profile."""
 
 _CHUNK = 2**20
@@ -57,11 +57,11 @@ class ArtifactFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.sizes: Mapping[str, int] = dict(_walk(path))
-        *beside, _ = [0, *sorted(self.sizes.values())]
-        if sum(beside) > MOST_BESIDE_BYTES:
+        *others, _ = [0, *sorted(self.sizes.values())]
+        if sum(others) > MOST_OTHER_BYTES:
             raise ArtifactCorrupt(
-                f"expected at most {MOST_BESIDE_BYTES:,} bytes without the pipeline, got "
-                f"{sum(beside):,}",
+                f"expected at most {MOST_OTHER_BYTES:,} bytes without the pipeline, got "
+                f"{sum(others):,}",
                 where=printable(str(path)),
                 hint=_FOREIGN,
             )

@@ -78,7 +78,7 @@ class Verdict(msgspec.Struct):
 
 
 def accepted_in_fresh_process(folder: Path, values: list[NewValue]) -> None:
-    """In a new interpreter, try the pipeline on values that a changed contract accepts.
+    """Try the pipeline on values that a changed contract accepts, in a new interpreter.
 
     Raises:
         ContractError: the pipeline does not accept a value; it names the value and the step.
@@ -114,11 +114,11 @@ def in_fresh_process(folder: Path) -> list[tuple[Allowed, PackRefused]]:
             if again.works or again.seen.missing != verdict.seen.missing:
                 found.append(("reads_environment", _needs_variables(asked, verdict)))
                 verdict = again
-    beside = [name for name in verdict.seen.missing if Path(name).is_file()]
-    if not verdict.works and beside:  # exist here, but not in an empty folder
+    local_files = [name for name in verdict.seen.missing if Path(name).is_file()]
+    if not verdict.works and local_files:  # exist here, but not in an empty folder
         again = _run(folder, everything, os.getcwd())
         if again.works:
-            return [*found, ("reads_files", _needs_files(beside, "the working directory"))]
+            return [*found, ("reads_files", _needs_files(local_files, "the working directory"))]
     if not verdict.works:
         raise PackRefused(
             f"the artifact does not work in a fresh process: {verdict.message}",

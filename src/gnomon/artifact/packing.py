@@ -63,7 +63,7 @@ ROWS_ALONE = 24
 """How many rows, in addition to some with nulls, are also predicted one by one, to check that none
 depends on the other rows of its batch."""
 
-ROWS_BESIDE = 500
+OTHER_ROWS = 500
 """How many other rows are added to them in a larger batch."""
 
 
@@ -253,16 +253,16 @@ def check_batch_invariance(
     """
     few = golden.choose_rows(X, ROWS_ALONE)
     few = pd.concat([few, null_rows(X, few)])
-    spaced = np.linspace(0, len(X) - 1, num=min(ROWS_BESIDE, len(X)), dtype=int)
-    asked, beside = (as_trained(rows, contract) for rows in (few, X.iloc[spaced]))
+    spaced = np.linspace(0, len(X) - 1, num=min(OTHER_ROWS, len(X)), dtype=int)
+    probed, other_rows = (as_trained(rows, contract) for rows in (few, X.iloc[spaced]))
 
     def check_with(unusual: pd.DataFrame) -> None:
         check_rows_alone(
             pipeline,
-            asked,
+            probed,
             lambda frame: outputs(pipeline, as_input(frame, contract), contract),
             unusual=unusual,
-            others=beside,
+            others=other_rows,
             given=lambda frame: as_input(frame, contract),
         )
 

@@ -292,11 +292,11 @@ def new_key(path: Path, comment: str) -> PublicKey:
     )
     if not path.name:
         raise SigningError("expected the name of a file to write", where=str(path))
-    beside = path.with_name(path.name + ".pub")
+    public_path = path.with_name(path.name + ".pub")
     try:
         for place, content, mode in (
             (path, private, 0o600),
-            (beside, f"{public.line} {comment}".strip().encode() + b"\n", 0o644),
+            (public_path, f"{public.line} {comment}".strip().encode() + b"\n", 0o644),
         ):
             if not files.create(place, content, mode=mode):
                 raise SigningError(

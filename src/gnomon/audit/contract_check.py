@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.contract.check.checked import Checked, Refusal
 from gnomon.contract.check.column_judge import Times
+from gnomon.contract.check.contract_report import ContractReport, Refusal
 from gnomon.contract.check.row_check import Check
 from gnomon.contract.contract import Contract
 from gnomon.contract.decoding import read_body
@@ -33,7 +33,9 @@ _COLUMNS = ["request_id", "row", "arrived", "outcome", "raw", "error_code", "err
 _FIELD = re.compile(r""" at \$(?:\.rows\[\d+\])?(?:\.([A-Za-z_]\w*)|\["([^"]*)"\])""")
 
 
-def check_file(path: Path, contract: Contract, *, profile: pa.Table | None = None) -> Checked:
+def check_file(
+    path: Path, contract: Contract, *, profile: pa.Table | None = None
+) -> ContractReport:
     """Check the rows of a CSV or Parquet file against a contract, as if each were a request.
 
     Values in CSV have no type: ``3`` is read as a number if the contract has a number there, and a
@@ -63,7 +65,7 @@ def check_log(
     start: datetime | None = None,
     end: datetime | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Checked:
+) -> ContractReport:
     """Check the requests of a range of the log against a contract, in one pass.
 
     Requests are read again from their bodies, for any artifact that answered and any outcome.
@@ -129,7 +131,7 @@ class _Reading:
             else:
                 self.bodiless += 1
 
-    def result(self) -> Checked:
+    def result(self) -> ContractReport:
         """Return the result of the check."""
         self._flush()
         checked = self.check.result()
@@ -145,10 +147,10 @@ class _Reading:
         try:
             parsed = read_body(body, [f.name for f in self.check.contract.features])
         except InvalidRequest as error:
-            self.check.add_unreadable(error, request, _moments([arrival]))
+            self.check.add_unreadable(error, request, _times([arrival]))
             return
         if parsed.unknown:
-            self.check.add_unknown(parsed.unknown, request, _moments([arrival]))
+            self.check.add_unknown(parsed.unknown, request, _times([arrival]))
         self.records += parsed.rows
         self.labels += [f"{request} {row}" for row in range(len(parsed.rows))]
         self.arrived += [arrival] * len(parsed.rows)
@@ -158,7 +160,7 @@ class _Reading:
     def _flush(self) -> None:
         if self.records:
             labels = self.labels
-            self.check.add_records(self.records, labels.__getitem__, _moments(self.arrived))
+            self.check.add_records(self.records, labels.__getitem__, _times(self.arrived))
             if self.progress:
                 self.progress(len(self.records))
         self.records, self.labels, self.arrived = [], [], []
@@ -207,7 +209,7 @@ def _shadowed_requests(
     return pa.chunked_array(ids, pa.string()).unique()
 
 
-def _moments(micros: list[int]) -> Times:
+def _times(micros: list[int]) -> Times:
     return Times(np.array(micros, dtype=np.int64), np.ones(len(micros), dtype=bool))
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from gnomon.artifact import Artifact
-from gnomon.audit.leakage_files import Meaning
-from gnomon.audit.served_rows import Served, ServedLabels, draw
+from gnomon.audit.leakage_files import ColumnRoles
+from gnomon.audit.served_rows import ServedLabels, ServedRows, draw
 from gnomon.contract import from_frame
 from gnomon.errors import LogError, TableError
 from gnomon.leakage import (
@@ -36,7 +36,7 @@ from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
 from gnomon.worker.messages import ERROR
 
-__all__ = ["Online", "check_leakage"]
+__all__ = ["ServedSelection", "check_leakage"]
 
 SCORED_ROWS = 20_000
 """The most rows of a file that are predicted for its score."""
@@ -45,7 +45,7 @@ _SPLIT = ("duplicates", "near duplicates", "entities", "time overlap")
 
 
 @dataclass(frozen=True)
-class Online:
+class ServedSelection:
     """The served rows to use.
 
     Attributes:
@@ -67,11 +67,11 @@ class Online:
 
 def check_leakage(
     train: Path,
-    meaning: Meaning,
+    roles: ColumnRoles,
     *,
     holdout: Path | None = None,
     later: Path | None = None,
-    online: Online | None = None,
+    selection: ServedSelection | None = None,
     settings: Settings | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> LeakageReport:
@@ -79,10 +79,10 @@ def check_leakage(
 
     Args:
         train: the rows a model is, or was, trained on.
-        meaning: the roles of the columns.
+        roles: the roles of the columns.
         holdout: rows it was not trained on.
         later: rows from after both.
-        online: the artifact trained on them, and the part of its log to use.
+        selection: the artifact trained on them, and the part of its log to use.
         settings: settings of the worker and of the log.
         progress: called with the number of logged rows read since the last call.
 
@@ -91,11 +91,11 @@ def check_leakage(
         ContractError: a file has values that the artifact's contract does not allow.
     """
     settings = settings or Settings.read()
-    tables: dict[Stage, LabelledTable] = {"train": meaning.read(train)}
+    tables: dict[Stage, LabelledTable] = {"train": roles.read(train)}
     for stage, path in (("holdout", holdout), ("later", later)):
         if path is not None:
             features = tables["train"].features
-            tables[stage] = meaning.read(  # type: ignore[index]
+            tables[stage] = roles.read(  # type: ignore[index]
                 path, option=f"--{stage}", times=False, features=features
             )
     report = check_training(tables["train"])
@@ -103,33 +103,33 @@ def check_leakage(
         report = report.and_then(check_split(tables["train"], tables["holdout"]))
     else:
         report = report.and_then(_skipped_report(dict.fromkeys(_SPLIT, "there is no holdout")))
-    if online is None:
+    if selection is None:
         reasons = dict.fromkeys(("score gap", "domain"), "no artifact was given")
         return report.and_then(_skipped_report(reasons))
-    return report.and_then(_checks_with_artifact(online, tables, meaning, settings, progress))
+    return report.and_then(_checks_with_artifact(selection, tables, roles, settings, progress))
 
 
 def _checks_with_artifact(
-    online: Online,
+    selection: ServedSelection,
     tables: dict[Stage, LabelledTable],
-    meaning: Meaning,
+    roles: ColumnRoles,
     settings: Settings,
     progress: Callable[[int], None] | None,
 ) -> LeakageReport:
     """Run the checks that need the artifact or its log."""
-    served = _served(online, meaning, settings, progress)
+    served = _served(selection, roles, settings, progress)
     if isinstance(served, str):
         report = _skipped_report({"domain": served})
     else:
         findings = check_domain(tables["train"], served.frame)
         report = LeakageReport.of(served.rows, {"domain": findings}, {})
-    if meaning.label is None:
+    if roles.label is None:
         return report.and_then(_skipped_report({"score gap": "there are no labels"}))
-    if online.artifact.contract.learned is None:
+    if selection.artifact.contract.learned is None:
         reason = "scores are compared only for classifiers and regressors with one target"
         return report.and_then(_skipped_report({"score gap": reason}))
-    scored = _score_stages(online.artifact, tables, settings)
-    if isinstance(served, Served) and served.live is not None:
+    scored = _score_stages(selection.artifact, tables, settings)
+    if isinstance(served, ServedRows) and served.live is not None:
         scored.append(served.live)
     if len(scored) < 2:
         return report.and_then(_skipped_report({"score gap": "there are only training rows"}))
@@ -138,33 +138,38 @@ def _checks_with_artifact(
 
 
 def _served(
-    online: Online,
-    meaning: Meaning,
+    selection: ServedSelection,
+    roles: ColumnRoles,
     settings: Settings,
     progress: Callable[[int], None] | None,
-) -> Served | str:
+) -> ServedRows | str:
     """Read rows of the log, or return the reason why there are none."""
-    contract = joint_contract(online.artifact.contract)
+    contract = joint_contract(selection.artifact.contract)
     served_labels = None
-    if online.labels is not None:
-        if meaning.label is None:
+    if selection.labels is not None:
+        if roles.label is None:
             raise TableError("labels of served rows need the name of the label column")
         if contract.learned is None:
             raise TableError(
                 "labels of served rows are compared with the predictions of one target, and "
-                f"{online.artifact.tag} answers {', '.join(contract.output_schema.names)}",
+                f"{selection.artifact.tag} answers {', '.join(contract.output_schema.names)}",
                 hint="leave the labels out; the other checks do not need them",
             )
-        served_labels = ServedLabels(online.labels, online.on, meaning.label, contract)
+        served_labels = ServedLabels(selection.labels, selection.on, roles.label, contract)
     try:
-        snapshot = InferenceLog(settings, online.artifact.name).snapshot()
+        snapshot = InferenceLog(settings, selection.artifact.name).snapshot()
     except LogError as error:
         if served_labels is not None:
             raise
         return error.message
     with snapshot:
         source = Range(
-            snapshot, online.artifact, online.role, online.start, online.end, joint=contract
+            snapshot,
+            selection.artifact,
+            selection.role,
+            selection.start,
+            selection.end,
+            joint=contract,
         )
         served = draw(source, served_labels, progress)
     return served if served.rows else "none of its answers was logged"

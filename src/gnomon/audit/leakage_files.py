@@ -17,13 +17,13 @@ from gnomon.leakage.model_answers import checked_features
 from gnomon.name_lists import as_names
 from gnomon.offline.offline_table import read_table
 
-__all__ = ["Meaning"]
+__all__ = ["ColumnRoles"]
 
 _NO_CONTRACT = Contract(task="classification", features=(), outputs=())
 
 
 @dataclass(frozen=True)
-class Meaning:
+class ColumnRoles:
     """The roles of the columns of the files.
 
     Attributes:
@@ -120,6 +120,6 @@ def _with_timestamps(table: pa.Table) -> pa.Table:
     """Convert dates to timestamps at midnight."""
     for position, column in enumerate(table.schema):
         if pa.types.is_date(column.type):
-            moments = table.column(position).cast(pa.timestamp("us"))
-            table = table.set_column(position, column.name, moments)
+            timestamps = table.column(position).cast(pa.timestamp("us"))
+            table = table.set_column(position, column.name, timestamps)
     return table

@@ -23,7 +23,7 @@ from gnomon.offline.column_names import KEYS
 from gnomon.offline.logged import Range, Rows
 from gnomon.offline.offline_table import key_fields, read_table, with_keys
 
-__all__ = ["Served", "ServedLabels", "draw"]
+__all__ = ["ServedLabels", "ServedRows", "draw"]
 
 MOST_ROWS = 20_000
 """The most rows that are kept from a log of any size."""
@@ -32,7 +32,7 @@ _SEED = 0
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedRows:
     """Rows sampled from the log.
 
     Attributes:
@@ -91,7 +91,7 @@ class ServedLabels:
 
 def draw(
     source: Range, served_labels: ServedLabels | None, progress: Callable[[int], None] | None = None
-) -> Served:
+) -> ServedRows:
     """Read a range of the log once and keep a uniform random sample of its rows."""
     contract = source.artifact.contract
     random = np.random.default_rng(_SEED)
@@ -110,7 +110,7 @@ def draw(
         inputs = inputs.rename_columns(contract.input_schema.names)
     frame = as_trained(_batch(inputs, contract.input_schema), contract)
     live = None if served_labels is None else _live_stage(answered.kept(), served_labels, contract)
-    return Served(features.seen, frame, live)
+    return ServedRows(features.seen, frame, live)
 
 
 _PLACE = "place of the label"

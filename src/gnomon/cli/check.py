@@ -12,7 +12,7 @@ from gnomon.cli.ranges import End, Start
 
 if TYPE_CHECKING:
     from gnomon.artifact import Artifact
-    from gnomon.contract.check.checked import Checked
+    from gnomon.contract.check.contract_report import ContractReport
     from gnomon.contract.contract import Contract
     from gnomon.settings import Settings
 
@@ -105,7 +105,7 @@ def _check_log(
     role: Literal["live", "shadow"] | None,
     start: Start,
     end: End,
-) -> Checked:
+) -> ContractReport:
     from gnomon.audit.contract_check import check_log
     from gnomon.cli.reporting import counting
     from gnomon.cli.rollout_target import settings_here

@@ -15,16 +15,15 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.errors import GnomonError
-from gnomon.quantities import percent
+from gnomon.quantities import percent, rough_duration
 from gnomon.terminal import Terminal
 
 if TYPE_CHECKING:
-    from gnomon.rollout.history import Event
+    from gnomon.rollout.history import RolloutEvent
 
 __all__ = [
     "ago",
     "columns",
-    "duration",
     "local",
     "out",
     "print_event",
@@ -75,7 +74,7 @@ _DONE = {
 }
 
 
-def print_event(event: Event, place: str, pending: str | None, as_json: bool) -> None:
+def print_event(event: RolloutEvent, place: str, pending: str | None, as_json: bool) -> None:
     """Print a rollout decision that was recorded at a place and, if it is ``pending``, why."""
     if as_json:
         print_json(event)
@@ -131,15 +130,7 @@ def _nothing() -> Iterator[None]:
 
 def ago(time: datetime | None) -> str:
     """Write the time since then, in the largest suitable unit."""
-    return "-" if time is None else duration((datetime.now(UTC) - time).total_seconds())
-
-
-def duration(seconds: float) -> str:
-    """Write a time span in the largest suitable unit."""
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
+    return "-" if time is None else rough_duration((datetime.now(UTC) - time).total_seconds())
 
 
 def local(time: datetime) -> str:

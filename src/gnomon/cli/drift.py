@@ -15,13 +15,13 @@ __all__ = ["command"]
 
 def command(
     which: Which,
-    by: Annotated[
+    split_by: Annotated[
         str | None,
         typer.Option(
             "--split-by", "--by", metavar="FEATURE", help="Split the rows by this feature too."
         ),
     ] = None,
-    steps: Annotated[
+    step_rows: Annotated[
         int,
         typer.Option(
             "--step-rows",
@@ -55,8 +55,8 @@ def command(
     with counting("rows counted") as advance:
         check = measure_drift(
             which,
-            split_by=by,
-            step_rows=steps,
+            split_by=split_by,
+            step_rows=step_rows,
             role=role,
             start=start,
             end=end,

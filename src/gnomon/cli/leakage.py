@@ -35,7 +35,7 @@ def command(
             help="When the prediction was requested. Default: the artifact's event time.",
         ),
     ] = None,
-    key: Annotated[
+    entity_key: Annotated[
         list[str] | None,
         typer.Option(
             "--entity-key",
@@ -106,7 +106,7 @@ def command(
             holdout=holdout,
             later=later,
             event_time=event_time,
-            entity_key=key or (),
+            entity_key=entity_key or (),
             known_at=dict(map(_pair, known_at or ())),
             artifact=artifact,
             role=role,

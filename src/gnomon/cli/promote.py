@@ -13,7 +13,7 @@ from gnomon.errors import GateUndecided
 
 if TYPE_CHECKING:
     from gnomon.cli.rollout_target import Target
-    from gnomon.rollout.history import Event
+    from gnomon.rollout.history import RolloutEvent
 
 __all__ = ["command"]
 
@@ -72,7 +72,7 @@ def command(
 
 def _promote(
     target: Target, artifact: str, *, force: bool, why: str | None, seconds: float
-) -> Event:
+) -> RolloutEvent:
     """Retry until the gates decide or the time is over."""
     deadline = time.monotonic() + seconds
     while True:

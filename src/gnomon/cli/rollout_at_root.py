@@ -5,7 +5,7 @@ from __future__ import annotations
 from gnomon.api import decisions
 from gnomon.cli.options import me
 from gnomon.errors import HistoryDamaged
-from gnomon.rollout.history import Event, read_history
+from gnomon.rollout.history import RolloutEvent, read_history
 from gnomon.service.status.deployment_overview import reported
 from gnomon.service.status.slice_status import Status
 from gnomon.settings import Settings
@@ -23,7 +23,7 @@ class RolloutAtRoot:
 
     def start_shadow(
         self, artifact: str, fraction: float | None, *, same: bool, force: bool, why: str | None
-    ) -> Event:
+    ) -> RolloutEvent:
         return decisions.start_shadow(
             artifact,
             fraction,
@@ -34,22 +34,22 @@ class RolloutAtRoot:
             settings=self._settings,
         )
 
-    def stop_shadow(self, artifact: str, *, why: str | None) -> Event:
+    def stop_shadow(self, artifact: str, *, why: str | None) -> RolloutEvent:
         return decisions.stop_shadow(artifact, by=me(), why=why, settings=self._settings)
 
-    def promote(self, artifact: str, *, force: bool, why: str | None) -> Event:
+    def promote(self, artifact: str, *, force: bool, why: str | None) -> RolloutEvent:
         return decisions.promote(artifact, force=force, by=me(), why=why, settings=self._settings)
 
-    def rollback(self, *, why: str | None) -> Event:
+    def rollback(self, *, why: str | None) -> RolloutEvent:
         return decisions.rollback(self._model, by=me(), why=why, settings=self._settings)
 
-    def pending(self, event: Event) -> str | None:
+    def pending(self, event: RolloutEvent) -> str | None:
         return "It takes effect when a server with this storage root runs."
 
     def status(self) -> list[Status]:
         return reported(self._settings, self._model)
 
-    def history(self) -> list[Event]:
+    def history(self) -> list[RolloutEvent]:
         history, damage = read_history(self._settings, self._model)
         if damage is None:
             return history.events

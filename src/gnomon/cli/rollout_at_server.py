@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gnomon.cli.options import me
-from gnomon.rollout.history import Event
+from gnomon.rollout.history import RolloutEvent
 from gnomon.service.client.clients import Client
 from gnomon.service.status.slice_status import Status
 
@@ -19,19 +19,19 @@ class RolloutAtServer:
 
     def start_shadow(
         self, artifact: str, fraction: float | None, *, same: bool, force: bool, why: str | None
-    ) -> Event:
+    ) -> RolloutEvent:
         return self._client.start_shadow(artifact, fraction, same=same, force=force, why=why)
 
-    def stop_shadow(self, artifact: str, *, why: str | None) -> Event:
+    def stop_shadow(self, artifact: str, *, why: str | None) -> RolloutEvent:
         return self._client.stop_shadow(artifact, why=why)
 
-    def promote(self, artifact: str, *, force: bool, why: str | None) -> Event:
+    def promote(self, artifact: str, *, force: bool, why: str | None) -> RolloutEvent:
         return self._client.promote(artifact, force=force, why=why)
 
-    def rollback(self, *, why: str | None) -> Event:
+    def rollback(self, *, why: str | None) -> RolloutEvent:
         return self._client.rollback(why=why)
 
-    def pending(self, event: Event) -> str | None:
+    def pending(self, event: RolloutEvent) -> str | None:
         if event.kind not in ("promote", "rollback"):
             return None
         status = self._client.status()
@@ -43,5 +43,5 @@ class RolloutAtServer:
     def status(self) -> list[Status]:
         return [self._client.status()]
 
-    def history(self) -> list[Event]:
+    def history(self) -> list[RolloutEvent]:
         return self._client.history()

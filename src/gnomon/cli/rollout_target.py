@@ -8,7 +8,7 @@ from typing import Protocol
 
 from gnomon.errors import SettingsError
 from gnomon.rollout.defaults import find_model
-from gnomon.rollout.history import Event
+from gnomon.rollout.history import RolloutEvent
 from gnomon.service.auth import find_control_token
 from gnomon.service.status.slice_status import Status
 from gnomon.settings import Settings
@@ -28,25 +28,25 @@ class Target(Protocol):
 
     def start_shadow(
         self, artifact: str, fraction: float | None, *, same: bool, force: bool, why: str | None
-    ) -> Event:
+    ) -> RolloutEvent:
         """Start a shadow."""
 
-    def stop_shadow(self, artifact: str, *, why: str | None) -> Event:
+    def stop_shadow(self, artifact: str, *, why: str | None) -> RolloutEvent:
         """Stop a shadow."""
 
-    def promote(self, artifact: str, *, force: bool, why: str | None) -> Event:
+    def promote(self, artifact: str, *, force: bool, why: str | None) -> RolloutEvent:
         """Make an artifact live."""
 
-    def rollback(self, *, why: str | None) -> Event:
+    def rollback(self, *, why: str | None) -> RolloutEvent:
         """Make the previous artifact live again."""
 
-    def pending(self, event: Event) -> str | None:
+    def pending(self, event: RolloutEvent) -> str | None:
         """Return why a decision just recorded is not carried out yet; None if it is."""
 
     def status(self) -> list[Status]:
         """Return the status of each slice."""
 
-    def history(self) -> list[Event]:
+    def history(self) -> list[RolloutEvent]:
         """Return every decision, oldest first."""
 
 

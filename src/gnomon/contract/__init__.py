@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
-    from gnomon.contract.check.checked import Checked
+    from gnomon.contract.check.contract_report import ContractReport
     from gnomon.contract.check.row_check import Check, check_frame
     from gnomon.contract.contract import Contract, Feature, Output
     from gnomon.contract.decoding import Decoded, Decoder
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Check",
-    "Checked",
     "Contract",
+    "ContractReport",
     "Decoded",
     "Decoder",
     "Feature",
@@ -34,7 +34,7 @@ __all__ = [
 
 _HOMES = {
     "Check": "check.row_check",
-    "Checked": "check.checked",
+    "ContractReport": "check.contract_report",
     "Contract": "contract",
     "Decoded": "decoding",
     "Decoder": "decoding",

@@ -103,7 +103,7 @@ class Decoder:
         self._row = self._row_type()
         self._record = msgspec.json.Decoder(self._row)
         self._rows = msgspec.json.Decoder(_rows_type(self._row))
-        self._moments = [
+        self._timestamps = [
             (
                 self._fields[f.name],
                 zone(f.timezone or "UTC") if f.own_offset_only else None,
@@ -186,7 +186,7 @@ class Decoder:
                 decoded = Decoded([self._record.decode(body)], single=True)
         except _UNREADABLE:
             return None
-        if not decoded.rows or not self._moments_hold(decoded.rows):
+        if not decoded.rows or not self._timestamps_are_in_bounds(decoded.rows):
             return None
         return decoded if self._convert(decoded.rows) else None
 
@@ -202,15 +202,15 @@ class Decoder:
             return False
         return True
 
-    def _moments_hold(self, rows: list[Row]) -> bool:
-        for field, home, first, last in self._moments:
+    def _timestamps_are_in_bounds(self, rows: list[Row]) -> bool:
+        for field, home, first, last in self._timestamps:
             for row in rows:
-                moment: dt.datetime | None = getattr(row, field)
-                if moment is None:
+                time: dt.datetime | None = getattr(row, field)
+                if time is None:
                     continue
-                if not first <= moment.year <= last:
+                if not first <= time.year <= last:
                     return False
-                if home is not None and moment.tzinfo is not home and not in_zone(moment, home):
+                if home is not None and time.tzinfo is not home and not in_zone(time, home):
                     return False
         return True
 

@@ -156,12 +156,12 @@ def years(dtype: str) -> tuple[int, int]:
     return (1678, 2261) if dtype.startswith(_NANOSECONDS) else (2, 9998)
 
 
-def in_zone(moment: dt.datetime, home: dt.tzinfo) -> bool:
+def in_zone(time: dt.datetime, home: dt.tzinfo) -> bool:
     """Return whether a timestamp's offset is that of ``home`` at that instant, to the minute.
 
     Local mean times of a century ago had offsets with seconds, which ISO 8601 does not have.
     """
-    actual, expected = moment.utcoffset(), moment.astimezone(home).utcoffset()
+    actual, expected = time.utcoffset(), time.astimezone(home).utcoffset()
     if actual == expected:
         return True
     return actual is not None and expected is not None and abs(actual - expected) < _MINUTE
@@ -345,21 +345,21 @@ def _timestamp(feature: Feature) -> Reader:
         if not isinstance(value, str):
             raise _refused("type", "timestamp", value, "send ISO 8601 text with an offset")
         try:
-            moment: dt.datetime = msgspec.convert(value, dt.datetime)
+            time: dt.datetime = msgspec.convert(value, dt.datetime)
         except msgspec.ValidationError:
             hint = "send ISO 8601 with an offset, such as 2013-01-31T18:05:00Z"
             raise _refused("type", "timestamp", value, hint) from None
-        if not first <= moment.year <= last:
+        if not first <= time.year <= last:
             column = f"which a column of dtype `{feature.dtype}` holds"
             raise _refused("type", f"timestamp in the years {first} to {last}, {column}", value)
-        if moment.tzinfo is None:
-            hint = f"in {name} it is {moment.replace(tzinfo=home).isoformat()}"
+        if time.tzinfo is None:
+            hint = f"in {name} it is {time.replace(tzinfo=home).isoformat()}"
             raise _refused("timezone", "timestamp with an offset", value, hint)
-        if feature.own_offset_only and not in_zone(moment, home):
-            local = moment.astimezone(home).isoformat()
+        if feature.own_offset_only and not in_zone(time, home):
+            local = time.astimezone(home).isoformat()
             hint = f'send {local}, or "outside": "allow" in the contract accepts any offset'
             raise _refused("timezone", f"timestamp in {name}", value, hint)
-        return moment
+        return time
 
     return read
 

@@ -127,8 +127,8 @@ def _slow(
 def _buckets_at_each_end(buckets: int, seconds: int) -> int:
     """Return how many buckets at each end to compare: a third, but full weeks or days.
 
-    Then both ends have the same hours and weekdays, and their effect is not taken for a change. In
-    a range of less than two days a change and the effect of the hour cannot be distinguished: 0.
+    Then both ends have the same hours and weekdays, whose effect does not look like a change. In a
+    range of less than two days a change and the effect of the hour cannot be distinguished: 0.
     """
     third, week, day = buckets // 3, 7 * _DAY // seconds, _DAY // seconds
     for rhythm in (week, day):

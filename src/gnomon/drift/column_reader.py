@@ -71,8 +71,8 @@ class ColumnReader:
             unit=self._unit(bins.kind, bins.name),
             is_time=bins.is_time,
             since=None if since is None else self.iso(since),
-            grown=increase.words if increase else None,
-            rows_that_show=increase.rows if increase else (),
+            largest_increase=increase.words if increase else None,
+            example_rows=increase.rows if increase else (),
             timeline=tuple(self._timeline(counts, buckets)),
             segments=tuple(self._segments(counts, total, metric)),
         )
@@ -109,9 +109,9 @@ class ColumnReader:
             since=self.iso(change.at),
             before=before,
             after=after,
-            grown=increase.words,
+            largest_increase=increase.words,
             segment=segment,
-            rows_that_show=increase.rows,
+            example_rows=increase.rows,
         )
 
     def _not_judged(self, kind: str, name: str) -> str | None:

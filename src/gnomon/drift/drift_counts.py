@@ -39,13 +39,13 @@ class DriftBatch:
 
     Attributes:
         columns: the columns with bins, by ``(kind, name)``.
-        moments: the time of each row, in seconds since 1970; NaN if it has none.
+        row_times: the time of each row, in seconds since 1970; NaN if it has none.
         rows: the id of each row, ``<request id>/<row>``.
         segments: the segment of each row; None when the log is not split.
     """
 
     columns: Mapping[tuple[str, str], pa.Array]
-    moments: Floats
+    row_times: Floats
     rows: Sequence[str]
     segments: Sequence[str] | None = None
 
@@ -59,13 +59,13 @@ class ColumnCounts:
         names: rows by new value, for the values with the lowest hashes: the choice does not depend
             on the order, and a kept value was counted from its first row (bottom-k sampling, Cohen
             and Kaplan, PODC 2007).
-        witnesses: an example row for each cell and place in the vector.
+        example_rows: an example row for each cell and place in the vector.
     """
 
     bins: Bins
     cells: dict[SegmentBucket, Integers] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
-    witnesses: dict[tuple[SegmentBucket, int], ExampleRow] = field(default_factory=dict)
+    example_rows: dict[tuple[SegmentBucket, int], ExampleRow] = field(default_factory=dict)
 
     def add(
         self,
@@ -74,7 +74,7 @@ class ColumnCounts:
         cell_of_row: Integers,
         rows: Ranked,
     ) -> None:
-        """Count rows: the values of row ``i`` belong to the cell ``cells[at[i]]``."""
+        """Count rows: the values of row ``i`` belong to the cell ``cells[cell_of_row[i]]``."""
         for cell, vector in zip(
             cells, self._vectors(assignment, cell_of_row, len(cells)), strict=True
         ):
@@ -84,24 +84,24 @@ class ColumnCounts:
                 assignment.names.filter(pa.array(assignment.new)).value_counts().to_pylist()
             )
             self._add_names({entry["values"]: entry["counts"] for entry in new_values})
-        self._witness(assignment, cells, cell_of_row, rows)
+        self._add_examples(assignment, cells, cell_of_row, rows)
 
     def merge(self, other: ColumnCounts) -> None:
         """Add other counts, whose buckets have the same width."""
         for cell, vector in other.cells.items():
             self._add_vector(cell, vector)
         self._add_names(other.names)
-        for key, witness in other.witnesses.items():
-            self._offer_witness(key, witness)
+        for key, example in other.example_rows.items():
+            self._offer_example(key, example)
 
     def widen(self, seconds: int, to: int) -> None:
         """Merge the buckets into wider ones."""
-        cells, witnesses = self.cells, self.witnesses
-        self.cells, self.witnesses = {}, {}
+        cells, example_rows = self.cells, self.example_rows
+        self.cells, self.example_rows = {}, {}
         for cell, vector in cells.items():
             self._add_vector(_widened(cell, seconds, to), vector)
-        for (cell, place), witness in witnesses.items():
-            self._offer_witness((_widened(cell, seconds, to), place), witness)
+        for (cell, place), example in example_rows.items():
+            self._offer_example((_widened(cell, seconds, to), place), example)
 
     def total(self, segment: str | None = None) -> Integers:
         """Return the sum over all cells, or over those of a segment."""
@@ -153,7 +153,7 @@ class ColumnCounts:
             order = np.argsort(hash_to_unit_interval(names), kind="stable")[:_HELD_NAMES]
             self.names = {names[i]: self.names[names[i]] for i in order.tolist()}
 
-    def _witness(
+    def _add_examples(
         self,
         assignment: BinAssignment,
         cells: Sequence[SegmentBucket],
@@ -168,11 +168,11 @@ class ColumnCounts:
         place[assignment.excess > 0] = size + Extra.ABOVE
         keys, first = np.unique((cell_of_row * places + place)[rows.order], return_index=True)
         for key, row in zip(keys.tolist(), rows.order[first].tolist(), strict=True):
-            witness = ExampleRow(float(rows.places[row]), rows.ids[row])
-            self._offer_witness((cells[key // places], key % places), witness)
+            example = ExampleRow(float(rows.places[row]), rows.ids[row])
+            self._offer_example((cells[key // places], key % places), example)
 
-    def _offer_witness(self, key: tuple[SegmentBucket, int], witness: ExampleRow) -> None:
-        self.witnesses[key] = min(self.witnesses.get(key, witness), witness)
+    def _offer_example(self, key: tuple[SegmentBucket, int], example: ExampleRow) -> None:
+        self.example_rows[key] = min(self.example_rows.get(key, example), example)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +208,8 @@ class DriftCounts:
         """Count rows."""
         if not len(batch.rows):
             return
-        self._make_room(set(np.unique(numbered(batch.moments, self.seconds)).tolist()))
-        cells, cell_of_row = _cells(batch, numbered(batch.moments, self.seconds))
+        self._make_room(set(np.unique(numbered(batch.row_times, self.seconds)).tolist()))
+        cells, cell_of_row = _cells(batch, numbered(batch.row_times, self.seconds))
         ranked = Ranked.of(batch.rows)
         for key, column in batch.columns.items():
             counts = self.columns[key]

@@ -151,10 +151,10 @@ def _charts(column: DriftColumn, report: DriftReport) -> Iterator[Chart]:
 
 
 def _captions(column: DriftColumn) -> Iterator[CodeList]:
-    if column.grown:
-        rows = tuple((row, "") for row in column.rows_that_show)
+    if column.largest_increase:
+        rows = tuple((row, "") for row in column.example_rows)
         heading = " Example rows:" if rows else ""
-        yield CodeList(title=f"Largest increase: {column.grown}.{heading}", entries=rows)
+        yield CodeList(title=f"Largest increase: {column.largest_increase}.{heading}", entries=rows)
     if column.new:
         entries = tuple(
             (new_value.reason, quantities.rows(new_value.rows)) for new_value in column.new
@@ -190,9 +190,9 @@ def _change(alert: Alert, report: DriftReport) -> TableRow:
             TableCell(text=numbers.utc_time(alert.since, report.seconds)),
             TableCell(
                 text=amount(alert.metric, alert.effect),
-                below=(f"{alert.grown}; {before} before, {after} since",),
+                below=(f"{alert.largest_increase}; {before} before, {after} since",),
             ),
-            TableCell(text="\n".join(alert.rows_that_show)),
+            TableCell(text="\n".join(alert.example_rows)),
         ),
     )
 

@@ -111,13 +111,14 @@ class DriftFinding:
             return f"The log has no answer of {self.artifact} as {self.role} in this range."
         if drifted:
             column = drifted[0]
-            grown = f" Largest increase: {column.grown}." if column.grown else ""
-            return f"`{column.name}`: {amount(column.worst, column.effects[column.worst])}.{grown}"
+            increase = column.largest_increase
+            more = f" Largest increase: {increase}." if increase else ""
+            return f"`{column.name}`: {amount(column.worst, column.effects[column.worst])}.{more}"
         if self.alerts:
             alert = self._largest()
             return (
                 f"`{alert.name}`: {amount(alert.metric, alert.effect)}. "
-                f"Largest increase: {alert.grown}."
+                f"Largest increase: {alert.largest_increase}."
             )
         return "No column has drifted beyond the policy's limit."
 
@@ -145,7 +146,7 @@ class DriftFinding:
             return "Unknown: the rows have no timestamp."
         begins = ", where the range begins" if first.since == self.start else ""
         text = f"{utc_time(first.since, self.seconds)} UTC for `{first.name}`{begins}"
-        example = f", such as {first.rows_that_show[0]}" if first.rows_that_show else ""
+        example = f", such as {first.example_rows[0]}" if first.example_rows else ""
         own_alerts = [a for a in self.alerts if (a.kind, a.name) == (first.kind, first.name)]
         return (
             f"{text}{example}. {self._changed(own_alerts[0])}"
@@ -155,7 +156,7 @@ class DriftFinding:
 
     def _changed(self, alert: Alert) -> str:
         how = "suddenly" if alert.change == "sudden" else "gradually"
-        example = f", such as {alert.rows_that_show[0]}" if alert.rows_that_show else ""
+        example = f", such as {alert.example_rows[0]}" if alert.example_rows else ""
         time = utc_time(alert.since, self.seconds)
         return f"`{alert.name}`{_segment_text(alert)} changed {how} from {time} UTC{example}."
 

@@ -75,9 +75,9 @@ def _rows(counts: ColumnCounts, place: int, since: int, segment: str | None) -> 
         places.add(size + Extra.BELOW)
     if place == size - 1:
         places |= {size + Extra.NEW, size + Extra.ABOVE}
-    witnesses = sorted(
-        witness
-        for (cell, where), witness in counts.witnesses.items()
+    example_rows = sorted(
+        example
+        for (cell, where), example in counts.example_rows.items()
         if where in places and cell.bucket >= since and segment in (None, cell.segment)
     )
-    return tuple(witness.row for witness in witnesses[:_MOST_ROWS])
+    return tuple(example.row for example in example_rows[:_MOST_ROWS])

@@ -48,8 +48,8 @@ def measure(
     role: Role = "live",
     start: datetime | None = None,
     end: datetime | None = None,
-    by: str | None = None,
-    steps: int = STEP_ROWS,
+    split_by: str | None = None,
+    step_rows: int = STEP_ROWS,
     settings: Settings | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> DriftReport:
@@ -62,17 +62,17 @@ def measure(
         role: whether the artifact answered as ``live`` or as ``shadow``.
         start: rows that arrived from this time on.
         end: rows that arrived before this time.
-        by: a feature to split the rows by.
-        steps: how many rows to run again, in a worker, for the step columns; 0 for none.
+        split_by: a feature to split the rows by.
+        step_rows: how many rows to run again, in a worker, for the step columns; 0 for none.
         settings: settings of the worker.
         progress: called with the number of logged rows read since the last call.
 
     Raises:
         LogError: there is no log of the model.
-        PolicyError: ``by`` is not a feature.
+        PolicyError: ``split_by`` is not a feature.
     """
     policy, settings = policy or Policy(), settings or Settings.read()
-    measurement = Measurement(artifact, by=by, steps=steps)
+    measurement = Measurement(artifact, split_by=split_by, step_rows=step_rows)
     with log.snapshot() as snapshot:
         source = Range(snapshot, artifact, role, start, end)
         for part in source.chunks():
@@ -81,8 +81,8 @@ def measure(
                 progress(part.num_rows)
     measurement.trace(settings)
     words = ["gnomon", "drift", artifact.tag, *source.options()]
-    words += ["--by", by] if by else []
-    words += ["--steps", str(steps)] if steps != STEP_ROWS else []
+    words += ["--split-by", split_by] if split_by else []
+    words += ["--step-rows", str(step_rows)] if step_rows != STEP_ROWS else []
     return measurement.report(policy, role, shlex.join(words))
 
 
@@ -114,16 +114,20 @@ class Measurement:
         steps: counts of the step columns, over the sample.
     """
 
-    def __init__(self, artifact: Artifact, *, by: str | None = None, steps: int = 0) -> None:
+    def __init__(
+        self, artifact: Artifact, *, split_by: str | None = None, step_rows: int = 0
+    ) -> None:
         self._artifact = artifact
         bins = frozen(artifact)
         self.counts = DriftCounts([b for b in bins if b.kind != "step"])
         self.steps = DriftCounts([b for b in bins if b.kind == "step"])
-        self._by = by
+        self._split_by = split_by
         self._segments = (
-            None if by is None else Segments(_bins_of_feature(by, bins, artifact.contract))
+            None
+            if split_by is None
+            else Segments(_bins_of_feature(split_by, bins, artifact.contract))
         )
-        self._sample = RowSample(steps) if steps else None
+        self._sample = RowSample(step_rows) if step_rows else None
 
     def add(self, rows: Rows) -> None:
         """Count rows of the log."""
@@ -183,7 +187,7 @@ class Measurement:
             traced=self.steps.rows,
             axis=Axis(label=contract.event_time or "arrival", unit="UTC"),
             seconds=self.counts.seconds,
-            by=self._by,
+            by=self._split_by,
             start=start,
             end=end,
             columns=columns,
@@ -198,7 +202,7 @@ class Measurement:
         segments = None
         if self._segments is not None:
             segments = self._segments.of(_combined(inputs.column(self._segments.bins.name)))
-        return DriftBatch(columns, seconds(facts.column("moment")), row_ids(facts), segments)
+        return DriftBatch(columns, seconds(facts.column("time")), row_ids(facts), segments)
 
 
 def _without_consequences(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
@@ -207,22 +211,22 @@ def _without_consequences(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
     A step column is left out if an input, or an earlier step, changes in the same bucket.
     """
     first_alerts: list[Alert] = []
-    moments: set[tuple[str, str | None]] = set()
+    changed: set[tuple[str, str | None]] = set()
     for alert in sorted(alerts, key=lambda a: ("input", "step", "output").index(a.kind)):
-        moment = (alert.since, alert.segment)
-        if alert.kind == "step" and moment in moments:
+        change = (alert.since, alert.segment)
+        if alert.kind == "step" and change in changed:
             continue
-        moments.add(moment)
+        changed.add(change)
         first_alerts.append(alert)
     return tuple(first_alerts)
 
 
-def _bins_of_feature(by: str, bins: list[Bins], contract: Contract) -> Bins:
-    matches = [b for b in bins if b.kind == "input" and b.name == by]
+def _bins_of_feature(feature: str, bins: list[Bins], contract: Contract) -> Bins:
+    matches = [b for b in bins if b.kind == "input" and b.name == feature]
     if not matches:
-        names = ", ".join(feature.name for feature in contract.features)
+        names = ", ".join(f.name for f in contract.features)
         raise PolicyError(
-            f"there is no feature `{by}` to split rows by", hint=f"the features are {names}"
+            f"there is no feature `{feature}` to split rows by", hint=f"the features are {names}"
         )
     return matches[0]
 

@@ -108,8 +108,8 @@ class DriftColumn(msgspec.Struct, frozen=True, kw_only=True):
         is_time: whether values are timestamps, in seconds since 1970.
         new: values training did not have, most frequent first.
         since: the bucket since which it has drifted; None when it has not.
-        rows_that_show: example rows of the part that grew the most: request id and row.
-        grown: that part, in words.
+        largest_increase: the part of the column whose share grew the most, in words.
+        example_rows: some rows in that part: request id and row.
     """
 
     kind: Literal["input", "step", "output"]
@@ -129,8 +129,8 @@ class DriftColumn(msgspec.Struct, frozen=True, kw_only=True):
     quantiles: dict[str, tuple[float, float]] = {}
     new: tuple[Count, ...] = ()
     since: str | None = None
-    grown: str | None = None
-    rows_that_show: tuple[str, ...] = ()
+    largest_increase: str | None = msgspec.field(default=None, name="grown")
+    example_rows: tuple[str, ...] = msgspec.field(default=(), name="rows_that_show")
     timeline: tuple[DriftBucket, ...] = ()
     segments: tuple[DriftSegment, ...] = ()
 
@@ -146,6 +146,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         before: how many rows before the change are compared.
         after: how many rows since the change are compared.
         effect: the size of the change in ``metric``.
+        largest_increase: as in a :class:`DriftColumn`; likewise ``example_rows``.
     """
 
     kind: Literal["input", "step", "output"]
@@ -156,9 +157,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     since: str
     before: int
     after: int
-    grown: str
+    largest_increase: str = msgspec.field(name="grown")
     segment: str | None = None
-    rows_that_show: tuple[str, ...] = ()
+    example_rows: tuple[str, ...] = msgspec.field(default=(), name="rows_that_show")
 
 
 class DriftReport(BaseReport, frozen=True, kw_only=True):

@@ -72,19 +72,19 @@ def effects(column: DriftColumn, report: DriftReport) -> Plot | None:
         return None
     low, high = numbers.seconds(timeline[0].start), numbers.seconds(timeline[-1].end)
     limit = column.effects[metric].limit
-    values = [moment.values.get(metric, 0.0) for moment in timeline]
+    values = [bucket.values.get(metric, 0.0) for bucket in timeline]
     top = _ceiling(max(*values, min(limit, 1.0), 1e-9))
     bars = tuple(
         Bar(
-            100 * (numbers.seconds(moment.start) - low) / (high - low),
+            100 * (numbers.seconds(bucket.start) - low) / (high - low),
             100 * report.seconds / (high - low),
             100 * value / top,
-            f"{numbers.utc_time(moment.start, report.seconds)}: {METRICS[metric]} "
-            f"{quantities.number(value, 3)} of {quantities.rows(moment.rows)}, {moment.verdict}",
+            f"{numbers.utc_time(bucket.start, report.seconds)}: {METRICS[metric]} "
+            f"{quantities.number(value, 3)} of {quantities.rows(bucket.rows)}, {bucket.verdict}",
         )
-        for moment, value in zip(timeline, values, strict=True)
+        for bucket, value in zip(timeline, values, strict=True)
     )
-    marks = (timeline[0].start, timeline[len(timeline) // 2].start, timeline[-1].end)
+    marks = (*(moment.start for moment in timeline), timeline[-1].end)
     y = tuple(
         Tick(100 * fraction, quantities.number(fraction * top, 3)) for fraction in (0.0, 0.5, 1.0)
     )

@@ -59,7 +59,7 @@ def _outside_or_new(column: DriftColumn) -> str:
 def _over_time(column: DriftColumn) -> Iterator[Spark]:
     """Yield one bar for each bucket with rows; half height is the limit."""
     limit = column.effects[column.worst].limit
-    for moment in column.timeline:
-        value = moment.values.get(column.worst, 0.0)
+    for bucket in column.timeline:
+        value = bucket.values.get(column.worst, 0.0)
         height = value / limit / 2 if limit < NEVER else 0.0
         yield Spark(height, "bad" if value > limit else "muted")

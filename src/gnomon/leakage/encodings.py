@@ -13,8 +13,8 @@ from scipy.stats import rankdata
 __all__ = [
     "bins",
     "codes",
+    "datetimes",
     "is_unique",
-    "moments",
     "numbers",
     "ranks",
     "short",
@@ -105,7 +105,7 @@ def timestamps(column: pd.Series[Any]) -> pd.Series[Any] | None:
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$")
 
 
-def moments(column: pd.Series[Any], *, wall: bool = False) -> npt.NDArray[np.datetime64]:
+def datetimes(column: pd.Series[Any], *, wall: bool = False) -> npt.NDArray[np.datetime64]:
     """Return timestamps in microseconds, in UTC or, with ``wall``, in the local time of their zone.
 
     A column without a zone is not converted.
@@ -116,7 +116,7 @@ def moments(column: pd.Series[Any], *, wall: bool = False) -> npt.NDArray[np.dat
 
 
 def _seconds(column: pd.Series[Any]) -> Floats:
-    values = moments(column)
+    values = datetimes(column)
     seconds = values.astype(np.int64) / 1e6
     seconds[np.isnat(values)] = np.nan
     return np.asarray(seconds, np.float64)

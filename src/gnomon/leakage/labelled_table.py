@@ -20,7 +20,7 @@ KnownAt: TypeAlias = "Mapping[str, str | pd.Series[Any] | Sequence[Any]]"
 """When each feature's value was known: the name of a column, or a time for each row."""
 
 MOST_CLASSES = 20
-"""Whole numbers with more distinct values are taken for a quantity, unless the task is given."""
+"""Whole numbers with more distinct values are treated as a quantity, unless the task is given."""
 
 _SEED = 0
 

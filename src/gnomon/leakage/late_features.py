@@ -8,17 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnomon.leakage.encodings import moments, short, timestamps
+from gnomon.leakage.encodings import datetimes, short, timestamps
 from gnomon.leakage.finding import LeakageEvidence, LeakageFinding, unknown
 from gnomon.leakage.labelled_table import LabelledTable
 from gnomon.leakage.measures import CONFIDENCE, share_within
+from gnomon.quantities import duration
 
 __all__ = ["CHECK", "check_late_features", "known_in_time"]
 
 CHECK = "clock"
 
 EXAMPLES = 3
-_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+_UNIT_SECONDS = (86_400, 3_600, 60, 1)
 _MICRO = 1_000_000
 
 Column = pd.Series
@@ -97,10 +98,10 @@ def _find_late(name: str, times: Column[Any], event: Column[Any]) -> LeakageFind
 def _late_rows(times: Column[Any], event: Column[Any]) -> _Late:
     comparable = np.flatnonzero((times.notna() & event.notna()).to_numpy())
     times, event = times.iloc[comparable], event.iloc[comparable]
-    seconds = _micros(moments(times) - moments(event)) / _MICRO
+    seconds = _micros(datetimes(times) - datetimes(event)) / _MICRO
     zone = event.dt.tz
-    event_micros = _micros(moments(event, wall=True))
-    known_micros = _micros(moments(times.dt.tz_convert(zone) if zone else times, wall=True))
+    event_micros = _micros(datetimes(event, wall=True))
+    known_micros = _micros(datetimes(times.dt.tz_convert(zone) if zone else times, wall=True))
     unit = _unit(event_micros)
     after = np.flatnonzero((seconds > 0) & (known_micros // unit * unit > event_micros))
     return _Late(len(comparable), comparable[after], seconds[after])
@@ -119,7 +120,7 @@ def _finding(name: str, times: Column[Any], event: Column[Any], late: _Late) -> 
         check=CHECK,
         features=(name,),
         severity="leak" if claimed else "suspect",
-        sentence=f"`{name}` {what} in {hits:,} of {rows:,} rows, by a median of {_span(median)}",
+        sentence=f"`{name}` {what} in {hits:,} of {rows:,} rows, by a median of {duration(median)}",
         evidence=LeakageEvidence(
             rows=rows,
             hits=hits,
@@ -163,13 +164,5 @@ def _micros(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 def _unit(event_micros: npt.NDArray[np.int64]) -> int:
     """Return the largest unit, in microseconds, of which all event times are multiples."""
-    sizes = (seconds * _MICRO for _, seconds in _UNITS)
+    sizes = (seconds * _MICRO for seconds in _UNIT_SECONDS)
     return next((size for size in sizes if not (event_micros % size).any()), 1)
-
-
-def _span(seconds: float) -> str:
-    """Write a span of time, such as ``90 minutes`` or ``3.5 days``."""
-    for name, size in _UNITS:
-        if seconds >= 2 * size:
-            return f"{seconds / size:.3g} {name}s"
-    return f"{seconds:.3g} seconds"

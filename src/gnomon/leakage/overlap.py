@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnomon.leakage.encodings import moments
+from gnomon.leakage.encodings import datetimes
 from gnomon.leakage.finding import LeakageEvidence, LeakageFinding, unknown
 from gnomon.leakage.labelled_table import LabelledTable
 from gnomon.leakage.measures import CONFIDENCE, share_within
@@ -87,7 +87,7 @@ def _times(table: LabelledTable) -> Times:
     column: pd.Series[Any] = table.column(str(table.event_time))
     if not pd.api.types.is_datetime64_any_dtype(column.dtype):
         return np.array([], "datetime64[us]")
-    times = moments(column)
+    times = datetimes(column)
     return times[~np.isnat(times)]
 
 

@@ -120,19 +120,19 @@ class OfflineTable:
         return self._versions.several
 
     def find(
-        self, keys: pa.Table, moments: pa.ChunkedArray | None = None, shift: Shift = NOW
+        self, keys: pa.Table, row_times: pa.ChunkedArray | None = None, shift: Shift = NOW
     ) -> npt.NDArray[np.int64]:
         """Find the table's row for each row of ``keys``; -1 where it has none.
 
         Args:
             keys: the key columns.
-            moments: the time of each row; of several rows with the key, the latest then known is
+            row_times: the time of each row; of several rows with the key, the latest then known is
                 used.
             shift: look rows up at a shifted time.
         """
         rows = np.full(keys.num_rows, -1, dtype=np.int64)
         complete = np.flatnonzero(_has_no_null(keys))
-        times = None if moments is None else micros(moments)[complete] + shift.micros
+        times = None if row_times is None else micros(row_times)[complete] + shift.micros
         rows[complete] = self._versions.find(
             _index(keys.take(pa.array(complete))), times, shift.step, foresee=not shift.hours
         )

@@ -28,7 +28,7 @@ class Pairs:
     """Rows with both sides of a comparison, as three tables with the same number of rows.
 
     Attributes:
-        about: ``request_id``, ``row``, ``arrived``, ``client_id``, ``moment`` (event time, or
+        about: ``request_id``, ``row``, ``arrived``, ``client_id``, ``time`` (event time, or
             arrival where there is none) and ``key_<name>``.
         left: features and outputs on the left.
         right: the columns that the right side has.
@@ -84,12 +84,12 @@ class RowSample:
 def about(rows: Rows, contract: Contract, keys: pa.Table) -> pa.Table:
     """Build :attr:`Pairs.about` for logged rows, with ``keys`` as their key columns."""
     event_time = contract.event_time
-    moment = rows.envelope.column("arrived")
+    time = rows.envelope.column("arrived")
     if event_time:
-        moment = pc.coalesce(rows.inputs.column(event_time), moment)
+        time = pc.coalesce(rows.inputs.column(event_time), time)
     key_columns = keys.rename_columns([f"key_{name}" for name in keys.column_names])
     envelope = rows.envelope.select(["request_id", "row", "arrived", "client_id"])
-    return with_columns(envelope.append_column("moment", moment), key_columns)
+    return with_columns(envelope.append_column("time", time), key_columns)
 
 
 def with_columns(table: pa.Table, more: pa.Table) -> pa.Table:

@@ -50,7 +50,7 @@ class Versions:
     def find(
         self,
         keys: pd.Index,
-        moments: Micros | None = None,
+        row_times: Micros | None = None,
         step: int = 0,
         *,
         foresee: bool = True,
@@ -59,7 +59,7 @@ class Versions:
 
         Args:
             keys: the keys to find.
-            moments: the time for each key, in microseconds since 1970; without it, the last row.
+            row_times: the time for each key, in microseconds since 1970; without it, the last row.
             step: move by this many rows of the key, to later (positive) or earlier ones.
             foresee: use the first row of a key if none was known yet. Values that were not known
                 yet are needed to detect leakage.
@@ -69,8 +69,8 @@ class Versions:
         matched = np.flatnonzero(codes >= 0)
         marks = codes[matched] * self._width
         ranks = np.full(len(matched), len(self._times))
-        if moments is not None:
-            ranks = np.searchsorted(self._times, moments[matched], side="right")
+        if row_times is not None:
+            ranks = np.searchsorted(self._times, row_times[matched], side="right")
         begin, end = (np.searchsorted(self._marks, marks + more) for more in (0, self._width))
         positions = np.searchsorted(self._marks, marks + ranks, side="right") - 1
         positions = (np.maximum(positions, begin) if foresee else positions) + step

@@ -42,10 +42,10 @@ NO_TIME = np.iinfo(np.int64).min
 """The bucket of rows without a time."""
 
 
-def numbered(moments: Floats, seconds: int) -> Numbers:
+def numbered(times: Floats, seconds: int) -> Numbers:
     """Return the bucket of each time, counted from 1970; :data:`NO_TIME` for NaN and infinity."""
-    known = np.isfinite(moments)
-    numbers = np.floor(np.where(known, moments, 0.0) / seconds).astype(np.int64)
+    known = np.isfinite(times)
+    numbers = np.floor(np.where(known, times, 0.0) / seconds).astype(np.int64)
     return np.where(known, numbers, NO_TIME)
 
 
@@ -82,9 +82,9 @@ class TimeSums:
     def __post_init__(self) -> None:
         self.seconds = self.widths[0]
 
-    def split(self, moments: Floats) -> tuple[Numbers, Numbers]:
+    def split(self, times: Floats) -> tuple[Numbers, Numbers]:
         """Return the buckets of some times, in ascending order, and the bucket of each time."""
-        buckets, places = np.unique(numbered(moments, self.seconds), return_inverse=True)
+        buckets, places = np.unique(numbered(times, self.seconds), return_inverse=True)
         return buckets, places
 
     def add(self, buckets: Numbers, sums: dict[str, Floats]) -> None:

@@ -12,8 +12,8 @@ _MOST_OF_A_NAME = 100
 def error_text(error: BaseException) -> str:
     """Return an exception's message, cut to a few thousand characters.
 
-    An exception may raise when it is asked for its message, and a message may have characters that
-    UTF-8 does not encode. Neither may end the worker: then nobody would see the error.
+    Converting an exception to text may raise, and a message may have characters that UTF-8 does not
+    encode. Neither may end the worker, which would hide the error.
     """
     try:
         text = str(error)

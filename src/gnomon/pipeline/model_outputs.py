@@ -104,8 +104,10 @@ def target_names(y: Any, count: int) -> tuple[str, ...]:
 
 
 def _target_names(y: Any, answer: Any, count: int) -> tuple[str, ...]:
-    """By the columns of ``y``; by those of the answer where ``y`` has others, as one quantity has
-    of which several quantiles are predicted."""
+    """Return the names of the targets: the columns of ``y``, or of the answer if ``y`` has others.
+
+    It has others if several quantiles of one quantity are predicted.
+    """
     named = isinstance(y, pd.DataFrame) and y.shape[1] == count
     return target_names(y if named else answer, count)
 

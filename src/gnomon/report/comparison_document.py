@@ -51,7 +51,7 @@ _VERDICTS = {
     "unknown": VerdictLabel(Sign("?", "unsure"), "unknown"),
 }
 _COLUMNS_PER_STEP = 6
-_COURSES = 20
+_MOST_COLUMNS_OVER_TIME = 20
 _BRIEF_COLUMNS = 8
 _EXAMPLES = 4
 """How many rows are shown; the others are folded away."""
@@ -91,7 +91,7 @@ def comparison_document(report: Report) -> Document:
 def _sections(report: Report) -> Iterator[Section]:
     if report.timeline:
         yield _over_time(report)
-        yield from _courses(report)
+        yield from _columns_over_time(report)
     if report.walk:
         yield _walk(report, report.walk)
     if report.diagnosis:
@@ -165,13 +165,13 @@ def _over_time(report: Report) -> Section:
     )
 
 
-def _courses(report: Report) -> Iterator[Section]:
+def _columns_over_time(report: Report) -> Iterator[Section]:
     """Plot the columns that differ at some time, on one time axis."""
-    differing = [c for c in report.over_time if any(m.consistency < 1 for m in c.moments)]
+    differing = [c for c in report.over_time if any(m.consistency < 1 for m in c.buckets)]
     if not differing or not report.divergence.rows:
         return
     width = max(column.seconds for column in report.over_time)
-    starts = [numbers.seconds(m.start) for c in report.over_time for m in c.moments]
+    starts = [numbers.seconds(m.start) for c in report.over_time for m in c.buckets]
     begin, end = min(starts), max(starts) + width
     by = quantities.duration(differing[0].seconds)
     table = Table(
@@ -180,13 +180,15 @@ def _courses(report: Report) -> Iterator[Section]:
             TableColumn(title=f"Share of rows that diverge, by {by}, 0 to 100%", kind="bars"),
             TableColumn(title="At worst", kind="number", label="at worst"),
         ),
-        rows=tuple(_course(column, begin, end) for column in differing[:_COURSES]),
+        rows=tuple(
+            _column_over_time(column, begin, end) for column in differing[:_MOST_COLUMNS_OVER_TIME]
+        ),
     )
     yield Section(blocks=(table,), where="page")
 
 
-def _course(column: OverTime, begin: float, end: float) -> TableRow:
-    worst = min(column.moments, key=lambda moment: moment.consistency)
+def _column_over_time(column: OverTime, begin: float, end: float) -> TableRow:
+    worst = min(column.buckets, key=lambda bucket: bucket.consistency)
     share = quantities.percent(1 - worst.consistency)
     return TableRow(
         cells=(
@@ -195,7 +197,9 @@ def _course(column: OverTime, begin: float, end: float) -> TableRow:
                 code=True,
                 note=f"{column.kind}, estimated" if column.sampled else column.kind,
             ),
-            TableCell(text=f"{column.column} over time", bars=plots.course(column, begin, end)),
+            TableCell(
+                text=f"{column.column} over time", bars=plots.column_over_time(column, begin, end)
+            ),
             TableCell(text=f"{share} at {numbers.utc_time(worst.start, column.seconds)}"),
         )
     )

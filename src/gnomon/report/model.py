@@ -178,7 +178,7 @@ class OverTime(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["output", "feature", "step"]
     seconds: float
     sampled: bool
-    moments: tuple[MetricsBucket, ...]
+    buckets: tuple[MetricsBucket, ...] = msgspec.field(name="moments")
 
 
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):

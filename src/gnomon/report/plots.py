@@ -6,6 +6,7 @@ Labels are HTML next to a stretched SVG, so that text keeps its size on any scre
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,7 +21,7 @@ __all__ = [
     "Plot",
     "Tick",
     "ceiling",
-    "course",
+    "column_over_time",
     "histogram",
     "over_time",
     "pairs",
@@ -124,12 +125,11 @@ def over_time(timeline: Timeline) -> Plot:
         )
         for start, end, share, b in zip(starts, ends, shares, timeline.buckets, strict=True)
     )
-    middle = timeline.buckets[len(starts) // 2]
-    marks = (timeline.buckets[0].start, middle.start, timeline.buckets[-1].end)
+    marks = (*(b.start for b in timeline.buckets), timeline.buckets[-1].end)
     return Plot(bars, "", time_ticks(marks, timeline.seconds), share_ticks(top))
 
 
-def course(column: OverTime, begin: float, end: float) -> tuple[Bar, ...]:
+def column_over_time(column: OverTime, begin: float, end: float) -> tuple[Bar, ...]:
     """Plot the share of rows that diverge in one column, on an axis from 0 to 100%.
 
     Args:
@@ -140,26 +140,31 @@ def course(column: OverTime, begin: float, end: float) -> tuple[Bar, ...]:
     width = 100 * column.seconds / (end - begin)
     return tuple(
         Bar(
-            100 * (numbers.seconds(moment.start) - begin) / (end - begin),
+            100 * (numbers.seconds(bucket.start) - begin) / (end - begin),
             width,
-            100 * (1 - moment.consistency),
-            f"{numbers.utc_time(moment.start, column.seconds)}: "
-            f"{quantities.percent(1 - moment.consistency)} of "
-            f"{quantities.rows(moment.rows)} diverge, "
-            f"{quantities.percent(moment.exact_rate)} exact, "
-            f"{quantities.percent(moment.coverage)} with both values",
+            100 * (1 - bucket.consistency),
+            f"{numbers.utc_time(bucket.start, column.seconds)}: "
+            f"{quantities.percent(1 - bucket.consistency)} of "
+            f"{quantities.rows(bucket.rows)} diverge, "
+            f"{quantities.percent(bucket.exact_rate)} exact, "
+            f"{quantities.percent(bucket.coverage)} with both values",
         )
-        for moment in column.moments
+        for bucket in column.buckets
     )
 
 
-def time_ticks(marks: tuple[str, ...], seconds: float) -> tuple[Tick, ...]:
-    """Return ticks for some times, on an axis from the first of them to the last."""
+def time_ticks(marks: Sequence[str], seconds: float) -> tuple[Tick, ...]:
+    """Return ticks for the first and last of some times, and one between if it is in the middle.
+
+    A time is a third as wide as the narrowest plot: elsewhere it would be written over another.
+    """
     low, high = numbers.seconds(marks[0]), numbers.seconds(marks[-1])
-    return tuple(
+    ticks = [
         Tick(100 * (numbers.seconds(mark) - low) / (high - low), numbers.utc_time(mark, seconds))
-        for mark in dict.fromkeys(marks)
-    )
+        for mark in marks
+    ]
+    middle = min(ticks, key=lambda tick: abs(tick.at - 50))
+    return (ticks[0], *([middle] if 46 <= middle.at <= 54 else []), ticks[-1])
 
 
 def _bin_title(shape: Distribution, i: int, names: tuple[str, str]) -> str:

@@ -24,7 +24,7 @@ from gnomon.log import InferenceLog
 from gnomon.policy import Policy
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates import evaluate
-from gnomon.rollout.history import Event, History, RolloutState, open_history
+from gnomon.rollout.history import History, RolloutEvent, RolloutState, open_history
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.skew import skew_record
@@ -45,7 +45,7 @@ def start_shadow(
     by: str | None = None,
     why: str | None = None,
     history: History | None = None,
-) -> Event:
+) -> RolloutEvent:
     """Start a shadow: it scores a sample of the requests, and its answers go only to the log.
 
     Args:
@@ -70,7 +70,7 @@ def start_shadow(
     history = _up_to_date(history, settings, model)
     candidate = _inspect(model, artifact)
     (policy or Policy()).check_names(candidate.tag, candidate.contract.output_schema)
-    event = Event(
+    event = RolloutEvent(
         kind="shadow_start",
         artifact=candidate.tag,
         digest=candidate.digest,
@@ -99,7 +99,7 @@ def stop_shadow(
     by: str | None = None,
     why: str | None = None,
     history: History | None = None,
-) -> Event:
+) -> RolloutEvent:
     """Stop a shadow. Its artifact need not be in the store any more.
 
     Raises:
@@ -109,7 +109,7 @@ def stop_shadow(
     history = _up_to_date(history, settings, model)
     running = history.state.shadows.get(artifact)
     tag = artifact if running is not None else _tag_of(artifact)
-    return _record(history, Event(kind="shadow_stop", artifact=tag, by=by, why=why))
+    return _record(history, RolloutEvent(kind="shadow_stop", artifact=tag, by=by, why=why))
 
 
 def promote(
@@ -123,7 +123,7 @@ def promote(
     why: str | None = None,
     history: History | None = None,
     ask: Callable[[str], Gates] | None = None,
-) -> Event:
+) -> RolloutEvent:
     """Make an artifact live, if its gates pass. A model's first artifact has no gates to pass.
 
     Args:
@@ -147,7 +147,9 @@ def promote(
     """
     history = _up_to_date(history, settings, model)
     candidate = _inspect(model, artifact)
-    event = Event(kind="promote", artifact=candidate.tag, digest=candidate.digest, by=by, why=why)
+    event = RolloutEvent(
+        kind="promote", artifact=candidate.tag, digest=candidate.digest, by=by, why=why
+    )
     history.state.after(event)
     if history.state.live is not None:
         if ask is None:
@@ -169,7 +171,7 @@ def rollback(
     why: str | None = None,
     history: History | None = None,
     verified: Mapping[str, str] | None = None,
-) -> Event:
+) -> RolloutEvent:
     """Make the previous artifact live again; no gates are evaluated.
 
     Args:
@@ -190,7 +192,7 @@ def rollback(
     if previous is None:
         raise RolloutError("there is no previous artifact to roll back to")
     digest = (verified or {}).get(previous) or inspect(previous).digest
-    event = Event(kind="rollback", artifact=previous, digest=digest, by=by, why=why)
+    event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, by=by, why=why)
     return _record(history, event)
 
 
@@ -302,6 +304,6 @@ def _tag_of(artifact: str) -> str:
     return inspect(artifact).tag if version in ("", "latest") else artifact
 
 
-def _record(history: History, event: Event) -> Event:
+def _record(history: History, event: RolloutEvent) -> RolloutEvent:
     history.append(event)
     return history.events[-1]

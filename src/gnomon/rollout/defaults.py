@@ -8,7 +8,7 @@ from gnomon.artifact import Artifact, inspect
 from gnomon.errors import SettingsError
 from gnomon.log.segments.layout import folders
 from gnomon.log.snapshot import Role
-from gnomon.rollout.history import Event, fold, open_history
+from gnomon.rollout.history import RolloutEvent, fold, open_history
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
@@ -70,7 +70,7 @@ def find_role(settings: Settings, artifact: Artifact) -> Role:
     return "shadow" if kinds and not kinds & {"promote", "rollback"} else "live"
 
 
-def _events(settings: Settings, model: str) -> list[Event]:
+def _events(settings: Settings, model: str) -> list[RolloutEvent]:
     history = open_history(settings, model)
     history.refresh()
     return history.events

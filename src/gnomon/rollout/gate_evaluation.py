@@ -24,7 +24,7 @@ from gnomon.wire_errors import SentError
 from gnomon.worker.background import enter_background
 from gnomon.worker.spawn import child_environment
 
-__all__ = ["gates_elsewhere", "main"]
+__all__ = ["check_in_process", "main"]
 
 NICENESS = 10
 SECONDS = 170.0
@@ -44,7 +44,7 @@ _Reply = _Evaluated | _Failed
 _reply: msgspec.json.Decoder[_Reply] = msgspec.json.Decoder(_Reply)
 
 
-def gates_elsewhere(settings: Settings, model: str, artifact: str, policy: Path | None) -> Gates:
+def check_in_process(settings: Settings, model: str, artifact: str, policy: Path | None) -> Gates:
     """Run :func:`gnomon.rollout.check` in another process, and wait for it.
 
     Args:

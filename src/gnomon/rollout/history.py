@@ -34,9 +34,9 @@ from gnomon.storage import Storage
 
 __all__ = [
     "FORMAT",
-    "Event",
     "History",
     "Kind",
+    "RolloutEvent",
     "RolloutState",
     "Shadow",
     "fold",
@@ -52,7 +52,7 @@ _KIND = Format("rollout event", FORMAT, damaged=HistoryDamaged)
 Kind = Literal["promote", "rollback", "shadow_start", "shadow_stop"]
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One decision. Keys that this version does not know are ignored; see ``docs/formats.md``.
 
     Attributes:
@@ -124,7 +124,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
         """The artifact to which a rollback returns."""
         return self.lives[-2] if len(self.lives) > 1 else None
 
-    def after(self, event: Event) -> RolloutState:
+    def after(self, event: RolloutEvent) -> RolloutState:
         """Return the state after one more event.
 
         Raises:
@@ -151,7 +151,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
         return RolloutState(epoch=self.epoch + 1, lives=lives, shadows=shadows)
 
 
-def fold(events: list[Event]) -> RolloutState:
+def fold(events: list[RolloutEvent]) -> RolloutState:
     """Compute the state after all ``events``, oldest first.
 
     Raises:
@@ -186,7 +186,7 @@ class History:
 
     def __init__(self, storage: Storage, model: str, spool: Path | None = None) -> None:
         self.model = model
-        self.events: list[Event] = []
+        self.events: list[RolloutEvent] = []
         self.state = RolloutState()
         self.known = HistoryEnd(epoch=0)
         self._storage = storage
@@ -245,7 +245,7 @@ class History:
             raise unreadable
         self._is_whole = True
 
-    def append(self, event: Event) -> RolloutState:
+    def append(self, event: RolloutEvent) -> RolloutState:
         """Record a decision taken on :attr:`state`; it is on disk when this returns.
 
         Raises:
@@ -285,7 +285,7 @@ class History:
 
     def _read_on(self) -> None:
         while (content := self._storage.read(self._name())) is not None:
-            event = decode(content, Event, _KIND, self._name())
+            event = decode(content, RolloutEvent, _KIND, self._name())
             integrity.check_link(
                 self.model,
                 self.state.epoch,
@@ -295,7 +295,7 @@ class History:
             )
             self._add(event, content, self._after(event))
 
-    def _after(self, event: Event) -> RolloutState:
+    def _after(self, event: RolloutEvent) -> RolloutState:
         """Return the state after an event that was read."""
         try:
             return self.state.after(event)
@@ -321,7 +321,7 @@ class History:
                     f"{name.rpartition('/')[2]} {damage} since it was read", name, self.model
                 )
 
-    def _add(self, event: Event, content: bytes, after: RolloutState) -> None:
+    def _add(self, event: RolloutEvent, content: bytes, after: RolloutState) -> None:
         self.events.append(event)
         self._digests.append(_digest(content))
         self.state = after
@@ -352,7 +352,7 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _check(state: RolloutState, event: Event) -> None:
+def _check(state: RolloutState, event: RolloutEvent) -> None:
     tag, live = event.artifact, state.live
     if event.kind == "promote" and tag == live:
         raise RolloutError(f"`{tag}` is live already")
@@ -370,7 +370,7 @@ def _check(state: RolloutState, event: Event) -> None:
         )
 
 
-def _check_start(state: RolloutState, event: Event) -> None:
+def _check_start(state: RolloutState, event: RolloutEvent) -> None:
     if state.live is None:
         raise RolloutError(
             "there is no live artifact to compare a shadow with", hint="promote one first"

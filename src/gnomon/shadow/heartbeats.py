@@ -16,7 +16,7 @@ __all__ = [
     "FORMAT",
     "Heartbeat",
     "Heartbeats",
-    "Recorded",
+    "RolloutPosition",
     "ShadowBeat",
     "end",
     "find",
@@ -55,8 +55,8 @@ class ShadowBeat(ShadowReport, frozen=True, kw_only=True, omit_defaults=True):
     position: str | None = None
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """The recorded end of the rollout history: the number of decisions, and the last one's hash."""
+class RolloutPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a slice has read the rollout: the number of decisions, and the last one's hash."""
 
     epoch: int
     sha256: str | None = None
@@ -96,7 +96,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     follow_seconds: float = 0.5
     url: str | None = None
     epoch: int = 0
-    recorded: Recorded | None = None
+    recorded: RolloutPosition | None = None
     live: str | None = None
     previous: str | None = None
     latency_ms: Latency | None = None

@@ -72,7 +72,7 @@ class Join:
         """Return both sides of the logged rows that the table has."""
         keys = pa.table({name: _key(rows, name) for name in self.table.on})
         context = about(rows, self.contract, keys)
-        places = self.table.find(keys, context.column("moment"))
+        places = self.table.find(keys, context.column("time"))
         matched = np.flatnonzero(places >= 0)
         if len(matched) < len(places):
             self._unmatched_rows += len(places) - len(matched)
@@ -90,7 +90,7 @@ class Join:
         """Count rows for which the table has only values known after the prediction."""
         if KNOWN_AT not in right.column_names:
             return
-        later = pc.greater(right.column(KNOWN_AT), context.column("moment")).fill_null(False)
+        later = pc.greater(right.column(KNOWN_AT), context.column("time")).fill_null(False)
         places = np.flatnonzero(later)
         self._later_rows += len(places)
         if len(places):
@@ -103,7 +103,7 @@ class Join:
             context: the :attr:`Pairs.about` of the rows.
         """
         keys = pa.table({name: context.column(f"key_{name}") for name in self.table.on})
-        places = self.table.find(keys, context.column("moment"), shift)
+        places = self.table.find(keys, context.column("time"), shift)
         return Shifted(shift, places, self.table.data.take(pa.array(places, mask=places < 0)))
 
     def refuse_no_match(self) -> None:

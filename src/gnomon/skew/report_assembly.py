@@ -6,8 +6,9 @@ import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 
@@ -77,87 +78,157 @@ def compose(
         traced: sampled rows that were run again step by step.
         diagnosed: where and why the sides differ, and the rungs of the replay ladder.
     """
-    confidence = policy.gates.confidence
-    diagnosis = diagnosed.diagnosis if diagnosed else None
-    divergence = report.share(tally.main.disagreed, tally.main.rows, confidence)
-    answered = source.logged - sum(source.skipped.values())
-    verdict = judge(
-        divergence,
-        answered,
-        sides.limit[0],
-        coverage=policy.gates.min_coverage or 0.0,
-        fewest=policy.gates.min_rows,
-    )
-    units = _units(source.contract)
-    columns = (
-        *columns_from_comparison(tally.main, tally.judged, sides.kinds, units),
-        *columns_from_comparison(tally.side, tally.others, sides.kinds, units),
-    )
-    walk = _walk(traced, units, diagnosis) if traced else None
-    time = timeline(tally.time, source.contract)
-    impact = _impact(tally, source.contract, confidence)
-    finding = SkewFinding(
-        left=sides.left,
-        right=sides.right,
-        artifact=source.artifact.tag,
-        role=source.role,
-        replayed=sides.replayed,
-        verdict=verdict,
-        answered=answered,
-        divergence=divergence,
-        exact=tally.exact,
-        limit=sides.limit[0],
-        differing=tuple(c.name for c in columns if c.diverged),
-        agreeing_features=sum(c.kind == "feature" and not c.diverged for c in columns),
-        impact=impact,
-        timeline=time,
-        first=tally.time.first,
-        last=tally.time.last,
-        diagnosis=diagnosis,
-        known_later=table.known_later if table else None,
-    )
-    shown_rows = _rows_to_show(tally, traced) if tally.main.rows else None
-    first = diagnosis.column if diagnosis else None
-    return Report(
-        kind=sides.kind,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        title=finding.title(),
-        verdict=verdict,
-        summary=finding.summary(),
-        subject=report.Subject(
-            model=source.artifact.name,
-            artifact=source.artifact.tag,
-            digest=source.artifact.digest,
-            role=source.role,
-        ),
-        left=sides.left,
-        right=sides.right,
-        against=sides.against,
-        coverage=_coverage(source, sides, tally.main.rows),
-        divergence=divergence,
-        exact=tally.exact,
-        policy=policy.digest,
-        limit=sides.limit[0],
-        limit_name=sides.limit[1],
-        impact=impact,
-        columns=columns,
-        walk=walk,
-        diagnosis=diagnosis,
-        ladder=diagnosed.ladder if diagnosed else (),
-        swaps=diagnosed.swaps if diagnosed else (),
-        timeline=time,
-        over_time=(
-            *tally.courses.build(sides.kinds),
-            *(_steps_over_time(traced) if traced else ()),
-        ),
-        distributions=tuple(_distributions(shown_rows, columns, first, units))
-        if shown_rows
-        else (),
-        examples=tuple(_examples(shown_rows, sides, first)) if shown_rows else (),
-        table=table,
-        environment=_environment(),
-        command=sides.command,
-    )
+    return _Assembly(tally, source, sides, policy, table, traced, diagnosed).build()
+
+
+@dataclass(frozen=True)
+class _Assembly:
+    """The parts of a report; several of them are made of the same counts."""
+
+    tally: Tally
+    source: Range
+    sides: Sides
+    policy: Policy
+    table: report.TableUse | None
+    traced: TracedRows | None
+    diagnosed: Diagnosed | None
+
+    def build(self) -> Report:
+        """Put the parts together."""
+        artifact, finding, plots = self.source.artifact, self.finding(), self.plots()
+        return Report(
+            kind=self.sides.kind,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            title=finding.title(),
+            verdict=self.verdict,
+            summary=finding.summary(),
+            subject=report.Subject(
+                model=artifact.name,
+                artifact=artifact.tag,
+                digest=artifact.digest,
+                role=self.source.role,
+            ),
+            left=self.sides.left,
+            right=self.sides.right,
+            against=self.sides.against,
+            coverage=_coverage(self.source, self.sides, self.tally.main.rows),
+            divergence=self.divergence,
+            exact=self.tally.exact,
+            policy=self.policy.digest,
+            limit=self.sides.limit[0],
+            limit_name=self.sides.limit[1],
+            impact=self.impact,
+            columns=self.columns,
+            walk=_walk(self.traced, self.units, self.diagnosis) if self.traced else None,
+            diagnosis=self.diagnosis,
+            ladder=self.diagnosed.ladder if self.diagnosed else (),
+            swaps=self.diagnosed.swaps if self.diagnosed else (),
+            timeline=self.timeline,
+            over_time=self.over_time(),
+            distributions=plots.distributions,
+            examples=plots.examples,
+            table=self.table,
+            environment=_environment(),
+            command=self.sides.command,
+        )
+
+    def finding(self) -> SkewFinding:
+        """Return the facts for the title and the summary."""
+        return SkewFinding(
+            left=self.sides.left,
+            right=self.sides.right,
+            artifact=self.source.artifact.tag,
+            role=self.source.role,
+            replayed=self.sides.replayed,
+            verdict=self.verdict,
+            answered=self.answered,
+            divergence=self.divergence,
+            exact=self.tally.exact,
+            limit=self.sides.limit[0],
+            differing=tuple(c.name for c in self.columns if c.diverged),
+            agreeing_features=sum(c.kind == "feature" and not c.diverged for c in self.columns),
+            impact=self.impact,
+            timeline=self.timeline,
+            first=self.tally.time.first,
+            last=self.tally.time.last,
+            diagnosis=self.diagnosis,
+            known_later=self.table.known_later if self.table else None,
+        )
+
+    @cached_property
+    def diagnosis(self) -> report.Diagnosis | None:
+        """Where and why the sides differ, if that was looked for."""
+        return self.diagnosed.diagnosis if self.diagnosed else None
+
+    @cached_property
+    def divergence(self) -> report.Share:
+        """The share of rows that diverge."""
+        main = self.tally.main
+        return report.share(main.disagreed, main.rows, self.policy.gates.confidence)
+
+    @cached_property
+    def answered(self) -> int:
+        """Logged rows with an answer."""
+        return self.source.logged - sum(self.source.skipped.values())
+
+    @cached_property
+    def verdict(self) -> report.Verdict:
+        """Whether the sides diverge beyond the limit."""
+        gates = self.policy.gates
+        return judge(
+            self.divergence,
+            self.answered,
+            self.sides.limit[0],
+            coverage=gates.min_coverage or 0.0,
+            fewest=gates.min_rows,
+        )
+
+    @cached_property
+    def units(self) -> dict[str, str | None]:
+        """The unit of each feature and output."""
+        return _units(self.source.contract)
+
+    @cached_property
+    def columns(self) -> tuple[report.Column, ...]:
+        """Every column that was compared; those that decide the verdict come first."""
+        tally, kinds = self.tally, self.sides.kinds
+        return (
+            *columns_from_comparison(tally.main, tally.judged, kinds, self.units),
+            *columns_from_comparison(tally.side, tally.others, kinds, self.units),
+        )
+
+    @cached_property
+    def timeline(self) -> report.Timeline | None:
+        """Divergence over time."""
+        return timeline(self.tally.time, self.source.contract)
+
+    @cached_property
+    def impact(self) -> report.Impact | None:
+        """The effect of the divergence on answers."""
+        return _impact(self.tally, self.source.contract, self.policy.gates.confidence)
+
+    def over_time(self) -> tuple[report.OverTime, ...]:
+        """Return each column's consistency over time."""
+        steps = _steps_over_time(self.traced) if self.traced else ()
+        return (*self.tally.over_time.build(self.sides.kinds), *steps)
+
+    def plots(self) -> _Plots:
+        """Return what is shown of sampled rows."""
+        if not self.tally.main.rows:
+            return _Plots()
+        shown = _rows_to_show(self.tally, self.traced)
+        first = self.diagnosis.column if self.diagnosis else None
+        return _Plots(
+            tuple(_distributions(shown, self.columns, first, self.units)),
+            tuple(_examples(shown, self.sides, first)),
+        )
+
+
+class _Plots(NamedTuple):
+    """What is shown of sampled rows; nothing if no row was compared."""
+
+    distributions: tuple[report.Distribution, ...] = ()
+    examples: tuple[report.Example, ...] = ()
 
 
 def skew_limit(policy: Policy) -> tuple[float, str]:
@@ -273,7 +344,7 @@ def _steps_over_time(traced: TracedRows) -> Iterator[report.OverTime]:
     sample = traced.sample
     steps = ColumnTimeSeries()
     columns = {name: traced.compared.columns[name] for name in traced.of_kind("step")}
-    steps.add(seconds(sample.pairs.about.column("moment")), columns, sample.weights)
+    steps.add(seconds(sample.pairs.about.column("time")), columns, sample.weights)
     return steps.build(traced.kinds, sampled=True)
 
 

@@ -24,7 +24,7 @@ from typing import NamedTuple
 from gnomon.worker import messages
 from gnomon.worker.spawn import Spawned
 
-__all__ = ["AdoptedProcess", "HolderHandle", "Taken", "outlive", "take_over"]
+__all__ = ["AdoptedProcess", "HolderHandle", "TakenOverHolder", "outlive", "take_over"]
 
 TAKEOVER_SECONDS = 2.0
 """Forking a scorer takes milliseconds. A holder that takes this long counts as hung: kill it."""
@@ -50,7 +50,7 @@ class HolderHandle(NamedTuple):
         self.close()
 
 
-class Taken(NamedTuple):
+class TakenOverHolder(NamedTuple):
     """A holder that was taken over, with the process id and data socket of its new scorer."""
 
     spawned: Spawned
@@ -109,7 +109,7 @@ def outlive(spawned: Spawned) -> HolderHandle | None:
     return HolderHandle(spawned.control, tether, process)
 
 
-async def take_over(handle: HolderHandle) -> Taken | None:
+async def take_over(handle: HolderHandle) -> TakenOverHolder | None:
     """Make a holder that outlived its gateway serve this one.
 
     Its messages to the earlier gateway are discarded, and the scorer forked for that gateway is
@@ -129,7 +129,7 @@ async def take_over(handle: HolderHandle) -> Taken | None:
         raise
 
 
-async def _request_takeover(handle: HolderHandle) -> Taken:
+async def _request_takeover(handle: HolderHandle) -> TakenOverHolder:
     nonce = secrets.token_hex(8)
     handle.control.setblocking(False)
     handle.control.send(messages.TAKE_OVER + nonce.encode())
@@ -140,7 +140,7 @@ async def _request_takeover(handle: HolderHandle) -> Taken:
             raise ConnectionError("the holder has ended")
         if isinstance(event, messages.Ready) and event.nonce == nonce and data is not None:
             spawned = Spawned(AdoptedProcess(handle.process), handle.control)
-            return Taken(spawned, event.pid, data)
+            return TakenOverHolder(spawned, event.pid, data)
         if data is not None:
             data.close()
 

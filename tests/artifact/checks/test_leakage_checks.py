@@ -1,4 +1,4 @@
-"""What packing finds in the training data, and what it does about it."""
+"""Leakage and missing seeds that packing finds in the training data."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("home")
 
 
 def trips(rows: int = 600, seed: int = 6) -> tuple[pd.DataFrame, pd.Series[Any]]:
-    """Numbers that tell something, a time, and whether it was slow."""
+    """Informative numbers, a timestamp, and whether each trip was slow."""
     random = np.random.default_rng(seed)
     frame = pd.DataFrame(random.normal(size=(rows, 2)), columns=["miles", "rain"])
     frame["at"] = pd.Timestamp("2013-01-01", tz="UTC") + pd.to_timedelta(np.arange(rows), unit="h")
@@ -46,7 +46,7 @@ def fitted(frame: pd.DataFrame, labels: Any, model: Any) -> Any:
 
 
 def with_copy() -> tuple[pd.DataFrame, pd.Series[Any]]:
-    """A column that was filled in afterwards."""
+    """Rows with a column that is filled in after the outcome is known."""
     frame, labels = trips()
     return frame.assign(fee=(labels == "slow") * 5.0), labels
 
@@ -73,7 +73,7 @@ def looked(
 
 
 def test_healthy_data_packs_without_a_word() -> None:
-    """What was looked for is recorded, and that nothing was found; a later format is refused."""
+    """The record says which checks ran and that they found nothing; a later format is refused."""
     frame, labels = trips()
     pipeline = fitted(frame, labels, LogisticRegression())
     artifact = pack("trips", pipeline, frame, labels, event_time="at", leakage="refuse")
@@ -90,7 +90,7 @@ def test_healthy_data_packs_without_a_word() -> None:
 
 
 def test_a_copy_of_the_label_is_warned_about_and_recorded() -> None:
-    """At the caller's own line, so that Python shows it there once."""
+    """The warning points at the caller's line, so that Python shows it only once."""
     frame, labels = with_copy()
     pipeline = fitted(frame, labels, LogisticRegression())
     with pytest.warns(LeakageWarning, match="`fee` is the label") as caught:
@@ -104,7 +104,9 @@ def test_a_copy_of_the_label_is_warned_about_and_recorded() -> None:
 
 
 def test_it_can_be_refused(home: Path) -> None:
-    """With the column, what to do, and how to pack all the same; nothing is left behind."""
+    """The error names the column, what to do, and how to pack anyway; nothing is left in
+    the store.
+    """
     frame, labels = with_copy()
     pipeline = fitted(frame, labels, LogisticRegression())
     with pytest.raises(PackRefused, match="`fee` is the label") as caught:
@@ -115,7 +117,7 @@ def test_it_can_be_refused(home: Path) -> None:
 
 
 def test_seeds_and_checks_that_were_left_out() -> None:
-    """A forest without a seed is recorded as null, with a warning; leakage was not looked for."""
+    """A forest without a seed is recorded as null, with a warning; the leakage checks are off."""
     frame, labels = with_copy()
     pipeline = fitted(frame, labels, RandomForestClassifier(3))
     with pytest.warns(SeedWarning, match="randomforestclassifier__random_state") as caught:
@@ -127,7 +129,7 @@ def test_seeds_and_checks_that_were_left_out() -> None:
 
 
 def test_seeds_that_were_given_are_taken_for_what_was_done() -> None:
-    """Whoever seeded numpy's global generator says so, and is not warned."""
+    """A caller who seeded numpy's global generator passes `seeds` and is not warned."""
     frame, labels = trips(60)
     pipeline = fitted(frame, labels, RandomForestClassifier(3))
     artifact = pack("trips", pipeline, frame, labels, event_time="at", seeds={"numpy": 3})
@@ -135,7 +137,7 @@ def test_seeds_that_were_given_are_taken_for_what_was_done() -> None:
 
 
 def test_a_column_known_too_late_is_found() -> None:
-    """By a time for each row that is no feature; a name that is none is refused."""
+    """A time for each row, which is not a feature, reveals it; an unknown name is refused."""
     frame, labels = trips()
     late = frame["at"] + pd.Timedelta("5h")
     (finding,) = looked(frame, labels, rain=late).alarms
@@ -145,7 +147,7 @@ def test_a_column_known_too_late_is_found() -> None:
 
 
 def test_a_holdout_is_held_against_the_training_data() -> None:
-    """Rows and days on both sides, and the scores of both."""
+    """Rows and days on both sides are found, and both scores are compared."""
     frame, labels = trips(900)
     train, first, rest = slice(0, 600), slice(0, 300), slice(600, 900)
     report = looked(frame[train], labels[train], (frame[rest], labels[rest]))
@@ -156,7 +158,7 @@ def test_a_holdout_is_held_against_the_training_data() -> None:
 
 
 def test_a_model_that_knows_its_rows_by_heart_is_a_note() -> None:
-    """The gap is recorded, and raises no warning: forests do that."""
+    """The gap is recorded without a warning: it is normal for forests."""
     frame, labels = trips(1_200)
     forest = RandomForestClassifier(20, random_state=0)
     report = looked(frame[:600], labels[:600], (frame[600:], labels[600:]), model=forest)
@@ -165,7 +167,7 @@ def test_a_model_that_knows_its_rows_by_heart_is_a_note() -> None:
 
 @pytest.mark.parametrize("model", [LinearSVC(), LinearRegression()], ids=["labels", "numbers"])
 def test_any_model_can_be_scored(model: Any) -> None:
-    """A classifier without probabilities by its labels; a regression by its numbers."""
+    """A classifier without probabilities is scored by its labels, a regression by its numbers."""
     frame, labels = trips(800)
     target = labels if isinstance(model, LinearSVC) else frame["miles"] * 2 + frame["rain"]
     report = looked(frame[:400], target[:400], (frame[400:], target[400:]), model=model)
@@ -181,7 +183,7 @@ def test_a_holdout_with_other_columns_is_refused() -> None:
 
 
 def test_a_holdout_without_labels_has_no_score() -> None:
-    """Its rows are looked at all the same."""
+    """Its rows are checked anyway."""
     frame, labels = trips(900)
     report = looked(frame[:600], labels[:600], (frame[600:], labels[600:].where(labels.isna())))
     assert [(f.check, f.severity) for f in report.findings] == [("score gap", "unknown")]
@@ -189,7 +191,7 @@ def test_a_holdout_without_labels_has_no_score() -> None:
 
 
 def test_without_a_target_only_clocks_are_looked_at() -> None:
-    """And the record says what was not."""
+    """The record lists the checks that were skipped."""
     frame, labels = trips()
     contract = infer_contract(frame, task="classification", event_time="at")
     report = check_leakage(fitted(frame, labels, LogisticRegression()), frame, None, contract)

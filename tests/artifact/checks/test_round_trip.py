@@ -1,4 +1,4 @@
-"""The rows a request brings get the answers of training, and a refusal says what does not."""
+"""Rows of requests get the same answers as in training; refusals name the reason."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def faithful(model: Any, frame: pd.DataFrame, **outputs: Any) -> None:
 @pytest.mark.parametrize("model", REGRESSORS, ids=lambda m: type(m).__name__)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_linear_models_of_a_row_major_frame_answer_the_same_bits(model: Any) -> None:
-    """`load_diabetes(as_frame=True)` is made of a NumPy array, and the served frame lies alike."""
+    """`load_diabetes(as_frame=True)` is made of a NumPy array; the served frame has its layout."""
     faithful(model.fit(DIABETES.data, DIABETES.target), DIABETES.data, task="regression")
 
 
@@ -71,7 +71,7 @@ def test_linear_models_of_a_row_major_frame_answer_the_same_bits(model: Any) -> 
 @pytest.mark.parametrize("model", CLASSIFIERS, ids=lambda m: type(m).__name__)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_linear_classifiers_too(model: Any, loaded: str) -> None:
-    """Of iris, wine and breast cancer."""
+    """The models are trained on iris, wine and breast cancer."""
     data = getattr(datasets, loaded)(as_frame=True)
     faithful(
         model.fit(data.data, data.target),
@@ -83,7 +83,7 @@ def test_linear_classifiers_too(model: Any, loaded: str) -> None:
 
 
 def test_a_column_major_contract_of_a_row_major_frame_is_packed(home: Path) -> None:
-    """Its sums are added in another order, and differ by no more than that may cost."""
+    """Its sums are added in another order, and differ by no more than rounding."""
     model = LinearRegression().fit(DIABETES.data, DIABETES.target)
     contract = replace(infer_contract(DIABETES.data, task="regression"), layout="columns")
     artifact = pack("linear", model, DIABETES.data, DIABETES.target, contract=contract)
@@ -109,7 +109,7 @@ class ReadsMemory(RegressorMixin, BaseEstimator):
 
 
 def test_a_step_that_reads_memory_in_its_order_is_refused(project: Project) -> None:
-    """It differs by far more than the order of a sum may cost."""
+    """Its answers differ by far more than rounding."""
     model = project({"__init__.py": ORDER}, name="reads_memory").ReadsMemory().fit(DIABETES.data)
     contract = replace(infer_contract(DIABETES.data, task="regression"), layout="columns")
     with pytest.raises(PackRefused, match="depends on the memory layout of the frame"):
@@ -117,7 +117,7 @@ def test_a_step_that_reads_memory_in_its_order_is_refused(project: Project) -> N
 
 
 def test_the_column_that_its_type_changes_is_named() -> None:
-    """Not only that an answer changes: which feature of the contract does it."""
+    """The refusal names the feature of the contract, not only that an answer changes."""
     frame = pd.DataFrame({"a": np.linspace(0, 1, 40), "b": np.linspace(3, 9, 40)})
     model = LinearRegression().fit(frame, frame["a"] - frame["b"])
     contract = infer_contract(frame, task="regression")

@@ -1,4 +1,4 @@
-"""Columns of the training frame that the pipeline is known not to read are no features."""
+"""Columns of the training frame that the pipeline provably does not read are not features."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def left(pipeline: Any, frame: pd.DataFrame, *kept: str, carry: tuple[str, ...] 
 
 @pytest.mark.parametrize("name", SELECTING)
 def test_what_is_not_selected_is_left_out_with_a_warning(name: str) -> None:
-    """However the columns are selected: the warning names the others, and the way to keep them."""
+    """The warning lists the columns that are left out and says how to keep them."""
     frame = rows()
     pipeline = SELECTING[name]().fit(frame, frame["a"])
     with pytest.warns(UnusedColumnWarning, match="`note`, `rare`, `seen`.*carry=") as caught:
@@ -114,7 +114,7 @@ def test_what_is_not_selected_is_left_out_with_a_warning(name: str) -> None:
 
 @pytest.mark.parametrize("name", OWN)
 def test_what_a_step_of_the_users_seems_not_to_read_is_kept_with_advice(name: str) -> None:
-    """It is not known whether it reads them in other rows; X without them can be packed."""
+    """Other rows may need them, so the warning says how to pack without them."""
     frame = rows()
     pipeline = OWN[name]().fit(frame, frame["a"])
     with pytest.warns(UnusedColumnWarning, match="may read them in other rows") as caught:
@@ -146,8 +146,7 @@ def comparing(frame: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.mark.parametrize("step", [in_other_rows, counting_nulls, comparing])
 def test_a_column_that_training_does_not_show_to_be_read_is_kept(step: Any) -> None:
-    """The answers for all rows of training are the same without it and with other values in it;
-    those for requests would not be."""
+    """The training rows get the same answers without the column, but requests may not."""
     frame = rows()[["note", "a", "b"]].assign(note="x")
     pipeline = make_pipeline(FunctionTransformer(step), LinearRegression()).fit(frame, frame["a"])
     with pytest.warns(UnusedColumnWarning, match="The contract has it"):
@@ -155,7 +154,7 @@ def test_a_column_that_training_does_not_show_to_be_read_is_kept(step: Any) -> N
 
 
 def test_columns_of_any_dtype_may_be_unread() -> None:
-    """Nullable booleans with nulls ended in a TypeError of pandas."""
+    """Regression: nullable booleans with nulls raised a TypeError in pandas."""
     frame = rows(60)[["a", "b"]].assign(
         maybe=pd.array([True, None, False] * 20, dtype="boolean"),
         price=pd.array([Decimal("9.99")] * 60, dtype=pd.ArrowDtype(pa.decimal128(3, 2))),
@@ -169,7 +168,7 @@ def test_columns_of_any_dtype_may_be_unread() -> None:
 
 
 def test_what_is_kept_or_carried_stays_without_a_warning() -> None:
-    """The entity key and the event time are asked for, and carried columns are."""
+    """The entity key, the event time and carried columns are used, so they stay."""
     frame = rows()
     pipeline = make_pipeline(scaled(), LinearRegression()).fit(frame, frame["a"])
     with warnings.catch_warnings():
@@ -195,7 +194,7 @@ def falling_back(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_a_column_that_cannot_be_sent_is_refused_if_one_row_of_thousands_needs_it() -> None:
-    """Left out, that row would be answered otherwise."""
+    """Without it, that row would get another answer."""
     frame = rows(20_000)[["a"]]
     frame["age"] = pd.to_timedelta(np.arange(len(frame)), unit="s")
     pipeline = make_pipeline(FunctionTransformer(falling_back), LinearRegression())
@@ -230,8 +229,9 @@ def test_answers_of_every_shape_are_compared() -> None:
 
 @pytest.mark.usefixtures("fresh_children")
 def test_requests_need_not_bring_what_is_not_read(home: Path) -> None:
-    """Packed and loaded: rows without the column are answered as the pipeline answers those with
-    it; a carried one is in the contract and not required of the pipeline."""
+    """Rows without the column get the pipeline's answers; a carried column is logged and not passed
+    to the pipeline.
+    """
     frame = rows(60)
     pipeline = make_pipeline(scaled(), LinearRegression()).fit(frame, frame["b"])
     with pytest.warns(UnusedColumnWarning, match="`rare`"):

@@ -56,7 +56,7 @@ def test_a_pipeline_comes_back_and_answers_the_same(model: Any, serializer: Any)
 
 
 def test_the_same_pipeline_gives_the_same_bytes() -> None:
-    """Fitting and dumping twice gives one hash, whatever addresses the objects had."""
+    """Fitting and dumping twice gives the same hash, although memory addresses differ."""
     table, target = frame()
 
     def dumped() -> bytes:
@@ -105,7 +105,7 @@ def test_a_pickle_reaches_only_recorded_globals() -> None:
 
 
 def test_a_skops_file_loads_only_trusted_types() -> None:
-    """A type that skops does not trust and nobody named is refused."""
+    """A type that neither skops nor the packer trusts is refused."""
     table, target = frame()
     model = RandomForestClassifier(n_estimators=2).fit(table, target)
     content = pipeline_bytes.dump(model, "skops")
@@ -161,7 +161,7 @@ def test_a_canonical_file_is_still_a_skops_file() -> None:
 
 @pytest.mark.usefixtures("fresh_children")
 def test_a_process_that_only_loads_imports_what_it_needs() -> None:
-    """Not the whole of scikit-learn, which stays as it was for the user's own code."""
+    """It does not import all of scikit-learn, and leaves the list for user code unchanged."""
     code = (
         "import sys, sklearn.utils; from gnomon.compat.skops import import_without_estimators; "
         "import_without_estimators(); "
@@ -173,7 +173,9 @@ def test_a_process_that_only_loads_imports_what_it_needs() -> None:
 
 
 def test_what_is_asked_of_one_estimator_is_what_skops_lists() -> None:
-    """Loading does not import all of scikit-learn to make the list, and takes no more than it."""
+    """Loading checks single estimators without importing all of scikit-learn, and accepts no more
+    than skops's list.
+    """
     # Made anew: what scikit-learn calls experimental is listed once any test has enabled it.
     listed = set(importlib.reload(_trusted_types).SKLEARN_ESTIMATOR_TYPE_NAMES)
     kinds = {estimator for _, estimator in all_estimators()} | set(_below(BaseEstimator))
@@ -192,7 +194,7 @@ def _below(kind: type) -> list[type]:
 
 @pytest.mark.slow
 def test_every_classifier_and_regressor_that_skops_stores_is_loaded() -> None:
-    """What is read without skops is as much as skops itself takes; no estimator is refused."""
+    """The file is read without skops and accepts everything that skops accepts."""
     table, target = frame()
     refused = []
     for name, kind in all_estimators(type_filter=["classifier", "regressor"]):
@@ -216,7 +218,7 @@ def test_every_classifier_and_regressor_that_skops_stores_is_loaded() -> None:
 
 @pytest.mark.parametrize("field", ["left_child", "right_child", "feature"])
 def test_a_tree_that_is_none_is_refused(field: str) -> None:
-    """Nodes that lead back would be followed for ever, and indices out of bounds into memory."""
+    """Cycles would never end, and indices out of bounds would read foreign memory."""
     table, target = frame()
     model = RandomForestClassifier(n_estimators=1, random_state=1).fit(table, target)
     nodes = model.estimators_[0].tree_.__getstate__()["nodes"]
@@ -234,7 +236,7 @@ def test_a_tree_that_is_none_is_refused(field: str) -> None:
 
 
 def test_a_name_fetched_from_an_overwritten_memo_is_the_last_one() -> None:
-    """A pickler never stores twice at one place; a forger may, to have another name read."""
+    """A pickler never writes a memo entry twice; an attacker may, to disguise a name."""
 
     def text(value: str) -> bytes:
         return pickle.BINUNICODE + len(value).to_bytes(4, "little") + value.encode()

@@ -1,4 +1,4 @@
-"""What skops loses or cannot store is named, or stored all the same."""
+"""Attributes that skops loses or cannot store are named, or stored in another way."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class Keeps(BaseEstimator):
         return self
 
     def transform(self, X: Any) -> Any:  # noqa: N803
-        """As it came."""
+        """Return the frame unchanged."""
         return X
 
 
 def stored(learned: Any) -> Any:
-    """What a step's attribute is after it was stored and loaded."""
+    """The value of a step's attribute after it was stored and loaded."""
     content = pipeline_bytes.dump(make_pipeline(Keeps(learned), Keeps()), "skops")
     types = pipeline_bytes.named_types(content, "skops")
     return pipeline_bytes.load(content, "skops", types)[0].learned
@@ -89,7 +89,7 @@ def test_a_dictionary_comes_back(learned: dict[Any, Any]) -> None:
     ids=repr,
 )
 def test_values_of_pandas_and_python_are_kept_without_being_trusted(learned: Any) -> None:
-    """A step after ``pandas.cut`` holds intervals, and nobody need be asked."""
+    """A step after ``pandas.cut`` holds intervals, and loads without `trusted`."""
     content = pipeline_bytes.dump(Keeps([learned]), "skops")
     types = pipeline_bytes.untrusted_types(content)
     own = f"{Keeps.__module__}.Keeps"
@@ -131,7 +131,7 @@ def test_what_cannot_be_stored_is_named(learned: Any, says: str) -> None:
 
 
 def test_of_a_frame_the_hint_is_a_line_to_copy() -> None:
-    """What `fit` learned as a Series is most easily kept as a dictionary or an array."""
+    """The hint suggests a dictionary or an array for what `fit` learned as a Series."""
     with pytest.raises(PackRefused) as info:
         stored(pd.Series([1.0, 2.0], ["a", "b"]))
     assert "`.to_numpy()` or `.to_dict()`" in str(info.value.hint)
@@ -140,9 +140,8 @@ def test_of_a_frame_the_hint_is_a_line_to_copy() -> None:
 def test_a_large_vocabulary_is_stored_in_time_that_grows_with_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A vocabulary has a number of NumPy for each word, each of which is a member of the file.
-
-    skops alone makes the list of all members for each: of 50,000 words, minutes.
+    """skops alone takes quadratic time for NumPy scalars: minutes for a vocabulary of
+    50,000 words.
     """
     calls = []
     monkeypatch.setattr(zipfile.ZipFile, "namelist", lambda archive: calls.append(archive) or [])
@@ -184,7 +183,7 @@ def named() -> Named:
 def test_what_would_not_come_back_as_it_is_names_its_attribute(
     learned: Any, message: str, hint: str
 ) -> None:
-    """skops stored them, and they came back empty or not at all, in the worker."""
+    """skops stores them, but loads them empty or not at all."""
     with pytest.raises(PackRefused, match=f"attribute `learned` of Keeps: .*{message}") as caught:
         stored({"inside": [learned]})
     assert re.search(hint, str(caught.value.hint))
@@ -228,7 +227,7 @@ def test_no_pattern_is_spoken_of_where_there_is_none() -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_what_comes_back_as_it_is_is_stored(learned: Any) -> None:
-    """However it is made again."""
+    """It does not matter how an object that comes back equal is constructed."""
     again = stored(learned)
     assert type(again) is type(learned)
     assert state(again) == state(learned)

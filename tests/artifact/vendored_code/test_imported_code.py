@@ -1,4 +1,6 @@
-"""A notebook packs, loads what it packed, and goes on: the same code is used, other code is not."""
+"""A notebook packs, loads what it packed, and continues: identical code is shared, other code is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,7 @@ def test_code_edited_since_packing_is_refused_with_the_file(clock: Any) -> None:
 
 
 def test_code_edited_and_packed_elsewhere_is_not_taken_for_the_imported(clock: Any) -> None:
-    """The file is the artifact's to the byte, and what is in memory was compiled before."""
+    """The file equals the artifact's, but what is in memory was compiled before."""
     before = Path(clock.__file__).read_text()
     tag = packed(clock).tag
     edited(clock, "1.609344", "1.6")
@@ -99,7 +101,9 @@ def test_what_was_loaded_does_not_run_code_that_is_imported_again(clock: Any) ->
 def test_a_module_that_is_imported_later_is_the_same_or_refused(
     project: Project, home: Path
 ) -> None:
-    """What the pipeline imports when it predicts is the artifact's, or nothing."""
+    """Modules that the pipeline imports while predicting come from the artifact, or the import
+    fails.
+    """
     files = {**PREPROCESSING, "late.py": "KIND = 'packed'\n", "later.py": "KIND = 'packed'\n"}
     clock = project(files, module="clock")
     gnomon.load(packed(clock).tag)
@@ -158,8 +162,9 @@ class Kind:
 
 @pytest.mark.parametrize("number", range(7))
 def test_an_edit_is_found_wherever_it_is(number: int) -> None:
-    """Of a decorated function, a method, a property, a static method, an inner class; and none
-    where there is none."""
+    """Edits of a decorated function, a method, a property, a static method and an inner class
+    are found.
+    """
     names = ("one", "two", "three", "four", "five", "six")
     values = dict.fromkeys(names, 1)
     module = ModuleType("kinds")
@@ -219,8 +224,9 @@ class Kind:
     ],
 )
 def test_a_change_in_memory_is_found(change: str, found: str | None) -> None:
-    """The file is the artifact's, and so is the code of every function that is defined in it; what
-    the module is asked for is another. A wrapper that says what it wraps is taken for a decorator.
+    """The file and its functions equal the artifact's, but the module's attribute was replaced.
+
+    A wrapper that names what it wraps is treated as a decorator.
     """
     module = ModuleType("changeable")
     module.__file__ = "changeable.py"

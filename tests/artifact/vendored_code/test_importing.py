@@ -34,7 +34,7 @@ def test_code_that_changes_after_the_check_does_not_run(copied: Path, bare: Bare
 
 
 def test_code_that_changes_before_it_is_read_is_refused(copied: Path, bare: Bare) -> None:
-    """A file that was written between the two is not the one that was packed."""
+    """A file that is changed between the check and the import is refused."""
     install = "VendoredCode(artifact.path, artifact.manifest).install()"
     change = "(artifact.path / 'code/preprocessing/constants.py').write_text('FACTOR = 2')"
     done = bare(INSTALL.replace(install, f"{change}\n{install}"), copied)
@@ -42,7 +42,7 @@ def test_code_that_changes_before_it_is_read_is_refused(copied: Path, bare: Bare
 
 
 def test_a_module_that_comes_after_the_check_is_not_there(copied: Path, bare: Bare) -> None:
-    """Neither source nor a compiled module beside the checked ones is found."""
+    """New source files and compiled modules next to the checked ones are ignored."""
     script = INSTALL + (
         "(artifact.path / 'code/preprocessing/late.py').write_text('')\n"
         "(artifact.path / 'code/late.py').write_text('')\n"
@@ -54,7 +54,7 @@ def test_a_module_that_comes_after_the_check_is_not_there(copied: Path, bare: Ba
 
 
 def test_modules_that_are_not_vendored_are_found_as_ever(packed: Artifact, bare: Bare) -> None:
-    """Only the vendored names are taken, and only where they are asked for in full."""
+    """Only the vendored names are resolved, and only by their full names."""
     script = INSTALL + (
         "import json, preprocessing.constants\n"
         "print(json.__file__.startswith(sys.argv[1]), preprocessing.constants.FACTOR)\n"
@@ -77,7 +77,7 @@ def test_source_is_there_for_tracebacks_and_inspect(packed: Artifact, bare: Bare
 def test_a_late_import_cannot_reach_another_artifact(
     packed: Artifact, copied: Path, bare: Bare
 ) -> None:
-    """Names belong to the artifact that took them first, imported or not yet."""
+    """A name belongs to the artifact that used it first, even before it is imported."""
     (copied / "code/preprocessing/constants.py").write_text("FACTOR = 2\n")
     reseal(copied)
     script = INSTALL + (

@@ -38,7 +38,7 @@ def test_a_pipeline_of_library_classes_has_no_code() -> None:
 
 
 def test_a_class_brings_its_whole_package(project: Project, tmp_path: Path) -> None:
-    """Every module of the package is copied and listed, the package itself too."""
+    """Every module of the package is copied and listed, including the package itself."""
     clock = project(PREPROCESSING, module="clock")
     code = find_code(pipeline(clock.HourOfDay().transform))
     modules = vendor(code, tmp_path / "code")
@@ -53,7 +53,7 @@ def test_a_class_brings_its_whole_package(project: Project, tmp_path: Path) -> N
 
 
 def test_a_single_module_is_copied_with_what_it_imports(project: Project, tmp_path: Path) -> None:
-    """Own modules that are imported anywhere in the source come along, however far."""
+    """Own modules that are imported anywhere in the source are copied too, recursively."""
     project({"__init__.py": "", "far.py": "VALUE = 3\n"}, name="distant_ones")
     project({"__init__.py": "from distant_ones.far import VALUE\n"}, name="helpers_of_mine")
     source = "def triple(X):\n    import helpers_of_mine\n    return X * helpers_of_mine.VALUE\n"
@@ -86,7 +86,7 @@ def test_folders_without_init_are_packages_too(project: Project, tmp_path: Path)
 
 
 def test_code_can_be_given(project: Project, tmp_path: Path) -> None:
-    """By module, by name, or by path: for what no class or import shows."""
+    """Code that no class or import refers to is given by module, name or path."""
     module = project({"__init__.py": ""}, name="given_one")
     project({"__init__.py": ""}, name="given_two")
     project({"__init__.py": ""}, name="given_three")
@@ -115,7 +115,7 @@ def test_a_class_without_a_file_is_refused(project: Project, tmp_path: Path) -> 
 
 
 def test_a_module_called_like_one_of_pythons_is_refused(project: Project) -> None:
-    """A worker would import Python's, whatever lies beside it."""
+    """A worker would import Python's module instead."""
     module = project({"__init__.py": FUNCTION}, name="tabnanny")
     with pytest.raises(PackRefused, match="your module `tabnanny` is called like") as caught:
         find_code(pipeline(module.double))
@@ -126,7 +126,9 @@ def test_a_module_called_like_one_of_pythons_is_refused(project: Project) -> Non
 def test_a_namespace_in_several_folders_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With all of them; it can be imported, so that is not the reason."""
+    """The error names all folders; it does not say that the package cannot be imported, because
+    it can.
+    """
     import importlib
 
     for part in ("one", "two"):
@@ -193,7 +195,7 @@ def test_packages_of_another_environment_are_installed(
 def test_what_an_installer_recorded_is_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`pip install --target` puts packages where the user's own code may lie too."""
+    """`pip install --target` may put packages into the folder of the user's own code."""
     (tmp_path / "placed_there").mkdir()
     (tmp_path / "placed_there" / "__init__.py").write_text(FUNCTION)
     (tmp_path / "my_own_code.py").write_text(FUNCTION)

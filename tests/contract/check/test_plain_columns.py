@@ -23,7 +23,7 @@ from gnomon.contract.check.plain_columns import distinct, json_values, plain
     ],
 )
 def test_values_of_one_kind_are_an_array(values: list[Any], kind: pa.DataType) -> None:
-    """So that they are judged together."""
+    """An array lets them be checked together."""
     column = json_values(values)
     assert isinstance(column, pa.Array)
     assert column.type == kind
@@ -48,13 +48,13 @@ def test_other_values_stay_what_they_are(values: list[Any]) -> None:
     ],
 )
 def test_a_column_in_few_types(column: Any, kind: pa.DataType, values: list[Any]) -> None:
-    """NaN is null."""
+    """NaN becomes null."""
     converted = plain(column)
     assert (converted.type, converted.to_pylist()) == (kind, values)
 
 
 def test_distinct_values_are_as_json_has_them() -> None:
-    """With the place of each value among them; nested ones too."""
+    """The place of each value among them is returned too, also for nested ones."""
     day = dt.date(2024, 5, 1)
     result = distinct(pa.array([day, None, day]))
     assert (result.values, result.codes.tolist()) == (["2024-05-01", None], [0, 1, 0])

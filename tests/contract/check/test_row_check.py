@@ -1,4 +1,4 @@
-"""Frames and records held against a contract."""
+"""Checking frames and records against a contract."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.artifact.profile import SCHEMA
-from gnomon.contract import Check, Checked, Contract, Decoder, Feature, check_frame
-from gnomon.contract.check.checked import CheckFinding
+from gnomon.contract import Check, Contract, ContractReport, Decoder, Feature, check_frame
 from gnomon.contract.check.column_judge import Times
+from gnomon.contract.check.contract_report import CheckFinding
 from gnomon.errors import InvalidRequest
 from tests.contract.flight import FLIGHT, RECORD
 from tests.contract.strategies import contract, contracts, records
@@ -44,13 +44,13 @@ def frame(**changes: Any) -> pd.DataFrame:
     return pd.DataFrame({name: values for name, values in columns.items() if values is not None})
 
 
-def only(checked: Checked) -> CheckFinding:
+def only(checked: ContractReport) -> CheckFinding:
     """The one finding there is."""
     (finding,) = checked.findings
     return finding
 
 
-def batch_from_records(*given: Any, by: Contract = FLIGHT) -> Checked:
+def batch_from_records(*given: Any, by: Contract = FLIGHT) -> ContractReport:
     """Records that arrived a second after each other."""
     check = Check(by)
     micros = NOW + np.arange(len(given)) * 1_000_000
@@ -59,7 +59,7 @@ def batch_from_records(*given: Any, by: Contract = FLIGHT) -> Checked:
 
 
 def test_rows_that_keep_to_it() -> None:
-    """No finding; nothing is kept of nothing."""
+    """No finding, and nothing is stored."""
     assert check_frame(frame(), FLIGHT).findings == ()
     assert check_frame(frame(), FLIGHT).verdict == "kept"
     assert check_frame(frame()[:0], FLIGHT).verdict == "unknown"
@@ -97,7 +97,7 @@ def test_each_rule(
     rows: int,
     got: str | None,
 ) -> None:
-    """With the feature, what is wrong, how grave it is, how many rows, and what they have."""
+    """A finding has the feature, the level, the number of rows and the values."""
     checked = check_frame(frame(**changes), FLIGHT)
     if feature is None:
         assert checked.findings == ()
@@ -135,7 +135,7 @@ def test_a_bound_that_refuses_is_broken() -> None:
 
 
 def test_untyped_text_is_read_as_what_it_spells() -> None:
-    """As from CSV: one odd value must not make numbers of a column wrong."""
+    """As in CSV files: one invalid value does not invalidate a column of numbers."""
     odd = frame(distance=["80", "90", "x"], weekend=["true", "false", "maybe"])
     findings = check_frame(odd, FLIGHT, text=True).findings
     assert [(finding.feature, finding.rule, finding.rows) for finding in findings] == [
@@ -162,7 +162,7 @@ def test_records_are_held_to_the_same_rules() -> None:
 
 
 def test_an_age_is_that_at_arrival() -> None:
-    """Six hours are six hours; five minutes ahead is a clock, more is the future."""
+    """Six hours are six hours; five minutes ahead is clock skew, more is the future."""
     arrival = dt.datetime.fromtimestamp(NOW / 1e6, dt.UTC)
     for hours, rule in ((5.9, None), (6.1, "stale"), (-0.05, None), (-0.2, "future")):
         seen = arrival - dt.timedelta(hours=hours)
@@ -173,7 +173,7 @@ def test_an_age_is_that_at_arrival() -> None:
 
 
 def test_the_age_in_a_frame_is_that_at_the_event() -> None:
-    """Without an event time nobody knows when the rows were sent, and that is said."""
+    """Without an event time the age is unknown, which is reported."""
     at = pd.to_datetime(["2024-01-01T12:00Z", "2024-01-01T12:00Z"])
     seen = pd.to_datetime(["2024-01-01T11:00Z", "2024-01-01T01:00Z"])
     rows = pd.DataFrame({"at": at, "seen": seen})
@@ -201,7 +201,9 @@ NUMBER = contract(Feature(name="x", type="float", dtype="float64", unit="miles")
 
 
 def test_another_unit_is_suspected() -> None:
-    """By the training profile; a sample of what was trained on is not, nor a shift by a third."""
+    """The training profile decides: a sample of training data is not suspected, nor a shift by a
+    third.
+    """
     random = np.random.default_rng(3)
     trained = random.gamma(3, 400, 20_000)
     profile = profile_of(trained)
@@ -217,7 +219,7 @@ def test_another_unit_is_suspected() -> None:
 
 
 def test_a_temperature_in_another_unit_is_suspected() -> None:
-    """A shift is found where the numbers are far off; three degrees more are the weather."""
+    """A shift is reported only if the numbers are far off; three degrees are normal variation."""
     trained = np.random.default_rng(4).normal(12, 8, 20_000)
     profile = profile_of(trained)
     for x, y, units in (
@@ -232,7 +234,7 @@ def test_a_temperature_in_another_unit_is_suspected() -> None:
 
 
 def test_checks_merge() -> None:
-    """Slices of a log, checked apart, add up to the whole."""
+    """Parts of a log that are checked separately add up to the complete log."""
     odd = [RECORD | {"carrier": "ZZ"}, RECORD | {"distance": 1.5}, RECORD] * 20
     micros = NOW + np.arange(len(odd)) * 1_000_000
     whole = Check(FLIGHT)
@@ -263,7 +265,7 @@ ODD = st.one_of(
 @settings(deadline=None)  # the first decoder imports pandas
 @given(contracts(), st.data())
 def test_broken_is_what_a_decoder_refuses(given_: Contract, data: st.DataObject) -> None:
-    """Whatever the contract and the record: the rules are the decoder's."""
+    """The rules are the decoder's, whatever the contract and the record."""
     record = data.draw(records(given_))
     name = data.draw(st.sampled_from([*record]))
     if data.draw(st.booleans()):
@@ -284,7 +286,7 @@ def test_broken_is_what_a_decoder_refuses(given_: Contract, data: st.DataObject)
 
 
 def test_the_most_frequent_values_are_kept() -> None:
-    """Of more different values than a finding holds, those that most rows have."""
+    """If there are more different values than a finding holds, those of most rows are kept."""
     rows = pd.concat([frame()] * 60, ignore_index=True)
     rows["carrier"] = [f"X{n}" for n in range(175)] + ["ZZ"] * 5
     check = Check(FLIGHT)

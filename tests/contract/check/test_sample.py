@@ -8,7 +8,7 @@ from gnomon.contract.check.sample import NumberSample
 
 
 def test_a_short_stream_is_kept_whole() -> None:
-    """And how much was seen."""
+    """The sample also knows how many rows it was given."""
     sample = NumberSample(10)
     sample.add(np.arange(4.0))
     sample.add(np.arange(4.0, 7.0))

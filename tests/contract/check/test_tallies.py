@@ -1,4 +1,4 @@
-"""What is kept of what was found, whatever comes."""
+"""The memory for findings is bounded, whatever is checked."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_rows_are_counted_when_values_no_longer_are() -> None:
 
 
 def test_what_breaks_nothing_is_not_kept() -> None:
-    """A hit without rows is no finding."""
+    """A rule that no row breaks is not a finding."""
     tallies = Tallies()
     tallies.count("x", unknown(0), NOWHERE)
     assert list(tallies.findings(1)) == []

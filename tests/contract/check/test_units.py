@@ -1,4 +1,4 @@
-"""The table of units, and what is read off it."""
+"""The table of units, and which unit a scale factor suggests."""
 
 from __future__ import annotations
 
@@ -30,20 +30,22 @@ def in_training() -> Trained:
 
 @pytest.mark.parametrize("one", CONVERSIONS, ids=str)
 def test_every_unit_is_told_from_every_other(one: Conversion) -> None:
-    """By its own name, in each direction."""
+    """Each unit is named, in both directions."""
     served = trips(4096, 1) * one.factor + one.offset
     assert suspect_unit(served, in_training()) == one
 
 
 @pytest.mark.parametrize("drift", [0.5, 0.7, 1.0, 1.2, 2.0, 3.0, 5.0])
 def test_another_scale_is_no_other_unit(drift: float) -> None:
-    """What doubled has grown: no unit that is looked for is twice another."""
+    """Values that doubled have grown: no pair of units in the table differs by a factor of two."""
     assert suspect_unit(trips(4096, 2) * drift, in_training()) is None
 
 
 def test_a_large_factor_is_seen_through_drift() -> None:
-    """Nothing grows a hundredfold by itself, so quantiles need not all come back. What is near a
-    small factor may have been drift altogether."""
+    """A factor of 100 is not growth, so not all quantiles have to match.
+
+    A small factor may be drift.
+    """
     drifted = trips(4096, 3) * 1.1
     assert str(suspect_unit(drifted * 100, in_training())) == "x 100 (a factor of 100)"
     assert suspect_unit(drifted * 1.609344, in_training()) is None

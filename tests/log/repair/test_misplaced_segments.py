@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.repair.misplaced_segments``: files exchanged, copied or renamed."""
+"""Segments that were exchanged, copied or renamed."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ def test_exchanged_segments_are_put_back(setup: Settings) -> None:
 
 
 def test_a_segment_in_the_place_of_another_is_put_back(setup: Settings) -> None:
-    """What it replaced is lost; a copy of one that is in its place is moved aside, and an earlier
-    file that was moved aside under its name is kept."""
+    """The replaced segment is lost; a copy of a segment that is in its place is moved aside, and
+    an earlier file of that name is kept.
+    """
     folder = write_lettered_segments(setup, "ab", "cde", "f")
     first, second, third, *_ = (segment.path for segment in stream_segments(folder))
     shutil.copy(first, third)
@@ -79,8 +80,10 @@ def write(setup: Settings) -> list[str]:
 
 @pytest.mark.parametrize("copy", ["b", "a/requests-copy"])
 def test_a_copied_folder_is_not_a_loss(setup: Settings, copy: str) -> None:
-    """Its list of closed segments names segments that were never written there. Copies are moved
-    aside, also when the list is looked at again."""
+    """Its list of closed segments names segments that were never written there.
+
+    Copies are moved aside, also when the list is read again.
+    """
     ids = write(setup)
     spool = setup.spool_path / "flights"
     shutil.copytree(spool / "a" if "/" not in copy else spool / "a" / "requests", spool / copy)
@@ -109,7 +112,7 @@ def test_a_copy_of_a_folder_whose_segments_were_sealed_is_no_loss(setup: Setting
 
 
 def test_a_renamed_folder_gets_its_name_back(setup: Settings) -> None:
-    """With everything in it: its segments say what it was called."""
+    """It gets all its content back: the segments contain its name."""
     ids = write(setup)
     spool = setup.spool_path / "flights"
     (spool / "a").rename(spool / "b")
@@ -152,8 +155,11 @@ def failing(*_: object) -> None:
 
 
 def test_segments_of_an_earlier_folder_among_new_ones_are_not_a_loss(setup: Settings) -> None:
-    """They were put back into the folder that replaced theirs. Sealed under its name, they would be
-    called missing; the new ones would be counted from the beginning again."""
+    """They were put back into the folder that replaced theirs.
+
+    Sealed under its name, they would be reported as missing, and the new ones would be counted from
+    the beginning again.
+    """
     ids = write(setup)
     folder = stream_folder(setup, "flights", "a", "requests")
     backup = folder.with_name("kept")

@@ -1,4 +1,4 @@
-"""Damage is named by whoever reads the log, and ``repair`` says what is lost of it."""
+"""Readers report damage, and ``repair`` reports what is lost."""
 
 from __future__ import annotations
 
@@ -48,8 +48,9 @@ def zero(content: bytearray) -> None:
 
 @pytest.mark.parametrize("damage", [overwrite_a_length, flip_a_bit, cut_short, zero])
 def test_a_damaged_closed_segment_is_kept_and_named(setup: Settings, damage: Damage) -> None:
-    """Nobody reads past it, it is not sealed, and repair gives back every whole batch and names
-    the requests that are lost, at the addresses they had."""
+    """Readers stop there and it is not sealed; repair restores every complete batch at its
+    address and names the lost requests.
+    """
     ids = write_segments(setup, segments=3, rows=12)
     segment = stream_segments(stream_folder(setup, "flights", "a", "requests"))[1].path
     content = bytearray(segment.read_bytes())
@@ -86,8 +87,10 @@ def last_commit(setup: Settings) -> Path:
 
 @pytest.mark.parametrize("damage", ["emptied", "deleted", "torn"])
 def test_a_lost_commit_is_noticed_and_its_rows_restored(setup: Settings, damage: str) -> None:
-    """The table is held against the ledger: nobody reads what is left of it as if it were all.
-    Repair adds the rows again from the files that the commit left."""
+    """The table is compared with the ledger, so an incomplete one is not read.
+
+    Repair adds the rows again from the commit's files.
+    """
     ids = write_segments(setup, segments=2, rows=5)
     Sealer(setup, "flights").seal()
     more = write_segments(setup, segments=2, rows=3)
@@ -117,8 +120,9 @@ def test_a_lost_commit_is_noticed_and_its_rows_restored(setup: Settings, damage:
 
 
 def test_unrecoverable_rows_are_counted_as_lost(setup: Settings) -> None:
-    """A data file that is gone cannot be restored: the accounts do not balance until repair has
-    noted how many rows that is, and say so ever after."""
+    """A deleted data file cannot be restored: the accounts do not balance until repair has
+    recorded the loss, which they report from then on.
+    """
     write_segments(setup, segments=1, rows=5)
     Sealer(setup, "flights").seal()
     write_segments(setup, segments=1, rows=3)
@@ -137,7 +141,7 @@ def test_unrecoverable_rows_are_counted_as_lost(setup: Settings) -> None:
 
 
 def test_rows_removed_by_retention_are_not_restored(tmp_path: Path) -> None:
-    """Its files stay for an hour; rows of them do not make up for others that are gone."""
+    """Removed files stay for an hour; their rows do not replace other rows that are lost."""
     setup = settings(tmp_path, retention_days=1.0)
     old = write_segments(setup, segments=1, rows=6)
     Sealer(setup, "flights").seal()
@@ -164,7 +168,9 @@ def test_rows_removed_by_retention_are_not_restored(tmp_path: Path) -> None:
 
 
 def test_rows_that_vanish_from_the_middle_unbalance_the_accounts(setup: Settings) -> None:
-    """An older commit that lost what it said: nothing else notices, as later ones are whole."""
+    """An older commit lost its content, and only the accounts notice, as later commits are
+    intact.
+    """
     for rows in (5, 3, 2):
         write_segments(setup, segments=1, rows=rows)
         Sealer(setup, "flights").seal()
@@ -182,7 +188,7 @@ def test_rows_that_vanish_from_the_middle_unbalance_the_accounts(setup: Settings
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"format": 1, "bytes": 3}'])
 def test_a_damaged_list_of_closed_segments_is_made_anew(setup: Settings, content: bytes) -> None:
-    """It is not taken for an empty one."""
+    """It is not treated as empty."""
     ids = write_segments(setup, segments=2, rows=4)
     path = stream_folder(setup, "flights", "a", "requests") / "closed.json"
     path.write_bytes(content)
@@ -193,7 +199,7 @@ def test_a_damaged_list_of_closed_segments_is_made_anew(setup: Settings, content
 
 
 def test_a_damaged_ledger_is_made_anew_from_the_table(setup: Settings) -> None:
-    """Sealing waits until somebody has looked."""
+    """Sealing waits for the repair."""
     write_segments(setup, segments=2, rows=4)
     Sealer(setup, "flights").seal()
     [ledger] = Path(setup.root, "sealed", "flights").iterdir()
@@ -217,7 +223,7 @@ def test_repair_of_an_undamaged_log_changes_nothing(setup: Settings) -> None:
 
 
 def test_a_repair_that_ended_early_is_not_noted_twice(setup: Settings) -> None:
-    """It had noted what is lost, and not yet replaced the segment."""
+    """It had recorded the loss, but not replaced the segment."""
     write_segments(setup, 2, 4)
     segment = stream_segments(stream_folder(setup, "flights", "a", "requests"))[0].path
     content = bytearray(segment.read_bytes())
@@ -242,7 +248,7 @@ def test_trailing_bytes_are_cut_without_a_loss(setup: Settings) -> None:
 
 
 def test_a_read_that_fails_leaves_no_file_open(setup: Settings) -> None:
-    """Whoever tries again and again would run out of descriptors."""
+    """Otherwise a reader that retries would run out of descriptors."""
     write_segments(setup, 4, 2)
     stream = stream_folder(setup, "flights", "a", "requests")
     segment = stream_segments(stream)[2].path

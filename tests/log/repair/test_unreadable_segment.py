@@ -61,7 +61,7 @@ def damage(path: Path, how: Damage) -> bytes:
 
 @pytest.mark.parametrize("how", [zeroed, flipped, emptied, random, cut])
 def test_the_segment_is_set_aside_and_all_others_are_read(setup: Settings, how: Damage) -> None:
-    """As the error promises. What of it is lost is named as far as anybody can know."""
+    """The lost requests are named as far as they can be known."""
     ids = write_segments(setup, segments=3, rows=4)
     folder = stream_folder(setup, "flights", "a", "requests")
     content = damage(path := folder / "00000001.arrows", how)
@@ -129,8 +129,10 @@ def score_on(setup: Settings, folder: Path) -> Position:
 
 @pytest.mark.parametrize("which", ["requests", "shadow"])
 def test_the_accounts_of_a_shadow_balance_without_the_segment(setup: Settings, which: str) -> None:
-    """Of its own: what was recorded there is known to be lost. Of the requests: what it recorded of
-    them has nothing to be held against."""
+    """What its own lost segment recorded is known to be lost.
+
+    Without a segment of requests, what it recorded of them is compared with nothing.
+    """
     requests, own = scored(setup, batches=9, per_segment=3)
     assert balance(InferenceLog(setup, "flights")).balanced
     damage((requests if which == "requests" else own) / "00000001.arrows", zeroed)
@@ -146,8 +148,9 @@ def test_the_accounts_of_a_shadow_balance_without_the_segment(setup: Settings, w
 
 @pytest.mark.parametrize("sealed", [True, False])
 def test_a_shadow_goes_on_where_its_newest_segment_is_lost(setup: Settings, sealed: bool) -> None:
-    """From the segment before, or from what is sealed: it scores again what was recorded in the
-    lost one and nothing else, also where no other segment of its own is left."""
+    """It goes on from the segment before, or from the sealed rows: it scores again what the lost
+    segment had and nothing else, even if no other segment is left.
+    """
     requests, own = scored(setup, batches=9, per_segment=3)
     last = 2 if sealed else 1  # The lost segment is empty, or has what came from the third.
     end = Position(last, (requests / f"0000000{last}.arrows").stat().st_size)
@@ -171,7 +174,7 @@ def test_a_shadow_goes_on_where_its_newest_segment_is_lost(setup: Settings, seal
 def test_damage_is_found_where_the_list_of_closed_segments_is_gone(
     setup: Settings, how: Damage
 ) -> None:
-    """Deleted, or set aside by a repair that ended before it had made another."""
+    """Deleted, or moved aside by a repair that ended before it rebuilt the list."""
     ids = write_segments(setup, segments=3, rows=4)
     folder = stream_folder(setup, "flights", "a", "requests")
     damage(folder / "00000001.arrows", how)

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.segments.closed_segments``."""
+"""The list of closed segments of a stream."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_an_unreadable_list_is_not_treated_as_missing(
 
 
 def test_a_damaged_list_is_set_aside_and_kept(tmp_path: Path) -> None:
-    """For whoever wants to know what it was; the stream then has none."""
+    """It is kept for an inspection; the stream then has none."""
     (tmp_path / "closed.json").write_bytes(b"damaged")
     place = set_aside(tmp_path)
     assert place.read_bytes() == b"damaged"

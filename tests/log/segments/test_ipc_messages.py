@@ -71,7 +71,7 @@ def test_reading_goes_on_from_an_offset_to_an_end(tmp_path: Path) -> None:
     ids=["zeros then data", "text", "a flatbuffer that points outside"],
 )
 def test_bytes_that_are_not_a_message_are_refused(tmp_path: Path, damage: bytes) -> None:
-    """Damage is told from a torn tail, with the byte it begins at."""
+    """The error distinguishes damage from a torn tail and names its first byte."""
     message = live(["a"]).serialize()
     path = tmp_path / "f"
     path.write_bytes(bytes(message) + damage)

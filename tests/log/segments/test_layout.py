@@ -50,19 +50,19 @@ def test_streams_lie_under_spool_model_and_slice(tmp_path: Path) -> None:
 
 
 def test_a_segment_that_is_missing_hides_no_other(tmp_path: Path) -> None:
-    """An operator may take a damaged segment out; what comes after it is still read."""
+    """An operator may move a damaged segment away; later ones are still read."""
     for sequence in (3, 4, 6):
         segment_path(tmp_path, sequence).touch()
     assert [segment.sequence for segment in stream_segments(tmp_path)] == [3, 4, 6]
 
 
 def test_a_missing_folder_has_no_segments(tmp_path: Path) -> None:
-    """A stream that nobody has written yet is empty."""
+    """A stream that was never written is empty."""
     assert stream_segments(tmp_path / "none") == []
 
 
 def test_one_process_writes_a_stream(tmp_path: Path) -> None:
-    """The second to come is told so, and may when the first has gone."""
+    """The second process gets an error, and can write when the first has ended."""
     first = StreamLock(tmp_path)
     with pytest.raises(StreamBusy, match="another process is writing this stream"):
         StreamLock(tmp_path)
@@ -73,7 +73,7 @@ def test_one_process_writes_a_stream(tmp_path: Path) -> None:
 
 
 def test_folders_have_different_identities(tmp_path: Path) -> None:
-    """A folder made anew is another stream."""
+    """A folder that is created again is another stream."""
     locks = [StreamLock(tmp_path / name) for name in ("a", "b")]
     assert locks[0].identity != locks[1].identity
     for lock in locks:
@@ -93,7 +93,7 @@ def test_folders_have_different_identities(tmp_path: Path) -> None:
     ],
 )
 def test_other_files_beside_segments_are_ignored(tmp_path: Path, name: str) -> None:
-    """What a person or a tool leaves there stops nobody, and takes no number."""
+    """Files of a person or a tool in the folder are ignored, and use no number."""
     (tmp_path / "00000000.arrows").write_bytes(b"")
     (tmp_path / name).write_bytes(b"x")
     assert [segment.sequence for segment in stream_segments(tmp_path)] == [0]

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.segments.missing_segments``: a segment that somebody deleted is missed."""
+"""A deleted segment is reported as missing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def never(_: str) -> int:
 
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_a_missing_segment_is_reported_until_it_is_repaired(setup: Settings, which: int) -> None:
-    """The sealer goes on up to it; the accounts do not balance as if it had never been."""
+    """Sealing continues up to it, and the accounts do not balance."""
     folder = write_lettered_segments(setup, "ab", "cde", "fghi")
     gone = stream_segments(folder)[which].path
     gone.unlink()
@@ -58,7 +58,7 @@ def test_a_missing_segment_is_reported_until_it_is_repaired(setup: Settings, whi
 
 
 def test_a_sealed_segment_is_not_missing(setup: Settings) -> None:
-    """Its file is gone for a good reason; the list forgets it in time."""
+    """Its file was removed after sealing; the list forgets it later."""
     folder = write_lettered_segments(setup, "ab", "c")
     assert Sealer(setup, "flights").seal() == 2
     assert {0, 1} <= filled_segments(folder)
@@ -84,8 +84,10 @@ def test_a_segment_without_rows_is_not_missing(setup: Settings) -> None:
 @pytest.mark.parametrize("goes_on", [False, True])
 @pytest.mark.parametrize("before", ["", "ab"])
 def test_a_deleted_open_segment_is_reported(setup: Settings, before: str, goes_on: bool) -> None:
-    """Its rows were on disk when their writer was killed, then it was deleted: whether or not the
-    stream is written on, and though it was in no list yet."""
+    """Its rows were on disk when its writer was killed; then it was deleted.
+
+    It is reported whether or not the stream continues, although no list had it.
+    """
     folder = write_lettered_segments(setup, *filter(None, [before]))
     writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
     writer.append(live(["x"]))
@@ -119,7 +121,7 @@ def test_an_open_segment_without_rows_is_not_missing(setup: Settings) -> None:
 
 
 def test_a_segment_that_a_killed_writer_left_open_is_reported(setup: Settings) -> None:
-    """It was killed; the next one closes its segment, and notes that it has rows."""
+    """The next writer closes its segment and records that it has rows."""
     folder = stream_folder(setup, "flights", "a", "requests")
     writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
     writer.append(live(["a"]))
@@ -129,7 +131,7 @@ def test_a_segment_that_a_killed_writer_left_open_is_reported(setup: Settings) -
 
 
 def test_a_missing_segment_of_a_shadow_is_reported(setup: Settings) -> None:
-    """What it recorded is lost, and the rows that it was about are not awaited."""
+    """Its records are lost, and the rows that they were about are no longer awaited."""
     write_lettered_segments(setup, "ab")
     folder = stream_folder(setup, "flights", "a", "shadow-2")
     writer = SegmentWriter(folder, SHADOW_SCHEMA, settings=setup)

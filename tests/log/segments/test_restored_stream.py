@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.segments.restored_stream``: a spool older than its table."""
+"""A stream's folder that is older than the sealed table."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ def ids(setup: Settings) -> list[str]:
 
 
 def test_what_is_written_after_a_restore_is_sealed(setup: Settings, tmp_path: Path) -> None:
-    """Its segments have no number that was used since the backup: they would be taken for those,
-    and removed as sealed."""
+    """New segments have numbers that were never used, or they would be removed as already
+    sealed.
+    """
     folder = write_lettered_segments(setup, "ab")
     Sealer(setup, "flights").seal()
     shutil.copytree(setup.spool_path, tmp_path / "backup")
@@ -53,7 +54,7 @@ def test_what_is_written_after_a_restore_is_sealed(setup: Settings, tmp_path: Pa
 def test_a_writer_begins_where_no_ledger_can_be_read(
     setup: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Live goes on; whoever reads the log names the damaged ledger."""
+    """Live continues; readers of the log report the damaged ledger."""
     folder = write_lettered_segments(setup, "a")
     Sealer(setup, "flights").seal()
     [ledger] = Path(setup.root, "sealed", "flights").glob("*.json")

@@ -77,7 +77,7 @@ def test_a_schema_without_our_format_is_refused(tmp_path: Path) -> None:
 
 
 def test_dictionary_columns_are_refused(tmp_path: Path) -> None:
-    """A dictionary would need a second message a batch, and a batch is one write."""
+    """A dictionary would need a second message per batch, but a batch is one write."""
     schema = REQUESTS_SCHEMA.append(pa.field("d", pa.dictionary(pa.int32(), pa.string())))
     with pytest.raises(LogError, match="got a dictionary in `d`"):
         SegmentWriter(tmp_path, schema, settings=SETTINGS)
@@ -118,7 +118,7 @@ def test_a_new_contract_begins_a_new_segment(tmp_path: Path, writer: SegmentWrit
 
 
 def test_fsync_runs_beside_appends_and_rotations(writer: SegmentWriter, tmp_path: Path) -> None:
-    """A thread that syncs all the time never closes or syncs a wrong file."""
+    """A thread that syncs continuously never closes or syncs a wrong file."""
     done = False
 
     def sync() -> int:
@@ -151,7 +151,7 @@ def test_close_releases_every_file(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_nothing_torn(tmp_path: Path) -> None:
-    """A write the disk takes half of is taken back and refused; a later one goes in."""
+    """A partial write is undone and refused; a later write succeeds."""
     writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
     writer.append(live(["a"]))
     before = writer.position
@@ -170,7 +170,7 @@ def test_a_full_disk_leaves_nothing_torn(tmp_path: Path) -> None:
 
 
 def test_a_disk_too_full_for_a_segment_keeps_the_open_one(tmp_path: Path) -> None:
-    """A rotation that fails says so, leaves no file behind and changes nothing."""
+    """A failed rotation raises, leaves no file behind and changes nothing."""
     writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
     writer.append(live(["a"]))
     files = sorted(os.listdir(tmp_path))
@@ -188,7 +188,7 @@ def test_a_disk_too_full_for_a_segment_keeps_the_open_one(tmp_path: Path) -> Non
 
 
 def test_a_second_writer_is_refused(writer: SegmentWriter, tmp_path: Path) -> None:
-    """Two gateways with one slice name are told what to change."""
+    """The error for two gateways with the same slice name says what to change."""
     with pytest.raises(StreamBusy, match="a different slice name"):
         SegmentWriter(tmp_path / "requests", REQUESTS_SCHEMA, settings=SETTINGS)
 
@@ -202,7 +202,7 @@ def test_recover_leaves_a_living_writer_alone(tmp_path: Path, writer: SegmentWri
 
 @pytest.mark.parametrize("kept", [1, 7, 8, 40, 500, -1])
 def test_recover_cuts_a_torn_tail(tmp_path: Path, kept: int) -> None:
-    """Whatever part of a batch a crash left, the whole batches before it stay, and no more."""
+    """Whatever a crash left of a batch, the complete batches before it stay, and nothing else."""
     writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
     end = writer.append(live(["a"]))
     writer.close()
@@ -217,7 +217,7 @@ def test_recover_cuts_a_torn_tail(tmp_path: Path, kept: int) -> None:
 
 
 def test_recover_cuts_what_a_power_cut_left(tmp_path: Path) -> None:
-    """A tail of zeros and a file that has not got its schema are of unsynced writes."""
+    """A tail of zeros, or a file without its schema, comes from unsynced writes."""
     writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
     end = writer.append(live(["a"]))
     writer.close()
@@ -241,8 +241,9 @@ def test_recover_twice_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["a byte", "a length", "zeros", "cut short"])
 def test_damage_is_not_treated_as_a_torn_end(tmp_path: Path, damage: str) -> None:
-    """What was on disk and is not as it was written is kept, and named to who reads it; the stream
-    goes on in the next segment."""
+    """Rows that were on disk and have changed are kept and reported to readers; the stream
+    continues in the next segment.
+    """
     folder = tmp_path / "requests"
     writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=SETTINGS)
     ends = [writer.append(live([name])) for name in "abc"]
@@ -267,7 +268,7 @@ def test_damage_is_not_treated_as_a_torn_end(tmp_path: Path, damage: str) -> Non
 
 
 def test_recover_cuts_unsynced_damage_after_a_power_loss(tmp_path: Path) -> None:
-    """The end of the segment that was open may be anything; what was synced is there."""
+    """The end of the open segment may contain anything; synced rows are there."""
     writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
     end = writer.append(live(["a"]))
     writer.fsync()
@@ -284,7 +285,7 @@ def test_recover_cuts_unsynced_damage_after_a_power_loss(tmp_path: Path) -> None
 
 
 def test_a_segment_is_closed_only_when_it_is_on_disk(tmp_path: Path) -> None:
-    """Rotating closes nothing by itself; the sync after it does, with the size."""
+    """Rotation alone closes nothing; the next sync does, with the size."""
     writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
     end = writer.append(live(["a"]))
     writer.rotate()
@@ -358,7 +359,7 @@ def test_recover_keeps_how_far_a_shadow_read(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_acknowledged_appends_survive_kill_9(tmp_path: Path) -> None:
-    """Twenty writers die by SIGKILL at random; what each said it had written is there, once."""
+    """Twenty writers are killed at random; every batch that they acknowledged is there once."""
     folder = tmp_path / "requests"
     seed = random.randrange(2**32)
     chance = random.Random(seed)
@@ -383,8 +384,9 @@ def test_acknowledged_appends_survive_kill_9(tmp_path: Path) -> None:
 def test_a_batch_written_apart_comes_after_what_is_appended_meanwhile(
     tmp_path: Path, writer: SegmentWriter
 ) -> None:
-    """No reader sees it before it is added; then it begins a segment, which goes on as any other,
-    also for the next writer."""
+    """No reader sees it before it is added; then it begins a segment that continues as any
+    other, also for the next writer.
+    """
     folder = tmp_path / "requests"
     with ThreadPoolExecutor(1) as thread:
         written = thread.submit(writer.write_apart, live(["large"])).result()
@@ -404,7 +406,7 @@ def test_a_batch_written_apart_comes_after_what_is_appended_meanwhile(
 def test_a_batch_written_apart_and_never_added_leaves_nothing(
     tmp_path: Path, writer: SegmentWriter
 ) -> None:
-    """A process that ends before its answer is sent: the next writer removes what was begun."""
+    """The process ends before its answer is sent; the next writer removes the file."""
     folder = tmp_path / "requests"
     writer.write_apart(live(["large"]))
     writer.append(live(["a"]))
@@ -417,7 +419,7 @@ def test_a_batch_written_apart_and_never_added_leaves_nothing(
 def test_a_refused_batch_written_apart_leaves_nothing(
     tmp_path: Path, writer: SegmentWriter
 ) -> None:
-    """The disk is full for it; what is in the log stays, and the next one is taken."""
+    """The disk has no room for it; the log is unchanged, and the next batch is accepted."""
     folder = tmp_path / "requests"
     writer.append(live(["a"]))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -435,7 +437,7 @@ def test_a_refused_batch_written_apart_leaves_nothing(
 def test_a_batch_written_apart_that_gets_no_name_is_not_in_the_log(
     tmp_path: Path, writer: SegmentWriter
 ) -> None:
-    """Its file is gone when it is to be named; the open segment goes on."""
+    """Its file is gone when it is to be named; the open segment continues."""
     folder = tmp_path / "requests"
     written = writer.write_apart(live(["large"]))
     (leftover,) = folder.glob(".large*")
@@ -449,8 +451,9 @@ def test_a_batch_written_apart_that_gets_no_name_is_not_in_the_log(
 def test_a_batch_written_apart_may_be_of_an_earlier_schema(
     tmp_path: Path, writer: SegmentWriter
 ) -> None:
-    """A promotion comes while it is written: it has a segment of its own schema, and the artifact
-    that is live now goes on in the next."""
+    """A promotion happens while it is written: it has a segment with its own schema, and the new
+    artifact uses the next.
+    """
     written = writer.write_apart(live(["large"]))
     other = live(["a"]).append_column("input_more", pa.array([1]))
     writer.rotate(other.schema)

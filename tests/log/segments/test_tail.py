@@ -78,7 +78,7 @@ def test_reading_resumes_at_any_position(tmp_path: Path, most: int) -> None:
 
 
 def test_a_batch_half_written_is_not_seen(tmp_path: Path) -> None:
-    """A reader that comes in the middle of a write waits for the rest of it."""
+    """A reader waits for the rest of a partial write."""
     writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
     with SegmentReader(segment_path(tmp_path, 0)) as reader:
         mark = message_mark(reader.schema.metadata, "here")
@@ -109,7 +109,7 @@ def test_a_position_that_was_sealed_away_goes_on_at_the_oldest(tmp_path: Path) -
 
 
 def test_a_segment_deleted_under_a_reader_is_read_to_its_end(tmp_path: Path) -> None:
-    """The sealer may delete what somebody else is in the middle of reading."""
+    """The sealer may delete a segment while it is read."""
     writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
     writer.append(live(["a"]))
     writer.append(live(["b"]))
@@ -217,8 +217,9 @@ def test_a_segment_of_format_1_is_still_read() -> None:
 
 
 def test_a_segment_of_format_2_is_still_read(tmp_path: Path) -> None:
-    """A file as the release wrote it whose checksums had one mark for all segments; any byte of it
-    that changes is noticed."""
+    """A file of the release whose checksums had one mark for all segments; any changed byte is
+    noticed.
+    """
     path = Path(__file__).parents[1] / "data" / "a" / "requests" / "00000000.arrows"
     with SegmentReader(path) as reader:
         assert reader.schema.metadata[b"gnomon.format"] == b"2"

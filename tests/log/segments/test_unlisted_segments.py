@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.segments.unlisted_segments``: files put beside a running writer."""
+"""Segments that were put into the folder of a running writer."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def write(writer: SegmentWriter, segments: int = 2) -> None:
 def test_a_sealed_segment_that_reappears_does_not_stop_sealing(
     setup: Settings, folder: Path, backup: Path, writer: SegmentWriter
 ) -> None:
-    """The segments after it were not sealed any more, without a word: the disk would fill."""
+    """Otherwise later segments were silently not sealed, and the disk filled up."""
     write(writer)
     again = put_back(backup, folder)
     write(writer)
@@ -94,7 +94,7 @@ def test_an_unlisted_segment_is_reported(
 def test_a_new_segment_replaces_no_file(
     setup: Settings, folder: Path, writer: SegmentWriter
 ) -> None:
-    """Somebody put a file there under the next number: a rename would have lost its rows."""
+    """A file was put there under the next number, and a rename would replace its rows."""
     number = writer.position.sequence + 1
     existing = folder / f"{number:08d}.arrows"
     existing.write_bytes(b"a segment of a backup")
@@ -111,7 +111,7 @@ def test_a_new_segment_replaces_no_file(
 
 
 def test_a_lock_that_was_deleted_gets_its_identity_back(setup: Settings, folder: Path) -> None:
-    """Its segments say it; with another one they would be those of an earlier folder."""
+    """Its segments contain it; with a new one they would belong to an earlier folder."""
     ids = write_segment(setup)
     (folder / "lock").unlink()
     ids += write_segment(setup)
@@ -121,7 +121,7 @@ def test_a_lock_that_was_deleted_gets_its_identity_back(setup: Settings, folder:
 
 
 def test_a_deleted_lock_makes_no_sealed_segment_missing(setup: Settings, folder: Path) -> None:
-    """Repair looks for what the list of closed segments names, before any writer comes."""
+    """Repair looks for the listed segments before any writer starts."""
     write_segment(setup)
     listed = (folder / "closed.json").read_bytes()
     Sealer(setup, "flights").seal()

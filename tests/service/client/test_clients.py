@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.client.clients`` and ``calls``: both clients, real HTTP."""
+"""Both clients, over real HTTP."""
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ def test_both_clients_have_the_same_methods() -> None:
 
 
 def test_one_record_gives_one_prediction(call: Calling, standin: StandIn) -> None:
-    """With probabilities, the artifact that answered and the request's name in the log."""
+    """The prediction has probabilities, the artifact that answered and the request's name in the
+    log.
+    """
     answer = call("predict", {"hour": 12})
     assert (answer.prediction, answer.probabilities["late"]) == ("late", 0.75)
     assert (answer.request_id, answer.artifact) == ("r-1", "flights:one")
@@ -96,7 +98,7 @@ def test_one_record_gives_one_prediction(call: Calling, standin: StandIn) -> Non
 
 
 def test_many_records_give_a_row_each(call: Calling) -> None:
-    """In their order; a row that failed has an error and the others are answered."""
+    """Rows come in their order; a row that failed has an error and the others are answered."""
     answer = call("predict", [{"hour": 12}, {"hour": 13}, {"hour": 14}])
     assert len(answer) == 3
     assert [row.prediction for row in answer] == ["late", None, "late"]
@@ -192,7 +194,7 @@ def test_a_value_json_cannot_hold_is_not_sent(
 
 
 def test_an_error_comes_back_as_the_class_the_server_raised(call: Calling) -> None:
-    """With its message, its hint, and the request's name as a note."""
+    """It has its message, its hint, and the request's name as a note."""
     with pytest.raises(BodyTooLarge, match="at most 100,000 bytes") as caught:
         call("predict", {"x": "y" * 100_000})
     assert "GNOMON_BODY_BYTES" in str(caught.value.hint)
@@ -232,7 +234,7 @@ def test_a_control_call_without_the_token_says_where_it_is(call: Calling) -> Non
 
 
 def test_a_server_that_is_not_there_is_a_server_error(call: Calling) -> None:
-    """With the address that was tried."""
+    """The error has the address that was tried."""
     with pytest.raises(ServerError, match="gnomon serve") as caught:
         call("predict", {}, to="http://127.0.0.1:9")
     assert caught.value.where == "http://127.0.0.1:9"
@@ -256,7 +258,7 @@ def test_a_slow_answer_ends_at_the_timeout(call: Calling) -> None:
 
 
 def test_waiting_ends_when_the_server_is_ready(call: Calling, standin: StandIn) -> None:
-    """At once if it is; with the reason after the given time if it is not."""
+    """It ends at once if the server is ready, or with the reason after the given time."""
     call("wait_ready", 0.0)
     standin.ready = False
     with pytest.raises(NotReady, match="HTTP 503"):

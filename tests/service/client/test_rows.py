@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.client.rows``: everything that holds rows becomes the same records."""
+"""Rows in any container become the same records."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_rows_with_names(rows: Any) -> None:
 
 
 def test_a_polars_frame() -> None:
-    """As one of pandas."""
+    """It is sent as a pandas frame is."""
     import polars
 
     assert records(polars.DataFrame(RECORDS)) == RECORDS
@@ -46,7 +46,7 @@ def test_a_polars_frame() -> None:
     [np.array([["UA", 5], [None, 6]], object), [["UA", 5], [None, 6]], [("UA", 5), (None, 6)]],
 )
 def test_rows_without_names(rows: Any) -> None:
-    """Their columns are named by whoever knows the names."""
+    """The caller or the server names their columns."""
     assert is_nameless(rows)
     assert records(rows, ["carrier", "hour"]) == RECORDS
     with pytest.raises(InvalidRequest, match=r"each of the 3 features, got 2.*carrier, hour, day"):
@@ -54,7 +54,7 @@ def test_rows_without_names(rows: Any) -> None:
 
 
 def test_a_row_of_a_frame_is_one_record() -> None:
-    """As ``frame.iloc[1]``, with its nulls."""
+    """The row is ``frame.iloc[1]``, with its nulls."""
     row = pd.DataFrame({"x": [1.5, np.nan], "at": [pd.Timestamp("2026-01-01", tz="UTC"), pd.NaT]})
     assert one_record(row.iloc[1]) == {"x": None, "at": None}
     assert one_record(row.iloc[0]) == {"x": 1.5, "at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC)}
@@ -71,7 +71,7 @@ def test_a_row_of_a_frame_is_one_record() -> None:
     ],
 )
 def test_an_unsupported_type_of_rows_lists_the_supported_ones(rows: Any, message: str) -> None:
-    """Not sent, for the server to wonder."""
+    """They are refused instead of being sent."""
     with pytest.raises(InvalidRequest, match=message) as refused:
         records(rows, ["x"])
     assert refused.value.hint

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.http.asgi``."""
+"""Reading bodies and writing responses by ASGI."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_content_length_that_is_no_number_is_refused(length: bytes) -> None:
 
 
 def test_a_disconnected_client_is_not_an_empty_body() -> None:
-    """There is nobody to answer, before or amid the body."""
+    """There is no client to answer, before or during the body."""
     with pytest.raises(ClientGone):
         read({"type": "http.disconnect"})
     with pytest.raises(ClientGone):

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.http.connection_limits``."""
+"""How many connections a process may open."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_descriptors_are_reserved_in_proportion_to_the_limit(limit: int) -> None
 
 
 def test_too_few_descriptors_are_told_before_anything_starts(tmp_path: Path) -> None:
-    """``gnomon serve`` says how many there must be, and how to get them."""
+    """``gnomon serve`` says how many are needed and how to get them."""
     (tmp_path / "bentofile.yaml").write_text("service: service:Gateway\n")
     command = f"ulimit -n 64 && exec {sys.executable} -m gnomon serve {tmp_path}"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)

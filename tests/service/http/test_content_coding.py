@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.http.content_coding``."""
+"""Compressed bodies are decompressed within their limits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def plain(body: bytes, coding: str, limit: int = LIMIT) -> bytes:
 @pytest.mark.parametrize("coding", CODINGS)
 @pytest.mark.parametrize("body", [b"", b"{}", TEXT, bytes(LIMIT)])
 def test_a_body_comes_out_as_it_was(coding: str, body: bytes) -> None:
-    """Of every length up to the limit itself."""
+    """Bodies have every length up to the limit itself."""
     assert plain(compressed(body, coding), coding) == body
 
 
@@ -60,7 +60,7 @@ def test_a_bomb_is_stopped_as_it_grows(coding: str) -> None:
     ids=["empty", "a head", "cut by one", "half", "trailing", "flipped", "not compressed"],
 )
 def test_a_damaged_stream_is_malformed(coding: str, change: object) -> None:
-    """Whatever is wrong with it, and wherever."""
+    """Any damage in any place is reported as that."""
     body = compressed(TEXT, coding)
     with pytest.raises(MalformedBody, match=coding) as caught:
         plain(change(body), coding)  # type: ignore[operator]
@@ -69,7 +69,7 @@ def test_a_damaged_stream_is_malformed(coding: str, change: object) -> None:
 
 @pytest.mark.parametrize("coding", CODINGS)
 def test_any_cut_and_any_flipped_byte_is_an_error_or_the_same(coding: str) -> None:
-    """Nothing but an error of ours ever comes out of a damaged stream, nor another body."""
+    """A damaged stream gives an error of Gnomon or the same body, and nothing else."""
     body = compressed(TEXT[:500], coding)
     for place in range(len(body)):
         flipped = body[:place] + bytes([body[place] ^ 0x55]) + body[place + 1 :]
@@ -96,7 +96,7 @@ def test_a_window_of_zstd_is_bounded() -> None:
 
 
 def test_what_is_held_is_counted() -> None:
-    """``grow`` hears of the compressed bytes and of what came of them, and may end it."""
+    """``grow`` is called with the compressed bytes and with the result, and may raise."""
     seen: list[int] = []
     body = compressed(bytes(LIMIT), "gzip")
     asyncio.run(decoded(body, "gzip", LIMIT, seen.append))
@@ -117,20 +117,20 @@ def test_what_is_held_is_counted() -> None:
     ],
 )
 def test_codings_have_names(values: list[bytes], coding: str | None) -> None:
-    """In any case; ``identity`` is none."""
+    """Their case does not matter; ``identity`` is none."""
     assert content_coding([(b"content-encoding", value) for value in values]) == coding
 
 
 @pytest.mark.parametrize("values", [[b"br"], [b"deflate"], [b"gzip, gzip"], [b"gzip", b"zstd"]])
 def test_other_codings_are_refused_with_those_there_are(values: list[bytes]) -> None:
-    """Several are, too: nobody needs them, and they multiply."""
+    """Several codings are refused too, as their sizes multiply."""
     with pytest.raises(UnknownContentCoding, match="`gzip` or `zstd`, or not at all, got"):
         content_coding([(b"content-encoding", value) for value in values])
 
 
 @pytest.mark.parametrize("coding", CODINGS)
 def test_a_stream_is_read_in_bits(coding: str) -> None:
-    """However it is cut, and no more of it at once than is asked for."""
+    """The input may be cut anywhere, and no more is read at once than is asked for."""
     body, came = compressed(TEXT, coding), bytearray()
     stream = decompressor(coding)
     for place in range(0, len(body), 7):

@@ -1,4 +1,4 @@
-"""A head that is remembered is another client's: nothing of that client may get into the log."""
+"""A cached head belongs to another client, and nothing of that client may get into the log."""
 
 from __future__ import annotations
 

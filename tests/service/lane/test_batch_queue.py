@@ -1,9 +1,9 @@
-"""Mirrors ``gnomon.service.lane.batch_queue``: what waits, and what is the next batch."""
+"""What waits in the queue, and which requests become the next batch."""
 
 from __future__ import annotations
 
 from gnomon.contract import Decoder
-from gnomon.service.lane.batch_queue import BatchQueue, Part
+from gnomon.service.lane.batch_queue import BatchQueue, RequestPart
 from gnomon.service.lane.batch_size import BatchSize
 from gnomon.service.lane.pending_request import PendingRequest
 from tests.contract.flight import FLIGHT, body
@@ -28,7 +28,7 @@ def taken(waiting: BatchQueue) -> list[str]:
     """All batches, each as its requests and rows."""
     batches = []
     while (batch := waiting.take()) is not None:
-        if isinstance(batch, Part):
+        if isinstance(batch, RequestPart):
             batches.append(f"{batch.request.pending.request_id}{batch.rows}")
         else:
             batches.append(
@@ -38,7 +38,7 @@ def taken(waiting: BatchQueue) -> list[str]:
 
 
 def test_small_requests_share_a_batch_in_order() -> None:
-    """As many as fit; none is passed by."""
+    """As many as fit share it; none is passed by."""
     waiting = queue()
     for name, rows in (("a", 2), ("b", 1), ("c", 3), ("d", 1)):
         waiting.add(request(name, rows))
@@ -55,8 +55,9 @@ def test_large_requests_take_turns_with_small_ones_and_each_other() -> None:
 
 
 def test_a_request_that_timed_out_takes_no_place() -> None:
-    """Neither in a batch nor in the queue of its kind: a client that comes now is not shed for
-    rows that nobody waits for."""
+    """It has no place in a batch or in its queue: a new client is not shed for rows that no
+    client waits for.
+    """
     waiting = queue()
     x, y = request("x", 9), request("y", 5)
     waiting.add(x)

@@ -1,4 +1,4 @@
-"""How many rows a batch may have, by what batches took."""
+"""The number of rows of a batch follows from the time that batches took."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST = 2048
 
 
 class Clock:
-    """A clock that moves when it is told to."""
+    """A clock that tests move."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -60,8 +60,10 @@ def served(
 def test_a_batch_takes_about_as_long_as_it_may(
     call: float, row: float, rows: range, clock: Clock
 ) -> None:
-    """25 ms where rows are what costs; where the call is, no less than four fifths go to rows.
-    Where nothing else is known, sixteen rows are the first."""
+    """25 ms where rows are the cost; where calls are, at least four fifths go to rows.
+
+    The first batch has sixteen rows.
+    """
     size = BatchSize(MOST, 0.025)
     sizes = served(size, clock, lambda: 10_000, lambda n: call + row * n)
     assert sizes[0] == 16
@@ -78,7 +80,7 @@ def test_the_batch_size_grows_slowly_after_single_rows(clock: Clock) -> None:
 
 
 def test_a_machine_that_stalls_is_not_taken_for_slow_rows(clock: Clock) -> None:
-    """One batch in twenty takes a tenth of a second longer: most are as large as they may be."""
+    """One batch in twenty takes a tenth of a second longer: most batches keep the largest size."""
     dice = random.Random(1)
     size = BatchSize(MOST, 0.025)
     sizes = served(
@@ -92,8 +94,9 @@ def test_a_machine_that_stalls_is_not_taken_for_slow_rows(clock: Clock) -> None:
 
 @pytest.mark.parametrize("cold", [1, 2])
 def test_a_worker_that_was_idle_is_not_taken_for_slow_rows(clock: Clock, cold: int) -> None:
-    """Its first batches of more than a row take longer: a large request that comes then is not
-    scored row by row, which would take it past its deadline."""
+    """Its first batches take longer: a large request that comes then is not scored row by row,
+    or it would miss its deadline.
+    """
     size = BatchSize(MOST, 0.025)
     size.took(1, 6_436)
     clock.now += 4.6

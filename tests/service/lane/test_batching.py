@@ -1,4 +1,4 @@
-"""When a batch leaves, seen at a lane with a real worker."""
+"""When a batch is sent, observed at a lane with a real worker."""
 
 from __future__ import annotations
 
@@ -128,8 +128,10 @@ async def two_groups(tag: str, settings: Settings, first: float = 1.0) -> list[i
 def test_a_batch_waits_for_those_just_answered_where_calls_cost_more_than_rows(
     code: str, sizes: list[int], pack: Pack, settings: Settings
 ) -> None:
-    """Clients that ask again at once join what waited already: fewer calls. Where rows cost what
-    they cost in any batch, what waited leaves before the last batch is answered."""
+    """Clients that ask again at once join the waiting requests, which saves calls.
+
+    Where rows are the cost, the waiting requests are sent before the last batch is answered.
+    """
     assert uvloop.run(two_groups(pack(code), settings)) == sizes
 
 
@@ -139,8 +141,9 @@ def test_a_worker_death_does_not_change_the_cost_of_a_call(pack: Pack, settings:
 
 
 def test_a_batch_does_not_wait_for_every_further_request(pack: Pack, settings: Settings) -> None:
-    """A batch waits for more no longer than a call takes, though each turn of the loop brings
-    another row."""
+    """A batch waits no longer than a call takes, even if each turn of the loop brings another
+    row.
+    """
 
     async def flood(tag: str) -> tuple[int, int]:
         async with lane_of(tag, settings) as (lane, recorder):
@@ -171,9 +174,10 @@ def ask_many(lane: Lane, values: Sequence[float]) -> asyncio.Future[Answer]:
 
 
 def test_many_rows_are_scored_in_parts_with_others_between(pack: Pack, settings: Settings) -> None:
-    """Two requests of 300 rows that take 2 ms each: a single row asked meanwhile waits for no more
-    than a part or two. Each of the large ones has one answer, in the order of its rows, and in the
-    log its rows are one record batch, which says in which calls they were scored."""
+    """Two requests of 300 rows of 2 ms each: a single row that comes meanwhile waits for one or
+    two parts. Each large request has one answer in the order of its rows, and one record batch
+    in the log.
+    """
 
     async def run(tag: str) -> tuple[list[Answer], int, list[int]]:
         async with lane_of(tag, settings) as (lane, recorder):
@@ -214,9 +218,9 @@ def test_many_rows_are_scored_in_parts_with_others_between(pack: Pack, settings:
 def test_bad_rows_of_a_large_request_leave_time_to_answer_it(
     pack: Pack, settings: Settings
 ) -> None:
-    """Every second of 4,000 rows is bad: they are looked for as long as they would be if the
-    request were scored at once, not as long in each of its parts; it is answered in time, and what
-    was found by then is told row by row."""
+    """Every second of 4,000 rows is bad: the search has one time limit for all parts, the
+    request is answered in time, and rows that were found by then have their own error.
+    """
 
     async def run(tag: str) -> Answer:
         async with lane_of(tag, limited) as (lane, _):
@@ -232,8 +236,9 @@ def test_bad_rows_of_a_large_request_leave_time_to_answer_it(
 
 
 def test_large_requests_leave_room_for_small_ones(pack: Pack, settings: Settings) -> None:
-    """Where more rows of large requests wait than may, the next large one is shed and a small one
-    is not."""
+    """At the limit for rows of large requests, the next large request is shed and a small one is
+    not.
+    """
 
     async def run(tag: str) -> tuple[list[int], int]:
         tight = msgspec.structs.replace(settings, queue_rows=100)
@@ -264,8 +269,9 @@ def no_memory(*args: object, **kwargs: object) -> Any:
 def test_an_error_anywhere_is_answered_and_the_lane_goes_on(
     pack: Pack, settings: Settings, broken: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Such as a lack of memory, in whichever step: each request that met it is answered once, small
-    or in parts, and so are those after it."""
+    """Such as a lack of memory at any step: each affected request is answered once, small or in
+    parts, and later requests are answered.
+    """
 
     async def run() -> None:
         async with lane_of(pack(times(2)), settings) as (lane, _):

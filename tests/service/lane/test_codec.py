@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.lane.codec``: what the process that decodes bodies keeps."""
+"""The memory of the process that decodes bodies does not grow."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ ROUNDS = 5
 
 @pytest.mark.parametrize("kind", ["stream", "body"])
 def test_refused_records_leave_no_memory(tmp_path: Path, kind: str) -> None:
-    """Anybody may send any number of bad lines: each left two kilobytes, until the process was
-    killed for want of memory."""
+    """Regression: each bad line left two kilobytes, until the process ran out of memory."""
 
     async def grown() -> int:
         codec = Codec(Settings(root=str(tmp_path)))

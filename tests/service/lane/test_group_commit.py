@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.lane.group_commit``."""
+"""One sync covers all answers that were ready before it began."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_one_sync_covers_all_that_wait_when_it_begins() -> None:
 
 
 def test_a_failed_sync_fails_its_group_only() -> None:
-    """Those who waited for it are told the error; the next group is synced anew."""
+    """Those that waited for it get the error; the next group is synced again."""
     errors = [LogUnavailable("no space left", where="the disk")]
     results: list[LogUnavailable | None] = []
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.openapi.document`` and ``gnomon.service.openapi.schemas``."""
+"""The OpenAPI document and its schemas."""
 
 from __future__ import annotations
 

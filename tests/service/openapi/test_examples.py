@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.openapi.examples``."""
+"""The examples in the OpenAPI document satisfy the contract."""
 
 from __future__ import annotations
 

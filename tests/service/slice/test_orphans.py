@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.slice.orphans``: what waits in slices that no gateway runs any more."""
+"""Rows that wait in slices which no gateway runs any more are scored."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def step_until_released(orphans: Orphans, rollout: RolloutState) -> None:
 def test_what_waits_in_a_slice_left_behind_is_scored(
     settings: Settings, shadow: Artifact, storage: Storage
 ) -> None:
-    """Every row once; then nobody waits for the slice any more, and it is forgotten."""
+    """Every row is scored once; then no process waits for the slice, and it is removed."""
     leave_behind(settings, shadow, storage).close()
     orphans = Orphans(settings, "toy", patience=0)
     asyncio.run(step_until_released(orphans, state(shadow)))
@@ -82,7 +82,7 @@ def test_what_waits_in_a_slice_left_behind_is_scored(
 def test_a_slice_with_a_gateway_is_left_alone(
     settings: Settings, shadow: Artifact, storage: Storage
 ) -> None:
-    """However silent it is: it has the lock of its requests. So is one that spoke just now."""
+    """Even if it is silent, its gateway has the lock; so has one that reported recently."""
     requests = leave_behind(settings, shadow, storage)
     orphans = Orphans(settings, "toy", patience=0)
     asyncio.run(orphans.step(state(shadow), "own"))

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.slice.runtime``: opening, swapping; the rest is in ``tests/faults``."""
+"""Opening a slice and changing its live artifact; tests/faults has the rest."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_without_an_artifact_it_says_what_to_do(deploy: Deploy, tmp_path: Path) 
 
 
 def test_promoting_what_cannot_be_loaded_leaves_live_alone(pack: Pack, serve: Serve) -> None:
-    """An artifact that is not there, or whose worker refuses it, changes nothing."""
+    """A missing artifact, or one that its worker refuses, changes nothing."""
     old = pack(times(2))
     with serve(old) as server, server.client() as control:
         with pytest.raises(UnknownArtifact):
@@ -84,9 +84,9 @@ def named(settings: Settings) -> Settings:
 
 @contextlib.contextmanager
 def nothing_is_left(settings: Settings) -> Iterator[None]:
-    """No process, thread, descriptor, metric or lock is there after the block that was not before.
+    """Check that no process, thread, descriptor, metric or lock remains after the block.
 
-    What libraries keep once they are used was opened before: see ``once``.
+    What libraries keep after their first use is opened before: see ``once``.
     """
     before = held_resources()
     yield
@@ -147,7 +147,7 @@ def bad_policy(root: Path) -> None:
 def test_an_opening_that_fails_says_why_and_leaves_nothing(
     spoil: Callable[[Path], None], error: type[GnomonError], words: str, named: Settings
 ) -> None:
-    """The error that comes out is the one that was met; the same slice can be opened after it."""
+    """The first error is raised; the same slice can be opened afterwards."""
     root = Path(named.root)
     root.mkdir()
     spoil(root)
@@ -206,9 +206,9 @@ def test_a_slice_that_answers_leaves_nothing(named: Settings, pack: Pack) -> Non
 
 
 def test_an_opening_that_runs_out_of_descriptors_leaves_nothing(named: Settings) -> None:
-    """With one more each time, it fails at one stage after the other: the standby is the last.
+    """With one more each time, it fails at a later stage, the standby being the last.
 
-    What comes out is what the operating system said, at whatever stage.
+    The operating system's error is raised at every stage.
     """
 
     async def whole(spare: int) -> None:

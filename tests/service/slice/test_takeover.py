@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.slice.takeover``: which worker a gateway takes over or ends."""
+"""Which worker a gateway takes over, and which it ends."""
 
 from __future__ import annotations
 
@@ -81,8 +81,7 @@ def gateway(pair: str, settings: Settings) -> Iterator[Callable[[], Takeover]]:
 def test_the_worker_of_a_living_gateway_is_left_alone(
     gateway: Callable[[], Takeover], live: Live, worker: subprocess.Popen[bytes]
 ) -> None:
-    """Should there ever be two gateways of one slice, the second takes nothing and offers
-    nothing."""
+    """If there were two gateways of one slice, the second would take and offer nothing."""
     first = gateway()
     first.offer(live)
     for _ in range(2):
@@ -95,8 +94,7 @@ def test_the_worker_of_a_living_gateway_is_left_alone(
 def test_an_offer_that_cannot_be_read_is_discarded(
     pair: str, gateway: Callable[[], Takeover], live: Live
 ) -> None:
-    """What another version of Gnomon left there: the gateway starts, finds nothing, and offers its
-    own."""
+    """Another version of Gnomon left it: the gateway starts, finds nothing, and offers its own."""
     with socket.socket(fileno=os.dup(int(pair.split("-")[0]))) as end, open(os.devnull) as null:
         for numbers in ([], [null.fileno()], [null.fileno()] * 3, [null.fileno()] * 4):
             socket.send_fds(end, [b"of another version"], numbers)
@@ -105,7 +103,7 @@ def test_an_offer_that_cannot_be_read_is_discarded(
 
 
 def test_without_a_pair_nothing_is_offered(settings: Settings, live: Live) -> None:
-    """A gateway that is started by something else loads its artifact, as ever."""
+    """A gateway started in another way loads its artifact as usual."""
     takeover = Takeover(settings)
     takeover.offer(live)
     assert takeover.claim(live.artifact) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from gnomon.rollout.history import Event, RolloutState, fold
+from gnomon.rollout.history import RolloutEvent, RolloutState, fold
 from gnomon.service.status.gate_outlook import GateOutlook
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
@@ -18,9 +18,9 @@ from gnomon.storage import Storage
 NOW = datetime.now(UTC)
 
 
-def event(kind: str, artifact: str, same: bool = False) -> Event:
+def event(kind: str, artifact: str, same: bool = False) -> RolloutEvent:
     """A decision."""
-    return Event(kind=kind, artifact=artifact, at=NOW, digest="d", same=same)  # type: ignore[arg-type]
+    return RolloutEvent(kind=kind, artifact=artifact, at=NOW, digest="d", same=same)  # type: ignore[arg-type]
 
 
 STATE = fold([event("promote", "toy:a"), event("shadow_start", "toy:b")])
@@ -63,7 +63,9 @@ def test_the_outlook_adds_up_the_slices(storage: Storage) -> None:
 
 
 def test_a_decided_gate_is_not_open(storage: Storage, tmp_path: Path) -> None:
-    """Nor is what the policy does not ask; a gate that fails is for a promotion to say."""
+    """Limits that the policy does not set have no gate; a failing gate is reported by a
+    promotion.
+    """
     outlook = GateOutlook(storage, "toy", None)
     counts = {"scored": 5_000, "compared": 5_000, "decided": 5_000}
     report(storage, "one", 5_000, **counts)

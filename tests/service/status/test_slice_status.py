@@ -1,24 +1,29 @@
-"""Mirrors ``gnomon.service.status.slice_status``."""
+"""The status of a slice, as JSON and in public."""
 
 from __future__ import annotations
 
 import msgspec
 import pytest
 
-from gnomon.service.status.slice_status import Live, ShadowStatus, Status, public
+from gnomon.service.status.slice_status import LiveStatus, ShadowStatus, Status, public
 
 
 def test_a_status_survives_json() -> None:
     """A client reads what the server wrote, and ignores what a newer one adds."""
     status = Status(
-        model="flights", ready=True, live=Live(artifact="flights:one"), previous="flights:zero"
+        model="flights",
+        ready=True,
+        live=LiveStatus(artifact="flights:one"),
+        previous="flights:zero",
     )
     answer = {**msgspec.to_builtins(status), "mood": "sunny"}
     assert Status.of(answer) == status
 
 
 def test_the_public_status_keeps_reasons_to_itself() -> None:
-    """Errors name files and processes, so they need the token; that there is one is told."""
+    """Errors contain names of files and processes, so they need the token; the public status
+    only says that there is one.
+    """
     shadow = ShadowStatus(artifact="flights:two", state="failing", error="cannot read /srv/a")
     status = Status(model="flights", ready=False, error="no file /srv/b", shadows=(shadow,))
     encoded = msgspec.json.encode(public(status))

@@ -1,10 +1,16 @@
-"""Mirrors ``gnomon.service.status.totals``."""
+"""The totals over all slices."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from gnomon.service.status.slice_status import Latency, Live, RowAccounts, ShadowStatus, Status
+from gnomon.service.status.slice_status import (
+    Latency,
+    LiveStatus,
+    RowAccounts,
+    ShadowStatus,
+    Status,
+)
 from gnomon.service.status.totals import total
 
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -17,7 +23,7 @@ def a_slice(number: int, **more: object) -> Status:
         "ready": True,
         "started": STARTED.replace(day=number),
         "epoch": 2 + number,
-        "live": Live(artifact="flights:one", latency_ms=Latency(p50=number, p99=10 * number)),
+        "live": LiveStatus(artifact="flights:one", latency_ms=Latency(p50=number, p99=10 * number)),
         "accounts": RowAccounts(
             received=10 * number,
             answered=10 * number,
@@ -30,7 +36,7 @@ def a_slice(number: int, **more: object) -> Status:
 
 
 def test_counts_are_added_and_the_worst_is_told() -> None:
-    """Rows of all slices; the slowest time, the oldest start, the lowest epoch."""
+    """The sums over the slices; the slowest time, the oldest start, the lowest epoch."""
     status = total([a_slice(1), a_slice(2)])
     assert (status.slice, status.ready, status.error) == (None, True, None)
     assert (status.started, status.epoch) == (STARTED, 3)
@@ -41,7 +47,7 @@ def test_counts_are_added_and_the_worst_is_told() -> None:
 
 
 def test_the_total_of_one_slice_is_its_status() -> None:
-    """But for its name."""
+    """Only its name differs."""
     alone = a_slice(1, error="no file")
     assert total([alone]) == Status(**{**_fields(alone), "slice": None})
 
@@ -60,8 +66,8 @@ def test_shadows_are_added_up_by_tag() -> None:
 
 
 def test_slices_that_differ_are_named() -> None:
-    """Another live artifact, or trouble, is told with the slice it is in."""
-    other = a_slice(2, live=Live(artifact="flights:two"), ready=False, error="disk full")
+    """Another live artifact, or an error, is reported with its slice."""
+    other = a_slice(2, live=LiveStatus(artifact="flights:two"), ready=False, error="disk full")
     status = total([a_slice(1), other])
     assert not status.ready
     assert status.error == (

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.streaming.answer_backlog``."""
+"""Answers that their client has not read yet wait in a file."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_answers_are_returned_in_order(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("there", [True, False], ids=["full", "no folder"])
 def test_a_file_without_room_is_waited_for(tmp_path: Path, there: bool) -> None:
-    """And so is a disk that refuses: nothing is lost, and memory stays bounded."""
+    """A disk that refuses is waited for too: nothing is lost, and memory stays bounded."""
 
     async def run() -> bytes:
         folder = tmp_path if there else tmp_path / "none"

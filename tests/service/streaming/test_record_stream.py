@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.streaming.record_stream``: bulk scoring, of a real server."""
+"""Streams of records, scored by a real server."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def good(count: int, start: int = 0) -> list[dict[str, Any]]:
 
 
 def test_each_line_is_answered_by_a_line(server: Server) -> None:
-    """In order, with all that finds it in the log and the artifact that answered."""
+    """Answers come in order, with the request's name in the log and the artifact that answered."""
     response = post(server, lines(good(3)), X_Request_Id="bulk-1")
     answered = answers(response)
     assert [row["prediction"] for row in answered] == [0.0, 2.0, 4.0]
@@ -94,7 +94,9 @@ def test_each_line_is_answered_by_a_line(server: Server) -> None:
 
 
 def test_a_line_that_is_refused_has_its_error_in_its_place(server: Server) -> None:
-    """By contract, by JSON or by the model; the others are answered, the accounts balance."""
+    """The contract, JSON or the model may refuse it; the others are answered, the accounts
+    balance.
+    """
     accounts = Accounts(server)
     sent = [
         *good(2),
@@ -161,7 +163,7 @@ CANNOT_BEGIN: list[tuple[bytes, dict[str, str], int, str]] = [
 
 
 def test_an_error_before_the_first_answer_has_the_usual_shape(server: Server) -> None:
-    """As long as nothing was answered."""
+    """This holds as long as nothing was answered."""
     accounts = Accounts(server)
     for body, headers, status, code in CANNOT_BEGIN:
         response = post(server, body, **headers)
@@ -172,7 +174,7 @@ def test_an_error_before_the_first_answer_has_the_usual_shape(server: Server) ->
 
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
 def test_a_compressed_stream_is_read_as_it_comes(server: Server, coding: str) -> None:
-    """And one that breaks off ends with the error, after what was answered."""
+    """One that breaks off ends with the error, after what was answered."""
     plain = lines(good(30_000))
     body = bytes(pa.compress(plain, codec=coding, asbytes=True))
     rows = answers(post(server, body, Content_Encoding=coding))
@@ -236,7 +238,7 @@ def test_an_arrow_stream_is_answered_by_one(server: Server) -> None:
 def test_a_batch_that_cannot_be_read_is_refused(
     server: Server, body: bytes, code: str, match: str
 ) -> None:
-    """With what to do."""
+    """The error says what to do."""
     error = post(server, body, Content_Type=ARROW).json()["error"]
     assert (error["code"], match in error["message"]) == (code, True), error
 
@@ -304,7 +306,7 @@ def test_rows_of_every_kind_are_streamed_by_the_client(server: Server, tmp_path:
 
 
 def test_the_asynchronous_client_streams_too(server: Server) -> None:
-    """From iterators of both kinds."""
+    """It takes iterators of both kinds."""
 
     async def rows() -> AsyncIterator[dict[str, Any]]:
         for record in good(3_000):
@@ -318,7 +320,7 @@ def test_the_asynchronous_client_streams_too(server: Server) -> None:
 
 
 def test_a_stream_that_is_refused_raises_what_the_server_said(server: Server) -> None:
-    """Also where much is still to be sent."""
+    """It raises that even if much is still to be sent."""
     with gnomon.Client("http://127.0.0.1:9") as client, pytest.raises(ServerError, match="running"):
         list(client.predict_stream(good(1)))
     with gnomon.Client(f"{server.url}/nowhere") as client, pytest.raises(Exception, match="route"):
@@ -331,7 +333,7 @@ def test_a_stream_that_is_refused_raises_what_the_server_said(server: Server) ->
 
 
 def test_the_memory_of_a_gateway_does_not_grow_with_the_stream(server: Server) -> None:
-    """However fast the client sends, and though it reads slowly."""
+    """It does not grow however fast the client sends, and although it reads slowly."""
     [gateway] = gateways(server)
     with server.client() as client:
         for _ in client.predict_stream(good(20_000)):
@@ -346,7 +348,7 @@ def test_the_memory_of_a_gateway_does_not_grow_with_the_stream(server: Server) -
 
 
 def test_many_streams_wait_for_each_other(server: Server) -> None:
-    """However many rows there are together: none is shed."""
+    """None is shed, however many rows there are together."""
 
     def ask(number: int) -> int:
         with gnomon.Client(server.url) as client:
@@ -358,8 +360,9 @@ def test_many_streams_wait_for_each_other(server: Server) -> None:
 
 
 def test_others_are_answered_while_a_bomb_is_decompressed(server: Server) -> None:
-    """A body of some kilobytes that becomes a hundred megabytes holds the event loop for none, and
-    is refused: a megabyte of it would occupy the gateway for many minutes."""
+    """A body of some kilobytes that becomes a hundred megabytes does not block the event loop
+    and is refused: a megabyte of it would occupy the gateway for minutes.
+    """
     body = gzip.compress(b"\n" * 60_000_000, 1)
     with ThreadPoolExecutor(1) as pool:
         bomb = pool.submit(post, server, body, Content_Encoding="gzip")
@@ -374,7 +377,7 @@ def test_others_are_answered_while_a_bomb_is_decompressed(server: Server) -> Non
 
 
 def test_a_client_that_sends_all_before_it_reads_is_answered(server: Server) -> None:
-    """More than the kernel keeps for it: what it does not take waits in a file."""
+    """It sends more than the kernel buffers: answers wait in a file."""
     note = "n" * 300
     body = lines([{"x": float(n), "id": "a", "note": note} for n in range(20_000)])
     host, port = server.url.removeprefix("http://").split(":")

@@ -238,7 +238,7 @@ def test_slices_are_added_up(open_slice: Callable[..., Slice]) -> None:
 
 
 def test_another_machines_shadow_is_taken_at_its_word(slice_a: Slice) -> None:
-    """With the sealed table alone there is nothing to hold it to."""
+    """With only the sealed table, there is nothing to check it against."""
     slice_a.start()
     slice_a.shadow(["a"], slice_a.request("a"))
     slice_a.rotate()
@@ -250,8 +250,9 @@ def test_another_machines_shadow_is_taken_at_its_word(slice_a: Slice) -> None:
 
 
 def test_rows_that_repair_found_are_not_those_of_a_shadow(open_slice: Callable[..., Slice]) -> None:
-    """They are of an earlier folder of the slice, in which the shadow did not run. Their segments
-    have the numbers of those that it has read."""
+    """They belong to an earlier folder of the slice, in which the shadow did not run, but their
+    segments have the numbers of segments that it has read.
+    """
     old = open_slice()
     for name in "abc":
         old.request(name)

@@ -110,12 +110,12 @@ def test_records_that_were_sealed_are_counted(
 def test_batches_are_blamed_after_two_deaths(
     tries: int, suspect: str | None, until: Position
 ) -> None:
-    """One death may be anybody's kill; from the second on its requests are tried alone."""
+    """One death may come from outside; after the second, the requests are tried alone."""
     attempt = Attempt(epoch=1, position=str(HERE), until="1:900", tries=tries, suspect=suspect)
     assert attempt.blamed_until(HERE) == until
 
 
 def test_what_was_read_past_is_not_blamed() -> None:
-    """Records beyond the blamed batches mean that they were survived."""
+    """Records beyond the blamed batches prove that these were scored."""
     attempt = Attempt(epoch=1, position="1:0", until="1:50", tries=2)
     assert attempt.blamed_until(HERE) == HERE

@@ -19,15 +19,17 @@ def test_a_slow_shadow_gets_small_batches() -> None:
 
 
 def test_a_batch_that_was_not_scored_says_nothing() -> None:
-    """No time was taken where no worker survived."""
+    """No time was measured because no worker survived."""
     pace = Pace(10)
     pace.took(10, 0)
     assert pace.rows == 10
 
 
 def test_rows_are_scored_as_live_scored_them_until_they_are_enough() -> None:
-    """Twenty of each size, by powers of two, whatever lies behind them; then the first of what is
-    read at once. A batch that would be no larger anyway is none of them."""
+    """Twenty rows of each size, by powers of two; then the first rows of each larger batch.
+
+    Batches that are not larger anyway do not count.
+    """
     pace = Pace(2048)
     pace.took(64, 64)
     assert [pace.like_live(1, 1000, first=False) for _ in range(22)] == [1] * 20 + [0] * 2

@@ -34,8 +34,10 @@ def own_folder(settings: Settings, shadow: Artifact) -> Path:
 def test_some_rows_are_scored_in_batches_as_live_had_them(
     settings: Settings, requests: Requests, shadow: Artifact
 ) -> None:
-    """Live answered each request alone: their times can be compared as soon as there are enough of
-    them. Without an output to decide on, no row is said not to flip."""
+    """Live answered each request alone, so times are comparable once there are enough of them.
+
+    Without a deciding output, no row is counted as not flipping.
+    """
     requests.answer(*[row(1.0)] * 30)
     with FeedProcess(settings, shadow) as feed:
         feed.caught_up(30)
@@ -102,8 +104,8 @@ def test_bad_rows_fail_alone_and_with_their_reason(
 def test_a_shadow_that_only_crashes_rests_and_goes_on(
     settings: Settings, requests: Requests, shadow: Artifact
 ) -> None:
-    """Every death costs a new process: after more of them in a row than one bad row explains, the
-    feed says so and leaves the machine to live before the next, and takes what came meanwhile.
+    """Every death costs a new process: after more deaths in a row than one bad row explains, the
+    feed reports it and pauses before the next.
     """
     requests.answer(*[row(-666.0)] * 10)
     with FeedProcess(settings, shadow) as feed:
@@ -160,8 +162,9 @@ def test_a_new_run_begins_where_the_requests_are_now(
 def test_sampling_keeps_entities_whole(
     settings: Settings, requests: Requests, shadow: Artifact
 ) -> None:
-    """Of a fraction of the entities every row is scored, of the others none; segments that hold
-    only others are read past, so that the sealer may have them."""
+    """Every row of the sampled entities is scored, and none of the others; segments with only
+    others are skipped, so that they can be sealed.
+    """
     entities = [f"e{i}" for i in range(40)]
     for _ in range(3):
         requests.answer(*(row(1.0, entity) for entity in entities))
@@ -195,7 +198,7 @@ def test_a_feed_ends_when_its_socket_closes_and_not_on_a_signal(
 def test_a_stopped_feeds_lag_is_counted_to_the_row(
     settings: Settings, requests: Requests, shadow: Artifact
 ) -> None:
-    """While one batch hangs, what waits behind it is counted, and reports keep coming."""
+    """While one batch hangs, the waiting rows are counted, and reports continue."""
     requests.answer(row(-999.0))
     for _ in range(3):
         requests.answer(row(1.0), row(2.0))
@@ -239,7 +242,7 @@ def test_a_request_that_kills_the_feed_is_given_up(
 def test_an_artifact_that_will_not_start_is_said_and_its_rows_lag(
     settings: Settings, requests: Requests, shadow: Artifact
 ) -> None:
-    """No worker, no answers: the feed says why and counts what waits."""
+    """Without a worker the feed reports why and counts the waiting rows."""
     requests.answer(row(1.0), row(2.0))
     impatient = msgspec.structs.replace(settings, worker_start_seconds=0.001)
     with FeedProcess(impatient, shadow) as feed:
@@ -250,7 +253,7 @@ def test_an_artifact_that_will_not_start_is_said_and_its_rows_lag(
 def test_answers_that_do_not_compare_are_scored_and_the_reason_is_said(
     settings: Settings, requests: Requests, shadow: Artifact, pack: Pack
 ) -> None:
-    """Live answers with words, the shadow with numbers: nothing agrees, nothing disagrees."""
+    """Live answers words and the shadow numbers: no row agrees or disagrees."""
     words = Requests(settings, inspect(pack(times(1.0))), slice_name="words", words=True)
     words.answer(row(1.0))
     with FeedProcess(settings, shadow, slice_name="words") as feed:
@@ -263,8 +266,9 @@ def test_answers_that_do_not_compare_are_scored_and_the_reason_is_said(
 def test_an_artifact_that_is_not_there_is_waited_for(
     settings: Settings, requests: Requests, shadow: Artifact, own_home: Path
 ) -> None:
-    """It is said, what it would have to score is counted from the start, also after a kill, and
-    all of it is scored once the artifact is there."""
+    """The feed reports it, counts its rows from the start, also after a kill, and scores all of
+    them when the artifact is there.
+    """
     entities = [f"e{i}" for i in range(20)]
     sample = int(keep(entities, 0.3).sum())
     requests.answer(row(1.0))
@@ -292,7 +296,7 @@ def test_an_artifact_that_is_not_there_is_waited_for(
 def test_a_damaged_artifact_is_said(
     settings: Settings, requests: Requests, shadow: Artifact
 ) -> None:
-    """With what is wrong and where."""
+    """The report says what is wrong and where."""
     (shadow.path / "contract.json").write_text("{}")
     with FeedProcess(settings, shadow) as feed:
         report = feed.reports(lambda p: p.error is not None)
@@ -302,7 +306,7 @@ def test_a_damaged_artifact_is_said(
 def test_a_stopped_worker_ends_with_its_feed(
     settings: Settings, requests: Requests, shadow: Artifact
 ) -> None:
-    """A feed that leaves takes its worker along, whatever that is at."""
+    """The worker of a feed that ends is ended, whatever it does."""
     requests.answer(row(-999.0))
     with FeedProcess(settings, shadow) as feed:
         worker = psutil.Process(feed.reports(lambda p: p.worker is not None).worker)

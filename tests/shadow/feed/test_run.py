@@ -60,7 +60,7 @@ def test_a_run_that_recorded_nothing_resumes_at_its_first_since(
 def test_a_run_whose_stream_is_an_older_one_resumes_after_what_is_sealed(
     settings: Settings, folder: Path, tmp_path: Path
 ) -> None:
-    """As one from a backup: what it scored since is in the table, and is not scored again."""
+    """After a restore from a backup, records that are in the table are not made again."""
     write(settings, folder, RUN, (1, 200))
     shutil.copytree(folder, tmp_path / "backup")
     write(settings, folder, RUN, (2, 300))

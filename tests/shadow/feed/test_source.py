@@ -49,7 +49,7 @@ def test_parts_hold_about_as_many_rows_as_asked() -> None:
 
 
 def test_a_record_is_never_ahead_of_its_rows() -> None:
-    """The last record names the last batch with a row to score, not the last one read."""
+    """The last record names the last batch with a row to score, not the last batch read."""
     whole = source((0, 3), (2, 0), (1, 4), (5, 0))
     assert whole.recorded.offset == 30
     segments, offsets = whole.addresses()
@@ -99,7 +99,7 @@ def test_small_batches_are_read_together_and_schemas_apart(
 
 
 def test_what_was_sealed_meanwhile_is_read_from_the_table(settings: Settings, folder: Path) -> None:
-    """A reader that was stopped goes on where it was, through the table, to what is not sealed."""
+    """A reader that was stopped continues through the table to the unsealed segments."""
     writer = SegmentWriter(folder, SCHEMA, settings=settings)
     for number in range(8):
         writer.append(logged("answered", request=f"r{number}"))
@@ -122,7 +122,8 @@ def test_what_was_sealed_meanwhile_is_read_from_the_table(settings: Settings, fo
 
 @pytest.mark.parametrize("counts", [[(0, 3), (0, 1)], [(0, 1)], [(0, 3), (0, 2), (4, 0)]])
 def test_a_record_names_the_batch_of_its_last_row(counts: list[tuple[int, int]]) -> None:
-    """Also where that row is the first or the only one of its batch: one batch less, and the rows
-    would be recorded twice after a restart."""
+    """Otherwise the rows would be recorded twice after a restart; also where the row is the only
+    one of its batch.
+    """
     whole = source(*counts)
     assert str(whole.recorded.offset) == str(whole.addresses()[1].to_pylist()[-1])

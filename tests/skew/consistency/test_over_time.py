@@ -37,15 +37,15 @@ def sides(count: int) -> Compared:
     return compare(left, right, RULES)
 
 
-def told(courses: ColumnTimeSeries) -> dict[str, list[MetricsBucket]]:
-    return {c.column: list(c.moments) for c in courses.build(KINDS)}
+def buckets_of(series: ColumnTimeSeries) -> dict[str, list[MetricsBucket]]:
+    return {c.column: list(c.buckets) for c in series.build(KINDS)}
 
 
 def test_each_hour_has_its_own_metrics() -> None:
     """Shares are of the rows of that hour; differences of those with both values."""
-    courses = ColumnTimeSeries()
-    courses.add(np.repeat([10.0, 5 * HOUR], 12), sides(24).columns)
-    found = told(courses)
+    series = ColumnTimeSeries()
+    series.add(np.repeat([10.0, 5 * HOUR], 12), sides(24).columns)
+    found = buckets_of(series)
     first, second = found["prediction"]
     assert (first.start, second.start) == (
         "1970-01-01T00:00:00+00:00",
@@ -64,43 +64,43 @@ def test_each_hour_has_its_own_metrics() -> None:
 @given(st.lists(st.integers(0, 300), max_size=4), st.randoms())
 def test_batches_and_their_order_change_nothing(cuts: list[int], random: object) -> None:
     """Sums are those of one batch, also where the range is so long that buckets widen."""
-    moments = np.arange(300) * 9.0 * HOUR
+    row_times = np.arange(300) * 9.0 * HOUR
     whole = sides(300)
     one, many = ColumnTimeSeries(), ColumnTimeSeries()
-    one.add(moments, whole.columns)
+    one.add(row_times, whole.columns)
     edges = [0, *sorted(cuts), 300]
     parts = list(pairwise(edges))
     random.shuffle(parts)  # type: ignore[attr-defined]
     for begin, end in parts:
         many.add(
-            moments[begin:end],
+            row_times[begin:end],
             compare(
                 whole.left.slice(begin, end - begin), whole.right.slice(begin, end - begin), RULES
             ).columns,
         )
-    assert told(one).keys() == told(many).keys()
-    assert told(one) == told(many)
+    assert buckets_of(one).keys() == buckets_of(many).keys()
+    assert buckets_of(one) == buckets_of(many)
     assert one.sums.seconds > HOUR
 
 
 def test_weights_make_a_sample_stand_for_all_rows() -> None:
     """A diverging row that stands for one and an agreeing one that stands for nine: 90% agree."""
-    courses = ColumnTimeSeries()
+    series = ColumnTimeSeries()
     compared = sides(2)
-    courses.add(np.zeros(2), compared.columns, np.array([1.0, 9.0]))
-    (moment,) = told(courses)["prediction"]
-    assert (moment.rows, moment.consistency) == (2, 0.9)
+    series.add(np.zeros(2), compared.columns, np.array([1.0, 9.0]))
+    (bucket,) = buckets_of(series)["prediction"]
+    assert (bucket.rows, bucket.consistency) == (2, 0.9)
 
 
 def test_rows_without_a_time_are_left_out() -> None:
     """There is no hour to count them in."""
-    courses = ColumnTimeSeries()
-    courses.add(np.array([np.nan, np.nan]), sides(2).columns)
-    assert not told(courses)
+    series = ColumnTimeSeries()
+    series.add(np.array([np.nan, np.nan]), sides(2).columns)
+    assert not buckets_of(series)
 
 
 def test_no_column_makes_no_course() -> None:
     """A table without steps has none to count."""
-    courses = ColumnTimeSeries()
-    courses.add(np.zeros(3), compare(sides(3).left, sides(3).right, Rules(comparators={})).columns)
-    assert not told(courses)
+    series = ColumnTimeSeries()
+    series.add(np.zeros(3), compare(sides(3).left, sides(3).right, Rules(comparators={})).columns)
+    assert not buckets_of(series)

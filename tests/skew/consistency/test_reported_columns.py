@@ -20,7 +20,7 @@ from gnomon.skew.consistency.reported_columns import columns_from_comparison, on
     ],
 )
 def test_a_tolerance_is_said_in_words(rule: Comparator, said: str) -> None:
-    """What counts as agreeing, as a person reads it."""
+    """What counts as agreeing, in words."""
     assert tolerance(rule) == said
 
 

@@ -29,7 +29,7 @@ def test_the_verdict_rests_on_rows_and_coverage(
 
 @pytest.mark.parametrize(("bad", "first"), [(0, "For rows known only later, "), (9, "Look at ")])
 def test_rows_known_only_later_are_told_with_what_to_do(bad: int, first: str) -> None:
-    """Also where all agree: then that is all there is to do, and not nothing."""
+    """If all rows agree, that advice is the only one."""
     found = SkewFinding(
         left="online",
         right="offline",

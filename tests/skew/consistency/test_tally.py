@@ -23,7 +23,7 @@ def pairs(count: int, *, start: int = 0, wrong: int = 10) -> Pairs:
             "request_id": [f"r{i:06d}" for i in numbers],
             "row": pa.array(numbers * 0, pa.int32()),
             "arrived": pa.array(numbers * 1_000_000, pa.timestamp("us", tz="UTC")),
-            "moment": pa.array(numbers * 1_000_000, pa.timestamp("us", tz="UTC")),
+            "time": pa.array(numbers * 1_000_000, pa.timestamp("us", tz="UTC")),
         }
     )
     left = np.ones(count)
@@ -92,23 +92,23 @@ def test_the_first_diverging_row_is_named() -> None:
 def test_buckets_widen_with_the_range_and_lose_no_row() -> None:
     """A year of rows is a few dozen buckets that add up to the rows."""
     time = DivergenceOverTime()
-    moments = np.arange(0.0, 365 * 86_400, 600)
-    diverged = moments > 100 * 86_400
-    requests = pa.chunked_array([[f"r{i}" for i in range(len(moments))]])
-    time.add(moments, diverged, requests)
+    row_times = np.arange(0.0, 365 * 86_400, 600)
+    diverged = row_times > 100 * 86_400
+    requests = pa.chunked_array([[f"r{i}" for i in range(len(row_times))]])
+    time.add(row_times, diverged, requests)
     time.settle()
     assert len(time.counts) <= 60
     assert time.seconds == 7 * 86_400
-    assert sum(rows for rows, _ in time.counts.values()) == len(moments)
+    assert sum(rows for rows, _ in time.counts.values()) == len(row_times)
     assert sum(bad for _, bad in time.counts.values()) == diverged.sum()
 
 
 def test_rows_without_a_time_are_left_out_of_time_only() -> None:
-    """A null event time is in no bucket; the row counts all the same."""
+    """A null event time is in no bucket, but the row counts."""
     total = tally()
     rows = pairs(10)
     blank = pa.nulls(10, pa.timestamp("us", tz="UTC"))
-    about = rows.about.set_column(3, "moment", blank)
+    about = rows.about.set_column(3, "time", blank)
     total.add(Pairs(about, rows.left, rows.right))
     assert total.main.rows == 10
     assert total.time.counts == {}

@@ -1,4 +1,4 @@
-"""Steps on unstructured features: what they read travels with them, and they are compared."""
+"""Steps on text and images: the files that they read are packed, and their outputs are compared."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def images() -> list[dict[str, Any]]:
 def compared(
     settings: Settings, trained: Artifact, served: Artifact, rows: list[dict[str, Any]], path: Path
 ) -> Report:
-    """What ``served`` answers in the shadow beside the table of what ``trained`` says."""
+    """Compare answers of ``served`` in shadow with a table of predictions of ``trained``."""
     logged = Trips(settings, trained, rows).answer().shadow(served)
     table = write(logged.offline(), path)
     return compare_offline(logged.log, served, table, role="shadow", settings=settings)
@@ -152,8 +152,9 @@ def compared(
 
 @pytest.mark.slow
 def test_a_text_step_that_changed_is_named(settings: Settings, pack: Pack, tmp_path: Path) -> None:
-    """Serving code keeps capitals: the tf-idf step parts, and with the text in small letters it
-    does not. The list of words that the step reads has travelled in the artifact.
+    """Serving code keeps capitals: the tf-idf step differs, and agrees for lower-case text.
+
+    The word list of the step is in the artifact.
     """
     trained = inspect(pack(TEXTS, "texts", TEXTS_SCRIPT))
     (carried,) = Path(trained.path).rglob("stop_words.txt")
@@ -177,8 +178,8 @@ def test_a_text_step_that_changed_is_named(settings: Settings, pack: Pack, tmp_p
 def test_an_image_step_that_changed_is_named(
     settings: Settings, pack: Pack, tmp_path: Path
 ) -> None:
-    """Serving code makes images smaller by picking pixels: they part, and the image that came does
-    not. No known cause makes one of the other, so that none is named.
+    """Serving code resizes images by picking pixels: the results differ, and the received image
+    does not. No named cause explains it.
     """
     trained = inspect(pack(IMAGES, "images", IMAGES_SCRIPT))
     picking = IMAGES.replace("blocks.mean(axis=(2, 4))", "blocks[:, :, 0, :, 0]")

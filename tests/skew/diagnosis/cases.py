@@ -16,11 +16,11 @@ Mask = npt.NDArray[np.bool_]
 
 
 def near(left: Floats, right: Floats) -> Mask:
-    """As the default policy for one artifact."""
+    """Compare with the tolerance of the default policy for one artifact."""
     return np.isclose(left, right, rtol=1e-9, atol=1e-12, equal_nan=True)
 
 
-def case(left: Any, right: Any, kind: str = "feature", **around: Any) -> Case:
+def case(left: Any, right: Any, kind: str = "feature", **context: Any) -> Case:
     """A case of two columns; NaN and None are null."""
     one, other = (_array(side) for side in (left, right))
     if pa.types.is_floating(one.type) and pa.types.is_floating(other.type):
@@ -30,8 +30,8 @@ def case(left: Any, right: Any, kind: str = "feature", **around: Any) -> Case:
         differs = np.array(
             [a != b for a, b in zip(one.to_pylist(), other.to_pylist(), strict=True)]
         )
-    around.setdefault("moments", np.arange(len(one), dtype=float))
-    more = {name: around.pop(name) for name in ("moved", "raw_null", "agree") if name in around}
+    context.setdefault("row_times", np.arange(len(one), dtype=float))
+    more = {name: context.pop(name) for name in ("moved", "raw_null", "agree") if name in context}
     return Case(
         column="x",
         kind=kind,  # type: ignore[arg-type]
@@ -39,20 +39,20 @@ def case(left: Any, right: Any, kind: str = "feature", **around: Any) -> Case:
         right=other,
         differs=differs,
         agrees=~differs,
-        around=RowContext(**around),
+        context=RowContext(**context),
         **{"agree": near, **more},
     )
 
 
-def why(left: Any, right: Any, kind: str = "feature", **around: Any) -> list[str]:
+def why(left: Any, right: Any, kind: str = "feature", **context: Any) -> list[str]:
     """The causes that account for everything that differs; else none."""
-    found = explained(left, right, kind, **around)
+    found = explained(left, right, kind, **context)
     return [proposal.cause for proposal, _ in found.found] if found.is_whole else []
 
 
-def explained(left: Any, right: Any, kind: str = "feature", **around: Any) -> Explanation:
+def explained(left: Any, right: Any, kind: str = "feature", **context: Any) -> Explanation:
     """What makes two columns differ."""
-    return explain(case(left, right, kind, **around))
+    return explain(case(left, right, kind, **context))
 
 
 def _array(side: Any) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Every named cause, done to real rows at a strength from 0 (slight) to 1 (gross)."""
+"""Every named cause, injected into real rows at a strength from 0 (slight) to 1 (strong)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _number(world: World, sides: Sides, rng: Rng) -> str:
 
 
 def rounding(world: World, sides: Sides, strength: float, rng: Rng) -> None:
-    """To fewer digits than the column has."""
+    """Round to fewer digits than the column has."""
     name = _number(world, sides, rng)
     values = sides.offline[name]
     noisy = values + rng.uniform(-0.5, 0.5, len(values)) * float(values.std()) * 0.01
@@ -92,7 +92,7 @@ def float_noise(world: World, sides: Sides, strength: float, rng: Rng) -> None:
 
 
 def unit_change(world: World, sides: Sides, strength: float, rng: Rng) -> None:
-    """From a moment on, or always."""
+    """Change the unit from some time on, or always."""
     name = _number(world, sides, rng)
     factor = float(rng.choice([0.001, 0.1, 0.4536, 1.609344, 2.54, 60.0, 100.0, 1000.0, 0.0]))
     rows = np.arange(len(sides.online)) >= (1 - (0.3, 0.6, 1.0)[min(int(strength * 3), 2)]) * len(
@@ -147,7 +147,7 @@ def unknown_category(world: World, sides: Sides, strength: float, rng: Rng) -> N
 
 
 def category_code_order(world: World, sides: Sides, strength: float, rng: Rng) -> None:
-    """Labels dealt to other categories: the two most frequent, or all."""
+    """Labels exchanged: the two most frequent, or all."""
     name = _label(world, sides, rng)
     labels = list(sides.offline[name].value_counts().index)
     moved = labels[: max(2, round((0.3, 0.6, 1.0)[min(int(strength * 3), 2)] * len(labels)))]
@@ -208,7 +208,7 @@ def date_format(world: World, sides: Sides, strength: float, rng: Rng) -> None:
 
 
 def stale_data(world: World, sides: Sides, strength: float, rng: Rng) -> None:
-    """The value of the same one's last visit but one, or a cache that is filled now and then."""
+    """The value of the entity's visit before the last, or a cache that is refreshed irregularly."""
     name = "recent"
     sides.columns.append(name)
     by = sides.offline.groupby("id")[name]

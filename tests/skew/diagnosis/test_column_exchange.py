@@ -15,7 +15,7 @@ def named(name: str, left: object, right: object) -> Case:
 
 
 def test_columns_that_went_round_are_found_whole() -> None:
-    """Three columns, each with the next one's values."""
+    """Three columns, each with the values of the next one."""
     (found,) = exchanges([named("a", B, A), named("b", C, B), named("c", A, C)])
     assert found.columns == {"a": "b", "b": "c", "c": "a"}
     assert found.cause == "column order"
@@ -23,7 +23,7 @@ def test_columns_that_went_round_are_found_whole() -> None:
 
 
 def test_only_rows_that_come_right_are_restored() -> None:
-    """One row in two hundred differs for another reason, and is not said to be repaired."""
+    """One row in two hundred differs for another reason and is not counted as repaired."""
     left = B.copy()
     left[7] = 99.0
     (found,) = exchanges([named("a", left, A), named("b", A, B)])
@@ -31,7 +31,7 @@ def test_only_rows_that_come_right_are_restored() -> None:
 
 
 def test_columns_of_noise_are_not_exchanged() -> None:
-    """Values of nobody else."""
+    """Their values are those of no other column."""
     assert exchanges([named("a", C, A), named("b", RNG.normal(size=200), B)]) == []
 
 

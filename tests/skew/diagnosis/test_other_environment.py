@@ -1,4 +1,4 @@
-"""Another release of a library, in an environment of its own, answers otherwise."""
+"""Another release of a library in a separate environment gives other answers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ CODE = "import timelib\n" + LOCAL.replace(HOUR, f"timelib.clock({HOUR})")
 
 
 def environment(folder: Path, version: str, formula: str) -> Path:
-    """An interpreter that has everything installed here, and one release of a library besides."""
+    """An interpreter with everything that is installed here, and one release of a library in
+    addition.
+    """
     venv.create(folder, symlinks=True)
     site = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
     for installed in Path(sysconfig.get_path("purelib")).iterdir():
@@ -61,8 +63,8 @@ def environment(folder: Path, version: str, formula: str) -> Path:
 
 @pytest.mark.slow
 def test_another_release_of_a_library_is_named_with_the_step_it_moves(tmp_path: Path) -> None:
-    """Here timelib 1.0 gives the hour of 24, there 2.0 gives it of 12: the golden rows do not come
-    out there, and still the rows are run, the step is found and the two releases are named.
+    """timelib 1.0 gives the hour of 24 here, and 2.0 the hour of 12 there: the golden rows
+    differ there, but the rows are run, the step is found, and both releases are named.
     """
     here = environment(tmp_path / "here", "1.0", "hours")
     there = environment(tmp_path / "there", "2.0", "hours % 12")

@@ -1,4 +1,6 @@
-"""Causes put into real flights, run in real workers, and named; ``benchmarks.skew`` has all."""
+"""Causes injected into real flights, run in real workers, are named; ``benchmarks.skew`` has all
+of them.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ def test_nothing_is_found_where_nothing_is_wrong(flights: World) -> None:
 
 @pytest.mark.slow
 def test_a_distortion_is_found_by_its_answers_alone(flights: World) -> None:
-    """The table has neither features nor steps: what makes the answers agree was it."""
+    """The table has neither features nor steps: the cause is the change that makes the answers
+    agree.
+    """
     found = trial(flights, ["time zone"], 0.9, 1, ROWS, sees="answers")
     assert found is not None
     assert (found.verdict, found.cause) == ("confirmed", "time zone")

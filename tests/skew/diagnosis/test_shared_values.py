@@ -8,7 +8,7 @@ CARRIER = np.array(["AA", "DL", "UA", "WN"])[np.arange(N) % 4]
 ROWS = pa.record_batch({"carrier": pa.array(CARRIER), "seats": pa.array(np.arange(N) % 7)})
 HOURS = pa.array(np.arange(N) * 3_600_000_000, pa.timestamp("us", "UTC"))
 ABOUT = pa.table(
-    {"arrived": HOURS, "moment": HOURS, "client_id": np.array(["web", "app"])[np.arange(N) // 100]}
+    {"arrived": HOURS, "time": HOURS, "client_id": np.array(["web", "app"])[np.arange(N) // 100]}
 )
 EVEN = np.ones(N)
 
@@ -37,7 +37,7 @@ def test_rows_anywhere_share_nothing() -> None:
 
 
 def test_a_beginning_is_told_from_chance() -> None:
-    """Rows differ from one moment on; where they always did, there is none."""
-    moments = np.arange(N, dtype=float)
-    assert since(moments >= 80, moments) == 80
-    assert since(np.random.default_rng(4).random(N) < 0.2, moments) is None
+    """Rows differ from some time on; if they always did, there is none."""
+    row_times = np.arange(N, dtype=float)
+    assert since(row_times >= 80, row_times) == 80
+    assert since(np.random.default_rng(4).random(N) < 0.2, row_times) is None

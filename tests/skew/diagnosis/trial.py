@@ -67,7 +67,7 @@ def trial(
         Pairs(_about(sides.online, seed), left, right), diverged, np.ones(len(diverged))
     )
     again = rerun.score(online)
-    walk = trace_scored(sample, served, rerun, policy, online, again)
+    traced = trace_scored(sample, served, rerun, policy, online, again)
 
     def others() -> Iterator[tuple[Artifact, Rerun]]:
         for name in ("", "other"):
@@ -77,7 +77,7 @@ def trial(
 
     with ExitStack():
         return diagnose(
-            walk, served, rerun, names=("online", "offline"), confidence=0.95, others=others
+            traced, served, rerun, names=("online", "offline"), confidence=0.95, others=others
         ).diagnosis
 
 
@@ -103,7 +103,7 @@ def _outputs(scored: pa.RecordBatch) -> pa.Table:
 
 
 def _noisy(right: pa.Table, by: float) -> pa.Table:
-    """Answers whose last bits are others."""
+    """Answers with other last bits."""
     rng = np.random.default_rng(3)
     for at, field in enumerate(right.schema):
         if pa.types.is_floating(field.type):
@@ -124,7 +124,7 @@ def _about(frame: pd.DataFrame, seed: int) -> pa.Table:
             "row": pa.array(np.zeros(n, dtype=np.int32)),
             "arrived": _times(arrived),
             "client_id": clients.tolist(),
-            "moment": _times(frame["at"]),
+            "time": _times(frame["at"]),
             "key_id": frame["id"].tolist(),
             "flipped": np.zeros(n, dtype=bool),
             "difference": np.zeros(n),

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.cli.console import columns, local, out, share
-from gnomon.contract.check.checked import Checked, CheckFinding, Refusal
+from gnomon.contract.check.contract_report import CheckFinding, ContractReport, Refusal
 from gnomon.contract.difference import Change, worst
 from gnomon.quantities import plural
 
@@ -34,7 +34,7 @@ _VERDICTS = {
 }
 
 
-def show_checked(checked: Checked, which: str) -> None:
+def show_checked(checked: ContractReport, which: str) -> None:
     """Print the verdict, each finding with its rows, and what the server refused."""
     words = f"{_VERDICTS[checked.verdict]} of {which}; {plural(checked.rows, 'row')} read"
     out.print(Text(words, "bold"), soft_wrap=True)

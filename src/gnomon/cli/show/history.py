@@ -8,12 +8,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnomon.cli.console import columns, local
-from gnomon.rollout.history import Event
+from gnomon.rollout.history import RolloutEvent
 
 __all__ = ["show_history"]
 
 
-def show_history(events: Sequence[Event]) -> Table:
+def show_history(events: Sequence[RolloutEvent]) -> Table:
     """Return a table with a row for each decision, oldest first."""
     table = columns(
         "#", "when", "decision", "artifact", "who", "why", whole=("when", "decision", "artifact")
@@ -30,7 +30,7 @@ def show_history(events: Sequence[Event]) -> Table:
     return table
 
 
-def _decision(event: Event) -> str:
+def _decision(event: RolloutEvent) -> str:
     words = event.kind.replace("_", " ")
     if event.kind == "shadow_start" and event.fraction < 1:
         words += f" {event.fraction:.3g}"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gnomon.cli.console import duration
 from gnomon.log.open_segments import OpenSegment
-from gnomon.quantities import plural
+from gnomon.quantities import plural, rough_duration
 
 __all__ = ["explain"]
 
@@ -36,9 +35,8 @@ def explain(
         return f"{text}; {_in_segments(open_segments)} came since"
     next_in = max(min(segment_seconds - segment.age for segment in open_segments), 0.0)
     which = "it closes" if len(open_segments) == 1 else "the first closes"
-    return (
-        f"{text}; {_in_segments(open_segments)}, {which} in {duration(next_in)}, or now with --now"
-    )
+    when = f"{which} in {rough_duration(next_in)}, or now with --now"
+    return f"{text}; {_in_segments(open_segments)}, {when}"
 
 
 def _in_segments(segments: Sequence[OpenSegment]) -> str:

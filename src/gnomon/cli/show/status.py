@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from rich.markup import escape
 
 from gnomon.cli.console import ago, local, share
-from gnomon.service.status.deployment_overview import Gone, Overview
-from gnomon.service.status.slice_status import Live, RowAccounts, ShadowStatus, Status
+from gnomon.service.status.deployment_overview import GoneSlice, Overview
+from gnomon.service.status.slice_status import LiveStatus, RowAccounts, ShadowStatus, Status
 from gnomon.service.status.totals import total
 from gnomon.shadow.shadow_counts import Latency
 
@@ -81,7 +81,7 @@ def _slice(status: Status) -> str:
     return f"{escape(status.slice or '?')}  {state}{up}, epoch {status.epoch}, {rows}{behind}"
 
 
-def _gone(gone: Gone) -> str:
+def _gone(gone: GoneSlice) -> str:
     waiting = "".join(
         f", {rows:,} rows wait for {escape(tag)}" for tag, rows in gone.waiting.items()
     )
@@ -112,7 +112,7 @@ def _largest_counts(what: str, counts: Mapping[str, int]) -> str:
     return f"{what}: {names}" + (f" and {more:,} more" if more > 0 else "")
 
 
-def _live(live: Live) -> Iterator[str]:
+def _live(live: LiveStatus) -> Iterator[str]:
     yield f"[dim]live    [/]  [bold]{escape(live.artifact)}[/]"
     yield from _figures(f"for {ago(live.since)}" if live.since else "", _takes(live.latency_ms))
 

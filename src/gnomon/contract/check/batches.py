@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 
 from gnomon.contract.arrays import category_values, with_offsets
-from gnomon.contract.check.checked import Level, Rule
 from gnomon.contract.check.column_judge import MOST_EXAMPLES, MOST_GOT, BrokenRule
+from gnomon.contract.check.contract_report import Level, Rule
 from gnomon.contract.check.plain_columns import Column, json_values, plain
 from gnomon.contract.feature import Feature
 from gnomon.contract.json_values import shown

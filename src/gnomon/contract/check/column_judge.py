@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.contract.check.checked import Level, Rule
+from gnomon.contract.check.contract_report import Level, Rule
 from gnomon.contract.check.plain_columns import Column, Distinct, distinct, is_number
 from gnomon.contract.feature import Feature
 from gnomon.contract.json_values import (
@@ -49,7 +49,7 @@ class BrokenRule(NamedTuple):
     """The rows that break one rule.
 
     Attributes:
-        rule, expected, level: as in a :class:`~gnomon.contract.check.checked.CheckFinding`.
+        rule, expected, level: as in a :class:`~gnomon.contract.check.contract_report.CheckFinding`.
         places: the rows, in order.
         got: the most frequent values with their numbers of rows, up to :data:`MOST_GOT`.
         examples: the values of the first rows.
@@ -76,12 +76,12 @@ class Judged(NamedTuple):
     Attributes:
         hits: the rows that break a rule, for each rule.
         numbers: the finite values, if the feature is a number.
-        moments: the values, if the feature is a timestamp.
+        times: the values, if the feature is a timestamp.
     """
 
     hits: list[BrokenRule]
     numbers: npt.NDArray[np.float64] | None = None
-    moments: Times | None = None
+    times: Times | None = None
 
 
 class _Read(NamedTuple):
@@ -120,7 +120,7 @@ class Judge:
         read = [self._judge(value) for value in unclean.values]
         hits = _hits(rest, unclean.codes, read)
         if self.feature.type == "timestamp":
-            return Judged(hits, moments=_moments(column, rest, unclean, read))
+            return Judged(hits, times=_times(column, rest, unclean, read))
         if self.feature.type in ("integer", "float"):
             return Judged(hits, numbers=_numbers(column))
         return Judged(hits)
@@ -162,7 +162,7 @@ def _got(read: _Read) -> str:
     return read.breach.got if read.breach is not None else ""
 
 
-def _moments(column: Column, rest: Places, unclean: Distinct, read: Sequence[_Read]) -> Times:
+def _times(column: Column, rest: Places, unclean: Distinct, read: Sequence[_Read]) -> Times:
     micros = np.zeros(len(column), dtype=np.int64)
     known = np.zeros(len(column), dtype=bool)
     if not isinstance(column, list) and pa.types.is_timestamp(column.type):
@@ -210,7 +210,7 @@ def _clean_text(column: pa.Array, feature: Feature, bounds: Bounds | None) -> Ma
     return np.asarray(pc.is_in(column, pa.array(sorted(bounds.known), pa.string())))
 
 
-def _clean_moment(column: pa.Array, feature: Feature, bounds: Bounds | None) -> Mask:
+def _clean_timestamp(column: pa.Array, feature: Feature, bounds: Bounds | None) -> Mask:
     if not pa.types.is_timestamp(column.type) or column.type.tz is None:
         return _none(column)
     first, last = years(feature.dtype)
@@ -229,7 +229,7 @@ _CLEAN: dict[str, Callable[[pa.Array, Feature, Bounds | None], Mask]] = {
     "boolean": _clean_boolean,
     "string": _clean_text,
     "category": _clean_text,
-    "timestamp": _clean_moment,
+    "timestamp": _clean_timestamp,
     "date": _clean_none,
     "decimal": _clean_none,
     "list": _clean_none,
@@ -249,5 +249,5 @@ def _in_zone(column: pa.Array, feature: Feature) -> Mask:
     if not feature.own_offset_only:
         return _valid(column)
     home = column.cast(pa.timestamp("us", feature.timezone or "UTC"))
-    sent, expected = (pc.local_timestamp(moments).cast(pa.int64()) for moments in (column, home))
+    sent, expected = (pc.local_timestamp(times).cast(pa.int64()) for times in (column, home))
     return np.asarray(pc.equal(sent, expected).fill_null(False), dtype=bool)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gnomon.contract.check.batches import rows_hit
-from gnomon.contract.check.checked import Rule
 from gnomon.contract.check.column_judge import BrokenRule, Times
+from gnomon.contract.check.contract_report import Rule
 from gnomon.contract.feature import Feature
 
 __all__ = ["SLACK", "stale"]
@@ -25,17 +25,17 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 _UNITS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
 
 
-def stale(feature: Feature, moments: Times, arrived: Times) -> list[BrokenRule]:
+def stale(feature: Feature, times: Times, arrived: Times) -> list[BrokenRule]:
     """Find rows whose timestamp is older than the feature's ``max_age``, or after the arrival.
 
     Args:
         feature: a timestamp with a ``max_age``.
-        moments: the values of the feature.
+        times: the values of the feature.
         arrived: when each row arrived. Rows without a value or an arrival are left out.
     """
     assert feature.max_age is not None
-    age = arrived.micros - moments.micros
-    known = arrived.known & moments.known
+    age = arrived.micros - times.micros
+    known = arrived.known & times.known
     old = known & (age > feature.max_age // _MICROSECOND)
     early = known & (-age > SLACK // _MICROSECOND)
     return [

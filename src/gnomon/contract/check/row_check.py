@@ -17,8 +17,8 @@ from gnomon.contract.check.batches import (
     columns_of,
     rows_hit,
 )
-from gnomon.contract.check.checked import LEVELS, Checked, CheckFinding
 from gnomon.contract.check.column_judge import Judge, Judged, Times
+from gnomon.contract.check.contract_report import LEVELS, CheckFinding, ContractReport
 from gnomon.contract.check.freshness import stale
 from gnomon.contract.check.sample import NumberSample
 from gnomon.contract.check.tallies import BatchRows, Label, Tallies
@@ -33,7 +33,7 @@ __all__ = ["Check", "check_frame"]
 
 def check_frame(
     frame: Frame, contract: Contract, *, profile: pa.Table | None = None, text: bool = False
-) -> Checked:
+) -> ContractReport:
     """Check the rows of a frame against a contract, as if each were sent to a server.
 
     Args:
@@ -90,7 +90,7 @@ class Check:
         batch = batch_from_table(columns_of(frame), self._features)
         judged = self._judge(batch, text=text)
         event = self.contract.event_time
-        arrived = judged[event].moments if event in judged else None
+        arrived = judged[event].times if event in judged else None
         self._count(batch, judged, BatchRows(lambda place: first + place, arrived))
 
     def add_records(self, records: Sequence[Any], label: Label, arrived: Times) -> None:
@@ -125,7 +125,7 @@ class Check:
         for name, sample in other._samples.items():
             self._samples[name].merge(sample)
 
-    def result(self) -> Checked:
+    def result(self) -> ContractReport:
         """Return what was found so far."""
         findings = [*map(self._with_hint, self._tallies.findings(self.rows)), *self._suspected()]
         order = [*self._features]
@@ -137,7 +137,9 @@ class Check:
                 -finding.rows,
             )
         )
-        return Checked(rows=self.rows, findings=tuple(findings), unchecked=tuple(self._unchecked))
+        return ContractReport(
+            rows=self.rows, findings=tuple(findings), unchecked=tuple(self._unchecked)
+        )
 
     def _with_hint(self, finding: CheckFinding) -> CheckFinding:
         """Add a hint to a finding, if a server would refuse the rows."""
@@ -184,13 +186,13 @@ class Check:
             self._tallies.count(feature.name, hit, rows)
         if feature.name in self._samples and judged.numbers is not None:
             self._samples[feature.name].add(judged.numbers)
-        if feature.max_age is None or judged.moments is None:
+        if feature.max_age is None or judged.times is None:
             return
-        if rows.arrived is None or rows.arrived is judged.moments:
+        if rows.arrived is None or rows.arrived is judged.times:
             why = f"{feature.name}: its age, because it is unknown when the rows were sent"
             self._unchecked[why] = None
             return
-        for hit in stale(feature, judged.moments, rows.arrived):
+        for hit in stale(feature, judged.times, rows.arrived):
             self._tallies.count(feature.name, hit, rows)
 
     def _suspected(self) -> list[CheckFinding]:
@@ -223,9 +225,9 @@ def _placed(judged: Judged, places: Any, rows: int) -> Judged:
     if len(places) == rows:
         return judged
     hits = [hit._replace(places=places[hit.places]) for hit in judged.hits]
-    moments = judged.moments
-    if moments is not None:
+    times = judged.times
+    if times is not None:
         micros, known = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=bool)
-        micros[places], known[places] = moments
-        moments = Times(micros, known)
-    return Judged(hits, judged.numbers, moments)
+        micros[places], known[places] = times
+        times = Times(micros, known)
+    return Judged(hits, judged.numbers, times)

@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from gnomon.contract.check.checked import CheckExample, CheckFinding, Level, Rule
 from gnomon.contract.check.column_judge import MOST_EXAMPLES, MOST_GOT, BrokenRule, Times
+from gnomon.contract.check.contract_report import CheckExample, CheckFinding, Level, Rule
 
 __all__ = ["BatchRows", "Label", "Tallies"]
 
@@ -41,7 +41,7 @@ class BatchRows:
     def example(self, place: int, got: str) -> CheckExample:
         """Return one row as an example."""
         at = self.arrived
-        when = _moment(int(at.micros[place])) if at is not None and at.known[place] else None
+        when = _utc_time(int(at.micros[place])) if at is not None and at.known[place] else None
         return CheckExample(row=self.label(place), got=got, at=when)
 
 
@@ -103,8 +103,8 @@ class Tallies:
                 of=of,
                 share=tally.rows / of,
                 examples=tuple(tally.examples),
-                first=None if tally.first is None else _moment(tally.first),
-                last=None if tally.last is None else _moment(tally.last),
+                first=None if tally.first is None else _utc_time(tally.first),
+                last=None if tally.last is None else _utc_time(tally.last),
             )
 
     def unknown(self) -> list[str]:
@@ -121,7 +121,7 @@ def _known(*times: int | None) -> list[int]:
     return [time for time in times if time is not None]
 
 
-def _moment(micros: int) -> dt.datetime | None:
+def _utc_time(micros: int) -> dt.datetime | None:
     try:
         return _EPOCH + dt.timedelta(microseconds=micros)
     except OverflowError:  # in a year that Python cannot represent

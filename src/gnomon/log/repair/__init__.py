@@ -1,1 +1,1 @@
-"""Damage in segments and in the table: found, set aside, and what is lost told."""
+"""Repair of segments and of the table: find damage, move it aside, and report what is lost."""

@@ -48,9 +48,13 @@ class Prediction(OutputTarget, frozen=True, kw_only=True):
     targets: dict[str, OutputTarget] = {}
     values: dict[str, Any] = {}
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Return a frame of one row; see :meth:`Predictions.to_pandas`."""
+    def to_frame(self) -> pd.DataFrame:
+        """Return a pandas frame of one row; see :meth:`Predictions.to_frame`."""
         return _frame([self])
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the same as :meth:`to_frame`, under the name that it has for Arrow tables."""
+        return self.to_frame()
 
 
 class RowError(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,13 +101,17 @@ class Predictions(msgspec.Struct, frozen=True, kw_only=True):
     def __getitem__(self, index: int) -> Row:
         return self.rows[index]
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Return a frame with one row per record, in their order.
+    def to_frame(self) -> pd.DataFrame:
+        """Return a pandas frame with one row per record, in their order.
 
         Its columns are named as in the inference log: ``prediction``, ``probability_<class>``,
         ``score``, ``prediction_<target>`` and so on. If rows failed, there is also ``error``.
         """
         return _frame(self.rows)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the same as :meth:`to_frame`, under the name that it has for Arrow tables."""
+        return self.to_frame()
 
 
 def _frame(rows: Sequence[Prediction | Row]) -> pd.DataFrame:

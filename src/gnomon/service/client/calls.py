@@ -11,7 +11,7 @@ import msgspec
 from gnomon.errors import (
     HistoryDamaged,
 )
-from gnomon.rollout.history import Event
+from gnomon.rollout.history import RolloutEvent
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.failures import failure_of, foreign_answer
 from gnomon.service.client.record_json import checked, encode
@@ -110,29 +110,29 @@ def start_shadow(
     force: bool,
     by: str | None,
     why: str | None,
-) -> HttpCall[Event]:
+) -> HttpCall[RolloutEvent]:
     """Return the call that starts a shadow."""
     return _decide(
         StartShadow(artifact=artifact, fraction=fraction, same=same, force=force, by=by, why=why)
     )
 
 
-def stop_shadow(artifact: str, by: str | None, why: str | None) -> HttpCall[Event]:
+def stop_shadow(artifact: str, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
     """Return the call that stops a shadow."""
     return _decide(StopShadow(artifact=artifact, by=by, why=why))
 
 
-def promote(artifact: str, force: bool, by: str | None, why: str | None) -> HttpCall[Event]:
+def promote(artifact: str, force: bool, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
     """Return the call that makes an artifact live."""
     return _decide(Promote(artifact=artifact, force=force, by=by, why=why))
 
 
-def rollback(by: str | None, why: str | None) -> HttpCall[Event]:
+def rollback(by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
     """Return the call that makes the previous artifact live again."""
     return _decide(Rollback(by=by, why=why))
 
 
-def _decide(decision: DecisionRequest) -> HttpCall[Event]:
+def _decide(decision: DecisionRequest) -> HttpCall[RolloutEvent]:
     """Return the call for a rollout decision, on the route for this kind of body."""
     return HttpCall(
         method="POST",
@@ -140,7 +140,7 @@ def _decide(decision: DecisionRequest) -> HttpCall[Event]:
         content=msgspec.json.encode(decision),
         control=True,
         seconds=CONTROL_SECONDS,
-        read=_reader(Event),
+        read=_reader(RolloutEvent),
     )
 
 
@@ -149,12 +149,12 @@ def status() -> HttpCall[Status]:
     return HttpCall(method="GET", path="/gnomon/status", control=True, read=_reader(Status))
 
 
-def history() -> HttpCall[list[Event]]:
+def history() -> HttpCall[list[RolloutEvent]]:
     """Return the call for all rollout decisions."""
     return HttpCall(method="GET", path="/gnomon/history", control=True, read=_undamaged_events)
 
 
-def _undamaged_events(body: bytes) -> list[Event]:
+def _undamaged_events(body: bytes) -> list[RolloutEvent]:
     """Return every decision.
 
     Raises:

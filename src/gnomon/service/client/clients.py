@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 import httpx
 
 from gnomon.errors import GnomonError, NotReady, ServerError
-from gnomon.rollout.history import Event
+from gnomon.rollout.history import RolloutEvent
 from gnomon.service.client import calls
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.calls import HttpCall
@@ -247,7 +247,7 @@ class Client(_Connection[httpx.BaseTransport]):
         same: bool = False,
         force: bool = False,
         why: str | None = None,
-    ) -> Event:
+    ) -> RolloutEvent:
         """Start an artifact as a shadow, for a share of the entities.
 
         Args:
@@ -264,11 +264,13 @@ class Client(_Connection[httpx.BaseTransport]):
         """
         return self._send(calls.start_shadow(artifact, fraction, same, force, self._by, why))
 
-    def stop_shadow(self, artifact: str, *, why: str | None = None) -> Event:
+    def stop_shadow(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
         """Stop a shadow."""
         return self._send(calls.stop_shadow(artifact, self._by, why))
 
-    def promote(self, artifact: str, *, force: bool = False, why: str | None = None) -> Event:
+    def promote(
+        self, artifact: str, *, force: bool = False, why: str | None = None
+    ) -> RolloutEvent:
         """Make an artifact live. ``force`` overrides gates that do not pass; this is recorded.
 
         Raises:
@@ -278,7 +280,7 @@ class Client(_Connection[httpx.BaseTransport]):
         """
         return self._send(calls.promote(artifact, force, self._by, why))
 
-    def rollback(self, *, why: str | None = None) -> Event:
+    def rollback(self, *, why: str | None = None) -> RolloutEvent:
         """Make the previous artifact live again."""
         return self._send(calls.rollback(self._by, why))
 
@@ -286,7 +288,7 @@ class Client(_Connection[httpx.BaseTransport]):
         """Return what the answering slice runs, and its accounts."""
         return self._send(calls.status())
 
-    def history(self) -> list[Event]:
+    def history(self) -> list[RolloutEvent]:
         """Return every rollout decision, oldest first.
 
         Raises:
@@ -367,7 +369,7 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
     async def predict(
         self, rows: Record | Rows, *, columns: Sequence[str] | None = None
     ) -> Prediction | Predictions:
-        """As :meth:`Client.predict`."""
+        """Like :meth:`Client.predict`."""
         if columns is None and is_nameless(rows):
             columns = await self._send(calls.feature_names())
         return await self._send(calls.predict(rows, columns or ()))
@@ -379,7 +381,7 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         columns: Sequence[str] | None = None,
         progress: Progress | None = None,
     ) -> AsyncIterator[StreamRow]:
-        """As :meth:`Client.predict_stream`; ``rows`` may also be an asynchronous iterator."""
+        """Like :meth:`Client.predict_stream`; ``rows`` may also be an asynchronous iterator."""
         if columns is None and is_nameless(rows):
             columns = await self._send(calls.feature_names())
         coder = RowStream(columns or (), progress, self.url)
@@ -389,14 +391,14 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
     async def predict_batches(
         self, batches: Any, *, progress: Progress | None = None
     ) -> AsyncIterator[pa.RecordBatch]:
-        """As :meth:`Client.predict_batches`."""
+        """Like :meth:`Client.predict_batches`."""
         from gnomon.service.client.arrow_calls import BatchStream
 
         async for batch in self._stream(ARROW, BatchStream(progress, self.url), batches):
             yield batch
 
     async def contract(self) -> Contract:
-        """As :meth:`Client.contract`."""
+        """Like :meth:`Client.contract`."""
         return await self._send(calls.contract())
 
     async def start_shadow(
@@ -407,32 +409,34 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         same: bool = False,
         force: bool = False,
         why: str | None = None,
-    ) -> Event:
-        """As :meth:`Client.start_shadow`."""
+    ) -> RolloutEvent:
+        """Like :meth:`Client.start_shadow`."""
         return await self._send(calls.start_shadow(artifact, fraction, same, force, self._by, why))
 
-    async def stop_shadow(self, artifact: str, *, why: str | None = None) -> Event:
-        """As :meth:`Client.stop_shadow`."""
+    async def stop_shadow(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
+        """Like :meth:`Client.stop_shadow`."""
         return await self._send(calls.stop_shadow(artifact, self._by, why))
 
-    async def promote(self, artifact: str, *, force: bool = False, why: str | None = None) -> Event:
-        """As :meth:`Client.promote`."""
+    async def promote(
+        self, artifact: str, *, force: bool = False, why: str | None = None
+    ) -> RolloutEvent:
+        """Like :meth:`Client.promote`."""
         return await self._send(calls.promote(artifact, force, self._by, why))
 
-    async def rollback(self, *, why: str | None = None) -> Event:
-        """As :meth:`Client.rollback`."""
+    async def rollback(self, *, why: str | None = None) -> RolloutEvent:
+        """Like :meth:`Client.rollback`."""
         return await self._send(calls.rollback(self._by, why))
 
     async def status(self) -> Status:
-        """As :meth:`Client.status`."""
+        """Like :meth:`Client.status`."""
         return await self._send(calls.status())
 
-    async def history(self) -> list[Event]:
-        """As :meth:`Client.history`."""
+    async def history(self) -> list[RolloutEvent]:
+        """Like :meth:`Client.history`."""
         return await self._send(calls.history())
 
     async def wait_ready(self, seconds: float = 60.0) -> None:
-        """As :meth:`Client.wait_ready`."""
+        """Like :meth:`Client.wait_ready`."""
         deadline = time.monotonic() + seconds
         while True:
             try:

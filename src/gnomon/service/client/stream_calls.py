@@ -24,8 +24,8 @@ from gnomon.service.client.rows import is_nameless, one_record, records, slice_o
 T_co = TypeVar("T_co", covariant=True)
 
 __all__ = [
-    "Chunks",
     "Progress",
+    "RowChunks",
     "RowStream",
     "StreamCoder",
     "StreamRow",
@@ -145,7 +145,7 @@ class RowStream:
             raise failure_of(line, self._where) from None
 
 
-class Chunks:
+class RowChunks:
     """Groups the parts of a source of rows into chunks of limited size."""
 
     def __init__(self) -> None:
@@ -193,7 +193,7 @@ def parts_of(rows: Any) -> Iterable[Any]:
 
 def chunked(rows: Any) -> Iterator[Any]:
     """Yield chunks of rows from a frame, a table, or an iterable of records or frames."""
-    chunks = Chunks()
+    chunks = RowChunks()
     for part in parts_of(rows):
         yield from chunks.add(part)
     yield from chunks.rest()
@@ -205,7 +205,7 @@ async def chunked_async(rows: Any) -> AsyncIterator[Any]:
         for chunk in chunked(rows):
             yield chunk
         return
-    chunks = Chunks()
+    chunks = RowChunks()
     async for part in rows:
         for chunk in chunks.add(part):
             yield chunk

@@ -14,13 +14,13 @@ from gnomon.service.lane.records import WorkerCall
 from gnomon.worker.connection import Scored
 from gnomon.worker.messages import ERROR
 
-__all__ = ["BatchQueue", "LargeRequest", "Part"]
+__all__ = ["BatchQueue", "LargeRequest", "RequestPart"]
 
 MOST_MICROS = 2**32 - 1
 """The largest number of microseconds that fits into a frame to a worker."""
 
 
-class Part(NamedTuple):
+class RequestPart(NamedTuple):
     """Consecutive rows of a large request that are scored as one batch.
 
     Attributes:
@@ -55,9 +55,9 @@ class LargeRequest:
         """Rows that were not given to a worker yet."""
         return len(self.pending.rows) - self.taken
 
-    def take(self, most: int) -> Part:
+    def take(self, most: int) -> RequestPart:
         """Return the next rows, at most ``most``."""
-        part = Part(self, self.taken, min(most, self.waiting))
+        part = RequestPart(self, self.taken, min(most, self.waiting))
         self.taken += part.rows
         return part
 
@@ -70,7 +70,7 @@ class LargeRequest:
             self.pending.outside = decoder.outside(rows)
         return self.pending.batch
 
-    def add(self, part: Part, scored: Scored, sent: int) -> bool:
+    def add(self, part: RequestPart, scored: Scored, sent: int) -> bool:
         """Keep the scored rows of a part sent at ``sent``; return whether it was the last part."""
         call = WorkerCall(part.rows, sent, scored.micros, scored.worked)
         errors = scored.batch.column(ERROR)
@@ -136,12 +136,12 @@ class BatchQueue:
             self._small.append(request)
             self.rows += len(request.rows)
 
-    def take(self) -> list[PendingRequest] | Part | None:
+    def take(self) -> list[PendingRequest] | RequestPart | None:
         """Remove and return the next batch: small requests, or a part of a large one.
 
         None if all waiting requests have timed out.
         """
-        batch: list[PendingRequest] | Part | None = None
+        batch: list[PendingRequest] | RequestPart | None = None
         if self._large_is_next:
             batch = self._take_part()
         if not batch:
@@ -149,7 +149,7 @@ class BatchQueue:
             self._large_is_next = bool(batch)
         return batch or self._take_part()
 
-    def _take_part(self) -> Part | None:
+    def _take_part(self) -> RequestPart | None:
         self._large_is_next = False
         while self._large:
             request = self._large.popleft()

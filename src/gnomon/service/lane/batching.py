@@ -18,7 +18,7 @@ from gnomon.errors import DeadlineExceeded, GnomonError, Overloaded
 from gnomon.log import request_schema
 from gnomon.service.http.asgi import unexpected
 from gnomon.service.lane.answer_encoding import answers
-from gnomon.service.lane.batch_queue import BatchQueue, Part
+from gnomon.service.lane.batch_queue import BatchQueue, RequestPart
 from gnomon.service.lane.batch_size import BatchSize
 from gnomon.service.lane.codec import Codec
 from gnomon.service.lane.codec_messages import Read, Records
@@ -70,7 +70,7 @@ class Lane:
         epoch: the rollout decision that made this artifact live.
         codec: reads large bodies and writes large answers.
         on_death: called with the reason when a worker ends unexpectedly.
-        found: workers of this artifact that outlived the previous gateway.
+        holders: workers of this artifact that outlived the previous gateway.
     """
 
     def __init__(
@@ -236,7 +236,7 @@ class Lane:
 
     def _send(self) -> None:
         while self._free and (batch := self._queue.take()):
-            run = self._run_part if isinstance(batch, Part) else self._run
+            run = self._run_part if isinstance(batch, RequestPart) else self._run
             task = asyncio.get_running_loop().create_task(run(self._free.pop(), batch))  # type: ignore[arg-type]
             self._batches.add(task)
             task.add_done_callback(self._batches.discard)
@@ -277,7 +277,7 @@ class Lane:
         self._learn_size(scored)
         return pending, scored, WorkerCall(inputs.num_rows, sent, scored.micros, scored.worked)
 
-    async def _run_part(self, worker: Supervisor, part: Part) -> None:
+    async def _run_part(self, worker: Supervisor, part: RequestPart) -> None:
         """Score a part of a large request, and answer the request if it was the last part."""
         sent = time.perf_counter_ns()
         large = part.request

@@ -11,8 +11,8 @@ from gnomon import rollout
 from gnomon.artifact import inspect
 from gnomon.policy import Policy
 from gnomon.rollout.gate import Gates
-from gnomon.rollout.gate_evaluation import gates_elsewhere
-from gnomon.rollout.history import Event
+from gnomon.rollout.gate_evaluation import check_in_process
+from gnomon.rollout.history import RolloutEvent
 from gnomon.service.control import Decisions
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.loaded_artifacts import LoadedArtifacts
@@ -65,7 +65,7 @@ class RolloutControl:
         *,
         by: str | None,
         why: str | None,
-    ) -> Event:
+    ) -> RolloutEvent:
         """Start an artifact as a shadow; on return this slice runs it."""
         return await self._decide(
             rollout.start_shadow,
@@ -78,13 +78,13 @@ class RolloutControl:
             why=why,
         )
 
-    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> Event:
+    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> RolloutEvent:
         """Stop a shadow."""
         return await self._decide(rollout.stop_shadow, artifact, by=by, why=why)
 
     async def promote(
         self, artifact: str, force: bool, *, by: str | None, why: str | None
-    ) -> Event:
+    ) -> RolloutEvent:
         """Make an artifact live: load and verify it next to the old one, check the gates, swap."""
         tag = (await asyncio.to_thread(inspect, artifact)).tag
         with self._follower.keeping(tag):
@@ -93,7 +93,7 @@ class RolloutControl:
                 rollout.promote, tag, force=force, by=by, why=why, ask=self._ask_gates
             )
 
-    async def rollback(self, *, by: str | None, why: str | None) -> Event:
+    async def rollback(self, *, by: str | None, why: str | None) -> RolloutEvent:
         """Make the previous artifact live again; it is still warm, so this takes milliseconds."""
         return await self._decide(rollout.rollback, by=by, why=why, verified=self._lanes.digests)
 
@@ -109,11 +109,11 @@ class RolloutControl:
 
     def _ask_gates(self, tag: str) -> Gates:
         model = self._follower.history.model
-        return gates_elsewhere(self._settings, model, tag, self._policy_path)
+        return check_in_process(self._settings, model, tag, self._policy_path)
 
     async def _decide(
-        self, decision: Callable[..., Event], *args: Any, by: str | None, **options: Any
-    ) -> Event:
+        self, decision: Callable[..., RolloutEvent], *args: Any, by: str | None, **options: Any
+    ) -> RolloutEvent:
         """Make a rollout decision in a thread, then apply it to this slice at once."""
         history = self._follower.history.copy()
         event = await asyncio.to_thread(

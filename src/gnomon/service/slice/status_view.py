@@ -12,7 +12,7 @@ from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.rollout_follower import RolloutFollower
 from gnomon.service.slice.sealing import Sealing
 from gnomon.service.slice.shadow_supervisor import ShadowSupervisor
-from gnomon.service.status.slice_status import Live, RowAccounts, Status
+from gnomon.service.status.slice_status import LiveStatus, RowAccounts, Status
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.version import __version__
@@ -82,7 +82,9 @@ class StatusView:
             follow_seconds=self._settings.follow_seconds,
             url=self._settings.url,
             epoch=history.state.epoch,
-            recorded=heartbeats.Recorded(epoch=history.known.epoch, sha256=history.known.sha256),
+            recorded=heartbeats.RolloutPosition(
+                epoch=history.known.epoch, sha256=history.known.sha256
+            ),
             live=None if live is None else live.artifact.tag,
             previous=history.state.previous,
             latency_ms=latency,
@@ -100,11 +102,11 @@ class StatusView:
             return str(self._follower.not_ready())
         return self._sealer.trouble
 
-    def _live(self) -> Live | None:
+    def _live(self) -> LiveStatus | None:
         live = self._follower.live
         if live is None:
             return None
-        return Live(
+        return LiveStatus(
             artifact=live.artifact.tag,
             digest=live.artifact.digest,
             since=self._follower.live_since,

@@ -10,17 +10,17 @@ import msgspec
 from gnomon.errors import GnomonError
 from gnomon.rollout.history import History, RolloutState, read_history
 from gnomon.service.status.shadow_status import shadow_status
-from gnomon.service.status.slice_status import Live, RowAccounts, ShadowStatus, Status
+from gnomon.service.status.slice_status import LiveStatus, RowAccounts, ShadowStatus, Status
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.shadow.shadow_counts import Latency
 from gnomon.storage import Storage
 
-__all__ = ["Gone", "Overview", "overview", "reported"]
+__all__ = ["GoneSlice", "Overview", "overview", "reported"]
 
 
-class Gone(msgspec.Struct, frozen=True, kw_only=True):
+class GoneSlice(msgspec.Struct, frozen=True, kw_only=True):
     """A slice that does not report any more.
 
     Attributes:
@@ -49,7 +49,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
     place: str
     slices: list[Status]
-    gone: list[Gone] = []
+    gone: list[GoneSlice] = []
     problems: list[str] = []
 
 
@@ -135,11 +135,11 @@ def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status
     )
 
 
-def _live(tag: str | None, history: History, latency: Latency | None = None) -> Live | None:
+def _live(tag: str | None, history: History, latency: Latency | None = None) -> LiveStatus | None:
     if tag is None:
         return None
     decided = [e for e in history.events if e.artifact == tag and e.kind in ("promote", "rollback")]
-    return Live(
+    return LiveStatus(
         artifact=tag,
         digest=decided[-1].digest if decided else None,
         since=decided[-1].at if decided else None,
@@ -147,7 +147,7 @@ def _live(tag: str | None, history: History, latency: Latency | None = None) -> 
     )
 
 
-def _gone(beat: Heartbeat, state: RolloutState) -> Gone:
+def _gone(beat: Heartbeat, state: RolloutState) -> GoneSlice:
     waiting = {
         shadow.artifact: shadow.lagging
         for shadow in beat.shadows
@@ -155,4 +155,4 @@ def _gone(beat: Heartbeat, state: RolloutState) -> Gone:
         and (running := state.shadows.get(shadow.artifact)) is not None
         and running.since == shadow.epoch
     }
-    return Gone(slice=beat.slice, host=beat.host, since=beat.updated, waiting=waiting)
+    return GoneSlice(slice=beat.slice, host=beat.host, since=beat.updated, waiting=waiting)

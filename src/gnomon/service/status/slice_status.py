@@ -12,12 +12,12 @@ from msgspec import structs
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.shadow.shadow_counts import Latency, ShadowReport
 
-__all__ = ["Latency", "Live", "RowAccounts", "ShadowStatus", "Status", "public"]
+__all__ = ["Latency", "LiveStatus", "RowAccounts", "ShadowStatus", "Status", "public"]
 
 HIDDEN = "GET /gnomon/status says why; it needs the control token"
 
 
-class Live(msgspec.Struct, frozen=True, kw_only=True):
+class LiveStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The artifact whose answers clients get.
 
     Attributes:
@@ -114,7 +114,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     slice: str | None = None
     started: datetime | None = None
     epoch: int = 0
-    live: Live | None = None
+    live: LiveStatus | None = None
     previous: str | None = None
     shadows: tuple[ShadowStatus, ...] = ()
     accounts: RowAccounts = msgspec.field(default=RowAccounts(), name="books")

@@ -48,20 +48,20 @@ class DivergenceOverTime:
             for number, (rows, diverging) in zip(numbers, sums, strict=True)
         }
 
-    def add(self, moments: Floats, diverged: Mask, requests: pa.ChunkedArray) -> None:
-        """Count rows at ``moments``, seconds since 1970; NaN is left out."""
-        known = np.flatnonzero(np.isfinite(moments))
-        moments, diverged = moments[known], diverged[known]
-        buckets, places = self._sums.split(moments)
+    def add(self, row_times: Floats, diverged: Mask, requests: pa.ChunkedArray) -> None:
+        """Count rows at ``row_times``, seconds since 1970; NaN is left out."""
+        known = np.flatnonzero(np.isfinite(row_times))
+        row_times, diverged = row_times[known], diverged[known]
+        buckets, places = self._sums.split(row_times)
         rows = np.bincount(places, minlength=len(buckets))
         diverging_rows = np.bincount(places, weights=diverged, minlength=len(buckets))
         self._sums.add(buckets, {_ROWS: np.stack([rows, diverging_rows], axis=1)})
         if diverged.any():
-            times = np.where(diverged, moments, np.inf)
+            times = np.where(diverged, row_times, np.inf)
             earliest = int(times.argmin())
             request = requests[int(known[earliest])].as_py()
             self.first = min(self.first or (np.inf, ""), (float(times[earliest]), request))
-            self.last = max(self.last or -np.inf, float(moments[diverged].max()))
+            self.last = max(self.last or -np.inf, float(row_times[diverged].max()))
 
     def settle(self) -> None:
         """Widen the buckets until the range has at most 60 of them."""

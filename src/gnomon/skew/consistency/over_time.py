@@ -41,21 +41,21 @@ class ColumnTimeSeries:
 
     def add(
         self,
-        moments: Floats,
+        row_times: Floats,
         columns: Mapping[str, ComparedColumn],
         weights: Floats | None = None,
     ) -> None:
         """Count rows.
 
         Args:
-            moments: the times of the rows, in seconds since 1970; NaN is left out.
+            row_times: the times of the rows, in seconds since 1970; NaN is left out.
             columns: the rows, column by column.
             weights: how many rows each stands for; one each when not given.
         """
-        known = np.flatnonzero(np.isfinite(moments))
+        known = np.flatnonzero(np.isfinite(row_times))
         if not len(known):
             return
-        buckets, places = self.sums.split(moments[known])
+        buckets, places = self.sums.split(row_times[known])
         rows = _Rows(
             known, places, np.ones(len(known)) if weights is None else weights[known], len(buckets)
         )
@@ -78,14 +78,14 @@ class ColumnTimeSeries:
                 kind=kinds[name],
                 seconds=self.sums.seconds,
                 sampled=sampled,
-                moments=tuple(
-                    self._moment(start, bucket, name in self._flips)
+                buckets=tuple(
+                    self._bucket(start, bucket, name in self._flips)
                     for start, bucket in counted
                     if bucket[_ROWS]
                 ),
             )
 
-    def _moment(self, number: int, sums: Floats, flips: bool) -> MetricsBucket:
+    def _bucket(self, number: int, sums: Floats, flips: bool) -> MetricsBucket:
         shares = sums / sums[_WEIGHT]
         pairs = sums[_PAIRS]
         return MetricsBucket(

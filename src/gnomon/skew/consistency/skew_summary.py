@@ -149,10 +149,10 @@ class SkewFinding:
         before = sum(b.rows for b in buckets[:begin])
         after = sum(b.rows for b in buckets[end + 1 :])
         over = after > _TAIL * self.divergence.of
-        moment, request = self.first
-        text = f"{_moment(moment)} UTC by {self.timeline.axis.label}, request {request}"
+        time, request = self.first
+        text = f"{_utc_time(time)} UTC by {self.timeline.axis.label}, request {request}"
         text += f"; {rows(before)} before it agree" if before else ", where the range begins"
-        return f"{text}. {rows(after)} after {_moment(self.last)} agree." if over else f"{text}."
+        return f"{text}. {rows(after)} after {_utc_time(self.last)} agree." if over else f"{text}."
 
     def _how_many(self) -> str:
         if not self.divergence.of:
@@ -220,5 +220,5 @@ def judge(
     return "unknown" if too_few or not divergence.of else "ok"
 
 
-def _moment(seconds: float) -> str:
+def _utc_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")

@@ -33,7 +33,7 @@ class Tally:
         side: sums over the other columns.
         exact: rows with every judged column bit-identical.
         time: rows and diverging rows by time.
-        courses: the consistency of every column by time.
+        over_time: the consistency of every column by time.
     """
 
     judged: Rules
@@ -43,7 +43,7 @@ class Tally:
     side: Comparison = field(default_factory=lambda: Comparison(keep=0))
     exact: int = 0
     time: DivergenceOverTime = field(default_factory=DivergenceOverTime)
-    courses: ColumnTimeSeries = field(default_factory=ColumnTimeSeries)
+    over_time: ColumnTimeSeries = field(default_factory=ColumnTimeSeries)
     agreeing: RowSample = field(init=False)
     diverging: RowSample = field(init=False)
 
@@ -68,9 +68,9 @@ class Tally:
         for column in compared.columns.values():
             exact &= column.exact
         self.exact += int(exact.sum())
-        moments = seconds(pairs.about.column("moment"))
-        self.time.add(moments, ~compared.agreed, pairs.about.column("request_id"))
-        self.courses.add(moments, {**compared.columns, **compared_others.columns})
+        row_times = seconds(pairs.about.column("time"))
+        self.time.add(row_times, ~compared.agreed, pairs.about.column("request_id"))
+        self.over_time.add(row_times, {**compared.columns, **compared_others.columns})
         decision_columns = pa.table(
             {"flipped": compared.flipped, "difference": compared.difference}
         )

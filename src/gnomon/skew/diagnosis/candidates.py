@@ -160,12 +160,12 @@ def _spelling(what: str, values: list[str | None]) -> tuple[str, str, str, Any]:
 
 
 def _times(
-    rows: pa.RecordBatch, name: str, moments: Floats, zones: Sequence[str]
+    rows: pa.RecordBatch, name: str, times: Floats, zones: Sequence[str]
 ) -> Iterator[Candidate]:
     zone = "Read the same time zone's clock on both sides, by name."
     offsets_tried: set[bytes] = set()
     for offset in zone_offsets(zones):
-        shift = offset.hours(moments)
+        shift = offset.hours(times)
         if not shift.any() or shift.tobytes() in offsets_tried:
             continue
         offsets_tried.add(shift.tobytes())
@@ -174,16 +174,16 @@ def _times(
             (name,),
             f"is read in another time zone on one side: moved {offset.clock}, it agrees",
             zone,
-            with_hours(rows, name, moments + shift),
+            with_hours(rows, name, times + shift),
         )
-    to = swapped(moments)
+    to = swapped(times)
     if np.isfinite(to).any():
         yield Candidate(
             "date format",
             (name,),
             "has day and month exchanged on one side",
             "Send ISO 8601 dates, and parse with an explicit format.",
-            with_hours(rows, name, np.where(np.isfinite(to), to, moments)),
+            with_hours(rows, name, np.where(np.isfinite(to), to, times)),
         )
 
 

@@ -62,9 +62,9 @@ class RowContext:
     """What is known about the rows of a case in addition to the column itself.
 
     Attributes:
-        moments: the time of each row: the event time, or the arrival where there is none; in hours
-            since 1970.
-        times: each timestamp feature as it was online, in hours since 1970.
+        row_times: the time of each row, in hours since 1970: the event time, or the arrival where
+            there is none.
+        feature_times: each timestamp feature as it was online, in hours since 1970.
         zones: time zones that the contract names.
         outputs: the online answers as numbers; a label with two classes is 0 or 1.
         groups: groupings by which a row may have a history, most specific first: a name, and a code
@@ -75,8 +75,8 @@ class RowContext:
         versions: returns a column's earlier and later values, the likeliest first.
     """
 
-    moments: Floats
-    times: Mapping[str, Floats] = field(default_factory=dict)
+    row_times: Floats
+    feature_times: Mapping[str, Floats] = field(default_factory=dict)
     zones: tuple[str, ...] = ()
     outputs: Mapping[str, Floats] = field(default_factory=dict)
     groups: Sequence[tuple[str, Places]] = ()
@@ -98,7 +98,7 @@ class Case:
         differs: the rows to be explained.
         agrees: rows on which the two sides agree.
         agree: the tolerance for numbers: a function of two arrays that returns a mask.
-        around: the context of the rows.
+        context: the context of the rows.
         names: the names of the two sides.
         moved: runs the left side's code again with a timestamp feature replaced on the given rows,
             and returns their values of the column. None where there is no code to run.
@@ -112,7 +112,7 @@ class Case:
     differs: Mask
     agrees: Mask
     agree: Callable[[Floats, Floats], Mask]
-    around: RowContext
+    context: RowContext
     names: tuple[str, str] = ("online", "offline")
     moved: Callable[[str, Places, Floats], Floats] | None = None
     raw_null: Mask | None = None
@@ -185,7 +185,7 @@ class Proposal:
         action: what to do about it.
         explained: rows that differ and agree once it is undone.
         moved: the timestamp feature that was replaced, and its new values.
-        beside: a second cause on the same rows, undone after this one.
+        second: a second cause on the same rows, undone after this one.
     """
 
     cause: str
@@ -194,7 +194,7 @@ class Proposal:
     action: str
     explained: Mask
     moved: tuple[str, Floats] | None = None
-    beside: Proposal | None = None
+    second: Proposal | None = None
 
 
 def is_numeric(type_: pa.DataType) -> bool:

@@ -79,16 +79,16 @@ def _source(case: Case, cases: Sequence[Case]) -> str | None:
 def _is_telling(case: Case, other: Case, same: Mask) -> bool:
     """Whether the match is more than chance: with permuted values, clearly fewer are the same."""
     rows = np.flatnonzero(case.differs)
-    dealt = np.random.default_rng(0).permutation(rows)
+    shuffled = np.random.default_rng(0).permutation(rows)
     if case.is_numeric:
-        chance = close(case.left_numbers[rows], other.right_numbers[dealt]).mean()
+        chance = close(case.left_numbers[rows], other.right_numbers[shuffled]).mean()
     else:
         chance = np.mean(
             [
                 a == b
                 for a, b in zip(
                     case.left.take(pa.array(rows)).to_pylist(),
-                    other.right.take(pa.array(dealt)).to_pylist(),
+                    other.right.take(pa.array(shuffled)).to_pylist(),
                     strict=True,
                 )
             ]

@@ -66,7 +66,7 @@ NOTHING_TO_RUN = Diagnosed(
 
 
 def diagnose(
-    walk: TracedRows,
+    traced: TracedRows,
     artifact: Artifact,
     rerun: Rerun,
     *,
@@ -79,7 +79,7 @@ def diagnose(
     """Find where rows first differ and, if undoing a cause confirms it, why.
 
     Args:
-        walk: the traced rows, some of which diverge.
+        traced: the traced rows, some of which diverge.
         artifact: the artifact whose answers are on the left.
         rerun: runs that artifact.
         names: the names of the two sides.
@@ -89,13 +89,13 @@ def diagnose(
         history: looks up the right side's values at other times.
     """
     return _Investigation(
-        walk, artifact, rerun, names, confidence, others, other_environment, history
+        traced, artifact, rerun, names, confidence, others, other_environment, history
     ).run()
 
 
 @dataclass(slots=True)
 class _Investigation:
-    walk: TracedRows
+    traced: TracedRows
     artifact: Artifact
     rerun: Rerun
     names: tuple[str, str]
@@ -108,18 +108,18 @@ class _Investigation:
 
     @property
     def contract(self) -> Contract:
-        return self.walk.contract
+        return self.traced.contract
 
     def run(self) -> Diagnosed:
         runner = RepairRunner(
-            self.walk,
+            self.traced,
             self.rerun,
-            surroundings(self.walk, self.contract, self.history),
+            surroundings(self.traced, self.contract, self.history),
             self.names,
         )
         dependence = self._batch_dependence(runner)
         if self.history:
-            self.ladder += tuple(versions(self.walk, self.artifact, self.rerun, self.history))
+            self.ladder += tuple(versions(self.traced, self.artifact, self.rerun, self.history))
         self.ladder += self._other_environment_rungs(runner.outputs)
         if (
             dependence is not None
@@ -137,22 +137,22 @@ class _Investigation:
         findings = findings or self._answer_findings(runner)
         findings = self._replace_unknown(runner, findings)
         findings = self._weigh(runner, findings)
-        beyond = None
+        external = None
         if not findings or not self._restores_outputs(runner, everything):
-            beyond = self._other_version(runner)
+            external = self._other_version(runner)
         if not any(map(_matters, findings)):
-            beyond = beyond or self._model_diagnosis(runner)
-        if beyond and not findings:
-            return Diagnosed(beyond, self.ladder, restoring)
+            external = external or self._model_diagnosis(runner)
+        if external and not findings:
+            return Diagnosed(external, self.ladder, restoring)
         is_unsure = not self._reproduces_logged(runner)
         writer = DiagnosisWriter(
-            self.walk, self.rerun, self.names, self.confidence, tuple(self.evidence)
+            self.traced, self.rerun, self.names, self.confidence, tuple(self.evidence)
         )
         diagnoses = [writer.write(finding, is_unsure) for finding in findings]
         diagnoses.sort(
             key=lambda d: (d.verdict != "confirmed", -(d.accounts.rows if d.accounts else 0))
         )
-        first, *rest = [beyond, *diagnoses] if beyond else diagnoses
+        first, *rest = [external, *diagnoses] if external else diagnoses
         return Diagnosed(replace(first, also=tuple(rest[:8])), self.ladder, restoring)
 
     def _batch_dependence(self, runner: RepairRunner) -> BatchDependence | None:
@@ -162,10 +162,10 @@ class _Investigation:
             return None
         try:
             dependence = probe_batch_dependence(
-                self.walk.inputs,
-                self.walk.left,
-                self.walk.right,
-                self.walk.sample.diverged,
+                self.traced.inputs,
+                self.traced.left,
+                self.traced.right,
+                self.traced.sample.diverged,
                 rules,
                 step_columns(self.artifact),
                 self.rerun,
@@ -178,7 +178,7 @@ class _Investigation:
 
     def _explains_divergence(self, dependence: BatchDependence) -> bool:
         """Whether enough rows vary to account for the divergence."""
-        diverged = max(int(self.walk.sample.diverged.sum()), 1)
+        diverged = max(int(self.traced.sample.diverged.sum()), 1)
         return dependence.varied >= 0.2 * min(dependence.tried, diverged)
 
     def _batch_diagnosis(self, dependence: BatchDependence) -> Diagnosis:
@@ -199,14 +199,14 @@ class _Investigation:
     def _other_environment_rungs(self, rules: Rules) -> tuple[Rung, ...]:
         if self.other_environment is None or not rules.comparators:
             return ()
-        answers = self.other_environment.rerun.score(self.walk.inputs)
+        answers = self.other_environment.rerun.score(self.traced.inputs)
         return (
             Rung(
                 name="R5",
                 what=f"with {self.other_environment.name}",
                 rows=answers.num_rows,
-                as_left=int(compare(answers, self.walk.left, rules).agreed.sum()),
-                as_right=int(compare(answers, self.walk.right, rules).agreed.sum()),
+                as_left=int(compare(answers, self.traced.left, rules).agreed.sum()),
+                as_right=int(compare(answers, self.traced.right, rules).agreed.sum()),
             ),
         )
 
@@ -214,9 +214,9 @@ class _Investigation:
         """Whether the logged answers are reproduced; if not, the traced steps are unreliable."""
         rules = runner.outputs
         if not rules.comparators:
-            return bool(self.walk.reproduced.mean() >= CONFIRMED)
-        answers = self.rerun.score(self.walk.inputs)
-        agreed = compare(answers, self.walk.left, rules).agreed
+            return bool(self.traced.reproduced.mean() >= CONFIRMED)
+        answers = self.rerun.score(self.traced.inputs)
+        agreed = compare(answers, self.traced.left, rules).agreed
         if agreed.mean() >= CONFIRMED:
             return True
         self.evidence.append(
@@ -230,14 +230,14 @@ class _Investigation:
         """Whether the answers agree once every column is repaired."""
         if not runner.outputs.comparators:
             return True
-        diverged = self.walk.sample.diverged
+        diverged = self.traced.sample.diverged
         agreed = runner.agreed(everything)
         return bool(agreed[diverged].mean() >= CONFIRMED) if diverged.any() else True
 
     def _answer_findings(self, runner: RepairRunner) -> list[CauseFinding]:
         """Find causes that are visible in the answers themselves: fewer digits or the last bits."""
         cases = [
-            runner.case(name, self.walk.left.column(name).combine_chunks(), Repairs())
+            runner.case(name, self.traced.left.column(name).combine_chunks(), Repairs())
             for name in runner.outputs.comparators
         ]
         differing = [case for case in cases if case.differs.any() and case.is_numeric]
@@ -261,15 +261,15 @@ class _Investigation:
             )
         if replaced or not runner.outputs.comparators:
             return replaced
-        diverged = self.walk.sample.diverged
+        diverged = self.traced.sample.diverged
         match = self._distortion(list(runner.outputs.comparators), diverged, runner)
         return self._match_findings(match, diverged, "") if match else []
 
     def _distortion(
         self, targets: list[str], differs: Mask, runner: RepairRunner
     ) -> DistortionMatch | None:
-        rules = only(self.walk.rules, targets)
-        steps = [name for name in targets if self.walk.kinds[name] == "step"]
+        rules = only(self.traced.rules, targets)
+        steps = [name for name in targets if self.traced.kinds[name] == "step"]
 
         def answer(batch: pa.RecordBatch) -> pa.Table | pa.RecordBatch:
             if steps:
@@ -277,13 +277,13 @@ class _Investigation:
             return self.rerun.score(batch)
 
         return search(
-            self.walk.inputs,
-            self.walk.right.select(targets),
+            self.traced.inputs,
+            self.traced.right.select(targets),
             differs,
             rules,
             self.contract,
             answer,
-            runner.around.zones,
+            runner.context.zones,
         )
 
     def _match_findings(
@@ -317,9 +317,9 @@ class _Investigation:
 
     def _weigh(self, runner: RepairRunner, findings: list[CauseFinding]) -> list[CauseFinding]:
         """Count the rows each finding accounts for; drop unknown ones that change no answer."""
-        if not runner.outputs.comparators or not self.walk.sample.diverged.any():
+        if not runner.outputs.comparators or not self.traced.sample.diverged.any():
             return findings
-        places = pa.array(spread(self.walk.sample.diverged, WEIGHED))
+        places = pa.array(spread(self.traced.sample.diverged, WEIGHED))
         all_repairs = Repairs()
         for finding in findings:
             all_repairs |= finding.repairs
@@ -374,12 +374,12 @@ class _Investigation:
         return self._external_diagnosis(self._external_causes(runner).version(self.others()))
 
     def _external_causes(self, runner: RepairRunner) -> ExternalCauses:
-        return ExternalCauses(self.walk, self.artifact, self.rerun, self.names, runner.outputs)
+        return ExternalCauses(self.traced, self.artifact, self.rerun, self.names, runner.outputs)
 
     def _external_diagnosis(self, cause: ExternalCause | None) -> Diagnosis | None:
         if cause is None:
             return None
-        diverged = int(self.walk.sample.diverged.sum())
+        diverged = int(self.traced.sample.diverged.sum())
         return Diagnosis(
             verdict="confirmed",
             column=cause.column,
@@ -393,7 +393,7 @@ class _Investigation:
 
     def _model_diagnosis(self, runner: RepairRunner) -> Diagnosis:
         """Diagnose the model, or a step the table does not have: no column differs by itself."""
-        steps = self.walk.of_kind("step")
+        steps = self.traced.of_kind("step")
         is_unsure = not self._reproduces_logged(runner)
         return Diagnosis(
             verdict="unknown",

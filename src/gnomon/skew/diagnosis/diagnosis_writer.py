@@ -25,17 +25,17 @@ WEIGHED = 2_000
 
 @dataclass(frozen=True, slots=True)
 class DiagnosisWriter:
-    """Writes the findings about the rows of one walk as text.
+    """Writes the findings about traced rows as text.
 
     Attributes:
-        walk: the rows.
+        traced: the rows.
         rerun: runs the artifact on the left.
         names: the names of the two sides.
         confidence: the confidence of intervals.
         evidence: sentences about all the rows.
     """
 
-    walk: TracedRows
+    traced: TracedRows
     rerun: Rerun
     names: tuple[str, str]
     confidence: float
@@ -51,9 +51,9 @@ class DiagnosisWriter:
         """
         where = segment(
             finding.rows,
-            self.walk.inputs,
-            self.walk.sample.pairs.about,
-            self.walk.sample.weights,
+            self.traced.inputs,
+            self.traced.sample.pairs.about,
+            self.traced.sample.weights,
             but=frozenset(f"`{name}`" for name in finding.columns),
         )
         common = self._common(finding, where)
@@ -67,7 +67,7 @@ class DiagnosisWriter:
 
     def _common(self, finding: CauseFinding, where: SharedValue | None) -> dict[str, object]:
         """Return the fields that every diagnosis of this finding has."""
-        start = since(finding.rows, hours(self.walk.sample.pairs.about.column("moment")))
+        start = since(finding.rows, hours(self.traced.sample.pairs.about.column("time")))
         return {
             "column": finding.columns[0],
             "step": finding.place,
@@ -80,7 +80,7 @@ class DiagnosisWriter:
 
     def _share(self, accounts: int) -> Share:
         """Return the share of the weighed rows for which a cause accounts."""
-        weighed = min(int(self.walk.sample.diverged.sum()), WEIGHED)
+        weighed = min(int(self.traced.sample.diverged.sum()), WEIGHED)
         return share(min(accounts, weighed), weighed, self.confidence)
 
     def _confirmed(
@@ -126,7 +126,7 @@ class DiagnosisWriter:
             f"How it was changed is unknown; with its {self.names[1]} values, answers agree.",
             evidence=(
                 *evidence,
-                *facts(self.walk, finding.columns[0], finding.name, self.names),
+                *facts(self.traced, finding.columns[0], finding.name, self.names),
             ),
             action=f"Find out what is done differently where {where.text}.",
             repaired=self._share(finding.accounts or 0),
@@ -135,12 +135,12 @@ class DiagnosisWriter:
 
     def _evidence_of_moved_time(self, finding: CauseFinding) -> Iterator[str]:
         """If a timestamp was moved, count the answers that agree with it moved."""
-        rules = only(self.walk.rules, self.walk.of_kind("output"))
+        rules = only(self.traced.rules, self.traced.of_kind("output"))
         if finding.proposal is None or finding.proposal.moved is None or not rules.comparators:
             return
-        answers = self.rerun.score(with_hours(self.walk.inputs, *finding.proposal.moved))
-        diverged = self.walk.sample.diverged
-        restored = int((compare(answers, self.walk.right, rules).agreed & diverged).sum())
+        answers = self.rerun.score(with_hours(self.traced.inputs, *finding.proposal.moved))
+        diverged = self.traced.sample.diverged
+        restored = int((compare(answers, self.traced.right, rules).agreed & diverged).sum())
         of = rows(int(diverged.sum()))
         yield f"The outputs then agree on {count(restored)} of the {of} that diverged."
 
@@ -148,7 +148,7 @@ class DiagnosisWriter:
         self, finding: CauseFinding, evidence: list[str], common: dict[str, object]
     ) -> Diagnosis:
         column, called = finding.columns[0], f"`{finding.name}`"
-        kind = self.walk.kinds.get(column, "feature")
+        kind = self.traced.kinds.get(column, "feature")
         actions = {
             "feature": f"Find out where {called} comes from on either side: it differs before any "
             "code of the artifact has run.",
@@ -162,11 +162,11 @@ class DiagnosisWriter:
             cause="unknown",
             sentence=f"The two sides first differ at {called}. The cause is unknown: no cause "
             "that was tried could be confirmed.",
-            evidence=(*evidence, *facts(self.walk, column, finding.name, self.names)),
+            evidence=(*evidence, *facts(self.traced, column, finding.name, self.names)),
             action=actions[kind],
             **common,  # type: ignore[arg-type]
         )
 
 
-def _iso(moment: float) -> str:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=moment)).isoformat()
+def _iso(hours_since_1970: float) -> str:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=hours_since_1970)).isoformat()

@@ -88,7 +88,7 @@ def _best(proposals: Sequence[Proposal], rest: Mask, part: float) -> list[Propos
     """Return the proposal for all rows, or else the one for most, if that is at least ``part``."""
     whole = [p for p in proposals if (p.explained & rest).sum() >= CONFIRMED * rest.sum()]
     if whole:
-        return [whole[0], whole[0].beside] if whole[0].beside else whole[:1]
+        return [whole[0], whole[0].second] if whole[0].second else whole[:1]
     most = max(proposals, key=lambda p: int((p.explained & rest).sum()), default=None)
     if most is None or (most.explained & rest).sum() < part * rest.sum():
         return []

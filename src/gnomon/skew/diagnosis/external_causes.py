@@ -43,30 +43,30 @@ class ExternalCauses:
         rules: the rules of the outputs.
     """
 
-    walk: TracedRows
+    traced: TracedRows
     artifact: Artifact
     rerun: Rerun
     names: tuple[str, str]
     rules: Rules
 
-    def environment(self, elsewhere: OtherEnvironment) -> ExternalCause | None:
+    def environment(self, other: OtherEnvironment) -> ExternalCause | None:
         """Return the environment as cause if it alone gives one side's answers."""
-        answers = elsewhere.rerun.score(self.walk.inputs)
+        answers = other.rerun.score(self.traced.inputs)
         same = max(
-            int(self._agree(answers, side).sum()) for side in (self.walk.right, self.walk.left)
+            int(self._agree(answers, side).sum()) for side in (self.traced.right, self.traced.left)
         )
-        here = self.rerun.score(self.walk.inputs)
-        diverged = self.walk.sample.diverged
+        here = self.rerun.score(self.traced.inputs)
+        diverged = self.traced.sample.diverged
         parted = int((~compare(here, answers, self.rules).agreed & diverged).sum())
         if min(same, parted) < CONFIRMED * diverged.sum():
             return None
-        column = self._first(elsewhere)
+        column = self._first(other)
         step = (column or "").rpartition("/")[0]
         return ExternalCause(
             cause="library or hardware version",
             column=column,
             sentence=f"{'Step ' + step if step else 'The model'} gives another result with "
-            f"{elsewhere.name} ({elsewhere.difference or 'the same packages'}).",
+            f"{other.name} ({other.difference or 'the same packages'}).",
             action="Serve with the versions in the artifact's requirements.txt, or pack it again "
             "with those that serve.",
             same=same,
@@ -74,7 +74,7 @@ class ExternalCauses:
 
     def version(self, others: Iterable[tuple[Artifact, Rerun]]) -> ExternalCause | None:
         """Return the first other version of the artifact that gives the other side's answers."""
-        diverged = self.walk.sample.diverged
+        diverged = self.traced.sample.diverged
         for other, rerun in others:
             own, candidate = self.artifact.contract, other.contract
             if (own.input_schema, own.output_schema) != (
@@ -82,7 +82,7 @@ class ExternalCauses:
                 candidate.output_schema,
             ):
                 continue
-            same = int(self._agree(rerun.score(self.walk.inputs), self.walk.right).sum())
+            same = int(self._agree(rerun.score(self.traced.inputs), self.traced.right).sum())
             if same < CONFIRMED * diverged.sum():
                 continue
             own_manifest, other_manifest = self.artifact.manifest, other.manifest
@@ -101,13 +101,13 @@ class ExternalCauses:
         return None
 
     def _agree(self, answers: pa.RecordBatch, side: pa.Table) -> Mask:
-        return compare(answers, side, self.rules).agreed & self.walk.sample.diverged
+        return compare(answers, side, self.rules).agreed & self.traced.sample.diverged
 
-    def _first(self, elsewhere: OtherEnvironment) -> str | None:
+    def _first(self, other: OtherEnvironment) -> str | None:
         names = step_columns(self.artifact)
         try:
-            here = self.rerun.trace(self.walk.inputs, names)
-            there = elsewhere.rerun.trace(self.walk.inputs, names)
+            here = self.rerun.trace(self.traced.inputs, names)
+            there = other.rerun.trace(self.traced.inputs, names)
         except PredictionFailed:
             return None
         return next((n for n in names if not here.column(n).equals(there.column(n))), None)

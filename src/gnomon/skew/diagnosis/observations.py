@@ -19,17 +19,17 @@ __all__ = ["facts"]
 _PAIRS = 3
 
 
-def facts(walk: TracedRows, column: str, name: str, names: tuple[str, str]) -> Iterator[str]:
+def facts(traced: TracedRows, column: str, name: str, names: tuple[str, str]) -> Iterator[str]:
     """Yield plain sentences about the rows on which ``column`` differs.
 
     Args:
         name: the name of the column in the sentences.
         names: the names of the sides.
     """
-    compared = walk.compared.columns[column]
-    mask = pa.array(walk.differs(column))
+    compared = traced.compared.columns[column]
+    mask = pa.array(traced.differs(column))
     left, right = (
-        without_lists(side.column(column).filter(mask)) for side in (walk.left, walk.right)
+        without_lists(side.column(column).filter(mask)) for side in (traced.left, traced.right)
     )
     for nulls, side in zip((compared.left_null, compared.right_null), names, strict=True):
         if nulls.any():
@@ -42,7 +42,7 @@ def facts(walk: TracedRows, column: str, name: str, names: tuple[str, str]) -> I
         yield "Both sides have the same values in another order: check how rows were matched."
     if compared.difference is None:
         yield from _pairs(left, right, names)
-    elif q := quantiles(compared.difference[walk.differs(column)]):
+    elif q := quantiles(compared.difference[traced.differs(column)]):
         yield (
             f"{names[0].capitalize()} minus {names[1]}, where they differ: median "
             f"{signed(q['p50'])}, from {signed(q['min'])} to {signed(q['max'])}."

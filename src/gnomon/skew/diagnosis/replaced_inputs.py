@@ -39,10 +39,10 @@ def without_lists(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedAr
     return pa.chunked_array([array]) if isinstance(values, pa.ChunkedArray) else array
 
 
-def with_hours(rows: pa.RecordBatch, feature: str, moments: Floats) -> pa.RecordBatch:
-    """Return rows with a timestamp feature set to ``moments``, in hours since 1970."""
-    known = np.isfinite(moments)
-    micros = np.round(np.where(known, moments, 0.0) * _MICROS_PER_HOUR).astype(np.int64)
+def with_hours(rows: pa.RecordBatch, feature: str, times: Floats) -> pa.RecordBatch:
+    """Return rows with a timestamp feature set to ``times``, in hours since 1970."""
+    known = np.isfinite(times)
+    micros = np.round(np.where(known, times, 0.0) * _MICROS_PER_HOUR).astype(np.int64)
     return with_feature(rows, feature, pa.array(micros, mask=~known).cast(_UTC))
 
 

@@ -33,7 +33,7 @@ def swaps(runner: RepairRunner, roots: list[Root], confidence: float) -> tuple[S
     Returns:
         The columns, those that restore most rows first.
     """
-    rows = spread(runner.walk.sample.diverged, WEIGHED)
+    rows = spread(runner.traced.sample.diverged, WEIGHED)
     if not runner.outputs.comparators or not len(rows):
         return ()
     places = pa.array(rows)
@@ -49,9 +49,9 @@ def swaps(runner: RepairRunner, roots: list[Root], confidence: float) -> tuple[S
 
 
 def _candidates(runner: RepairRunner, roots: list[Root]) -> Iterator[tuple[str, Repairs]]:
-    walk = runner.walk
-    features = [name for name in walk.of_kind("feature") if walk.differs(name).any()]
-    features.sort(key=lambda name: -int(walk.differs(name).sum()))
+    traced = runner.traced
+    features = [name for name in traced.of_kind("feature") if traced.differs(name).any()]
+    features.sort(key=lambda name: -int(traced.differs(name).sum()))
     for name in features[:_MOST_COLUMNS]:
         yield name, Repairs(features=frozenset((name,)))
     steps = [case.column for root in roots if root.place for case in root.cases]
@@ -86,7 +86,7 @@ def _apart(runner: RepairRunner, repairs: Repairs, places: pa.Array) -> Compared
         answers = runner.run(repairs, list(rules.comparators), places)
     except PredictionFailed:
         return None
-    return compare(answers, runner.walk.right.take(places), rules)
+    return compare(answers, runner.traced.right.take(places), rules)
 
 
 def _mean(compared: Compared) -> float:

@@ -71,16 +71,16 @@ class Root:
 class RepairRunner:
     """Runs the artifact with some columns repaired."""
 
-    walk: TracedRows
+    traced: TracedRows
     rerun: Rerun
-    around: RowContext
+    context: RowContext
     names: tuple[str, str]
     cleared: list[str] = field(default_factory=list)
 
     @property
     def outputs(self) -> Rules:
         """The rules of the outputs that both sides have."""
-        return only(self.walk.rules, self.walk.of_kind("output"))
+        return only(self.traced.rules, self.traced.of_kind("output"))
 
     def roots(self) -> tuple[list[Root], Repairs]:
         """Find every place that differs by itself, in order, and the repair of all of them."""
@@ -90,7 +90,7 @@ class RepairRunner:
         if inputs:
             roots.append(Root("", inputs))
             repairs |= Repairs(features=frozenset(case.column for case in inputs))
-        steps = self.walk.of_kind("step")
+        steps = self.traced.of_kind("step")
         for _ in range(_MOST_STEPS if steps else 0):
             try:
                 answers = self.run(repairs, steps)
@@ -122,7 +122,7 @@ class RepairRunner:
     def agreed(self, repairs: Repairs, places: pa.Array | None = None) -> Mask:
         """Find rows whose outputs agree with the other side's, with columns repaired."""
         rules = self.outputs
-        right = self.walk.right if places is None else self.walk.right.take(places)
+        right = self.traced.right if places is None else self.traced.right.take(places)
         try:
             answers = self.run(repairs, list(rules.comparators), places)
         except PredictionFailed:
@@ -131,23 +131,23 @@ class RepairRunner:
 
     def repaired(self, repairs: Repairs) -> tuple[pa.RecordBatch, dict[str, pa.Array]]:
         """Return the repaired features, and the step columns that are replaced."""
-        inputs = self.walk.inputs
+        inputs = self.traced.inputs
         for name in sorted(repairs.features):
-            values = self.walk.right.column(name).combine_chunks()
+            values = self.traced.right.column(name).combine_chunks()
             try:
                 inputs = with_feature(inputs, name, values)
             except pa.ArrowInvalid:
                 continue
-        forced = {n: self.walk.right.column(n).combine_chunks() for n in sorted(repairs.steps)}
+        forced = {n: self.traced.right.column(n).combine_chunks() for n in sorted(repairs.steps)}
         return inputs, forced
 
     def case(self, column: str, left: pa.Array, before: Repairs) -> Case:
         """Build the case of one column, whose left side was computed with ``before`` repaired."""
-        rule = self.walk.rules.comparators[column]
-        right = self.walk.right.column(column).combine_chunks()
+        rule = self.traced.rules.comparators[column]
+        right = self.traced.right.column(column).combine_chunks()
         sides = pa.table({column: left}), pa.table({column: right})
-        differs = ~compare(*sides, only(self.walk.rules, [column])).agreed
-        kind = self.walk.kinds[column]
+        differs = ~compare(*sides, only(self.traced.rules, [column])).agreed
+        kind = self.traced.kinds[column]
         return Case(
             column=column,
             kind=kind,
@@ -158,20 +158,20 @@ class RepairRunner:
             agree=_agree_in_time
             if pa.types.is_timestamp(left.type)
             else lambda a, b: _agree(a, b, rule),
-            around=self.around,
+            context=self.context,
             names=self.names,
             moved=self._runner_with_moved_times(column, before) if kind == "step" else None,
-            raw_null=_null_inputs(self.walk.inputs, differs),
+            raw_null=_null_inputs(self.traced.inputs, differs),
         )
 
     def _features(self) -> list[Case]:
-        diverged = self.walk.sample.diverged
-        if not self.walk.of_kind("output"):
+        diverged = self.traced.sample.diverged
+        if not self.traced.of_kind("output"):
             diverged = np.ones(len(diverged), dtype=bool)
         names = [
             name
-            for name in self.walk.of_kind("feature")
-            if (self.walk.differs(name) & diverged).any()
+            for name in self.traced.of_kind("feature")
+            if (self.traced.differs(name) & diverged).any()
         ]
         cases = [self._input(name) for name in names]
         return sorted(cases, key=lambda case: -int(case.differs.sum()))
@@ -181,10 +181,10 @@ class RepairRunner:
 
         Set to these values, such a feature makes steps or answers differ that agreed before.
         """
-        names = [*self.walk.of_kind("step"), *self.walk.of_kind("output")]
+        names = [*self.traced.of_kind("step"), *self.traced.of_kind("output")]
         if not names:
             return cases
-        rules = only(self.walk.rules, names)
+        rules = only(self.traced.rules, names)
         all_features = Repairs(features=frozenset(case.column for case in cases))
         if self._count_differing(all_features, names, rules) == 0:
             return cases  # each may mislead without the others, as two exchanged columns do
@@ -196,7 +196,7 @@ class RepairRunner:
             if after is None or before is None or after <= before:
                 trusted.append(case)
                 continue
-            mask = self.walk.sample.diverged & case.differs
+            mask = self.traced.sample.diverged & case.differs
             restored = int((self.agreed(repairs) & mask).sum())
             self.cleared.append(
                 f"With the {self.names[1]} `{case.column}` instead, {count(restored)} of the "
@@ -211,18 +211,18 @@ class RepairRunner:
             answers = self.run(repairs, names)
         except PredictionFailed:
             return None
-        compared = compare(answers, self.walk.right, rules).columns
+        compared = compare(answers, self.traced.right, rules).columns
         return sum(int((~column.agree).sum()) for column in compared.values())
 
     def _input(self, name: str) -> Case:
-        return self.case(name, self.walk.left.column(name).combine_chunks(), Repairs())
+        return self.case(name, self.traced.left.column(name).combine_chunks(), Repairs())
 
     def _first_differing_step(self, answers: pa.Table, repairs: Repairs) -> list[Case]:
         """Return the differing columns of the first step that differs."""
-        names = [n for n in self.walk.of_kind("step") if n not in repairs.steps]
+        names = [n for n in self.traced.of_kind("step") if n not in repairs.steps]
         for _, group in groupby(names, key=lambda name: name.rpartition("/")[0]):
             part = list(group)
-            compared = compare(answers, self.walk.right, only(self.walk.rules, part)).columns
+            compared = compare(answers, self.traced.right, only(self.traced.rules, part)).columns
             differing = [name for name in part if not compared[name].agree.all()]
             if differing:
                 differing.sort(key=lambda name: -int((~compared[name].agree).sum()))
@@ -236,9 +236,9 @@ class RepairRunner:
     ) -> Callable[[str, npt.NDArray[np.int64], Floats], Floats]:
         inputs, forced = self.repaired(before)
 
-        def moved(feature: str, positions: npt.NDArray[np.int64], moments: Floats) -> Floats:
+        def moved(feature: str, positions: npt.NDArray[np.int64], times: Floats) -> Floats:
             places = pa.array(positions)
-            moved_to = with_hours(inputs.take(places), feature, moments)
+            moved_to = with_hours(inputs.take(places), feature, times)
             replaced = {name: values.take(places) for name, values in forced.items()}
             try:
                 answers = self.rerun.experiment(moved_to, [column], forced=replaced)

@@ -28,17 +28,17 @@ _SHIFTS = (*SHIFTS, Shift(step=-2), Shift(step=-3), Shift(step=2))
 
 
 def surroundings(
-    walk: TracedRows, contract: Contract, history: History | None = None
+    traced: TracedRows, contract: Contract, history: History | None = None
 ) -> RowContext:
-    """Collect the times, answers, groupings and labels of the rows of a walk."""
-    about, inputs = walk.sample.pairs.about, walk.inputs
-    left, right = walk.sample.pairs.left, walk.sample.pairs.right
+    """Collect the times, answers, groupings and labels of the traced rows."""
+    about, inputs = traced.sample.pairs.about, traced.inputs
+    left, right = traced.sample.pairs.left, traced.sample.pairs.right
     times = [f for f in contract.features if f.type == "timestamp"]
     output_names = [o.name for o in contract.outputs if o.name in left.column_names]
     outputs = {name: _as_numbers(left.column(name)) for name in output_names}
     return RowContext(
-        moments=hours(about.column("moment")),
-        times={f.name: hours(inputs.column(f.name)) for f in times},
+        row_times=hours(about.column("time")),
+        feature_times={f.name: hours(inputs.column(f.name)) for f in times},
         zones=tuple(f.timezone for f in times if f.timezone),
         outputs={name: values for name, values in outputs.items() if values is not None},
         groups=_groups(inputs, contract),

@@ -67,7 +67,7 @@ def segment(
     Args:
         differs: the rows.
         inputs: features as they were online.
-        about: ``arrived``, ``moment`` and, where it was read, ``client_id``.
+        about: ``arrived``, ``time`` and, where it was read, ``client_id``.
         weights: how many of all rows each row stands for.
         but: features to skip, because they are the ones that differ.
     """
@@ -83,14 +83,14 @@ def segment(
     return best
 
 
-def since(differs: Mask, moments: Floats) -> float | None:
+def since(differs: Mask, row_times: Floats) -> float | None:
     """Return the time of the first row that differs; None if rows differ from the start."""
-    known = np.isfinite(moments)
+    known = np.isfinite(row_times)
     if not (differs & known).any():
         return None
-    first = float(moments[differs & known].min())
-    before = known & (moments < first)
-    after = known & (moments >= first)
+    first = float(row_times[differs & known].min())
+    before = known & (row_times < first)
+    after = known & (row_times >= first)
     rate = float(differs[after].mean())
     # If earlier rows differed at the same rate, none of n would with probability (1 - rate)^n.
     if before.sum() < FEWEST_ROWS or (1 - rate) ** before.sum() > 1e-4:
@@ -137,7 +137,7 @@ def _attributes(
             yield f"`{name}`", *_factorize(column)
     if "client_id" in about.column_names:
         yield "client", *_factorize(about.column("client_id").combine_chunks())
-    for name, what in (("arrived", "hour of arrival (UTC)"), ("moment", "hour (UTC)")):
+    for name, what in (("arrived", "hour of arrival (UTC)"), ("time", "hour (UTC)")):
         times = about.column(name).combine_chunks()
         if len(times) and pc.count_distinct(pc.floor_temporal(times, unit="day")).as_py() > 1:
             yield what, *_factorize(pc.hour(times.cast(pa.timestamp("us", "UTC"))))

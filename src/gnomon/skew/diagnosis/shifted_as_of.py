@@ -25,28 +25,28 @@ _MOST_ROWS = 500
 
 
 def versions(
-    walk: TracedRows, artifact: Artifact, rerun: Rerun, history: History
+    traced: TracedRows, artifact: Artifact, rerun: Rerun, history: History
 ) -> Iterator[Rung]:
     """Run R4: diverging rows, with the table's values as of then, earlier and later.
 
     Args:
-        walk: the rows.
+        traced: the rows.
         artifact: the artifact whose answers are on the left.
         rerun: runs that artifact.
         history: looks up the table at other times.
     """
-    columns = _differing(walk)
+    columns = _differing(traced)
     if not columns:
         return
     contract = artifact.contract
-    rules = only(walk.rules, walk.of_kind("output"))
+    rules = only(traced.rules, traced.of_kind("output"))
     logged = Policy().rules(contract.output_schema, outputs=contract.compared_as, same=True)
-    rows = spread(walk.sample.diverged, _MOST_ROWS)
-    about = walk.sample.pairs.about.take(pa.array(rows))
-    what = "features" if walk.kinds[columns[0]] == "feature" else "step columns"
+    rows = spread(traced.sample.diverged, _MOST_ROWS)
+    about = traced.sample.pairs.about.take(pa.array(rows))
+    what = "features" if traced.kinds[columns[0]] == "feature" else "step columns"
     for shifted in changing(history, about):
         places = pa.array(rows[shifted.there])
-        inputs, forced = _with_shifted_values(walk, places, columns, shifted)
+        inputs, forced = _with_shifted_values(traced, places, columns, shifted)
         try:
             answers = (
                 rerun.experiment(inputs, contract.output_schema.names, forced=forced)
@@ -55,7 +55,7 @@ def versions(
             )
         except PredictionFailed:
             continue  # values that the rest of the pipeline cannot take
-        left, right = walk.sample.pairs.left.take(places), walk.right.take(places)
+        left, right = traced.sample.pairs.left.take(places), traced.right.take(places)
         yield Rung(
             name="R4",
             what=f"with the {what} the table had then"
@@ -69,24 +69,24 @@ def versions(
         )
 
 
-def _differing(walk: TracedRows) -> list[str]:
+def _differing(traced: TracedRows) -> list[str]:
     """Return the features that differ or, if there are none, the step columns that differ."""
     features, steps = (
-        [name for name in walk.of_kind(kind) if walk.differs(name).any()]
+        [name for name in traced.of_kind(kind) if traced.differs(name).any()]
         for kind in ("feature", "step")
     )
     return features or steps
 
 
 def _with_shifted_values(
-    walk: TracedRows, places: pa.Array, columns: list[str], shifted: Shifted
+    traced: TracedRows, places: pa.Array, columns: list[str], shifted: Shifted
 ) -> tuple[pa.RecordBatch, dict[str, pa.Array]]:
     """Return the rows with the table's values of features, and the table's step columns."""
-    inputs, forced = walk.inputs.take(places), {}
+    inputs, forced = traced.inputs.take(places), {}
     table = shifted.right.filter(pa.array(shifted.there))
     for name in columns:
         values = table.column(name).combine_chunks()
-        if walk.kinds[name] == "step":
+        if traced.kinds[name] == "step":
             forced[name] = values
             continue
         with suppress(pa.ArrowInvalid):  # a value that the feature cannot have

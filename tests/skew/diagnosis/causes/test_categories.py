@@ -41,11 +41,11 @@ def test_labels_that_training_never_saw() -> None:
 
 
 def test_labels_that_were_dealt_anew() -> None:
-    """The same labels, one to one, for others."""
-    around = dict(
+    """The labels are exchanged one to one."""
+    exchanged = dict(
         zip(["Köln", "Åre", "Paris", "Rome"], ["Rome", "Köln", "Åre", "Paris"], strict=True)
     )
-    assert why([around[s] for s in LABELS], LABELS, domains=DOMAIN) == ["category code order"]
+    assert why([exchanged[s] for s in LABELS], LABELS, domains=DOMAIN) == ["category code order"]
 
 
 def test_codes_in_another_order() -> None:
@@ -57,7 +57,7 @@ def test_codes_in_another_order() -> None:
 
 
 def test_random_labels_have_no_cause() -> None:
-    """Labels drawn anew follow no order."""
+    """Random labels have no order."""
     other = np.random.default_rng(10).choice(sorted(set(LABELS)), 200).tolist()
     assert why(other, LABELS, domains=DOMAIN) == []
 
@@ -78,7 +78,7 @@ def recoded(order: list[float], codes: np.ndarray = CODES) -> list[str]:
 
 
 def test_codes_that_fall_together_are_in_no_other_order() -> None:
-    """Two codes that became one lose what told them apart; that is not the same codes permuted."""
+    """Two codes that became one lose a distinction; that is not a permutation."""
     words = np.array(["a", "b", "c", "d"])[CODES % 4]
     for order in (["b", "d", "d", "a"], ["b", "a", "b", "a"]):
         merged = np.array(order)[CODES % 4]

@@ -16,8 +16,8 @@ HOURS = pd.Timestamp("2013-02-20", tz="UTC").timestamp() / 3600 + 5.0 * np.arang
 
 
 def on_clock(hours: Floats, zone: str) -> pd.Series:
-    moments = pd.to_datetime(np.round(hours * 3600), unit="s", utc=True)
-    return pd.Series(moments).dt.tz_convert(ZoneInfo(zone))
+    times = pd.to_datetime(np.round(hours * 3600), unit="s", utc=True)
+    return pd.Series(times).dt.tz_convert(ZoneInfo(zone))
 
 
 def hour_of_day(hours: Floats, zone: str) -> Floats:
@@ -30,8 +30,8 @@ def case_of_hour(online: str, offline: str, **more: object) -> Case:
         hour_of_day(HOURS, online),
         hour_of_day(HOURS, offline),
         "step",
-        times={"at": HOURS},
-        moments=HOURS,
+        feature_times={"at": HOURS},
+        row_times=HOURS,
         moved=lambda feature, rows, to: hour_of_day(to, online),
         **more,
     )
@@ -61,20 +61,20 @@ def test_the_zone_is_found_by_moving_the_timestamp(online: str, offline: str, fi
 
 
 def test_a_zone_that_the_contract_names_is_named_first() -> None:
-    """Of the zones with the same clock, the deployment's own."""
+    """The deployment's own zone comes first among those with the same clock."""
     shift = found(case_of_hour("UTC", "America/Toronto", zones=("America/Toronto",)))
     assert shift is not None
     assert "America/Toronto" in shift.finding
 
 
 def test_summer_time_that_one_side_does_not_keep() -> None:
-    """Winter's offset all year: an hour off, and only while there is summer time."""
+    """One side uses the winter offset all year, so it differs by an hour in summer."""
     fixed = case(
         hour_of_day(HOURS, "Etc/GMT+5"),
         hour_of_day(HOURS, "America/New_York"),
         "step",
-        times={"at": HOURS},
-        moments=HOURS,
+        feature_times={"at": HOURS},
+        row_times=HOURS,
         moved=lambda feature, rows, to: hour_of_day(to, "Etc/GMT+5"),
     )
     shift = found(fixed)
@@ -88,29 +88,29 @@ def test_a_timestamp_column_is_moved_itself() -> None:
     utc = pd.Series(pd.to_datetime(HOURS * 3600, unit="s", utc=True))
     local = utc + pd.to_timedelta(by.to_numpy(), unit="h")
     for left, right, word in ((utc, local, "ahead of"), (local, utc, "behind")):
-        shift = found(case(left, right, moments=HOURS))
+        shift = found(case(left, right, row_times=HOURS))
         assert shift is not None
         assert f"4 to 5 hours {word} offline" in shift.finding
         assert shift.explained.all()
 
 
 def test_an_hour_that_a_client_sends_is_compared_with_its_moment() -> None:
-    """No code to run again: the hours between the two are a zone's at each moment."""
+    """Without code to run again, the hours between both values are a zone's offset at each time."""
     left, right = hour_of_day(HOURS, "UTC"), hour_of_day(HOURS, "America/New_York")
-    assert why(left, right, moments=HOURS) == ["time zone"]
+    assert why(left, right, row_times=HOURS) == ["time zone"]
 
 
 def test_day_and_month_exchanged() -> None:
-    """A date read the other way round where it can be; the 13th and later betray it."""
+    """Day and month are exchanged where the date stays valid; days from the 13th reveal it."""
     right = pd.Series(pd.to_datetime(HOURS * 3600, unit="s", utc=True))
     to = swapped(HOURS)
     left = pd.Series(
         pd.to_datetime(np.where(np.isfinite(to), to, HOURS) * 3600, unit="s", utc=True)
     )
-    one = case(left, right, moments=HOURS)
+    one = case(left, right, row_times=HOURS)
     (exchange,) = day_and_month(one)
     assert exchange.explained.sum() == one.differs.sum() > 50
-    assert why(left, right, moments=HOURS) == ["date format"]
+    assert why(left, right, row_times=HOURS) == ["date format"]
 
 
 def test_other_differences_are_no_zone() -> None:
@@ -118,7 +118,7 @@ def test_other_differences_are_no_zone() -> None:
     left = hour_of_day(HOURS, "UTC")
     right = np.random.default_rng(5).permutation(left)
     shuffled = case(
-        left, right, "step", times={"at": HOURS}, moments=HOURS,
+        left, right, "step", feature_times={"at": HOURS}, row_times=HOURS,
         moved=lambda feature, rows, to: hour_of_day(to, "UTC"),
     )  # fmt: skip
     assert found(shuffled) is None

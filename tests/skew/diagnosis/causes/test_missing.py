@@ -39,13 +39,13 @@ def test_a_null_that_was_filled_in_before_the_model() -> None:
 
 
 def test_a_flag_that_flipped_is_nothing_missing() -> None:
-    """Ones that are zero are as usual as zeros."""
+    """Ones that became zero are not missing, as zeros are normal."""
     flag = (RNG.random(300) < 0.5).astype(float)
     assert "missing feature" not in why(np.where(SOME, 1 - flag, flag), flag)
 
 
 def test_a_usual_value_among_few_is_nothing_missing() -> None:
-    """A level that half of the rows that agree have as well stands in for nothing."""
+    """A value that half of the agreeing rows have does not replace a missing one."""
     level = RNG.choice([1.0, 2.0, 3.0, 4.0, 5.0], 300, p=[0.5, 0.2, 0.1, 0.1, 0.1])
     assert "missing feature" not in why(np.where(SOME, 1.0, level), level)
     never = np.where(level == 1.0, 2.0, level)

@@ -86,7 +86,7 @@ def test_two_causes_on_different_rows_are_told_apart() -> None:
     hnp.arrays(np.float64, 60, elements=st.floats(-1e6, 1e6)),
 )
 def test_what_accounts_for_a_column_leaves_nothing(left: Floats, right: Floats) -> None:
-    """Whatever the values: rows that are explained did differ, and each is explained once."""
+    """This holds for any values: rows that are explained did differ, and each is explained once."""
     found = explained(left, right)
     counted = sum(int(rows.sum()) for _, rows in found.found)
     assert counted <= (~near(left, right)).sum()

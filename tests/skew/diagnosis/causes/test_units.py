@@ -30,7 +30,7 @@ def test_another_unit_is_named(online: object, finding: str) -> None:
     [("feature", "State the unit"), ("step", "the step's code"), ("output", "after the pipeline")],
 )
 def test_the_advice_is_for_the_side_at_fault(kind: str, action: str) -> None:
-    """A client has nothing to send otherwise where a step converts."""
+    """A client cannot change anything where a step converts."""
     found = explained(VALUES / 60, VALUES, kind)
     assert action in found.found[0][0].action
 
@@ -68,7 +68,7 @@ def test_a_thousands_separator_read_as_the_decimal_sign() -> None:
 
 
 def test_numbers_with_decimals_that_came_out_null() -> None:
-    """Text with a comma that a parser gave up on."""
+    """Text with a comma that a parser could not read."""
     values = np.round(np.random.default_rng(7).uniform(0, 90, 300), 1)
     values[::3] = np.round(values[::3])
     read = np.where(values % 1 == 0, values, np.nan)
@@ -77,7 +77,7 @@ def test_numbers_with_decimals_that_came_out_null() -> None:
 
 @pytest.mark.parametrize("factor", [2.5, 0.44, 1.02])
 def test_a_factor_near_a_known_one_is_not_called_by_its_name(factor: float) -> None:
-    """2.5 is not 2.54, and 0.44 is not 0.4536: the factor is told, and no unit guessed."""
+    """2.5 is not 2.54, and 0.44 is not 0.4536: the factor is reported without a unit."""
     found = explained(VALUES * factor, VALUES)
     assert [p.cause for p, _ in found.found] == ["unit change"]
     named = ("centimetres", "kilograms", "pounds", "nautical", "miles")

@@ -14,7 +14,7 @@ from gnomon.offline.shifts import Shift
 from gnomon.quantities import duration, plural
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal, Version
 from gnomon.skew.diagnosis.replaced_inputs import numbers, without_lists
-from gnomon.tolerances import MOMENT_HOURS, ROUNDING, close
+from gnomon.tolerances import INSTANT_HOURS, ROUNDING, close
 
 __all__ = ["feedback", "leakage", "stale"]
 
@@ -30,24 +30,24 @@ without leakage does as well by itself."""
 
 def leakage(case: Case) -> Iterator[Proposal]:
     """Propose that the right side's value was known only after the prediction was requested."""
-    around = case.around
-    if around.known is not None:
-        late = case.differs & (around.known > around.moments + MOMENT_HOURS)
-        early = case.agrees & (around.known > around.moments + MOMENT_HOURS)
+    context = case.context
+    if context.known is not None:
+        late = case.differs & (context.known > context.row_times + INSTANT_HOURS)
+        early = case.agrees & (context.known > context.row_times + INSTANT_HOURS)
         if late.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
-            after = float(np.median((around.known - around.moments)[late])) * 3600
+            after = float(np.median((context.known - context.row_times)[late])) * 3600
             if early.mean() < late.sum() / max(case.differs.sum(), 1):
                 yield _leakage_proposal(
                     case, late, f"was known only {duration(round(after))} after the prediction"
                 )
                 return
-    if around.label is None or not case.is_numeric:
+    if context.label is None or not case.is_numeric:
         return
-    rows = case.both & np.isfinite(around.label)
+    rows = case.both & np.isfinite(context.label)
     if rows.sum() < 2 * FEWEST_ROWS:
         return
     strengths = [
-        _predictive_power(side[rows], around.label[rows])
+        _predictive_power(side[rows], context.label[rows])
         for side in (case.left_numbers, case.right_numbers)
     ]
     if strengths[1] >= _TELLS_LABEL and strengths[0] < strengths[1] - 0.1:
@@ -60,9 +60,9 @@ def feedback(case: Case) -> Iterator[Proposal]:
     """Propose that the left side's value is computed from the model's earlier answers."""
     if not case.is_numeric:
         return
-    for group, codes in (*case.around.groups, _one_group(case)):
-        order, starts = _ordered(case.around.moments, codes)
-        for output, answers in case.around.outputs.items():
+    for group, codes in (*case.context.groups, _one_group(case)):
+        order, starts = _ordered(case.context.row_times, codes)
+        for output, answers in case.context.outputs.items():
             for what, computed in _values_of_answers(answers, order, starts):
                 explained = _linear(case, computed)
                 if explained is None:
@@ -80,15 +80,15 @@ def feedback(case: Case) -> Iterator[Proposal]:
 
 def stale(case: Case) -> Iterator[Proposal]:
     """Propose that the left side's value is one that the right side had before."""
-    batch_from_table = _other_moment(case)
+    batch_from_table = _value_at_other_time(case)
     if batch_from_table is not None:
         yield batch_from_table
         return
     if not _has_distinct_values(case):
         return
     best: tuple[Mask, str] | None = None
-    for group, codes in (*case.around.groups, _one_group(case)):
-        order, starts = _ordered(case.around.moments, codes)
+    for group, codes in (*case.context.groups, _one_group(case)):
+        order, starts = _ordered(case.context.row_times, codes)
         for lag in _LAGS:
             rows = _matches(case, order, starts, lag)
             if rows.sum() >= _FEWEST_MATCHES * case.differs.sum() and _by_more_than_chance(
@@ -112,10 +112,10 @@ def stale(case: Case) -> Iterator[Proposal]:
         yield _stale_proposal(case, best[0], f"is a value it had earlier{_by_group(best[1])}")
 
 
-def _other_moment(case: Case) -> Proposal | None:
+def _value_at_other_time(case: Case) -> Proposal | None:
     """Look for the value in the table, under the same key at another time."""
     matches = [
-        (version, _equal(case, version.values)) for version in case.around.versions(case.column)
+        (version, _equal(case, version.values)) for version in case.context.versions(case.column)
     ]
     matches = [(version, equal) for version, equal in matches if _is_why(case, version, equal)]
     if not matches:
@@ -138,8 +138,8 @@ def _is_why(case: Case, version: Version, equal: Mask) -> bool:
     if rows.sum() < max(FEWEST_ROWS, _FEWEST_MATCHES * case.differs.sum()):
         return False
     known = np.flatnonzero(case.differs)
-    dealt = np.random.default_rng(0).permutation(known)
-    permuted = _equal(case, version.values.take(pa.array(_permuted(len(rows), known, dealt))))
+    shuffled = np.random.default_rng(0).permutation(known)
+    permuted = _equal(case, version.values.take(pa.array(_permuted(len(rows), known, shuffled))))
     return bool((permuted & case.differs).sum() < 0.5 * rows.sum())
 
 
@@ -158,7 +158,7 @@ def _equal(case: Case, values: pa.Array) -> Mask:
 
 
 def _version_proposal(case: Case, version: Version, rows: Mask, lag: Shift | None) -> Proposal:
-    ages = (case.around.moments - version.known)[rows]
+    ages = (case.context.row_times - version.known)[rows]
     span = duration(round(abs(float(np.nanmedian(ages))) * 3600))
     shift = version.shift
     how = f"is the table's value {'as ' if shift.hours else ''}of {shift.what}"
@@ -214,9 +214,9 @@ def _one_group(case: Case) -> tuple[str, Places]:
     return "", np.zeros(len(case.differs), dtype=np.int64)
 
 
-def _ordered(moments: Floats, codes: Places) -> tuple[Places, Places]:
+def _ordered(row_times: Floats, codes: Places) -> tuple[Places, Places]:
     """Order rows by group, then by time; also return where the group of each row begins."""
-    order = np.lexsort((np.arange(len(moments)), moments, codes))
+    order = np.lexsort((np.arange(len(row_times)), row_times, codes))
     first = np.r_[True, codes[order][1:] != codes[order][:-1]]
     starts = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
     return order, starts
@@ -242,8 +242,8 @@ def _by_more_than_chance(case: Case, order: Places, starts: Places, lag: int, ro
     """Whether fewer than half as many rows match when the earlier rows are permuted."""
     earlier = _before(case.right_numbers, order, starts, lag)
     known = np.flatnonzero(case.differs & np.isfinite(earlier))
-    dealt = np.random.default_rng(0).permutation(known)
-    return bool(close(case.left_numbers[known], earlier[dealt]).sum() < 0.5 * rows.sum())
+    shuffled = np.random.default_rng(0).permutation(known)
+    return bool(close(case.left_numbers[known], earlier[shuffled]).sum() < 0.5 * rows.sum())
 
 
 def _values_of_other_rows(case: Case, order: Places, starts: Places) -> tuple[Mask, Mask]:
@@ -302,8 +302,8 @@ def _linear(case: Case, computed: Floats) -> Mask | None:
             continue
         if on_line.sum() < 0.9 * case.differs.sum():
             continue
-        dealt = np.random.default_rng(0).permutation(np.flatnonzero(known))
-        chance = _is_close(target[known], factor * computed[dealt])
+        shuffled = np.random.default_rng(0).permutation(np.flatnonzero(known))
+        chance = _is_close(target[known], factor * computed[shuffled])
         if chance.mean() < 0.7:
             return on_line
     return None

@@ -89,7 +89,7 @@ def text_cut(case: Case) -> Iterator[Proposal]:
 
 def unknown_category(case: Case) -> Iterator[Proposal]:
     """Propose that one side has labels that training never saw where the other has known ones."""
-    domain = case.around.domains.get(case.column)
+    domain = case.context.domains.get(case.column)
     if not case.is_text or domain is None:
         return
     left, right = _texts(case)

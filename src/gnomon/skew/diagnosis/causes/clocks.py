@@ -14,7 +14,7 @@ import pandas as pd
 
 from gnomon.quantities import number, plural
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
-from gnomon.tolerances import CLOCK_HOURS, MOMENT_HOURS
+from gnomon.tolerances import CLOCK_HOURS, INSTANT_HOURS
 
 __all__ = ["ZoneOffset", "day_and_month", "swapped", "time_zone", "zone_offsets"]
 
@@ -51,9 +51,9 @@ class ZoneOffset:
     sign: int
     summer: bool = False
 
-    def hours(self, moments: Floats) -> Floats:
-        """Return the hours to add to each of ``moments``, in hours since 1970; 0 for NaN."""
-        offsets = _offsets(self.zone, moments)
+    def hours(self, times: Floats) -> Floats:
+        """Return the hours to add to each of ``times``, in hours since 1970; 0 for NaN."""
+        offsets = _offsets(self.zone, times)
         if self.summer:
             offsets = offsets - _winter(self.zone)
             offsets[np.abs(offsets) > _MOST_SUMMER] = 0.0  # another standard offset then
@@ -83,8 +83,8 @@ def time_zone(case: Case) -> Iterator[Proposal]:
     if case.is_timestamp:
         yield from _timestamp_proposals(case)
     elif case.is_numeric and case.moved is not None:
-        for feature, moments in case.around.times.items():
-            yield from _input_proposals(case, feature, moments)
+        for feature, times in case.context.feature_times.items():
+            yield from _input_proposals(case, feature, times)
     elif case.is_numeric and case.kind == "feature":
         yield from _reading_proposals(case)
 
@@ -103,51 +103,51 @@ def day_and_month(case: Case) -> Iterator[Proposal]:
                 yield _exchange_proposal(explained)
                 return
     elif case.is_numeric and case.moved is not None:
-        for feature, moments in case.around.times.items():
+        for feature, times in case.context.feature_times.items():
             rows = np.flatnonzero(case.both)
-            exchanged = swapped(moments)
+            exchanged = swapped(times)
             if not np.isfinite(exchanged[rows]).any():
                 continue
-            results = np.full(len(moments), np.nan)
+            results = np.full(len(times), np.nan)
             results[rows] = case.moved(
-                feature, rows, np.where(np.isfinite(exchanged), exchanged, moments)[rows]
+                feature, rows, np.where(np.isfinite(exchanged), exchanged, times)[rows]
             )
             explained = case.both & case.near(results, case.right_numbers)
             if explained.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
                 yield _exchange_proposal(
-                    explained, (feature, np.where(np.isfinite(exchanged), exchanged, moments))
+                    explained, (feature, np.where(np.isfinite(exchanged), exchanged, times))
                 )
                 return
 
 
 @cache
 def _swap(hour: int) -> float:
-    moment = _EPOCH + timedelta(hours=hour)
-    if moment.day > 12 or moment.day == moment.month:
+    time = _EPOCH + timedelta(hours=hour)
+    if time.day > 12 or time.day == time.month:
         return np.nan
-    return (moment.replace(day=moment.month, month=moment.day) - _EPOCH).total_seconds() / 3600
+    return (time.replace(day=time.month, month=time.day) - _EPOCH).total_seconds() / 3600
 
 
-def swapped(moments: Floats) -> Floats:
-    """Exchange day and month of each moment; NaN where that gives no other valid date."""
-    whole = np.floor(np.nan_to_num(moments)).astype(np.int64)
+def swapped(times: Floats) -> Floats:
+    """Exchange day and month of each time; NaN where that gives no other valid date."""
+    whole = np.floor(np.nan_to_num(times)).astype(np.int64)
     distinct, places = np.unique(whole, return_inverse=True)
     exchanged = np.array([_swap(int(hour)) for hour in distinct.tolist()])
-    moments_exchanged: Floats = exchanged[places] + np.where(
-        np.isfinite(moments), moments - np.floor(moments), np.nan
+    times_exchanged: Floats = exchanged[places] + np.where(
+        np.isfinite(times), times - np.floor(times), np.nan
     )
-    return moments_exchanged
+    return times_exchanged
 
 
 def _timestamp_proposals(case: Case) -> Iterator[Proposal]:
     """Propose zones for a timestamp column, by moving its values."""
     rows = _probe(case)
     difference = (case.right_numbers - case.left_numbers)[rows]
-    for offset in zone_offsets(case.around.zones):
-        moments = case.left_numbers if offset.sign > 0 else case.right_numbers
-        if (np.abs(offset.hours(moments[rows]) - difference) < MOMENT_HOURS).mean() < CONFIRMED:
+    for offset in zone_offsets(case.context.zones):
+        times = case.left_numbers if offset.sign > 0 else case.right_numbers
+        if (np.abs(offset.hours(times[rows]) - difference) < INSTANT_HOURS).mean() < CONFIRMED:
             continue
-        hours = offset.hours(moments)
+        hours = offset.hours(times)
         explained = case.both & (
             np.abs(case.left_numbers + hours - case.right_numbers) < CLOCK_HOURS
         )
@@ -156,28 +156,28 @@ def _timestamp_proposals(case: Case) -> Iterator[Proposal]:
             return
 
 
-def _input_proposals(case: Case, feature: str, moments: Floats) -> Iterator[Proposal]:
+def _input_proposals(case: Case, feature: str, times: Floats) -> Iterator[Proposal]:
     """Propose zones for a column computed from a timestamp, by moving it and running the code."""
     assert case.moved is not None
     rows = _probe(case)
-    if not np.isfinite(moments[rows]).any():
+    if not np.isfinite(times[rows]).any():
         return
-    offsets = list(zone_offsets(case.around.zones))
-    known = {offset: offset.hours(moments[rows]) for offset in offsets}
+    offsets = list(zone_offsets(case.context.zones))
+    known = {offset: offset.hours(times[rows]) for offset in offsets}
     steps = sorted({float(step) for hours in known.values() for step in np.unique(hours)})
-    agrees = dict(zip(steps, _try_steps(case, feature, moments, rows, steps), strict=True))
+    agrees = dict(zip(steps, _try_steps(case, feature, times, rows, steps), strict=True))
     for offset in offsets:
         agreements = [agrees[hours][i] for i, hours in enumerate(known[offset].tolist())]
         if np.mean(agreements) < CONFIRMED or not known[offset].any():
             continue
-        hours = offset.hours(moments)
-        left = case.moved(feature, np.arange(len(moments)), moments + hours)
+        hours = offset.hours(times)
+        left = case.moved(feature, np.arange(len(times)), times + hours)
         agree = case.near(left, case.right_numbers) | ~(
             np.isfinite(left) | np.isfinite(case.right_numbers)
         )
         if agree[case.differs | case.agrees].mean() >= CONFIRMED:
             undone = f"With `{feature}` moved {offset.clock} and run again"
-            moved = (feature, moments + hours)
+            moved = (feature, times + hours)
             yield _zone_proposal(case, offset, hours, case.differs & agree, undone, moved)
             return
 
@@ -196,24 +196,24 @@ def _reading_proposals(case: Case) -> Iterator[Proposal]:
     )
     sample = rows[np.linspace(0, len(rows) - 1, min(len(rows), 2 * _PROBED_ROWS)).astype(int)]
     difference = case.left_numbers - case.right_numbers
-    sources = [*case.around.times.values(), case.around.moments]
-    for offset in zone_offsets(case.around.zones):
-        for moments in sources:
-            if not _fits(offset, moments[sample], difference[sample], period).mean() >= CONFIRMED:
+    sources = [*case.context.feature_times.values(), case.context.row_times]
+    for offset in zone_offsets(case.context.zones):
+        for times in sources:
+            if not _fits(offset, times[sample], difference[sample], period).mean() >= CONFIRMED:
                 continue
-            fits = _fits(offset, moments, difference, period)
+            fits = _fits(offset, times, difference, period)
             if fits[rows].mean() >= CONFIRMED and (case.both & fits).any():
                 undone = f"Moved {offset.clock}"
-                yield _zone_proposal(case, offset, offset.hours(moments), case.both & fits, undone)
+                yield _zone_proposal(case, offset, offset.hours(times), case.both & fits, undone)
                 return
 
 
-def _fits(offset: ZoneOffset, moments: Floats, difference: Floats, period: int) -> Mask:
+def _fits(offset: ZoneOffset, times: Floats, difference: Floats, period: int) -> Mask:
     """Find rows whose values differ as the clocks do, modulo the day or the week."""
-    hours = offset.hours(moments)
-    days = np.floor((moments + hours) / 24) - np.floor(moments / 24)
+    hours = offset.hours(times)
+    days = np.floor((times + hours) / 24) - np.floor(times / 24)
     rest = (difference + (hours if period == 24 else days)) % period
-    fits: Mask = (rest < MOMENT_HOURS) | (period - rest < MOMENT_HOURS)
+    fits: Mask = (rest < INSTANT_HOURS) | (period - rest < INSTANT_HOURS)
     return fits
 
 
@@ -248,12 +248,12 @@ def _exchange_proposal(explained: Mask, moved: tuple[str, Floats] | None = None)
 
 
 def _try_steps(
-    case: Case, feature: str, moments: Floats, rows: Places, steps: list[float]
+    case: Case, feature: str, times: Floats, rows: Places, steps: list[float]
 ) -> Iterator[Mask]:
     """Yield, for each number of hours, the rows that agree when moved by it."""
     assert case.moved is not None
     repeated = np.tile(rows, len(steps))
-    moved = case.moved(feature, repeated, moments[repeated] + np.repeat(steps, len(rows)))
+    moved = case.moved(feature, repeated, times[repeated] + np.repeat(steps, len(rows)))
     for index in range(len(steps)):
         part = moved[index * len(rows) : (index + 1) * len(rows)]
         yield case.near(part, case.right_numbers[rows]) | (
@@ -291,7 +291,7 @@ def _year(zone: str) -> tuple[float, float]:
     """Return the smallest and the largest offset from UTC in the year 2020, in hours."""
     clock = _clock(zone)
     months = [datetime(2020, month, 15, 12, tzinfo=UTC) for month in range(1, 13)]
-    offsets = [moment.astimezone(clock).utcoffset() for moment in months]
+    offsets = [time.astimezone(clock).utcoffset() for time in months]
     hours = [offset.total_seconds() / 3600 for offset in offsets if offset is not None]
     return min(hours), max(hours)
 
@@ -304,10 +304,10 @@ def _summer(zone: str) -> float:
     return _year(zone)[1]
 
 
-def _offsets(zone: str, moments: Floats) -> Floats:
-    """Return the zone's offset from UTC at each moment, in hours; 0 for NaN."""
-    known = np.isfinite(moments)
-    seconds = np.where(known, np.round(moments * 3600), 0).astype("datetime64[s]")
+def _offsets(zone: str, times: Floats) -> Floats:
+    """Return the zone's offset from UTC at each time, in hours; 0 for NaN."""
+    known = np.isfinite(times)
+    seconds = np.where(known, np.round(times * 3600), 0).astype("datetime64[s]")
     offsets: Floats = np.where(known, _offsets_at(zone, seconds.tobytes()), 0.0)
     return offsets
 

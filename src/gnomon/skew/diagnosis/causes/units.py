@@ -95,7 +95,7 @@ def unit_and_digits(case: Case) -> Iterator[Proposal]:
                     continue
                 undone = f"Divided by {number(factor)}, and then"
                 first = _unit_proposal(case, proposal.explained, _times(factor), known, undone)
-                yield replace(first, beside=proposal)
+                yield replace(first, second=proposal)
                 return
 
 

@@ -10,7 +10,7 @@ import msgspec
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.quantities import plural
 
-__all__ = ["CheckExample", "CheckFinding", "Checked", "Level", "Refusal", "Rule", "Verdict"]
+__all__ = ["CheckExample", "CheckFinding", "ContractReport", "Level", "Refusal", "Rule", "Verdict"]
 
 Rule = Literal[
     "body",
@@ -96,7 +96,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     last: dt.datetime
 
 
-class Checked(Tabular, msgspec.Struct, frozen=True, kw_only=True):
+class ContractReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     """Rows checked against a contract.
 
     Attributes:
