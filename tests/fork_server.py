@@ -54,6 +54,7 @@ PRELOADED = (
     "_bentoml_impl.server.serving",
     "_bentoml_impl.worker.service",
     "aiohttp",
+    "arro3.core",
     "bentoml._internal.configuration.v2",
     "bentoml._internal.marshal.dispatcher",
     "bentoml._internal.runner.container",
@@ -78,6 +79,7 @@ PRELOADED = (
     "opentelemetry.instrumentation.asgi",
     "opentelemetry.sdk.trace.export",
     "pandas",
+    "pyarrow.dataset",
     "pyarrow.pandas_compat",
     "pynvml",
     "pyparsing",
@@ -100,18 +102,24 @@ some thousand functions. Not ``deltalake``, which starts a thread, nor ``prometh
 reads where its files go as it is imported. BentoML reads its home later, when it is first asked
 for; :func:`_preload` sees to it."""
 
+TEST_WORKER = "import sys;exec(eval(sys.stdin.readline()))"
+"""The code by which pytest-xdist starts a process of tests."""
+
 STARTERS = (
+    TEST_WORKER,
     *("bentoml", "_bentoml_impl.worker.service", "gnomon", "gnomon.shadow.feed"),
     *("models.train", "pack.py", "shadow.replay"),
 )
 """Modules and scripts that start other interpreters when they are run; to pack is to start one.
-Others start few, and new ones."""
+Others start few, and new ones. A process of tests says which of its children are forked."""
 
 READ_ONCE = ("GNOMON_PORTABLE", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "LD_PRELOAD")
 ALLOWED = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 """Of all ``PYTHON*``, which are read once too."""
 
 _THREADS = tuple(f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"))
+_FORKED = "__main__of_fork_server"
+"""In what is forked, the name of the module that was run as the fork server."""
 _TITLE_BYTES = 8192
 """Room for a command line, and for an environment, taken by those of the fork server."""
 
@@ -165,8 +173,16 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
 
     @classmethod
     def start_server(cls) -> None:
-        """Start this process's fork server, if it has none. To be called in its main thread."""
+        """Start this process's fork server, unless it has one or was given one when it was forked.
+        To be called in its main thread."""
         if cls._owner == os.getpid() or not _can_fork():
+            return
+        given: type[Popen] | None = getattr(sys.modules.get(_FORKED), "Popen", None)
+        if cls is Popen and given is not None and given._owner == os.getpid():
+            assert given._server is not None
+            assert given._environment is not None
+            cls.use(given._server, given._environment)
+            cls._is_first = True
             return
         ours, theirs = socket.socketpair()
         with theirs:
@@ -330,7 +346,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     environment = dict(os.environ)
     clone = _Clone()
     _preload()
-    sys.modules[Popen.__module__ + "_of_fork_server"] = sys.modules["__main__"]  # Keep it.
+    sys.modules[_FORKED] = sys.modules["__main__"]  # Keep it.
     # Not read any more, and else it would be copied page by page as it is looked at.
     gc.collect()
     gc.freeze()
@@ -347,7 +363,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
         _become(job, descriptors, sock, path, mine)
         if mine is not None:
             Popen.use(socket.socket(fileno=mine), environment)
-            subprocess.Popen = Popen  # type: ignore[misc]
+            if TEST_WORKER not in job.words:
+                subprocess.Popen = Popen  # type: ignore[misc]
         _run(job)
 
 
@@ -389,7 +406,7 @@ def _serve(sock: socket.socket, clone: _Clone) -> tuple[Job, list[int]]:
 def _fork_server(job: Job) -> socket.socket | int | None:
     """Give a process that will start others a fork server: in that its socket, and in this one the
     number of the other end; None where there is none."""
-    started = job.words[1] if job.words[0] == "-m" else job.words[0]
+    started = job.words[1] if job.words[0] in ("-m", "-c") else job.words[0]
     if started not in STARTERS:
         return None
     parent = os.getpid()

@@ -149,9 +149,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     # What only a running server or worker does.
     "service/streaming/test_record_stream.py": (
         "contract/record_lines.py",
-        "service/client/arrow_calls.py",
         "service/http/arrow_messages.py",
-        "service/lane/arrow_records.py",
         "service/client/duplex.py",
         "service/client/stream_calls.py",
         "service/streaming/idle_limit.py",
@@ -180,7 +178,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/client/answers.py",
         "service/client/calls.py",
         "service/client/failures.py",
-        "service/client/record_json.py",
     ),
     "service/test_connection.py": (
         "service/http/asgi_exchange.py",

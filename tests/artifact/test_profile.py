@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
@@ -92,6 +94,15 @@ def test_timestamps_are_counted_in_seconds(rows: dict[Any, Any]) -> None:
     at = rows["input", "at"]
     assert at["minimum"] == pd.Timestamp("2013-01-01", tz="UTC").timestamp()
     assert sum(at["counts"]) == 101
+
+
+def test_a_time_that_means_for_ever_is_counted() -> None:
+    """9999-12-31 has more microseconds since 1970 than a float holds exactly."""
+    times = [dt.datetime(9999, 12, 31, tzinfo=dt.UTC), dt.datetime(2024, 1, 1, tzinfo=dt.UTC), None]
+    seconds = profile.as_numbers(pa.array(times, pa.timestamp("us", "UTC")))
+    assert seconds is not None
+    assert seconds[:2].tolist() == [253402214400.0, 1704067200.0]
+    assert np.isnan(seconds[2])
 
 
 def test_booleans_are_counted_by_value(rows: dict[Any, Any]) -> None:

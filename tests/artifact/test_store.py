@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -267,3 +268,18 @@ def test_what_a_killed_pack_left_is_removed_some_time(put: Put, home: Path) -> N
     os.utime(old, (0, 0))
     put("flights", "a1")
     assert sorted(path.name for path in (home / "staging").iterdir()) == ["pack-fresh"]
+
+
+@pytest.mark.parametrize("which", [None, 3, b"flights:1", ["flights"]])
+def test_what_names_no_artifact_is_refused(which: Any) -> None:
+    """With what to give instead."""
+    with pytest.raises(UnknownArtifact, match="expected the tag of an artifact, got") as refused:
+        store.resolve(which)
+    assert "NAME:VERSION" in str(refused.value.hint)
+
+
+def test_of_a_loaded_artifact_the_artifact_is_asked_for() -> None:
+    """What `gnomon.load` returns is an artifact with its pipeline."""
+    with pytest.raises(UnknownArtifact) as refused:
+        store.resolve(SimpleNamespace(artifact="flights:1"))
+    assert refused.value.hint == "give its `.artifact`"

@@ -299,3 +299,28 @@ def test_a_name_that_no_feature_can_have_is_refused_with_a_line_to_copy(
     renamed = {"X": frame}
     exec(line, renamed)
     assert infer_contract(renamed["X"], task="regression").features[0].name == instead
+
+
+@pytest.mark.parametrize(
+    ("first", "dtype"),
+    [
+        ("9999-12-31", "datetime64[us]"),
+        ("9999-12-31", "datetime64[us, America/New_York]"),
+        ("9999-12-31", "timestamp[us, tz=UTC][pyarrow]"),
+        ("2262-02-01", "datetime64[ns, UTC]"),
+        ("0001-06-01", "datetime64[us]"),
+    ],
+)
+def test_a_time_that_no_request_may_have_is_refused(first: str, dtype: str) -> None:
+    """As the last day there is, for a contract without end. The line to copy helps."""
+    times = pd.Series([pd.Timestamp(first), pd.Timestamp("2024-01-01"), None], name="until")
+    naive = pd.api.types.pandas_dtype(dtype) == "datetime64[us]"
+    X = pd.DataFrame(  # noqa: N806
+        {"until": (times if naive else times.dt.tz_localize("UTC")).astype(dtype)}
+    )
+    with pytest.raises(ContractError, match=r"the column contains .*, and a request may") as caught:
+        infer_contract(X, task="regression", timezone="UTC")
+    assert caught.value.hint is not None
+    exec(caught.value.hint.removeprefix("before the pipeline is fitted: "), {"X": X, "pd": pd})
+    assert infer_contract(X, task="regression", timezone="UTC").features[0].type == "timestamp"
+    assert X["until"].dtype == dtype

@@ -67,6 +67,12 @@ def test_a_body_that_is_not_json_is_refused(given: bytes, message: str) -> None:
     assert error.message.startswith(message)
 
 
+@pytest.mark.parametrize("given", [b"", b"hello world", b"{"])
+def test_a_body_of_no_known_format_is_told_what_to_send(given: bytes) -> None:
+    """With an example to copy."""
+    assert str(refusal(given).hint).startswith('send JSON, such as {"name": value}')
+
+
 @pytest.mark.parametrize("depth", [10, 600, 900])
 def test_nan_is_found_however_deep(depth: int) -> None:
     """A body may be deeper than Python's own stack; a path of more than 200 characters is cut."""

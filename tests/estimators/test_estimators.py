@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 import pytest
@@ -55,11 +56,23 @@ SAMPLE = frozenset(
 """One or two of each kind, for the usual run."""
 
 
+@functools.cache
+def candidates_of_sklearn() -> tuple[Candidate, ...]:
+    """All of scikit-learn's, made once."""
+    return tuple(of_sklearn())
+
+
+@functools.cache
+def bring_once(candidate: Candidate) -> Brought:
+    """A sample is part of all of them, and fitting and packing one is what takes time."""
+    return bring(candidate, pack_here)
+
+
 def all_packs_or_is_refused(candidates: Iterable[Candidate]) -> list[Brought]:
     """Pack all of them, and compare each result with the expected one."""
     found, wrong = [], []
     for candidate in candidates:
-        one = bring(candidate, pack_here)
+        one = bring_once(candidate)
         found.append(one)
         expected = REFUSED.get(candidate.name)
         if one.refusal is not None:
@@ -75,7 +88,7 @@ def all_packs_or_is_refused(candidates: Iterable[Candidate]) -> list[Brought]:
 
 def named(names: Iterable[str]) -> list[Candidate]:
     """These of scikit-learn's."""
-    return [candidate for candidate in of_sklearn() if candidate.name in names]
+    return [candidate for candidate in candidates_of_sklearn() if candidate.name in names]
 
 
 def test_a_sample_of_every_kind_packs() -> None:
@@ -89,7 +102,7 @@ def test_a_sample_of_every_kind_packs() -> None:
 @pytest.mark.timeout(600)
 def test_every_estimator_of_scikit_learn_packs_or_is_refused_with_the_reason() -> None:
     """Those that its discovery lists and its own tests can make and fit."""
-    found = all_packs_or_is_refused(of_sklearn())
+    found = all_packs_or_is_refused(candidates_of_sklearn())
     assert sum(one.task is not None for one in found) > 150
     assert {one.candidate.name for one in found if one.refusal} == REFUSED.keys()
 

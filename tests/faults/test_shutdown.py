@@ -15,6 +15,7 @@ import pytest
 from gnomon.errors import WorkerError
 from gnomon.log import InferenceLog
 from gnomon.rollout.history import History
+from gnomon.service.client.clients import Client
 from gnomon.shadow.accounts.balance import balance
 from gnomon.storage import Storage
 from gnomon.testing import Server
@@ -24,20 +25,21 @@ from tests.faults.gateways import refuses
 from tests.load import everything, gateways, load, scorers, until, wait_for_more, workers
 from tests.packing import SLOW_TO_LOAD, Pack, times
 
-DEADLINE = 3.0
+DEADLINE = 10.0
+"""Long enough to begin all that is to be unfinished when a server on a busy machine stops."""
 GRACE = DEADLINE + 15.0
 """As ``docs/faults.md`` promises."""
 
 
 @contextlib.contextmanager
-def terminated(server: Server) -> Iterator[None]:
+def terminated(server: Server, within: float = GRACE) -> Iterator[None]:
     """Send SIGTERM; after the block the server has ended well, in time, and left no process."""
     processes = everything(server)
     server.process.send_signal(signal.SIGTERM)
     started = time.monotonic()
     yield
-    assert server.process.wait(GRACE) == 0
-    assert time.monotonic() - started < GRACE
+    assert server.process.wait(within) == 0
+    assert time.monotonic() - started < within
     until(lambda: not [p for p in processes if is_alive(p)], "every process has ended", 1)
     accounts = balance(InferenceLog(server.settings, "toy"))
     assert accounts.balanced, accounts.explain()
@@ -49,6 +51,14 @@ def is_alive(process: psutil.Process) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def is_idle(client: Client) -> bool:
+    """Whether nothing is in flight and nothing more is answered, however often it is looked at: at
+    each look the gateway has also read what has come on its other connections.
+    """
+    first, *others = (client.status().accounts for _ in range(20))
+    return first.in_flight == 0 and all(other == first for other in others)
 
 
 def answered(server: Server) -> set[str]:
@@ -65,10 +75,10 @@ def test_a_stopping_server_answers_accepted_requests_and_refuses_connections(
     it, and new connections are refused at once.
     """
     tag = pack(times(2, "time.sleep(1)"))
-    with serve(tag, GNOMON_DEADLINE=str(3 * DEADLINE)) as server:
+    with serve(tag, GNOMON_DEADLINE=str(DEADLINE)) as server:
         with load(server, connections=16) as seen:
             wait_for_more(seen, 16, "it answers")
-            with terminated(server):
+            with terminated(server, 18.0):  # Nothing hangs until the deadline.
                 until(lambda: refuses(server), "new connections are refused", 2)
                 assert gateways(server)
         assert seen.refused == []
@@ -97,15 +107,17 @@ def test_a_stopping_server_waits_for_no_unfinished_work(pack: Pack, serve: Serve
         until(lambda: len(workers(server)) == 5, "the other is loading", 90)
         promotion = pool.submit(control.promote, endless[1], force=True)
         until(lambda: len(workers(server)) == 6, "what is promoted is loading", 90)
-        half = connections.enter_context(connect(server))
         deaf = connections.enter_context(connect(server, receive_buffer=4096))
-        half.sendall(request(GOOD[:5], length=len(GOOD)))
         deaf.settimeout(1.0)
         with pytest.raises(TimeoutError):
             deaf.sendall(request(b'{"rows": [%s]}' % b",".join([GOOD] * 2_000)) * 1_000)
         body = b'{"x": -999.0, "id": "hangs"}'
         with server.client() as other:
-            until(lambda: other.status().accounts.in_flight == 0, "the deaf client is waited for")
+            # Between two of its requests nothing is in flight either; the next one would wait, in
+            # flight too, behind the request that hangs.
+            until(lambda: is_idle(other), "the deaf client is waited for", 90)
+            half = connections.enter_context(connect(server))
+            half.sendall(request(GOOD[:5], length=len(GOOD)))
             hung = pool.submit(httpx.post, f"{server.url}/predict", content=body, timeout=30)
             until(lambda: other.status().accounts.in_flight == 1, "it hangs")
         with terminated(server):

@@ -83,6 +83,20 @@ def test_of_other_steps_nothing_is_known(pipeline: Any) -> None:
     assert read_columns(pipeline.fit(X, LABELS)) is None
 
 
+class Resampling(FunctionTransformer):
+    """A transformer that could also resample."""
+
+    def fit_resample(self, X: Any, y: Any) -> Any:  # noqa: N803
+        """What imbalanced-learn would call."""
+        return X, y
+
+
+def test_a_step_that_can_resample_reads_what_it_gets() -> None:
+    """scikit-learn's own pipeline calls its `transform` in every prediction."""
+    pipeline = make_pipeline(Resampling(), scaled("a"), LinearRegression()).fit(X, LABELS)
+    assert read_columns(pipeline) is None
+
+
 def test_of_an_array_no_names_are_known() -> None:
     """Its columns have none, and their number must stay."""
     assert read_columns(labelled(0).fit(X.to_numpy(), LABELS)) is None

@@ -171,3 +171,34 @@ def test_a_step_that_raises_is_named() -> None:
         trace(pipeline, FRAME.assign(carrier="ZZ"))
     assert caught.value.where == "columns/carrier"
     assert caught.value.message.startswith("ValueError: Found unknown categories")
+
+
+class Counted(TransformerMixin, BaseEstimator):
+    """Passes its rows on, and counts how often it is asked to."""
+
+    def fit(self, X: Any, y: Any = None) -> Counted:  # noqa: N803
+        self.calls_ = 0
+        return self
+
+    def transform(self, X: Any) -> Any:  # noqa: N803
+        self.calls_ += 1
+        return np.array(X)
+
+
+def added_in_place(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """What a step with ``copy=False`` does to the output of the one before it."""
+    values += 1.0
+    return values
+
+
+def test_a_step_runs_once_and_its_output_stays_when_the_next_step_writes_into_it() -> None:
+    """What a step made is what is shown of it and what the next step is given."""
+    numbers = FRAME[["delay"]]
+    first, last = Counted(), FunctionTransformer(added_in_place)
+    pipeline = Pipeline([("first", first), ("last", last), ("model", LinearRegression())])
+    pipeline.fit(numbers, TARGET)
+    before = first.calls_
+    found = trace(pipeline, numbers)
+    assert first.calls_ == before + 1
+    assert found["first"].iloc[:, 0].tolist() == [1.0, 2.0, 3.0, 5.0]
+    assert found["last"].iloc[:, 0].tolist() == [2.0, 3.0, 4.0, 6.0]

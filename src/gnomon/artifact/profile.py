@@ -130,7 +130,8 @@ def as_numbers(column: pa.Array) -> npt.NDArray[np.float64] | None:
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("us"))
     if pa.types.is_timestamp(column.type):
-        column = pc.divide(pc.cast(column, pa.int64()), 1e6)
+        # Not cast safely: 9999-12-31, which means "for ever", has more microseconds than 2 ** 53.
+        column = pc.divide(pc.cast(pc.cast(column, pa.int64()), pa.float64(), safe=False), 1e6)
     if pa.types.is_decimal(column.type):
         column = column.cast(pa.float64())
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):

@@ -29,7 +29,7 @@ from gnomon.artifact.folder import ArtifactFolder, parsing
 from gnomon.artifact.manifest import MANIFEST, SEAL, TAG_PART
 from gnomon.errors import ArtifactCorrupt, PackRefused, UnknownArtifact
 
-__all__ = ["resolve", "tags"]
+__all__ = ["not_a_tag", "resolve", "tags"]
 
 _STAGING_SECONDS = 86_400.0
 """No pack takes this long."""
@@ -59,7 +59,7 @@ def tags(name: str | None = None) -> list[str]:
     ]
 
 
-def resolve(which: str | Path) -> Path:
+def resolve(which: object) -> Path:
     """Return the folder of an artifact.
 
     Args:
@@ -68,8 +68,10 @@ def resolve(which: str | Path) -> Path:
     Raises:
         UnknownArtifact: there is none.
     """
-    if isinstance(which, Path) or os.sep in which:
+    if isinstance(which, Path) or (isinstance(which, str) and os.sep in which):
         return _folder(Path(which))
+    if not isinstance(which, str):
+        raise not_a_tag(which)
     name, _, version = which.partition(":")
     if not _is_tag(name, version or "latest"):
         raise _unknown(which, name)
@@ -79,6 +81,17 @@ def resolve(which: str | Path) -> Path:
     if not _is_artifact(path):
         raise _unknown(which, name)
     return path
+
+
+def not_a_tag(which: object) -> UnknownArtifact:
+    """Return the refusal of something that names no artifact, such as a loaded one."""
+    loaded = hasattr(which, "artifact")
+    return UnknownArtifact(
+        f"expected the tag of an artifact, got {type(which).__name__}",
+        hint="give its `.artifact`"
+        if loaded
+        else "give NAME:VERSION, or what gnomon.pack returned",
+    )
 
 
 def check_tag(path: Path, name: str, version: str) -> None:

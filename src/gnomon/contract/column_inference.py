@@ -14,6 +14,7 @@ from gnomon.contract.contract import FEATURE_NAME, Feature, FeatureType
 from gnomon.contract.dtypes import dtype_name, training_dtype
 from gnomon.contract.feature import ItemType, holds
 from gnomon.contract.interval_categories import interval_text
+from gnomon.contract.json_values import years
 from gnomon.contract.time_zones import zone_name
 from gnomon.errors import ContractError
 from gnomon.name_lists import listed
@@ -97,11 +98,34 @@ def infer_feature(
         feature.check()
         if training_dtype(feature) != column.dtype:
             raise ContractError(f"a column of dtype `{column.dtype}` could not be rebuilt exactly")
+        if kind == "timestamp":
+            _check_years(column, feature)
     except ContractError as error:
         error.where = f"column `{column.name}`"
         error.hint = _in_records(column) if may_lack else error.hint or _conversion(column)
         raise
     return feature
+
+
+def _check_years(column: pd.Series[Any], feature: Feature) -> None:
+    """Refuse times that requests may not have, such as 9999-12-31 for "for ever".
+
+    Raises:
+        ContractError: a year is outside those that a request may have.
+    """
+    first, last = years(feature.dtype)
+    outside = column[(column.dt.year < first) | (column.dt.year > last)]
+    if outside.empty:
+        return
+    naive = getattr(outside.iloc[0], "tzinfo", None) is None
+    zone = "" if naive else f", tz={feature.timezone!r}"
+    ends = f"pd.Timestamp('{first:04}-01-01'{zone}), pd.Timestamp('{last}-12-31'{zone})"
+    label = f"X[{column.name!r}]"
+    raise ContractError(
+        f"the column contains {outside.iloc[0]}, "
+        f"and a request may have the years {first} to {last}",
+        hint=f"before the pipeline is fitted: {label} = {label}.clip({ends})",
+    )
 
 
 def _integer_label(name: Any) -> int | None:

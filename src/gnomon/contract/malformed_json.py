@@ -94,7 +94,7 @@ def _parse_error(body: bytes, error: msgspec.DecodeError | UnicodeDecodeError) -
     if isinstance(error, UnicodeDecodeError):
         return MalformedBody(f"the body is not UTF-8: {error.reason}")
     if not body.strip():
-        return MalformedBody("expected JSON, got an empty body")
+        return MalformedBody("expected JSON, got an empty body", hint=_CONVERT)
     lenient = _lenient(body) if len(body) <= _MOST_EXPLAINED else None
     place = _find_invalid_number(lenient)
     if place is None:
@@ -105,7 +105,9 @@ def _parse_error(body: bytes, error: msgspec.DecodeError | UnicodeDecodeError) -
             )
         if isinstance(error, msgspec.ValidationError):
             return InvalidRequest("expected numbers of 64 bits, got a larger one")
-        return MalformedBody(f"the body is not JSON: {str(error).removeprefix(_PREFIX)}")
+        return MalformedBody(
+            f"the body is not JSON: {str(error).removeprefix(_PREFIX)}", hint=_CONVERT
+        )
     where, token = place
     if token in ("NaN", "Infinity", "-Infinity"):
         return MalformedBody(

@@ -76,8 +76,10 @@ def _own(step: Any) -> bool:
 
 
 def _first(pipeline: Pipeline) -> Iterator[Any]:
+    # imbalanced-learn's pipeline leaves its samplers out when it predicts; scikit-learn's does not.
+    leaves_samplers_out = type(pipeline).__module__.partition(".")[0] == "imblearn"
     for _, step in pipeline.steps:
-        sampler = hasattr(step, "fit_resample")  # imbalanced-learn's: only works in training
+        sampler = leaves_samplers_out and hasattr(step, "fit_resample")
         if step not in (None, "passthrough") and not sampler:
             yield step
             return

@@ -95,8 +95,12 @@ def _chain(
         if not hasattr(step, "transform"):
             continue  # "passthrough", None, or a sampler that only works in training
         path = prefix + name
-        yield from _inside(step, given, names, path)
-        given, names = _run(step, given, names, path)
+        if isinstance(step, Pipeline | ColumnTransformer | FeatureUnion):
+            yield from _inside(step, given, names, path)
+            given, names = _run(step, given, names, path)
+        else:
+            given, names = _run(step, given, names, path)
+            yield path, given, names
 
 
 def _inside(step: Any, given: Any, names: Names, path: str) -> Iterator[Step]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gnomon.artifact import Artifact, inspect
+from gnomon.artifact.store import not_a_tag
 from gnomon.errors import SettingsError
 from gnomon.log.segments.layout import folders
 from gnomon.log.snapshot import Role
@@ -15,9 +16,17 @@ from gnomon.storage import Storage
 __all__ = ["find_artifact", "find_model", "find_role", "model_of", "tag_of"]
 
 
-def tag_of(artifact: str | Artifact) -> str:
-    """Return the tag of an artifact that is given as itself or by its tag."""
-    return artifact.tag if isinstance(artifact, Artifact) else artifact
+def tag_of(artifact: object) -> str:
+    """Return the tag of an artifact that is given as itself or by its tag.
+
+    Raises:
+        UnknownArtifact: it is neither.
+    """
+    if isinstance(artifact, Artifact):
+        return artifact.tag
+    if not isinstance(artifact, str):
+        raise not_a_tag(artifact)
+    return artifact
 
 
 def model_of(tag: str) -> str:
@@ -60,8 +69,9 @@ def find_artifact(settings: Settings, which: str | Artifact) -> Artifact:
     """
     if isinstance(which, Artifact):
         return inspect(which)
-    live = None if ":" in which else fold(_events(settings, which)).live
-    return inspect(live or which)
+    tag = tag_of(which)
+    live = None if ":" in tag else fold(_events(settings, tag)).live
+    return inspect(live or tag)
 
 
 def find_role(settings: Settings, artifact: Artifact) -> Role:

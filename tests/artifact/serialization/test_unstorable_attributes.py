@@ -17,9 +17,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.compose import make_column_selector
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import KDTree
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import Bunch
 
 from gnomon.artifact.serialization import pipeline_bytes
@@ -168,6 +170,12 @@ def named() -> Named:
         (pd.RangeIndex(3), "RangeIndex of pandas", "tolist"),
         (np.rec.array([("x", 1.0)], names="k,v"), "recarray of numpy", r"plain array"),
         (logging.getLogger("gnomon.kept"), "Logger of logging", r"logging.getLogger"),
+        (pd.Series(["a", "b"]).unique(), "ArrowStringArray of pandas, .* as it was", "tolist"),
+        (pd.Series(["a"], dtype="category").unique(), "Categorical of pandas", "tolist"),
+        (pd.array([1], dtype="int64[pyarrow]"), "ArrowExtensionArray of pandas", "tolist"),
+        (pd.array(["a"], dtype=pd.StringDtype("python")), "StringArray of pandas", "tolist"),
+        (pd.DataFrame.abs, r"the method NDFrame\.abs", r"def step\(X\): return X\.abs\(\)"),
+        (pd.CategoricalDtype(["a"]), "CategoricalDtype of pandas", r"`\.categories\.tolist\(\)`"),
         (named(), "Named of tests with an attribute of its own, `of`", "attribute of the step"),
     ],
     ids=lambda value: type(value).__name__,
@@ -179,6 +187,27 @@ def test_what_would_not_come_back_as_it_is_names_its_attribute(
     with pytest.raises(PackRefused, match=f"attribute `learned` of Keeps: .*{message}") as caught:
         stored({"inside": [learned]})
     assert re.search(hint, str(caught.value.hint))
+
+
+def test_of_a_packages_own_attribute_the_hint_is_to_replace_the_step() -> None:
+    """The user can change a parameter, but not what a class of a package learns."""
+    scaler = StandardScaler().fit([[1.0], [2.0]])
+    scaler.means_ = pd.Series([1.0])
+    with pytest.raises(PackRefused) as learned:
+        pipeline_bytes.dump(scaler, "skops")
+    assert str(learned.value.hint).startswith("StandardScaler keeps it; replace the step, or pack")
+    given = FunctionTransformer(np.clip, kw_args={"a_max": pd.Series([1.0])})
+    with pytest.raises(PackRefused) as chosen:
+        pipeline_bytes.dump(given, "skops")
+    assert "to_numpy" in str(chosen.value.hint)
+
+
+def test_no_pattern_is_spoken_of_where_there_is_none() -> None:
+    """A selector of columns has an attribute called `pattern`, too."""
+    selected = make_column_selector(dtype_include=pd.CategoricalDtype(["a"]))
+    with pytest.raises(PackRefused) as caught:
+        stored({"inside": [selected]})
+    assert "re.compile" not in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

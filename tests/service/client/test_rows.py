@@ -75,3 +75,4 @@ def test_an_unsupported_type_of_rows_lists_the_supported_ones(rows: Any, message
     with pytest.raises(InvalidRequest, match=message) as refused:
         records(rows, ["x"])
     assert refused.value.hint
+    assert ("series.to_frame()" in refused.value.hint) == isinstance(rows, pd.Series)

@@ -137,7 +137,10 @@ _STANDARD_NAMES = frozenset(
 
 _SAFE_NAMES = frozenset(
     {
+        "builtins.bytes",
+        "builtins.complex",
         "builtins.frozenset",
+        "builtins.object",  # make_column_selector(dtype_include=object)
         "builtins.range",
         "collections.OrderedDict",
         "datetime.date",

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import copyreg
+import re
+import sys
 from collections import defaultdict
 from enum import Enum
 from logging import Logger
+from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
+from gnomon.artifact.vendored_code.installed_packages import in_packages
 from gnomon.compat.skops import is_stored_by_state, load_here, values_on_the_way, write
 from gnomon.errors import GnomonError, PackRefused
 
@@ -19,6 +24,7 @@ _PICKLE = 'or pack with serializer="pickle" if every place that loads the artifa
 _KEEP = {
     "Series": "as an array or a dictionary, `.to_numpy()` or `.to_dict()`",
     "DataFrame": 'as an array or a dictionary, `.to_numpy()` or `.to_dict("list")`',
+    "CategoricalDtype": "as its categories, `.categories.tolist()`",
 }
 _TIMES = {
     "Timestamp": "keep its `.isoformat()`, and make it again where it is used: pd.Timestamp(text)",
@@ -54,8 +60,15 @@ def check_storable(value: Any) -> None:
             f"a member of the enumeration {type(value).__name__}",
             "keep its `.value`, and make the member of it where it is used",
         )
+    if isinstance(value, FunctionType) and _is_method(value):
+        raise _NotStored(
+            f"the method {value.__qualname__}, which skops cannot find by its name",
+            f"call it in a function of your own module: def step(X): return X.{value.__name__}()",
+        )
     if isinstance(value, Logger):
         raise _NotStored(f"{_a(value)}", "get it where it is used: logging.getLogger(__name__)")
+    if _top(value) == "pandas" and _is_array_without_state(value):
+        raise _NotStored(f"{_a(value)}, which skops does not load as it was", _instead(value))
     if isinstance(value, dict | list | set | tuple) and (lost := _lost_attribute(value)):
         raise _NotStored(
             f"{_a(value)} with an attribute of its own, `{lost}`, which skops loses",
@@ -79,6 +92,31 @@ def _lost_attribute(value: Any) -> str | None:
         return next((n for n, own in attributes.items() if n not in made or made[n] != own), None)
     except Exception:  # the user's code, or values that are compared one by one
         return next(iter(attributes))
+
+
+def _is_method(function: FunctionType) -> bool:
+    """Return whether a function is found in a class, not in a module, as ``DataFrame.abs`` is.
+
+    skops stores the module and the last part of the name. What no name leads to, such as a lambda,
+    is refused where its code is searched for.
+    """
+    named = function.__qualname__
+    return (
+        "." in named
+        and "<" not in named
+        and not hasattr(sys.modules.get(function.__module__), function.__name__)
+    )
+
+
+def _is_array_without_state(value: Any) -> bool:
+    """Return whether a value is an array of pandas that skops does not fill again.
+
+    Such as ``column.unique()`` of a column of text or categories: the categories come back without
+    their type, and an array of Arrow ends the process that reads it. Those of numbers with nulls
+    are two attributes, which skops stores.
+    """
+    kinds = {kind.__name__ for kind in type(value).__mro__}
+    return "ExtensionArray" in kinds and "BaseMaskedArray" not in kinds
 
 
 def _says_how_it_is_made(value: Any) -> bool:
@@ -182,11 +220,20 @@ def cannot_store(pipeline: Any, error: Exception) -> PackRefused:
     # A frame is what the user knows of; its index and blocks are inside it.
     if isinstance(error, _NotStored) and (culprit is inside[-1] or _top(culprit) != "pandas"):
         what, hint = str(error), error.hint
+    if _is_learned_by_a_package(way[owner], name):
+        hint = f"{type(way[owner]).__name__} keeps it; replace the step"
     return PackRefused(
         f"skops cannot store the attribute `{name}` of {type(way[owner]).__name__}: {what}",
         where=_step(pipeline, way[owner]),
         hint=f"{hint}, {_PICKLE}",
     )
+
+
+def _is_learned_by_a_package(owner: Any, name: str) -> bool:
+    """Return whether an attribute is neither of the user's own class nor a parameter they gave."""
+    parameters: Any = getattr(owner, "get_params", dict)
+    file = getattr(sys.modules.get(type(owner).__module__), "__file__", None)
+    return file is not None and in_packages(Path(file)) and name not in parameters(deep=False)
 
 
 def _top(value: Any) -> str:
@@ -204,7 +251,7 @@ def _instead(value: Any) -> str:
         return "keep it as a plain array, `np.array(...)`"
     if hasattr(value, "maxlen"):
         return "keep a list, `list(...)`"
-    if hasattr(value, "pattern"):
+    if isinstance(value, re.Pattern):
         return "keep its `.pattern`, and compile it where it is used: re.compile(text)"
     if _top(value) == "pandas":
         other = "as a list, `.tolist()`" if hasattr(kind, "tolist") else "as text or numbers"

@@ -112,9 +112,26 @@ def _table(chunk: Any) -> pa.Table:
     try:
         if isinstance(chunk, list):
             return pa.Table.from_pylist(chunk)
-        return pa.Table.from_pandas(chunk, preserve_index=False)
+        return pa.Table.from_pandas(_with_interval_texts(chunk), preserve_index=False)
     except (pa.ArrowException, TypeError, AttributeError) as error:
         raise InvalidRequest(f"expected rows that Arrow can hold: {error}", where="$") from None
+
+
+def _with_interval_texts(frame: Any) -> Any:
+    """Return a frame with categories that are intervals as texts: Arrow cannot read them again."""
+    names = [
+        name
+        for name, dtype in frame.dtypes.items()
+        if type(getattr(dtype, "categories", None)).__name__ == "IntervalIndex"
+    ]
+    if not names:
+        return frame
+    from gnomon.contract.interval_categories import interval_text  # pandas, as the caller has
+
+    frame = frame.copy(deep=False)
+    for name in names:
+        frame[name] = frame[name].map(interval_text, na_action="ignore")
+    return frame
 
 
 def _raise_failure(batch: pa.RecordBatch) -> None:

@@ -18,17 +18,28 @@ __all__ = ["checked", "encode"]
 def checked(record: Any, where: str) -> Record:
     """Return a record if it can be sent.
 
-    JSON has no infinity: it would arrive as null, without an error.
+    JSON has no infinity and no bytes: they would arrive as null and as text in base64, without an
+    error.
 
     Raises:
-        InvalidRequest: it is not a record, or has an infinite number.
+        InvalidRequest: it is not a record, or has an infinite number or bytes.
     """
     if not isinstance(record, Mapping):
-        raise InvalidRequest(f"expected a record, got {type(record).__name__}", where=where)
+        raise InvalidRequest(
+            f"expected a record, got {type(record).__name__}",
+            where=where,
+            hint='give a dict of the features by name; texts as [{"text": text} for text in texts]',
+        )
     for name, value in record.items():
         if isinstance(value, float) and math.isinf(value):
             raise InvalidRequest(
                 f"expected a number JSON can hold, got {value}", where=f"{where}.{name}"
+            )
+        if isinstance(value, bytes | bytearray | memoryview):
+            raise InvalidRequest(
+                f"expected text, got {type(value).__name__}",
+                where=f"{where}.{name}",
+                hint='decode it: value.decode("utf-8")',
             )
     return record
 

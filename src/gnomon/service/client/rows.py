@@ -62,10 +62,11 @@ def records(rows: Any, names: Sequence[str] = ()) -> Sequence[Record]:
         if callable(getattr(rows, method, None)) and hasattr(rows, "columns"):
             converted: Sequence[Record] = getattr(rows, method)()
             return converted
+    is_column = _is_pandas(rows, "Series")
     raise InvalidRequest(
         f"expected rows, got {type(rows).__module__}.{type(rows).__qualname__}",
         where="$",
-        hint=f"give {_TAKEN}",
+        hint=f"give {_TAKEN}" + ("; a column as series.to_frame()" if is_column else ""),
     )
 
 

@@ -39,7 +39,8 @@ def arrow_lines(stream: bytes) -> list[bytes | UnsentRecord]:
         with pa.ipc.open_stream(stream) as reader:
             batch = reader.read_next_batch()
         batch.validate(full=True)  # The offsets in a forged batch may point anywhere.
-    except (pa.ArrowException, OSError, StopIteration, ValueError, EOFError) as error:
+    # TypeError: a type of pandas in a dictionary, such as categories that are intervals.
+    except (pa.ArrowException, OSError, StopIteration, ValueError, EOFError, TypeError) as error:
         raise MalformedBody(
             f"the body is not an Arrow IPC stream: {str(error)[:200]}", where="the body"
         ) from None
