@@ -22,7 +22,6 @@ import pytest
 from gnomon import rollout
 from gnomon.settings import Settings
 from gnomon.testing import Server, serving
-from tests.forking import fork_children
 from tests.packing import SCRIPT, Pack, install, pack_in_process, write_service
 
 # A busy machine takes longer for any example; the first one also imports what the rest use.
@@ -36,14 +35,6 @@ hypothesis.settings.load_profile("suite")
 def pytest_xdist_auto_num_workers() -> int:
     """Two workers per core, because tests of a server spend half of their time waiting."""
     return 2 * (os.cpu_count() or 1)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_setupnodes() -> None:
-    """Fork the processes of tests from one that has imported what most of them need: each would
-    import it again, and once more into a fork server of its own.
-    """
-    fork_children()
 
 
 @pytest.hookimpl(trylast=True)

@@ -54,7 +54,6 @@ PRELOADED = (
     "_bentoml_impl.server.serving",
     "_bentoml_impl.worker.service",
     "aiohttp",
-    "arro3.core",
     "bentoml._internal.configuration.v2",
     "bentoml._internal.marshal.dispatcher",
     "bentoml._internal.runner.container",
@@ -79,7 +78,6 @@ PRELOADED = (
     "opentelemetry.instrumentation.asgi",
     "opentelemetry.sdk.trace.export",
     "pandas",
-    "pyarrow.dataset",
     "pyarrow.pandas_compat",
     "pynvml",
     "pyparsing",
@@ -102,24 +100,18 @@ some thousand functions. Not ``deltalake``, which starts a thread, nor ``prometh
 reads where its files go as it is imported. BentoML reads its home later, when it is first asked
 for; :func:`_preload` sees to it."""
 
-TEST_WORKER = "import sys;exec(eval(sys.stdin.readline()))"
-"""The code by which pytest-xdist starts a process of tests."""
-
 STARTERS = (
-    TEST_WORKER,
     *("bentoml", "_bentoml_impl.worker.service", "gnomon", "gnomon.shadow.feed"),
     *("models.train", "pack.py", "shadow.replay"),
 )
 """Modules and scripts that start other interpreters when they are run; to pack is to start one.
-Others start few, and new ones. A process of tests says which of its children are forked."""
+Others start few, and new ones."""
 
 READ_ONCE = ("GNOMON_PORTABLE", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "LD_PRELOAD")
 ALLOWED = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 """Of all ``PYTHON*``, which are read once too."""
 
 _THREADS = tuple(f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"))
-_FORKED = "__main__of_fork_server"
-"""In what is forked, the name of the module that was run as the fork server."""
 _TITLE_BYTES = 8192
 """Room for a command line, and for an environment, taken by those of the fork server."""
 
@@ -173,16 +165,8 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
 
     @classmethod
     def start_server(cls) -> None:
-        """Start this process's fork server, unless it has one or was given one when it was forked.
-        To be called in its main thread."""
+        """Start this process's fork server, if it has none. To be called in its main thread."""
         if cls._owner == os.getpid() or not _can_fork():
-            return
-        given: type[Popen] | None = getattr(sys.modules.get(_FORKED), "Popen", None)
-        if cls is Popen and given is not None and given._owner == os.getpid():
-            assert given._server is not None
-            assert given._environment is not None
-            cls.use(given._server, given._environment)
-            cls._is_first = True
             return
         ours, theirs = socket.socketpair()
         with theirs:
@@ -297,7 +281,7 @@ def _parsed(args: list[Any]) -> tuple[bool, bool, tuple[str, ...]] | None:
 
 
 def _is_as_read(environment: dict[str, str], read: dict[str, str]) -> bool:
-    """Whether the fork server has read the same values of what is read only once."""
+    """Whether what is read once is what the fork server has read."""
     for name in {*environment, *read}:
         unset = "1" if name in _THREADS else "0"
         once = name in READ_ONCE or name.startswith("PYTHON") or name in _THREADS
@@ -346,7 +330,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     environment = dict(os.environ)
     clone = _Clone()
     _preload()
-    sys.modules[_FORKED] = sys.modules["__main__"]  # Keep it.
+    sys.modules[Popen.__module__ + "_of_fork_server"] = sys.modules["__main__"]  # Keep it.
     # Not read any more, and else it would be copied page by page as it is looked at.
     gc.collect()
     gc.freeze()
@@ -363,8 +347,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
         _become(job, descriptors, sock, path, mine)
         if mine is not None:
             Popen.use(socket.socket(fileno=mine), environment)
-            if TEST_WORKER not in job.words:
-                subprocess.Popen = Popen  # type: ignore[misc]
+            subprocess.Popen = Popen  # type: ignore[misc]
         _run(job)
 
 
@@ -377,7 +360,7 @@ def _preload() -> None:
 
 
 def _serve(sock: socket.socket, clone: _Clone) -> tuple[Job, list[int]]:
-    """Do in a forked process what it was forked for."""
+    """In each process that is forked, what it is to become."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         head, descriptors, _, _ = socket.recv_fds(sock, _HEAD.size, 250)
@@ -406,7 +389,7 @@ def _serve(sock: socket.socket, clone: _Clone) -> tuple[Job, list[int]]:
 def _fork_server(job: Job) -> socket.socket | int | None:
     """Give a process that will start others a fork server: in that its socket, and in this one the
     number of the other end; None where there is none."""
-    started = job.words[1] if job.words[0] in ("-m", "-c") else job.words[0]
+    started = job.words[1] if job.words[0] == "-m" else job.words[0]
     if started not in STARTERS:
         return None
     parent = os.getpid()
@@ -499,7 +482,7 @@ def _take(descriptors: list[int], targets: Sequence[int], kept: int | None) -> N
 
 
 def _show(command: Sequence[str], environment: dict[str, str]) -> None:
-    """Set the command line and environment that other processes see."""
+    """Show a command line and an environment to who looks at the processes."""
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     variables = [f"{name}={value}" for name, value in environment.items()]
     for words, place in ((command, 45), (variables, 47)):
@@ -558,8 +541,7 @@ def _start(job: Job) -> None:
 
 def _keep_loggers() -> None:
     """BentoML configures logging before a deployment is imported, and so disables no logger of
-    Gnomon; keep that true where the deployment was imported before.
-    """
+    Gnomon's; nor is it to where that has been imported."""
     configure = logging.config.dictConfig
 
     def configured(config: dict[str, Any]) -> None:
@@ -572,7 +554,7 @@ def _keep_loggers() -> None:
 
 
 def _forget(module: str) -> None:
-    """Remove the module to run from the imported ones."""
+    """Have the module that is run not be imported already."""
     for name in (module, f"{module}.__main__"):
         if not hasattr(sys.modules.get(name), "__path__"):
             sys.modules.pop(name, None)

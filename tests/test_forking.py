@@ -14,7 +14,6 @@ from typing import Any
 
 import psutil
 import pytest
-from execnet.gateway_io import popen_bootstrapline
 
 from tests import fork_server
 from tests.forking import children_of, forked_children, run_python
@@ -34,7 +33,6 @@ print(json.dumps({
     "main": __name__, "tests": sorted(n for n in sys.modules if n.split(".")[0] == "tests"),
 }))
 """
-ROOT = Path(__file__).parents[1]
 ALIKE = (
     *("parent", "nice", "umask", "limits", "cwd", "argv", "path", "environment", "descriptors"),
     *("command", "main", "shown", "tests"),
@@ -126,36 +124,6 @@ def test_a_folder_or_program_that_is_not_there_is_reported(tmp_path: Path) -> No
         subprocess.run([sys.executable, "-c", ""], cwd=tmp_path / "none")
     with pytest.raises(FileNotFoundError):
         subprocess.run(["./none"], cwd=tmp_path)
-
-
-WORKER = """
-import json, subprocess, sys
-import psutil
-from tests import fork_server
-
-def preloaded(start):
-    command = [sys.executable, "-c", "import sys; print('pandas' in sys.modules)"]
-    with start(command, stdout=subprocess.PIPE, text=True) as process:
-        return process.stdout.read() == "True\\n"
-
-own, new = "pandas" in sys.modules, preloaded(subprocess.Popen)
-fork_server.Popen.start_server()
-servers = [c for c in psutil.Process().children() if fork_server.__file__ in c.cmdline()]
-print(json.dumps([own, new, preloaded(fork_server.Popen), len(servers)]))
-"""
-
-
-def test_a_process_of_tests_is_forked_with_a_fork_server() -> None:
-    """As pytest-xdist starts it. What it starts are new interpreters where it asks for no others;
-    where it does, they are of the one fork server that it was given."""
-    assert popen_bootstrapline == fork_server.TEST_WORKER
-    command = [sys.executable, "-u", "-c", popen_bootstrapline]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as process:
-        told, _ = process.communicate(repr(WORKER) + "\n", timeout=60)
-    assert process.returncode == 0
-    assert json.loads(told) == [True, False, True, 1]
 
 
 def test_fork_servers_are_not_among_the_children() -> None:
