@@ -61,8 +61,11 @@ def kill(*processes: psutil.Process) -> None:
         process.kill()
 
 
-def until_ended(processes: list[psutil.Process], seconds: float = 5.0) -> None:
-    """Wait until they are gone, and are not just zombies that nobody waits for."""
+def until_ended(processes: list[psutil.Process], seconds: float = 20.0) -> None:
+    """Wait until they are gone, and are not just zombies that nobody waits for.
+
+    The first process of a container may look only every two seconds for those it has to wait for.
+    """
     until(lambda: not [p for p in processes if p.is_running()], "they end", seconds)
 
 
