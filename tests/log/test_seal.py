@@ -18,6 +18,7 @@ import pytest
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log.reader import InferenceLog
 from gnomon.log.seal import Sealer, only_sealer
+from gnomon.log.sealed_account import SealedAccount
 from gnomon.log.segments.layout import (
     STOPPED,
     Position,
@@ -28,6 +29,7 @@ from gnomon.log.segments.layout import (
 from gnomon.log.segments.segment_writer import SegmentWriter
 from gnomon.log.table.log_table import LogTable
 from gnomon.settings import Settings
+from gnomon.shadow.accounts.balance import balance
 from tests.bucket import bucket, needs_bucket
 from tests.forking import start_python
 from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, ids_of, live, settings, shadow
@@ -261,6 +263,38 @@ def test_kill_9_between_commit_and_delete_duplicates_nothing(
     assert sealer.seal() == 4 - deleted
     assert sorted(sealed_ids(setup)) == ["a", "b", "c", "d"]
     assert all_ids(setup) == ["a", "b", "c", "d"]
+
+
+def test_a_crash_before_the_ledger_after_a_segment_without_rows_loses_nothing(
+    setup: Settings, requests: SegmentWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file is removed at once, as it has nothing for the table: the ledger is not taken for
+    older than the table when a later segment is only in that.
+    """
+
+    def seal(name: str | None) -> None:
+        if name is not None:
+            requests.append(live([name]))
+        requests.rotate()
+        requests.fsync()
+        Sealer(setup, "flights").seal()
+
+    seal("a")
+    seal(None)
+    with monkeypatch.context() as patch:
+        patch.setattr(SealedAccount, "add", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            seal("b")
+    accounts = balance(InferenceLog(setup, "flights"))
+    assert accounts.balanced, accounts.explain()
+    seal("c")
+    assert sorted(sealed_ids(setup)) == ["a", "b", "c"]
+    accounts = balance(InferenceLog(setup, "flights"))
+    assert accounts.balanced, accounts.explain()
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_two_sealers_seal_each_segment_once(setup: Settings, requests: SegmentWriter) -> None:

@@ -63,6 +63,7 @@ class SealedStream(msgspec.Struct, frozen=True, kw_only=True):
             lost.
         earlier: the last segment that was sealed of each other folder, by its identity: segments of
             it may be found again.
+        empty: later segments of the folder that had no rows, and whose files were removed.
     """
 
     identity: str
@@ -70,6 +71,17 @@ class SealedStream(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     begun: int = 1
     earlier: dict[str, int] = {}
+    empty: tuple[int, ...] = ()
+
+    def ahead(self, identity: str, reached: int) -> set[int]:
+        """Return the segments with rows that only the table has: their files are still there.
+
+        Args:
+            identity: of the folder.
+            reached: the last of its segments in the table.
+        """
+        empty = self.empty if identity == self.identity else ()
+        return set(range(self.up_to(identity) + 1, reached + 1)).difference(empty)
 
     def up_to(self, identity: str) -> int:
         """Return the last segment that was sealed of the folder with an identity; -1 for none."""
@@ -86,6 +98,7 @@ class SealedStream(msgspec.Struct, frozen=True, kw_only=True):
             sequence=known.pop(identity, -1),
             begun=self.begun + (identity not in self.earlier and FOUND not in identity),
             earlier=known,
+            empty=(),
         )
 
 

@@ -208,6 +208,8 @@ class Sealer:
                 self._commits += self._table.add([counted.reader for counted in group])
                 self._account.add(group)
         for counted in whole:
+            if not counted.rows:
+                self._account.pass_over(counted)
             counted.reader.path.unlink()
         if damage is not None:
             raise damage

@@ -121,9 +121,9 @@ class SealedAccount:
             reached = sealed_up_to(table, stream)
             self._note(name, SealedStream(identity=identity, sequence=reached, rows=rows))
             return
-        ahead = range(known.up_to(identity) + 1, sealed_up_to(table, stream) + 1)
+        ahead = known.ahead(identity, sealed_up_to(table, stream))
         is_known = identity == known.identity or identity in known.earlier
-        if is_known and not set(ahead) <= set(there):
+        if is_known and not ahead <= set(there):
             raise _behind(name, self._table.uri)
         self._note(name, known.continued(identity))
 
@@ -139,8 +139,24 @@ class SealedAccount:
         fresh = [one for one in group if one.reader.sequence > known.sequence]
         rows = known.rows + sum(one.rows for one in fresh)
         last = max(known.sequence, group[-1].reader.sequence)
-        self._note(name, replace(known, identity=identity, sequence=last, rows=rows))
+        empty = tuple(number for number in known.empty if number > last)
+        self._note(name, replace(known, identity=identity, sequence=last, rows=rows, empty=empty))
         self._write(self._ledger)
+
+    def pass_over(self, empty: Counted) -> None:
+        """Record a segment without rows: its file goes, and it must not be missed after a crash.
+
+        Raises:
+            LogError: the disk refuses.
+        """
+        name, identity = _names(empty.reader.schema.metadata)
+        known = self._ledger.streams.get(name)
+        if known is not None and empty.reader.sequence > known.up_to(identity):
+            known = known.continued(identity)
+            self._note(
+                name, replace(known, empty=tuple(sorted({*known.empty, empty.reader.sequence})))
+            )
+            self._write(self._ledger)
 
     def settle(self) -> None:
         """Force the table's commits to disk, and record the newest.
@@ -260,7 +276,8 @@ class SealedAccount:
         for name, sealed in self._ledger.streams.items():
             reached = -1 if table is None else sealed_segment(table, f"{name}/{sealed.identity}")
             there = {segment.sequence for segment in stream_segments(spool / name)}
-            if not set(range(sealed.sequence + 1, reached + 1)) <= there:
+            if not sealed.ahead(sealed.identity, reached) <= there:
+                sealed = replace(sealed, empty=())
                 self._note(name, replace(sealed, sequence=reached, rows=0))
                 others = sealed_rows([*self._others(), self._ledger])[name]
                 self._note(

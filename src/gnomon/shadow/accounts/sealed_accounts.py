@@ -58,7 +58,7 @@ def _rows_ahead(snapshot: Snapshot, spool: Path | None, stream: str) -> int | No
         if sealed is None:
             continue
         reached = snapshot.sealed_up_to(f"{stream}/{sealed.identity}")
-        ahead = range(sealed.sequence + 1, reached + 1)
+        ahead = sealed.ahead(sealed.identity, reached)
         segments_in_spool = [] if spool is None or not ahead else stream_segments(spool / stream)
         segments = [segment for segment in segments_in_spool if segment.sequence in ahead]
         if len(segments) < len(ahead):
