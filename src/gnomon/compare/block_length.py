@@ -5,13 +5,21 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LONGEST_BURST", "block_length", "block_lengths", "block_values", "merged_blocks"]
+__all__ = [
+    "FEWEST_BLOCKS",
+    "LONGEST_BURST",
+    "block_length",
+    "block_lengths",
+    "block_values",
+    "merged_blocks",
+]
 
 LONGEST_BURST = 500
 """By default, a burst of so many bad rows is survived although none has been seen yet."""
 
-_FEWEST_BLOCKS = 8
-"""A correlation of fewer block means says nothing, so the length is not doubled beyond it."""
+FEWEST_BLOCKS = 8
+"""Fewer blocks are not used. One burst lies in two neighbouring blocks; among the first two it
+would decide alone, and a correlation of fewer block means says nothing."""
 
 
 def block_length(bad: npt.ArrayLike, *, shortest: int = LONGEST_BURST) -> int:
@@ -43,20 +51,21 @@ def block_length(bad: npt.ArrayLike, *, shortest: int = LONGEST_BURST) -> int:
     >>> block_length(([True] * 2_000 + [False] * 8_000) * 10)
     4000
     """
-    sums = block_values(bad, shortest)
-    return shortest * int(block_lengths(sums[np.newaxis])[0])
+    values = block_values(bad, shortest)
+    return shortest * int(block_lengths(values[np.newaxis])[0])
 
 
 def block_values(bad: npt.ArrayLike, length: int) -> npt.NDArray[np.float64]:
     """Return the share of bad rows of each whole block, which `mean_interval` takes.
 
-    Rows after the last whole block are not used yet.
+    Rows after the last whole block are not used yet, and none are before there are 8 blocks.
 
-    >>> block_values([True, False, False, False, True], 2)
-    array([0.5, 0. ])
+    >>> block_values([True, False] * 8 + [True], 2)
+    array([0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
+    >>> block_values([True] * 15, 2)
+    array([], dtype=float64)
     """
-    array = np.asarray(bad, np.float64)
-    return array[: len(array) // length * length].reshape(-1, length).mean(axis=1)
+    return merged_blocks(np.asarray(bad, np.float64), length)
 
 
 def block_lengths(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -68,8 +77,10 @@ def block_lengths(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     found = np.ones(len(values), np.int64)
     correlated = np.arange(len(values))
     length = 1
-    while len(correlated) and values.shape[1] >= _FEWEST_BLOCKS * length:
+    while len(correlated):
         means = merged_blocks(values[correlated], length)
+        if not means.shape[1]:
+            break
         above = _neighbour_correlation(means) > 2 / np.sqrt(means.shape[1])
         correlated = correlated[above]
         # Once for the correlation that was found, once for what may be left.
@@ -79,9 +90,13 @@ def block_lengths(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
 
 
 def merged_blocks(values: npt.NDArray[np.float64], length: int) -> npt.NDArray[np.float64]:
-    """Return the means of each ``length`` neighbouring values, along the last axis."""
-    whole = values.shape[-1] // length * length
-    return values[..., :whole].reshape(*values.shape[:-1], -1, length).mean(axis=-1)
+    """Return the means of each ``length`` neighbouring values, along the last axis, as
+    `block_values` does.
+    """
+    blocks = values.shape[-1] // length
+    if blocks < FEWEST_BLOCKS:
+        return np.empty((*values.shape[:-1], 0))
+    return values[..., : blocks * length].reshape(*values.shape[:-1], blocks, length).mean(axis=-1)
 
 
 def _neighbour_correlation(means: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -65,4 +65,6 @@ def entity_units(
         unit, bad = unit[used], bad[used]
     rows = np.bincount(unit, minlength=len(first))
     order = np.argsort(first)
-    return EvidenceUnits(np.bincount(unit, bad, minlength=len(first))[order] / rows[order], rows[order])
+    return EvidenceUnits(
+        np.bincount(unit, bad, minlength=len(first))[order] / rows[order], rows[order]
+    )
