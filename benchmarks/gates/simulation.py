@@ -60,10 +60,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return bool(stats.binom.sf(false - 1, self.runs, 1 - CONFIDENCE) < 0.001)
 
 
-def simulate(stream: Stream, runs: int) -> Iterator[Outcome]:
+def simulate(stream: Stream, runs: int) -> list[Outcome]:
     """Simulate a stream at each rate, and decide in each way."""
+    return list(_outcomes(stream, runs))
+
+
+def _outcomes(stream: Stream, runs: int) -> Iterator[Outcome]:
     methods: dict[str, Callable[[Rows], Verdicts]] = {
-        "gate": partial(by_units, unit=stream.unit),
+        "gate": partial(by_units, unit=stream.unit, longest_burst=stream.longest_burst),
         "rows": by_rows,
         "peeked": by_peeking,
     }

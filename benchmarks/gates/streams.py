@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from gnomon.compare.block_length import LONGEST_BURST
+
 __all__ = ["LOOK_EVERY", "ROWS", "STREAMS", "Rows", "Stream"]
 
 ROWS = 20_000
@@ -45,12 +47,14 @@ class Stream:
     Attributes:
         unit: what the gate takes as a unit of evidence.
         draw: draws the rows of so many runs with an overall rate.
+        longest_burst: of bad rows, as the gate is told, where blocks are units.
         drifts: the rate changes along the stream, so it is drawn only once.
     """
 
     name: str
     unit: Unit
     draw: Callable[[Rng, int, float], Rows]
+    longest_burst: int = LONGEST_BURST
     drifts: bool = False
 
 
@@ -142,7 +146,7 @@ def _beta_quantiles(rate: float, correlation: float) -> npt.NDArray[np.float32]:
 
 
 def _heavy_tailed(rng: Rng) -> npt.NDArray[np.int32]:
-    drawn = np.minimum(rng.pareto(1.2, ROWS).astype(np.int64) + 1, LARGEST_ENTITY)
+    drawn = np.minimum(rng.pareto(1.2, ROWS // 2).astype(np.int64) + 1, LARGEST_ENTITY)
     entities = np.arange(ROWS, dtype=np.int32)
     needed = int(np.searchsorted(np.cumsum(drawn), ROWS)) + 1
     return np.repeat(entities[:needed], drawn[:needed])[:ROWS]
@@ -172,6 +176,9 @@ STREAMS = [
     Stream("independent, no key", "block", independent),
     Stream("bursts of 5", "block", bursty([5])),
     Stream("bursts of 50", "block", bursty([50])),
+    Stream("independent, no key, bursts up to 50", "block", independent, longest_burst=50),
+    Stream("bursts of 5, bursts up to 50", "block", bursty([5]), longest_burst=50),
+    Stream("bursts of 50, bursts up to 50", "block", bursty([50]), longest_burst=50),
     Stream("bursts of 500", "block", bursty([500])),
     Stream("bursts of 5, 50 or 500", "block", bursty([5, 50, 500])),
     Stream("250 single bad rows a burst of 500", "block", bursty([1] * 250 + [500])),

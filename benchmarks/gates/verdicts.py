@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from benchmarks.gates.streams import LOOK_EVERY, ROWS, Rows, Unit
-from gnomon.compare.block_length import LONGEST_BURST, block_lengths, block_values, merged_blocks
+from gnomon.compare.block_length import block_lengths, block_values, merged_blocks
 from gnomon.compare.mean_interval import log_e_values, split_between
 from gnomon.compare.sequential import rate_interval
 
@@ -58,12 +58,12 @@ class Counts(NamedTuple):
     fewest_failing: Ints
 
 
-def by_units(rows: Rows, unit: Unit) -> Verdicts:
+def by_units(rows: Rows, unit: Unit, longest_burst: int) -> Verdicts:
     """Decide with `log_e_values`, which is `mean_interval` at the limit."""
     if unit == "row":
         return _first(len(rows.bad), _row_sides(rows))
     if unit == "block":
-        return _first(len(rows.bad), _block_sides(rows))
+        return _first(len(rows.bad), _block_sides(rows, longest_burst))
     return _first(len(rows.bad), _entity_sides(rows, closed=unit == "closed entity"))
 
 
@@ -142,13 +142,13 @@ def _entity_sides(rows: Rows, *, closed: bool) -> Sides:
     return at
 
 
-def _block_sides(rows: Rows) -> Sides:
-    values = np.stack([block_values(bad, LONGEST_BURST) for bad in rows.bad])
+def _block_sides(rows: Rows, longest_burst: int) -> Sides:
+    values = np.stack([block_values(bad, longest_burst) for bad in rows.bad])
 
     def at(look: int, runs: Ints) -> Ints:
-        blocks, rest = divmod(int(LOOKS[look]), LONGEST_BURST)
+        blocks, rest = divmod(int(LOOKS[look]), longest_burst)
         sides = np.zeros(len(runs), np.int64)
-        if rest or not blocks:  # No block was completed since the last look.
+        if rest >= LOOK_EVERY or not blocks:  # No block was completed since the last look.
             return sides
         seen = values[runs, :blocks]
         lengths = block_lengths(seen)
