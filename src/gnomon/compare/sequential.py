@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["Interval", "more_until", "rate_interval", "rows_still_needed"]
+__all__ = ["Interval", "more_until", "outer_edge", "rate_interval", "rows_still_needed"]
 
 _PRIOR = 0.5
 _STEPS = 60
@@ -60,8 +60,8 @@ def rate_interval(hits: int, rows: int, confidence: float) -> Interval:
 
     centre = hits / rows if rows else 0.5
     return Interval(
-        0.0 if hits == 0 else _edge(0.0, centre, excluded),
-        1.0 if misses == 0 else _edge(1.0, centre, excluded),
+        0.0 if hits == 0 else outer_edge(0.0, centre, excluded),
+        1.0 if misses == 0 else outer_edge(1.0, centre, excluded),
     )
 
 
@@ -103,11 +103,17 @@ def more_until(decides: Callable[[int], bool], rows: int) -> int | None:
     return total - rows
 
 
-def _edge(outside: float, inside: float, excluded: Callable[[float], bool]) -> float:
-    """Find the end of the interval by bisection, rounded outward."""
+def outer_edge(
+    outside: float, inside: float, excluded: Callable[[float], bool], *, steps: int = _STEPS
+) -> float:
+    """Find the end of the interval by bisection, rounded outward.
+
+    Each step halves the distance from ``outside``, if that is excluded, to ``inside``, which is
+    not.
+    """
     if not excluded(outside):
         return outside
-    for _ in range(_STEPS):
+    for _ in range(steps):
         middle = (outside + inside) / 2
         if excluded(middle):
             outside = middle
