@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,8 +15,10 @@ import pyarrow.compute as pc
 from msgspec import structs
 
 from gnomon.compare.sketch import Sketch
-from gnomon.log import InferenceLog
+from gnomon.log import InferenceLog, input_column
+from gnomon.rollout.entity_counts import EntityCounter, EntityCounts
 from gnomon.rollout.outlook import WINDOW, Traffic
+from gnomon.rollout.share import Share
 from gnomon.shadow.feed.progress import count as count_records
 from gnomon.shadow.shadow_counts import ShadowCounts, added
 
@@ -42,10 +44,18 @@ class ShadowRows(ShadowCounts, frozen=True, kw_only=True):
     Attributes:
         errors: failed rows by error code.
         worst: rows that disagree, flips and the largest differences first.
+        entities: the counts of each entity; None if rows have no entity key, or are not known one
+            by one.
     """
 
     errors: dict[str, int] = msgspec.field(default_factory=dict)
     worst: tuple[RowReference, ...] = ()
+    entities: EntityCounts | None = None
+
+    def share(self, bad: str, of: str) -> Share:
+        """Return the share of bad rows among the rows of a kind, both by the name of the count."""
+        units = None if self.entities is None else self.entities.units(bad, of)
+        return Share(getattr(self, bad), getattr(self, of), units)
 
 
 @dataclass(slots=True)
@@ -67,7 +77,15 @@ class Evidence:
     traffic: Traffic | None = None
 
 
-def gather(log: InferenceLog, *, shadow: str, live: str, epoch: int, start: datetime) -> Evidence:
+def gather(
+    log: InferenceLog,
+    *,
+    shadow: str,
+    live: str,
+    epoch: int,
+    start: datetime,
+    entity_key: Sequence[str] = (),
+) -> Evidence:
     """Read the log once for the shadow, once for live's times and once for the noise floor.
 
     Args:
@@ -76,6 +94,7 @@ def gather(log: InferenceLog, *, shadow: str, live: str, epoch: int, start: date
         live: the tag it is compared with. Rows scored while another artifact was live are left out.
         epoch: the rollout epoch in which this run of the shadow began.
         start: when it began.
+        entity_key: the features that name the entity of a row; without, rows count as independent.
     """
     times: dict[int, Sketch] = {}
     live_times: dict[int, Sketch] = {}
@@ -84,8 +103,9 @@ def gather(log: InferenceLog, *, shadow: str, live: str, epoch: int, start: date
     window_start = pa.scalar(now - window, pa.timestamp("us", tz="UTC"))
     start -= CLOCKS_APART
     scored, answered = Counter[str](), Counter[str]()
-    rows = _shadow_rows(log, shadow, live, epoch=epoch, start=start)
-    shadow_rows = count(_count_recent(_add_times_of_each(rows, times), window_start, scored))
+    rows = _shadow_rows(log, shadow, live, entity_key, epoch=epoch, start=start)
+    recent = _count_recent(_add_times_of_each(rows, times), window_start, scored)
+    shadow_rows = count(recent, entity_key)
     columns = ["arrived", "artifact", "outcome", "scored_us", "batch_rows"]
     batches = log.scan(columns=columns, role="live", artifact=live, start=start)
     for batch in _count_recent(batches, window_start, answered):
@@ -95,12 +115,13 @@ def gather(log: InferenceLog, *, shadow: str, live: str, epoch: int, start: date
         answered=answered["answered"],
         scored=scored["scored"],
     )
-    return Evidence(shadow_rows, count(_shadow_rows(log, live, live)), times, live_times, traffic)
+    noise = count(_shadow_rows(log, live, live, entity_key), entity_key)
+    return Evidence(shadow_rows, noise, times, live_times, traffic)
 
 
-def count(batches: Iterator[pa.RecordBatch]) -> ShadowRows:
+def count(batches: Iterator[pa.RecordBatch], entity_key: Sequence[str] = ()) -> ShadowRows:
     """Count a shadow's rows, with their ``outcome`` and comparison columns."""
-    total, errors = ShadowCounts(), Counter[str]()
+    total, errors, entities = ShadowCounts(), Counter[str](), EntityCounter(entity_key)
     worst: list[RowReference] = []
     for batch in batches:
         total = added((total, count_records(batch)))
@@ -108,20 +129,28 @@ def count(batches: Iterator[pa.RecordBatch]) -> ShadowRows:
         errors.update(pc.fill_null(failed.column("error_code"), "prediction_failed").to_pylist())
         disagreeing = batch.filter(pc.invert(batch.column("agreed")))
         worst = heapq.nlargest(KEPT_EXAMPLES, [*worst, *_worst(disagreeing)], key=_badness)
-    return ShadowRows(**structs.asdict(total), errors=errors, worst=tuple(worst))
+        if entity_key:
+            entities.add(batch)
+    return ShadowRows(
+        **structs.asdict(total),
+        errors=errors,
+        worst=tuple(worst),
+        entities=entities.counts() if entity_key else None,
+    )
 
 
 def _shadow_rows(
     log: InferenceLog,
     shadow: str,
     live: str,
+    entity_key: Sequence[str],
     *,
     epoch: int | None = None,
     start: datetime | None = None,
 ) -> Iterator[pa.RecordBatch]:
     columns = [
         "request_id", "row", "arrived", "outcome", "error_code", "epoch", "against", "agreed",
-        "flipped", "difference", "scored_us", "batch_rows",
+        "flipped", "difference", "scored_us", "batch_rows", *map(input_column, entity_key),
     ]  # fmt: skip
     for batch in log.scan(columns=columns, role="shadow", artifact=shadow, start=start):
         mask = pc.equal(batch.column("against"), live)

@@ -56,7 +56,12 @@ def evaluate(
         gates: Iterable[Gate] = [_no_shadow(policy.gates, log, state.live, artifact)]
     else:
         evidence = gather(
-            log, shadow=artifact, live=state.live, epoch=shadow.since, start=shadow.at
+            log,
+            shadow=artifact,
+            live=state.live,
+            epoch=shadow.since,
+            start=shadow.at,
+            entity_key=shadow.entity_key,
         )
         gates = judge(
             policy.gates, shadow, evidence, slices=slices, unreadable=unreadable, skew=skew

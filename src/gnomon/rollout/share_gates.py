@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from gnomon.compare.sequential import Interval, more_until, rate_interval, rows_still_needed
+from gnomon.compare.sequential import Interval, more_until
 from gnomon.errors import UnreadableFile
 from gnomon.quantities import percent, plural
 from gnomon.rollout.evidence import Evidence, RowReference
-from gnomon.rollout.gate import Gate, Verdict, share_of
+from gnomon.rollout.gate import Gate, Verdict
 from gnomon.rollout.history import Shadow
 from gnomon.rollout.outlook import Awaited, Traffic, action, more_rows
+from gnomon.rollout.share import Share
 from gnomon.skew.skew_record import SkewRecord
 
 __all__ = ["disagreement_gate", "failed_gate", "flips_gate", "skew_gate"]
@@ -30,6 +31,10 @@ _AT_THE_LIMIT = (
     "no number of rows may decide it, because the share is at the limit: change the limit in the "
     "policy, or the artifact"
 )
+_HEAVY_ENTITIES = (
+    "no number of rows may decide it, because entities with many rows are on the other side of the "
+    "limit than most: look at their rows, or change the limit in the policy"
+)
 
 
 def disagreement_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:
@@ -37,10 +42,10 @@ def disagreement_gate(limit: float, confidence: float, evidence: Evidence) -> Ga
     shadow, noise = evidence.shadow, evidence.noise
     if noise.compared:
         confidence = (1 + confidence) / 2
-    interval = rate_interval(shadow.disagreed, shadow.compared, confidence)
-    floor, value = "", share_of(shadow.disagreed, shadow.compared)
+    disagreed = shadow.share("disagreed", "compared")
+    interval, floor, value = disagreed.interval(confidence), "", disagreed.value
     if noise.compared:
-        noise_interval = rate_interval(noise.disagreed, noise.compared, confidence)
+        noise_interval = noise.share("disagreed", "compared").interval(confidence)
         interval = Interval(
             max(interval.low - noise_interval.high, 0.0),
             max(interval.high - noise_interval.low, 0.0),
@@ -51,8 +56,8 @@ def disagreement_gate(limit: float, confidence: float, evidence: Evidence) -> Ga
         value = None if value is None else max(value - share, 0.0)
     gate = _rate_gate(
         "disagreement",
-        f"{shadow.disagreed:,} of {shadow.compared:,} rows disagree with live",
-        limit, value, interval, shadow.disagreed, shadow.compared,
+        f"{disagreed} disagree with live",
+        limit, value, interval, disagreed,
         awaits=lambda: _disagreement_awaits(limit, confidence, evidence),
         beyond=floor, examples=shadow.worst,
     )  # fmt: skip
@@ -61,23 +66,24 @@ def disagreement_gate(limit: float, confidence: float, evidence: Evidence) -> Ga
 
 def _disagreement_awaits(limit: float, confidence: float, evidence: Evidence) -> Awaited:
     """Estimate the rows of the shadow that decide it or, if they cannot, rows of live's A/A run."""
-    shadow, noise = evidence.shadow, evidence.noise
-    if not noise.compared:
-        return _share_awaits(shadow.disagreed, shadow.compared, limit, confidence, evidence.traffic)
+    shadow = evidence.shadow.share("disagreed", "compared")
+    noise = evidence.noise.share("disagreed", "compared")
+    if not noise.rows:
+        return _share_awaits(shadow, limit, confidence, evidence.traffic)
 
     def decides(total: int, noise_rows: int) -> bool:
-        shadow_interval = _at_rows(shadow.disagreed, shadow.compared, total, confidence)
-        noise_interval = _at_rows(noise.disagreed, noise.compared, noise_rows, confidence)
+        shadow_interval = shadow.at(total, confidence)
+        noise_interval = noise.at(noise_rows, confidence)
         return (
             shadow_interval.high - noise_interval.low <= limit
             or shadow_interval.low - noise_interval.high > limit
         )
 
-    more = more_until(lambda total: decides(total, noise.compared), shadow.compared)
+    more = more_until(lambda total: decides(total, noise.rows), shadow.rows)
     if more is not None:
         return more_rows(more, "rows compared", evidence.traffic, about=True, given=_IF_IT_STAYS)
-    largest = max(shadow.compared, 1) * 10**6
-    more = more_until(lambda total: decides(largest, total), noise.compared)
+    largest = max(shadow.rows, 1) * 10**6
+    more = more_until(lambda total: decides(largest, total), noise.rows)
     if more is None:
         return action(_AT_THE_LIMIT)
     return action(
@@ -86,18 +92,15 @@ def _disagreement_awaits(limit: float, confidence: float, evidence: Evidence) ->
     )
 
 
-def _at_rows(hits: int, rows: int, total: int, confidence: float) -> Interval:
-    """Return the interval for ``total`` rows if the share stays the same."""
-    return rate_interval(round(hits / rows * total) if rows else 0, total, confidence)
-
-
 def _share_awaits(
-    count: int, rows: int, limit: float, confidence: float, traffic: Traffic | None
+    share: Share, limit: float, confidence: float, traffic: Traffic | None
 ) -> Awaited:
-    more = rows_still_needed(count, rows, limit, confidence)
+    more = share.rows_still_needed(limit, confidence)
     if more is None:
         return action(_AT_THE_LIMIT)
-    return more_rows(more, "rows", traffic, about=True, given=_IF_IT_STAYS if rows else "")
+    if not more:
+        return action(_HEAVY_ENTITIES)
+    return more_rows(more, "rows", traffic, about=True, given=_IF_IT_STAYS if share.rows else "")
 
 
 def flips_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:
@@ -118,17 +121,15 @@ def flips_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:
                 'max_flips = "off", in the policy'
             ),
         )
+    flipped = shadow.share("flipped", "decided")
     return _rate_gate(
         "flips",
-        f"{shadow.flipped:,} of {shadow.decided:,} rows flip the decision",
+        f"{flipped} flip the decision",
         limit,
-        share_of(shadow.flipped, shadow.decided),
-        rate_interval(shadow.flipped, shadow.decided, confidence),
-        shadow.flipped,
-        shadow.decided,
-        awaits=lambda: _share_awaits(
-            shadow.flipped, shadow.decided, limit, confidence, evidence.traffic
-        ),
+        flipped.value,
+        flipped.interval(confidence),
+        flipped,
+        awaits=lambda: _share_awaits(flipped, limit, confidence, evidence.traffic),
         examples=tuple(row for row in shadow.worst if row.flipped),
     )
 
@@ -136,17 +137,16 @@ def flips_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:
 def failed_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:
     """Judge the share of rows that the shadow failed on, among those it scored or failed on."""
     shadow = evidence.shadow
-    rows = shadow.done
+    failed = shadow.share("failed", "done")
     codes = ", ".join(f"{count:,} {code}" for code, count in Counter(shadow.errors).most_common(3))
     return _rate_gate(
         "failed",
-        f"{shadow.failed:,} of {rows:,} rows failed" + (f" ({codes})" if codes else ""),
+        f"{failed} failed" + (f" ({codes})" if codes else ""),
         limit,
-        share_of(shadow.failed, rows),
-        rate_interval(shadow.failed, rows, confidence),
-        shadow.failed,
-        rows,
-        awaits=lambda: _share_awaits(shadow.failed, rows, limit, confidence, evidence.traffic),
+        failed.value,
+        failed.interval(confidence),
+        failed,
+        awaits=lambda: _share_awaits(failed, limit, confidence, evidence.traffic),
     )
 
 
@@ -156,8 +156,7 @@ def _rate_gate(
     limit: float,
     value: float | None,
     interval: Interval,
-    count: int,
-    rows: int,
+    share: Share,
     *,
     awaits: Callable[[], Awaited],
     beyond: str = "",
@@ -165,20 +164,24 @@ def _rate_gate(
 ) -> Gate:
     """Build the gate of a share.
 
+    It is decided if the interval and the share of the rows are on one side of the limit. They are
+    not where entities with many rows differ from the others.
+
     Args:
         awaits: computes what would decide it; called only if it is unknown, as that takes
             milliseconds.
     """
     verdict: Verdict = "unknown"
-    if rows and interval.high <= limit:
+    if value is not None and max(interval.high, value) <= limit:
         verdict = "pass"
-    elif rows and interval.low > limit:
+    elif value is not None and min(interval.low, value) > limit:
         verdict = "fail"
     low, high, most = (percent(share, 2) for share in (interval.low, interval.high, limit))
     sentence = f"{finding}: {low} to {high}{beyond}; limit {most}"
     return Gate(
         name=name, verdict=verdict, says=sentence, limit=limit, value=value,
-        interval=interval, count=count, rows=rows, examples=examples,
+        interval=interval, count=share.bad, rows=share.rows, entities=share.entity_count,
+        examples=examples,
         awaits=awaits() if verdict == "unknown" else None,
     )  # fmt: skip
 
@@ -207,14 +210,14 @@ def skew_gate(
             limit=limit,
             awaits=_replay_awaits(shadow, "a replay of the rows that it has scored"),
         )
+    differing = Share(replay.disagreed, replay.rows)
     return _rate_gate(
         "skew",
-        f"{replay.disagreed:,} of {replay.rows:,} rows differ from the offline prediction",
+        f"{differing} differ from the offline prediction",
         limit,
-        share_of(replay.disagreed, replay.rows),
-        rate_interval(replay.disagreed, replay.rows, confidence),
-        replay.disagreed,
-        replay.rows,
+        differing.value,
+        differing.interval(confidence),
+        differing,
         awaits=lambda: _replayed_awaits(limit, confidence, shadow, replay),
     )
 
@@ -222,7 +225,7 @@ def skew_gate(
 def _replayed_awaits(
     limit: float, confidence: float, shadow: Shadow, replay: SkewRecord
 ) -> Awaited:
-    more = rows_still_needed(replay.disagreed, replay.rows, limit, confidence)
+    more = Share(replay.disagreed, replay.rows).rows_still_needed(limit, confidence)
     if more is None:
         return action(_AT_THE_LIMIT)
     return _replay_awaits(shadow, f"a replay of about {more:,} more rows{_IF_IT_STAYS}")
