@@ -49,7 +49,7 @@ def main() -> None:
     print("| stream | unit | rate | gate: false | rows | `rate_interval`: false | rows "
           "| peeked: false | rows |\n|---|---|--:|--:|--:|--:|--:|--:|--:|")  # fmt: skip
     with ProcessPoolExecutor(options.processes) as pool:
-        for simulated in pool.map(partial(simulate, runs=options.runs), STREAMS):
+        for simulated in pool.map(partial(_numbered, options.runs), range(len(STREAMS))):
             outcomes += simulated
             for _, row in groupby(simulated, lambda outcome: outcome.rate):
                 print(_line(list(row)), flush=True)
@@ -62,6 +62,11 @@ def main() -> None:
     options.out.parent.mkdir(exist_ok=True)
     document = {"runs": options.runs, "outcomes": outcomes}
     options.out.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
+
+
+def _numbered(runs: int, number: int) -> list[Outcome]:
+    """Simulate a stream by its number, because its function cannot be sent to another process."""
+    return simulate(STREAMS[number], runs)
 
 
 def _line(outcomes: list[Outcome]) -> str:

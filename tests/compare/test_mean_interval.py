@@ -17,6 +17,7 @@ from gnomon.compare.mean_interval import (
 )
 from gnomon.compare.sequential import rate_interval, rows_still_needed
 
+
 def shares(units: int, seed: int, rows: int = 5) -> np.ndarray:
     """Draw the share of bad rows of entities with a few rows each, beta-binomial, mean 10%."""
     rng = np.random.default_rng(seed)
