@@ -15,8 +15,9 @@ A decision is false if the gate passes and the true rate is not below the limit,
 the rate is not above; at a rate of 5% every decision is false. Where the rate drifts, the true rate
 is the average of the rows so far: a gate judges what it has seen, and cannot know what comes.
 
-The last table compares the rows that the gate needs on independent rows with those of a test that
-is made for one look, at the same confidence, and has the number of its rows chosen for the rate.
+A second table has one line a stream: the most false decisions at any of the rates. The last one
+compares the rows that the gate needs on independent rows with those of a test that is made for one
+look, at the same confidence, with the number of its rows chosen for the rate.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def main() -> None:
     print("| stream | unit | rate | gate: false | rows | `rate_interval`: false | rows "
           "| peeked: false | rows |\n|---|---|--:|--:|--:|--:|--:|--:|--:|")  # fmt: skip
     with ProcessPoolExecutor(options.processes) as pool:
-        for simulated in pool.map(partial(simulate, runs=options.runs), STREAMS):
+        for simulated in pool.map(partial(_numbered, options.runs), range(len(STREAMS))):
             outcomes += simulated
             for _, row in groupby(simulated, lambda outcome: outcome.rate):
                 print(_line(list(row)), flush=True)
@@ -58,10 +59,15 @@ def main() -> None:
         count = sum(outcome.method == method for outcome in broken)
         print(f"\n{method}: significantly more than 5% false decisions in {count} lines", end="")
     print("\n")
-    print("\n".join(_fixed_sample(outcomes)))
+    print("\n".join([*_summary(outcomes), "", *_fixed_sample(outcomes)]))
     options.out.parent.mkdir(exist_ok=True)
     document = {"runs": options.runs, "outcomes": outcomes}
     options.out.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
+
+
+def _numbered(runs: int, number: int) -> list[Outcome]:
+    """Simulate a stream by its number, because its function cannot be sent to another process."""
+    return simulate(STREAMS[number], runs)
 
 
 def _line(outcomes: list[Outcome]) -> str:
@@ -87,6 +93,26 @@ def _share(kind: str, count: int, runs: int) -> str:
 
 def _rows(rows: int | None) -> str:
     return "more" if rows is None else f"{rows:,}"
+
+
+def _summary(outcomes: list[Outcome]) -> Iterator[str]:
+    """One line a stream: the rate with the most false decisions, and the gate's median rows."""
+    rates = [rate for rate in RATES if rate != LIMIT]
+    yield (
+        "| stream | unit | gate: false, at most | `rate_interval` | peeked | median rows at "
+        f"{' | '.join(f'{rate:.0%}' for rate in rates)} |"
+    )
+    yield f"|---|---|--:|--:|--:|{'--:|' * len(rates)}"
+    for (stream, unit), found in groupby(outcomes, lambda outcome: (outcome.stream, outcome.unit)):
+        lines = list(found)
+        most = {o.method: 0.0 for o in lines}
+        for o in lines:
+            share = (o.false_passes + o.false_fails) / o.runs
+            most[o.method] = max(most[o.method], share)
+        medians = {o.rate: _rows(o.median_rows) for o in lines if o.method == "gate"}
+        cells = [f"{most[method]:.1%}" for method in ("gate", "rows", "peeked")]
+        cells += [medians.get(rate, "") for rate in rates]
+        yield f"| {stream} | {unit} | {' | '.join(cells)} |"
 
 
 def _fixed_sample(outcomes: list[Outcome]) -> Iterator[str]:

@@ -96,7 +96,8 @@ def merged_blocks(values: npt.NDArray[np.float64], length: int) -> npt.NDArray[n
     blocks = values.shape[-1] // length
     if blocks < FEWEST_BLOCKS:
         return np.empty((*values.shape[:-1], 0))
-    return values[..., : blocks * length].reshape(*values.shape[:-1], blocks, length).mean(axis=-1)
+    whole = values[..., : blocks * length].reshape(*values.shape[:-1], blocks, length)
+    return np.asarray(whole.mean(axis=-1), np.float64)
 
 
 def _neighbour_correlation(means: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -104,4 +105,6 @@ def _neighbour_correlation(means: npt.NDArray[np.float64]) -> npt.NDArray[np.flo
     centred = means - means.mean(axis=1, keepdims=True)
     variances = (centred**2).sum(axis=1)
     products = (centred[:, 1:] * centred[:, :-1]).sum(axis=1)
-    return np.divide(products, variances, out=np.zeros(len(means)), where=variances > 1e-12)
+    correlations = np.zeros(len(means))
+    np.divide(products, variances, out=correlations, where=variances > 1e-12)
+    return correlations

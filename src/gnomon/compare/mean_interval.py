@@ -165,7 +165,7 @@ def _counted(values: npt.ArrayLike) -> tuple[Floats, Floats]:
     if len(wrong):
         raise ValueError(f"expected values in [0, 1], one per unit, got {wrong[0]:g}")
     distinct, counts = np.unique(array, return_counts=True)
-    return distinct, counts.astype(np.float64)
+    return distinct.astype(np.float64), counts.astype(np.float64)
 
 
 def _thinned(knots: Floats, counts: Floats) -> tuple[Floats, Floats]:
@@ -175,7 +175,8 @@ def _thinned(knots: Floats, counts: Floats) -> tuple[Floats, Floats]:
     kept = knots[np.linspace(0, len(knots) - 1, _MOST_KNOTS).round().astype(np.intp)]
     lower, upper_part = split_between(knots, kept)
     weights = np.bincount(lower, counts * (1 - upper_part), minlength=_MOST_KNOTS)
-    return kept, weights + np.bincount(lower + 1, counts * upper_part, minlength=_MOST_KNOTS)
+    weights += np.bincount(lower + 1, counts * upper_part, minlength=_MOST_KNOTS)
+    return kept, weights.astype(np.float64)
 
 
 def _node_count(units: float) -> int:
