@@ -148,6 +148,9 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         max_lag_rows: how many rows the shadow may be behind.
         max_skew: share of replayed rows where the artifact online and offline disagree.
         confidence: of every interval that a gate uses; it holds however often you look.
+        longest_burst: how many entities one after the other, or rows without an entity key, may be
+            bad together without telling more than one of them: blocks of at least so many are then
+            the unit of evidence. None takes them as independent.
     """
 
     min_rows: int = 1_000
@@ -159,6 +162,7 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_lag_rows: int | None = 10_000
     max_skew: float | None = None
     confidence: float = 0.95
+    longest_burst: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("max_disagreement", "max_flips", "max_failed", "min_coverage", "max_skew"):
@@ -171,6 +175,8 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 raise ValueError(f"expected `{name}` to be 0 or more, got {value}")
         if not 0.5 <= self.confidence < 1:
             raise ValueError(f"expected `confidence` from 0.5 to below 1, got {self.confidence}")
+        if self.longest_burst is not None and self.longest_burst < 1:
+            raise ValueError(f"expected `longest_burst` of at least 1, got {self.longest_burst}")
 
 
 class DriftLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

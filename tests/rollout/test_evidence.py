@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -8,9 +9,10 @@ from gnomon.settings import Settings
 from tests.shadow.evidence import LIVE, SHADOW, log_live, log_shadow
 
 
-def gathered(settings: Settings) -> Evidence:
+def gathered(settings: Settings, **more: Any) -> Evidence:
     start = datetime.now(UTC) - timedelta(minutes=5)
-    return gather(InferenceLog(settings, "toy"), shadow=SHADOW, live=LIVE, epoch=2, start=start)
+    log = InferenceLog(settings, "toy")
+    return gather(log, shadow=SHADOW, live=LIVE, epoch=2, start=start, **more)
 
 
 def test_rows_are_counted_by_what_became_of_them(settings: Settings) -> None:
@@ -55,3 +57,24 @@ def test_times_are_told_apart_by_batch_size(settings: Settings) -> None:
     assert {size: times.count for size, times in found.live_times.items()} == {0: 3, 8: 5}
     assert found.live_times[8].quantile(0.5) == pytest.approx(9_000, rel=0.01)
     assert {size: times.count for size, times in found.times.items()} == {0: 4}
+
+
+def test_rows_are_counted_by_entity(settings: Settings) -> None:
+    """With an entity key each entity is a unit: 20 rows of one customer are one share."""
+    log_live(settings, 1)
+    log_shadow(settings, agreed=90, disagreed=10, failed=20, customers=6)
+    log_shadow(settings, agreed=5, disagreed=5, artifact=LIVE, customers=2)
+    found = gathered(settings, entity_key=("customer",))
+    disagreed = found.shadow.share("disagreed", "compared")
+    assert str(disagreed) == "10 of 100 rows (6 entities)"
+    assert disagreed.units is not None
+    assert sorted(disagreed.units.values) == pytest.approx([1 / 16] * 2 + [2 / 17] * 4)
+    assert found.shadow.share("failed", "done").bad == 20
+    assert str(found.noise.share("disagreed", "compared")) == "5 of 10 rows (2 entities)"
+
+
+def test_a_key_that_is_not_logged_leaves_rows_independent(settings: Settings) -> None:
+    """No row has the feature, so no row can be told to be of an entity."""
+    log_live(settings, 1)
+    log_shadow(settings, agreed=3)
+    assert gathered(settings, entity_key=("nobody",)).shadow.units is None

@@ -15,6 +15,7 @@ from gnomon.rollout.gate import Gate
 from gnomon.rollout.gates import evaluate, judge
 from gnomon.rollout.history import RolloutEvent, RolloutState, Shadow, fold
 from gnomon.rollout.outlook import Traffic
+from gnomon.rollout.unit_counts import UnitCounts
 from gnomon.settings import Settings
 from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
 from gnomon.skew.skew_record import SkewRecord
@@ -35,8 +36,8 @@ def times(micros: float, rows: int = 100, size: int = 0) -> dict[int, Sketch]:
     return {size: sketch}
 
 
-def rows(scored: int = 10_000, **counts: int) -> ShadowRows:
-    return ShadowRows(scored=scored, compared=scored, decided=scored, **counts)
+def rows(scored: int = 10_000, units: UnitCounts | None = None, **counts: int) -> ShadowRows:
+    return ShadowRows(scored=scored, compared=scored, decided=scored, units=units, **counts)
 
 
 GOOD = Evidence(rows(disagreed=100), ShadowRows(), times(1_500.0), times(1_000.0))
@@ -94,6 +95,55 @@ def test_a_rate_near_its_limit_is_unknown(disagreed: int, compared: int, verdict
     """Only an interval wholly on one side of the limit passes or fails."""
     evidence = replace(GOOD, shadow=rows(compared, disagreed=disagreed))
     assert judged(evidence)["disagreement"].verdict == verdict
+
+
+def by_entity(*shares: tuple[int, int]) -> Evidence:
+    """Evidence of entities, each with its bad rows and all its rows."""
+    bad, of = np.array(shares, np.int64).T
+    counts = {"disagreed": bad, "compared": of, "flipped": bad, "decided": of}
+    units = UnitCounts({**counts, "failed": 0 * bad, "done": of}, "entity", None)
+    total, found = int(of.sum()), int(bad.sum())
+    return replace(GOOD, shadow=rows(total, disagreed=found, flipped=found, units=units))
+
+
+def test_rows_of_few_entities_are_little_evidence() -> None:
+    """1,000 good rows pass; of ten entities they are ten units, and it says so."""
+    assert judged(by_entity(*[(0, 1)] * 1_000))["disagreement"].verdict == "pass"
+    gate = judged(by_entity(*[(0, 100)] * 10))["disagreement"]
+    assert (gate.verdict, gate.rows, gate.units) == ("unknown", 1_000, 10)
+    assert gate.says.startswith("0 of 1,000 rows (10 entities) disagree with live: 0% to 37.7%")
+    assert gate.awaits is not None
+    assert gate.awaits.rows == 10_600  # 116 entities, as 116 independent rows
+
+
+def test_bad_rows_of_few_entities_fail_nothing() -> None:
+    """One bad entity of 50 is no evidence that more than 1% of entities flip."""
+    gates = judged(by_entity((100, 100), *[(0, 20)] * 49))
+    assert gates["flips"].verdict == "unknown"
+    assert judged(replace(GOOD, shadow=rows(1_080, flipped=100)))["flips"].verdict == "fail"
+
+
+def test_heavy_entities_that_differ_from_the_others_decide_nothing() -> None:
+    """The mean over entities is below the limit and the share of rows above: no number of rows
+    tells, so it names what to look at.
+    """
+    gate = judged(by_entity((4_000, 4_000), *[(0, 1)] * 2_000))["disagreement"]
+    assert gate.verdict == "unknown"
+    assert gate.awaits is not None
+    assert "entities with many rows" in gate.awaits.says
+
+
+def test_the_noise_floor_is_of_entities_too() -> None:
+    """What live disagrees with itself is less known if it is of few entities."""
+    noisy = replace(GOOD, shadow=rows(4_000, disagreed=240))
+    by_rows = judged(replace(noisy, noise=rows(2_000, disagreed=40)))["disagreement"].interval
+    few = by_entity(*[(20, 100)] * 2, *[(0, 100)] * 18).shadow
+    gate = judged(replace(noisy, noise=few))["disagreement"]
+    assert gate.verdict == "unknown"
+    assert gate.awaits is not None
+    assert gate.interval is not None
+    assert by_rows is not None
+    assert gate.interval.low < by_rows.low < by_rows.high < gate.interval.high
 
 
 def test_the_noise_floor_is_forgiven_and_no_more() -> None:

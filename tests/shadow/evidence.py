@@ -21,7 +21,10 @@ from gnomon.settings import Settings
 
 CONTRACT = Contract(
     task="regression",
-    features=(Feature(name="x", type="float", dtype="float64"),),
+    features=(
+        Feature(name="x", type="float", dtype="float64"),
+        Feature(name="customer", type="string", dtype="object", nullable=True),
+    ),
     outputs=(Output(name="prediction", type="float"),),
 )
 LIVE, SHADOW = "toy:live", "toy:next"
@@ -58,8 +61,9 @@ def log_shadow(
     against: str = LIVE,
     epoch: int = 2,
     scored_us: int = 1_000,
+    customers: int = 0,
 ) -> None:
-    """Rows that a shadow recorded."""
+    """Rows that a shadow recorded, of so many customers in turns; 0 is of none."""
     base = {
         "role": "shadow", "artifact": artifact, "against": against, "epoch": epoch,
         "scored_us": scored_us, "batch_rows": 1, "outcome": "scored",
@@ -73,5 +77,8 @@ def log_shadow(
         for kind, count in ((same, agreed), (apart, disagreed), (flip, flipped), (fail, failed))
         for _ in range(count)
     ]
+    if customers:
+        named = enumerate(rows)
+        rows = [{**row, "input_customer": f"c{index % customers}"} for index, row in named]
     stream = shadow_stream(artifact.partition(":")[2])
     _write(settings, stream, shadow_schema(CONTRACT), rows)

@@ -16,9 +16,9 @@ from msgspec import structs
 
 from gnomon.compare.sketch import Sketch
 from gnomon.log import InferenceLog, input_column
-from gnomon.rollout.entity_counts import EntityCounter, EntityCounts
 from gnomon.rollout.outlook import WINDOW, Traffic
 from gnomon.rollout.share import Share
+from gnomon.rollout.unit_counts import UnitCounter, UnitCounts
 from gnomon.shadow.feed.progress import count as count_records
 from gnomon.shadow.shadow_counts import ShadowCounts, added
 
@@ -44,17 +44,16 @@ class ShadowRows(ShadowCounts, frozen=True, kw_only=True):
     Attributes:
         errors: failed rows by error code.
         worst: rows that disagree, flips and the largest differences first.
-        entities: the counts of each entity; None if rows have no entity key, or are not known one
-            by one.
+        units: the counts of each unit of evidence; None where each row is taken as one.
     """
 
     errors: dict[str, int] = msgspec.field(default_factory=dict)
     worst: tuple[RowReference, ...] = ()
-    entities: EntityCounts | None = None
+    units: UnitCounts | None = None
 
     def share(self, bad: str, of: str) -> Share:
         """Return the share of bad rows among the rows of a kind, both by the name of the count."""
-        units = None if self.entities is None else self.entities.units(bad, of)
+        units = None if self.units is None else self.units.shares(bad, of)
         return Share(getattr(self, bad), getattr(self, of), units)
 
 
@@ -85,6 +84,7 @@ def gather(
     epoch: int,
     start: datetime,
     entity_key: Sequence[str] = (),
+    longest_burst: int | None = None,
 ) -> Evidence:
     """Read the log once for the shadow, once for live's times and once for the noise floor.
 
@@ -94,8 +94,11 @@ def gather(
         live: the tag it is compared with. Rows scored while another artifact was live are left out.
         epoch: the rollout epoch in which this run of the shadow began.
         start: when it began.
-        entity_key: the features that name the entity of a row; without, rows count as independent.
+        entity_key: the features that name the entity of a row. Each row is a unit of its own
+            without one, or if the log has no column of a feature.
+        longest_burst: how many units in a row may be bad together.
     """
+    entity_key = _logged(log, entity_key)
     times: dict[int, Sketch] = {}
     live_times: dict[int, Sketch] = {}
     now = datetime.now(UTC)
@@ -105,7 +108,7 @@ def gather(
     scored, answered = Counter[str](), Counter[str]()
     rows = _shadow_rows(log, shadow, live, entity_key, epoch=epoch, start=start)
     recent = _count_recent(_add_times_of_each(rows, times), window_start, scored)
-    shadow_rows = count(recent, entity_key)
+    shadow_rows = count(recent, entity_key, longest_burst)
     columns = ["arrived", "artifact", "outcome", "scored_us", "batch_rows"]
     batches = log.scan(columns=columns, role="live", artifact=live, start=start)
     for batch in _count_recent(batches, window_start, answered):
@@ -115,13 +118,19 @@ def gather(
         answered=answered["answered"],
         scored=scored["scored"],
     )
-    noise = count(_shadow_rows(log, live, live, entity_key), entity_key)
+    noise = count(_shadow_rows(log, live, live, entity_key), entity_key, longest_burst)
     return Evidence(shadow_rows, noise, times, live_times, traffic)
 
 
-def count(batches: Iterator[pa.RecordBatch], entity_key: Sequence[str] = ()) -> ShadowRows:
-    """Count a shadow's rows, with their ``outcome`` and comparison columns."""
-    total, errors, entities = ShadowCounts(), Counter[str](), EntityCounter(entity_key)
+def count(
+    batches: Iterator[pa.RecordBatch],
+    entity_key: Sequence[str] = (),
+    longest_burst: int | None = None,
+) -> ShadowRows:
+    """Count a shadow's rows, with their ``outcome`` and comparison columns; see :func:`gather`."""
+    total, errors = ShadowCounts(), Counter[str]()
+    grouped = bool(entity_key or longest_burst)
+    units = UnitCounter(entity_key, longest_burst)
     worst: list[RowReference] = []
     for batch in batches:
         total = added((total, count_records(batch)))
@@ -129,13 +138,13 @@ def count(batches: Iterator[pa.RecordBatch], entity_key: Sequence[str] = ()) -> 
         errors.update(pc.fill_null(failed.column("error_code"), "prediction_failed").to_pylist())
         disagreeing = batch.filter(pc.invert(batch.column("agreed")))
         worst = heapq.nlargest(KEPT_EXAMPLES, [*worst, *_worst(disagreeing)], key=_badness)
-        if entity_key:
-            entities.add(batch)
+        if grouped:
+            units.add(batch)
     return ShadowRows(
         **structs.asdict(total),
         errors=errors,
         worst=tuple(worst),
-        entities=entities.counts() if entity_key else None,
+        units=units.counts() if grouped else None,
     )
 
 
@@ -157,6 +166,14 @@ def _shadow_rows(
         if epoch is not None:
             mask = pc.and_(mask, pc.equal(batch.column("epoch"), epoch))
         yield batch.filter(mask)
+
+
+def _logged(log: InferenceLog, features: Sequence[str]) -> Sequence[str]:
+    """Return the features if the log has all of them, else none."""
+    with log.snapshot() as snapshot:
+        return (
+            features if set(map(input_column, features)) <= set(snapshot.view.schema.names) else ()
+        )
 
 
 def _add_times_of_each(

@@ -32,7 +32,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             it is computed.
         count: how many rows count against the shadow.
         rows: out of how many rows.
-        entities: of how many entities, if the interval is of the mean over entities.
+        units: of how many entities or blocks of rows, if the interval is of the mean over those.
         examples: some of the rows that count against it, worst first.
         awaits: what will decide an unknown gate, and about when.
     """
@@ -45,7 +45,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     interval: Interval | None = None
     count: int | None = None
     rows: int | None = None
-    entities: int | None = None
+    units: int | None = None
     examples: tuple[RowReference, ...] = ()
     awaits: Awaited | None = None
 

@@ -62,6 +62,7 @@ def evaluate(
             epoch=shadow.since,
             start=shadow.at,
             entity_key=shadow.entity_key,
+            longest_burst=policy.gates.longest_burst,
         )
         gates = judge(
             policy.gates, shadow, evidence, slices=slices, unreadable=unreadable, skew=skew

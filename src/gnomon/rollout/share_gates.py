@@ -33,7 +33,7 @@ _AT_THE_LIMIT = (
 )
 _HEAVY_ENTITIES = (
     "no number of rows may decide it, because entities with many rows are on the other side of the "
-    "limit than most: look at their rows, or change the limit in the policy"
+    "limit than the mean over entities: look at their rows, or change the limit in the policy"
 )
 
 
@@ -180,7 +180,7 @@ def _rate_gate(
     sentence = f"{finding}: {low} to {high}{beyond}; limit {most}"
     return Gate(
         name=name, verdict=verdict, says=sentence, limit=limit, value=value,
-        interval=interval, count=share.bad, rows=share.rows, entities=share.entity_count,
+        interval=interval, count=share.bad, rows=share.rows, units=share.unit_count,
         examples=examples,
         awaits=awaits() if verdict == "unknown" else None,
     )  # fmt: skip
