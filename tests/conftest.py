@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 
 # Before NumPy and scikit-learn are loaded: threads of OpenMP spin while they wait for each other,
 # and with a test on every core they wait for long. It is what a worker runs with, too.
@@ -79,6 +80,7 @@ def packed_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str,
             fcntl.flock(tag, fcntl.LOCK_EX)
             tag.seek(0)
             if not (found := tag.read()):
+                shutil.rmtree(place, ignore_errors=True)  # of one that failed
                 found = pack_in_process(place / "code", place, source, name, script)
                 tag.write(found)
         return place / "models" / found.replace(":", "/")
