@@ -136,8 +136,8 @@ def test_what_an_imputer_can_keep_instead_of_na_fills_nulls() -> None:
     with pytest.raises(PackRefused, match="NAType") as info:
         stored(pd.NA)
     assert "keep np.nan instead" in str(info.value.hint)
-    X = pd.DataFrame({"city": pd.Series(["Ulm", "Bonn", None, "Bonn"], dtype="str")})
-    filled = SimpleImputer(missing_values=np.nan, strategy="most_frequent").fit_transform(X)
+    cities = pd.DataFrame({"city": pd.Series(["Ulm", "Bonn", None, "Bonn"], dtype="str")})
+    filled = SimpleImputer(missing_values=np.nan, strategy="most_frequent").fit_transform(cities)
     assert filled.ravel().tolist() == ["Ulm", "Bonn", "Bonn", "Bonn"]
 
 
