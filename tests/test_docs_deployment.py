@@ -47,3 +47,9 @@ def test_there_is_time_to_stop() -> None:
     )
     assert len(seconds) == 3
     assert all(int(one) >= most for one in seconds)
+
+
+def test_the_file_of_a_bento_has_an_absolute_path() -> None:
+    """BentoML makes a URL of it without the working directory: a relative path is one in ``/``."""
+    given = re.findall(r"^bentoml (export|import) (?:gateway:latest )?(\S+)", PAGE, re.MULTILINE)
+    assert given == [("export", '"$PWD/shop.bento"'), ("import", '"$PWD/shop.bento"')]

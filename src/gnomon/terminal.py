@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from itertools import accumulate
 from typing import IO, Any
@@ -33,6 +34,17 @@ class Terminal(Console):
             renderable = _escaped(renderable)
         for segment in super().render(renderable, options):
             yield segment if segment.control else _safe(segment)
+
+    def on_broken_pipe(self) -> None:
+        """Discard further output, because its reader is gone (``gnomon compare ... | head``).
+
+        The command goes on, and exits with its own code: rich would exit with 1, and whether a
+        check failed does not depend on how much of its report is read.
+        """
+        self.quiet = True
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, self.file.fileno())
+        os.close(devnull)
 
     def render_str(self, text: str, **more: Any) -> Text:
         """Return a string as text."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 import gnomon
-from gnomon.errors import GateRefused, PolicyError
+from gnomon.errors import GateRefused, PolicyError, UnknownArtifact
 from gnomon.settings import Settings
 from tests.packing import HALF_MORE, Pack, times
 from tests.shadow.evidence import log_live, log_shadow
@@ -106,4 +107,23 @@ def test_an_artifact_is_taken_where_its_tag_is(
     assert gnomon.inspect(shadow).digest == shadow.digest
     assert gnomon.replay(live, through=shadow).report.kind == "replay"
     assert gnomon.check_gates(shadow).gates
+    assert gnomon.rollout_history(shadow) == gnomon.rollout_history(live.tag)
+    assert gnomon.running_artifacts(live) == gnomon.running_artifacts("toy")
+    assert [report.kind for report in gnomon.saved_reports(live)] == ["replay"]
+    assert gnomon.open_log(shadow.tag).accounts() == gnomon.open_log(live).accounts()
     assert gnomon.stop_shadow(shadow).artifact == shadow.tag
+
+
+@pytest.mark.parametrize("which", [3, b"toy", "", ":1", "..", "a/b"])
+def test_what_names_no_model_is_refused(which: Any, folder: Path, pack: Pack) -> None:
+    """It is refused before it becomes part of a path; an empty text is not the default."""
+    gnomon.promote(pack(times(1.0)))
+    for query in (
+        gnomon.open_log,
+        gnomon.rollout_history,
+        gnomon.running_artifacts,
+        gnomon.saved_reports,
+        gnomon.rollback,
+    ):
+        with pytest.raises(UnknownArtifact, match=r"expected the (name of a model|tag)"):
+            query(which)

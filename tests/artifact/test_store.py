@@ -270,7 +270,7 @@ def test_what_a_killed_pack_left_is_removed_some_time(put: Put, home: Path) -> N
     assert sorted(path.name for path in (home / "staging").iterdir()) == ["pack-fresh"]
 
 
-@pytest.mark.parametrize("which", [None, 3, b"flights:1", ["flights"]])
+@pytest.mark.parametrize("which", [None, 3, b"flights:1", ["flights"], "", ":1"])
 def test_what_names_no_artifact_is_refused(which: Any) -> None:
     """With what to give instead."""
     with pytest.raises(UnknownArtifact, match="expected the tag of an artifact, got") as refused:

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from gnomon import infer_contract
 from gnomon.cli.exit_codes import CRASHED, FAILED, of_process
 from tests.cli.commands import TOP, found, leaves
 from tests.cli.running import Shell
@@ -80,20 +82,43 @@ def test_a_file_that_may_not_be_read_is_an_error_with_its_name(shell: Shell) -> 
     assert "contract.json" in shell("check", "contract.json", expect=FAILED).err
 
 
-def test_a_closed_pipe_is_not_a_verdict(shell: Shell) -> None:
-    """``gnomon --help | true``: the reader closes before the first line."""
+def into_closed_pipe(shell: Shell, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command whose output nobody reads, as with ``gnomon ... | true``."""
     reading, writing = os.pipe()
     os.close(reading)
-    ended = subprocess.run(
-        [sys.executable, "-m", "gnomon", "artifacts"],
-        cwd=shell.folder,
-        env=dict(shell.variables),
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        check=False,
-    )
-    os.close(writing)
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "gnomon", *words],
+            cwd=shell.folder,
+            env=dict(shell.variables),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+
+
+def test_a_closed_pipe_is_not_a_verdict(shell: Shell) -> None:
+    """``gnomon --help | true``: the reader closes before the first line."""
+    ended = into_closed_pipe(shell, "artifacts")
     assert ended.returncode in (0, FAILED), ended.stderr
+
+
+@pytest.mark.parametrize(("column", "verdict"), [("x", 0), ("y", 1)])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_closed_pipe_does_not_change_a_verdict(
+    column: str, verdict: int, as_json: bool, shell: Shell
+) -> None:
+    """``gnomon check ... | head``: the exit code is that of the check, however much is read."""
+    contract = infer_contract(pd.DataFrame({"x": [1.0, 2.0]}), task="regression")
+    contract.write(shell.folder / "contract.json")
+    (shell.folder / "rows.csv").write_text(f"{column}\n1\n")
+    words = ("check", "contract.json", "--table", "rows.csv", *(["--json"] if as_json else []))
+    assert shell(*words, expect=verdict).out
+    ended = into_closed_pipe(shell, *words)
+    assert ended.returncode == verdict, ended.stderr
+    assert not ended.stderr
 
 
 @pytest.mark.parametrize(("code", "expected"), [(0, 0), (1, FAILED), (4, 4), (-9, 137)])

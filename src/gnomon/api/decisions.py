@@ -134,7 +134,7 @@ def promote(
 
 
 def rollback(
-    model: str | None = None,
+    model: str | Artifact | None = None,
     *,
     by: str | None = None,
     why: str | None = None,
@@ -143,7 +143,8 @@ def rollback(
     """Make the previous artifact live again; no gates are evaluated.
 
     Args:
-        model: the model; the only one under the storage root when not given.
+        model: the model's name, or one of its artifacts or their tags; the only model under the
+            storage root when not given.
         by: who decides.
         why: the reason, for the history.
         settings: settings with the storage root; read from the environment when not given.
@@ -153,6 +154,7 @@ def rollback(
         RolloutError: there is no previous artifact.
         RolloutConflict: another decision was recorded meanwhile.
         SettingsError: no model is given, and there is none, or more than one.
+        UnknownArtifact: what is given names no model.
     """
     settings = settings or Settings.read()
-    return decisions.rollback(settings, model or find_model(settings), by=by, why=why)
+    return decisions.rollback(settings, find_model(settings, model), by=by, why=why)

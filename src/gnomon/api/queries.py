@@ -96,46 +96,53 @@ class DriftCheck(Tabular):
         return self.report.overview()
 
 
-def open_log(model: str | None = None, *, settings: Settings | None = None) -> InferenceLog:
+def open_log(
+    model: str | Artifact | None = None, *, settings: Settings | None = None
+) -> InferenceLog:
     """Open the inference log as one dataset, for Arrow, pandas, DuckDB or any Arrow stream reader.
 
     Args:
-        model: the model; the only one under the storage root when not given.
+        model: the model's name, or one of its artifacts or their tags; the only model under the
+            storage root when not given.
         settings: settings with the storage root; read from the environment when not given.
 
     Raises:
         SettingsError: no model is given, and there is none, or more than one.
+        UnknownArtifact: what is given names no model.
     """
     settings = settings or Settings.read()
-    return InferenceLog(settings, model or find_model(settings))
+    return InferenceLog(settings, find_model(settings, model))
 
 
 def rollout_history(
-    model: str | None = None, *, settings: Settings | None = None
+    model: str | Artifact | None = None, *, settings: Settings | None = None
 ) -> RolloutHistory:
     """Read every rollout decision, and the state after them.
 
     Args:
-        model: the model; the only one under the storage root when not given.
+        model: the model's name, or one of its artifacts or their tags; the only model under the
+            storage root when not given.
         settings: settings with the storage root; read from the environment when not given.
 
     Raises:
         HistoryDamaged, NewerFormat: the history cannot be read.
         SettingsError: no model is given, and there is none, or more than one.
+        UnknownArtifact: what is given names no model.
     """
     settings = settings or Settings.read()
-    history = open_history(settings, model or find_model(settings))
+    history = open_history(settings, find_model(settings, model))
     history.refresh()
     return RolloutHistory(history.model, tuple(history.events), history.state)
 
 
 def running_artifacts(
-    model: str | None = None, *, settings: Settings | None = None
+    model: str | Artifact | None = None, *, settings: Settings | None = None
 ) -> list[tuple[str, Role]]:
     """Return the live artifact, then the running shadows in the order they were started.
 
     Args:
-        model: the model; the only one under the storage root when not given.
+        model: the model's name, or one of its artifacts or their tags; the only model under the
+            storage root when not given.
         settings: settings with the storage root; read from the environment when not given.
 
     Returns:
@@ -144,6 +151,7 @@ def running_artifacts(
     Raises:
         HistoryDamaged, NewerFormat: the history cannot be read.
         SettingsError: no model is given, and there is none, or more than one.
+        UnknownArtifact: what is given names no model.
 
     Example::
 
@@ -156,7 +164,10 @@ def running_artifacts(
 
 
 def saved_reports(
-    model: str | None = None, *, last: int | None = None, settings: Settings | None = None
+    model: str | Artifact | None = None,
+    *,
+    last: int | None = None,
+    settings: Settings | None = None,
 ) -> SavedReports:
     """List the reports of replays, comparisons, diagnoses and drift under the storage root.
 
@@ -164,12 +175,14 @@ def saved_reports(
     :meth:`gnomon.Report.from_json` and :meth:`gnomon.DriftReport.from_json` read one in full.
 
     Args:
-        model: the model; the only one under the storage root when not given.
+        model: the model's name, or one of its artifacts or their tags; the only model under the
+            storage root when not given.
         last: at most this many, the newest; all when not given.
         settings: settings with the storage root; read from the environment when not given.
 
     Raises:
         SettingsError: no model is given, and there is none, or more than one.
+        UnknownArtifact: what is given names no model.
         StorageError: the storage root cannot be read.
 
     Example::
@@ -178,7 +191,7 @@ def saved_reports(
             print(report.created, report.verdict, report.title, report.page)
     """
     settings = settings or Settings.read()
-    return list_reports(settings, model or find_model(settings), last)
+    return list_reports(settings, find_model(settings, model), last)
 
 
 def check_gates(

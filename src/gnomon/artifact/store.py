@@ -29,7 +29,7 @@ from gnomon.artifact.folder import ArtifactFolder, parsing
 from gnomon.artifact.manifest import MANIFEST, SEAL, TAG_PART
 from gnomon.errors import ArtifactCorrupt, PackRefused, UnknownArtifact
 
-__all__ = ["not_a_tag", "resolve", "tags"]
+__all__ = ["check_model", "not_a_tag", "resolve", "tags"]
 
 _STAGING_SECONDS = 86_400.0
 """No pack takes this long."""
@@ -70,9 +70,9 @@ def resolve(which: object) -> Path:
     """
     if isinstance(which, Path) or (isinstance(which, str) and os.sep in which):
         return _folder(Path(which))
-    if not isinstance(which, str):
+    name, _, version = which.partition(":") if isinstance(which, str) else ("", "", "")
+    if not name:
         raise not_a_tag(which)
-    name, _, version = which.partition(":")
     if not _is_tag(name, version or "latest"):
         raise _unknown(which, name)
     if version in ("", "latest"):
@@ -86,12 +86,26 @@ def resolve(which: object) -> Path:
 def not_a_tag(which: object) -> UnknownArtifact:
     """Return the refusal of something that names no artifact, such as a loaded one."""
     loaded = hasattr(which, "artifact")
+    got = (f"`{which}`" if which else "an empty text") if isinstance(which, str) else None
     return UnknownArtifact(
-        f"expected the tag of an artifact, got {type(which).__name__}",
+        f"expected the tag of an artifact, got {got or type(which).__name__}",
         hint="give its `.artifact`"
         if loaded
-        else "give NAME:VERSION, or what gnomon.pack returned",
+        else "give NAME or NAME:VERSION, or what gnomon.pack returned",
     )
+
+
+def check_model(name: str) -> None:
+    """Refuse a text that cannot be the name of a model, before it becomes part of a path.
+
+    Raises:
+        UnknownArtifact: it says what a name consists of.
+    """
+    if not _is_tag(name):
+        raise UnknownArtifact(
+            f"expected the name of a model, got `{name}`",
+            hint="a name has lower-case letters, digits, `-`, `_` and `.`",
+        )
 
 
 def check_tag(path: Path, name: str, version: str) -> None:

@@ -113,7 +113,7 @@ def _check_log(
     from gnomon.rollout.defaults import find_model
 
     settings = settings_here()
-    name = model or (find_model(settings) if artifact is None else artifact.name)
+    name = find_model(settings, artifact if model is None else model)
     with counting("rows checked") as advance:
         return check_log(
             InferenceLog(settings, name),

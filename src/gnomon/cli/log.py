@@ -61,7 +61,7 @@ def sql(
         raise typer.BadParameter("give one of --csv, --json and --parquet")
     settings = settings_here()
     with wait("querying the log"):
-        rows = InferenceLog(settings, model or find_model(settings)).sql(query, unsafe=unsafe)
+        rows = InferenceLog(settings, find_model(settings, model)).sql(query, unsafe=unsafe)
     if parquet is not None:
         write_table(rows, parquet)
         out.print(f"{rows.num_rows:,} rows: {parquet}", markup=False, soft_wrap=True)
@@ -88,7 +88,7 @@ def accounts(model: Model = None, as_json: AsJson = False) -> None:
 
     settings = settings_here()
     with wait("counting"):
-        log_accounts = balance(InferenceLog(settings, model or find_model(settings)))
+        log_accounts = balance(InferenceLog(settings, find_model(settings, model)))
     if as_json:
         print_json(
             {
@@ -118,7 +118,7 @@ def repair_log(model: Model = None, as_json: AsJson = False) -> None:
 
     settings = settings_here()
     with wait("looking for damage"):
-        outcome = repair(settings, model or find_model(settings))
+        outcome = repair(settings, find_model(settings, model))
     if as_json:
         print_json(outcome)
     else:
@@ -146,7 +146,7 @@ def seal(
     from gnomon.rollout.defaults import find_model
 
     settings = settings_here()
-    name = model or find_model(settings)
+    name = find_model(settings, model)
     sealer = Sealer(settings, name, wait=_SEALER_SECONDS)
     with wait("sealing"):
         closed = close_now(settings, name) if now else None

@@ -66,7 +66,7 @@ def find_target(
     """
     settings = settings_here() if url is None else Settings.read()
     if url is None:
-        name = model or (artifact.partition(":")[0] if artifact else find_model(settings))
+        name = find_model(settings, artifact if model is None else model)
         beats = heartbeats.read(Storage(settings), name)
         url = next((beat.url for beat in beats if beat.url and not beat.is_stale()), None)
         if url is None:

@@ -57,7 +57,7 @@ def _find(url: str | None, token: str | None, model: str | None) -> Overview:
     target = find_target(url, token, model=model)
     settings = Settings.read()
     with contextlib.suppress(SettingsError):  # The storage root has no such model.
-        name = model or find_model(settings)
+        name = find_model(settings, model)
         return overview(settings, name, place=target.place, ask=target.status, url=url)
     return Overview(place=target.place, slices=target.status())
 
@@ -72,7 +72,7 @@ def _watch(look: Callable[[], Overview]) -> None:
     from gnomon.errors import GnomonError
 
     with Live(console=out, auto_refresh=False) as live, contextlib.suppress(KeyboardInterrupt):
-        while True:
+        while not out.quiet:  # Until the reader is gone.
             try:
                 content = show_status(look())
             except GnomonError as error:

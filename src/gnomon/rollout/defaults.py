@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gnomon.artifact import Artifact, inspect
-from gnomon.artifact.store import not_a_tag
+from gnomon.artifact.store import check_model, not_a_tag
 from gnomon.errors import SettingsError
 from gnomon.log.segments.layout import folders
 from gnomon.log.snapshot import Role
@@ -24,7 +24,7 @@ def tag_of(artifact: object) -> str:
     """
     if isinstance(artifact, Artifact):
         return artifact.tag
-    if not isinstance(artifact, str):
+    if not isinstance(artifact, str) or not model_of(artifact):
         raise not_a_tag(artifact)
     return artifact
 
@@ -34,12 +34,21 @@ def model_of(tag: str) -> str:
     return tag.partition(":")[0]
 
 
-def find_model(settings: Settings) -> str:
-    """Return the only model under the storage root.
+def find_model(settings: Settings, which: object = None) -> str:
+    """Return the model that is given by its name or by an artifact; else the only one of the root.
+
+    Args:
+        settings: settings with the storage root.
+        which: a model's name, a tag, or an artifact; None for the only model.
 
     Raises:
-        SettingsError: there is none, or more than one.
+        SettingsError: none is given, and there is none, or more than one.
+        UnknownArtifact: what is given names no model.
     """
+    if which is not None:
+        name = model_of(tag_of(which))
+        check_model(name)
+        return name
     storage = Storage(settings)
     paths = [path.split("/") for folder in ("rollout", "slices") for path in storage.names(folder)]
     names = {path[1] for path in paths if len(path) == 3}

@@ -19,6 +19,7 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.compose import make_column_selector
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.neighbors import KDTree
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -128,6 +129,16 @@ def test_what_cannot_be_stored_is_named(learned: Any, says: str) -> None:
     assert info.value.where == "keeps-1"
     assert info.value.hint is not None
     assert 'serializer="pickle"' in info.value.hint
+
+
+def test_what_an_imputer_can_keep_instead_of_na_fills_nulls() -> None:
+    """SimpleImputer refuses None for text; NaN fills what pandas' own dtype of text has as null."""
+    with pytest.raises(PackRefused, match="NAType") as info:
+        stored(pd.NA)
+    assert "keep np.nan instead" in str(info.value.hint)
+    cities = pd.DataFrame({"city": pd.Series(["Ulm", "Bonn", None, "Bonn"], dtype="str")})
+    filled = SimpleImputer(missing_values=np.nan, strategy="most_frequent").fit_transform(cities)
+    assert filled.ravel().tolist() == ["Ulm", "Bonn", "Bonn", "Bonn"]
 
 
 def test_of_a_frame_the_hint_is_a_line_to_copy() -> None:
