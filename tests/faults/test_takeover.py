@@ -66,7 +66,11 @@ def until_ended(processes: list[psutil.Process], seconds: float = 20.0) -> None:
 
     The first process of a container may look only every two seconds for those it has to wait for.
     """
-    until(lambda: not [p for p in processes if p.is_running()], "they end", seconds)
+    try:
+        until(lambda: not [p for p in processes if p.is_running()], "they end", seconds)
+    except AssertionError as error:
+        left = [f"{p} of {p.parent()}" for p in processes if p.is_running()]
+        raise AssertionError(f"{error}: {left}") from None
 
 
 def test_the_same_worker_serves_again(shared: Server) -> None:
