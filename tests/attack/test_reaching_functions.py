@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 import scipy.stats
 
 from gnomon.artifact import inspect
+from gnomon.artifact.serialization import pipeline_bytes
 from gnomon.artifact.serialization.skops_file import names, nodes
 from gnomon.errors import ArtifactCorrupt, UntrustedTypes
 from tests.attack.forging import (
@@ -263,3 +266,56 @@ def test_private_functions_that_estimators_keep_may_be_trusted(
 class Bomb:
     def __reduce__(self) -> tuple[Any, ...]:
         return os.system, (SHELL,)
+
+
+def range_of(count: int) -> Node:
+    return call("builtins", "range", count)
+
+
+def dict_of(kind: tuple[str, str], key: str) -> Node:
+    keys = sequence(named("TypeNode", *kind), kind="list")
+    return named("DictNode", "builtins", "dict", content={key: text(1)}, key_types=keys)
+
+
+ENDLESS = {
+    "a list of a range": call_with("builtins", "list", range_of(3)),
+    "a long range": sequence(range_of(10**12)),
+    "a range that is too long for Python": range_of(10**30),
+    "a set of values that are not in a list": call_with("builtins", "frozenset", range_of(3)),
+    "bytes of a number": call("builtins", "bytes", 10**12),
+    "calls": call_with("builtins", "map", named("FunctionNode", "numpy", "ones"), text([10**12])),
+    "a fraction": call("fractions", "Fraction", "1e9_999_999_999"),
+    "a decimal number": call("decimal", "Decimal", "1E+999999999"),
+    "a decimal number of digits": call_with("decimal", "Decimal", sequence(text(0))),
+    "a fraction as a key": dict_of(("fractions", "Fraction"), "1e9999999999"),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_values_that_would_take_all_memory_or_time_are_refused(copied: Path, kind: str) -> None:
+    plant(copied, ENDLESS[kind])
+    claims(copied, *all_names_unchecked(ENDLESS[kind]), trusted=True)
+    with pytest.raises(ArtifactCorrupt, match="that skops does not write"):
+        inspect(copied)
+
+
+def all_names_unchecked(node: Any) -> set[str]:
+    """The names in a node that :func:`names` would refuse."""
+    if isinstance(node, list):
+        return {one for item in node for one in all_names_unchecked(item)}
+    if not isinstance(node, dict):
+        return set()
+    inner = {one for item in node.values() for one in all_names_unchecked(item)}
+    return inner | (
+        {f"{node['__module__']}.{node['__class__']}"} if "__module__" in node else set()
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [range(3, 90, 2), frozenset({1, "a"}), Fraction(-1, 3), Decimal("1E+90"), Decimal("-Infinity")],
+)
+def test_values_of_these_types_are_loaded(value: object) -> None:
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    content = pipeline_bytes.dump(value, "skops")
+    assert pipeline_bytes.load(content, "skops", [kind]) == value

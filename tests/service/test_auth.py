@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -79,6 +80,23 @@ def test_an_empty_token_is_refused(settings: Settings) -> None:
     (Path(settings.root) / "control.token").write_text("\n")
     with pytest.raises(SettingsError, match="empty"):
         find_control_token(settings)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"two words", b"a\nb", b"\x00", b"x" * 100_000])
+def test_a_token_file_that_holds_no_token_is_refused(settings: Settings, content: bytes) -> None:
+    """No client could send it in a header; of a huge file only a part is read."""
+    control_token(settings)
+    (Path(settings.root) / "control.token").write_bytes(content)
+    with pytest.raises(SettingsError, match="printable ASCII"):
+        control_token(settings)
+
+
+def test_a_pipe_in_place_of_the_token_is_refused(settings: Settings) -> None:
+    """Opening it would wait for a writer."""
+    Path(settings.root).mkdir()
+    os.mkfifo(Path(settings.root) / "control.token", 0o600)
+    with pytest.raises(SettingsError, match="cannot read the control token"):
+        control_token(settings)
 
 
 def test_a_remote_root_needs_the_token_as_a_setting() -> None:

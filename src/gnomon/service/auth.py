@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import hmac
+import re
 import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from gnomon.errors import SettingsError, Unauthorized
-from gnomon.files import create
+from gnomon.files import create, refuse_special
 from gnomon.service.http.asgi import Scope, header
 from gnomon.settings import Settings
 
@@ -21,6 +22,10 @@ CONTROL_HINT = (
     "or of the file control.token in the storage root"
 )
 PREDICT_HINT = "send `Authorization: Bearer TOKEN` with the token of GNOMON_PREDICT_TOKEN"
+
+_MOST_BYTES = 4096
+_TOKEN = re.compile(rb"[!-~]{1,%d}" % _MOST_BYTES)
+"""What a header can carry, within the limit on request heads."""
 
 
 def check_token(scope: Scope, token: str, *, hint: str) -> None:
@@ -44,7 +49,7 @@ def control_token(settings: Settings) -> str:
     Slices that start together use the same token: the file is created atomically.
 
     Raises:
-        SettingsError: the file can be read by others or is empty, or the root is remote: then
+        SettingsError: the file can be read by others or has no token, or the root is remote: then
             every replica must be given the same token.
     """
     if settings.control_token is not None:
@@ -86,8 +91,10 @@ def _create(path: Path) -> None:
 
 def _read(path: Path) -> str:
     with _explained("read", path, "use the account that runs the server"):
+        refuse_special(path)
         mode = stat.S_IMODE(path.stat().st_mode)
-        token = path.read_text().strip()
+        with path.open("rb") as file:
+            token = file.read(_MOST_BYTES + 1).strip()
     if mode & 0o077:
         raise SettingsError(
             f"expected a file only its owner can read, got mode {mode:o}",
@@ -96,7 +103,14 @@ def _read(path: Path) -> str:
         )
     if not token:
         raise SettingsError("the token file is empty", where=str(path), hint="delete it")
-    return token
+    if not _TOKEN.fullmatch(token):
+        raise SettingsError(
+            f"expected one token of at most {_MOST_BYTES:,} printable ASCII characters without "
+            "spaces, got something else",
+            where=str(path),
+            hint="delete it: a new token is made at the next start",
+        )
+    return token.decode("ascii")
 
 
 @contextlib.contextmanager

@@ -26,6 +26,9 @@ MOST_SCHEMA_BYTES = 256 * 2**20
 """A tree of a forest needs 40 kB: this allows for 6,000 trees. Parsed JSON takes up to 25 times as
 much memory."""
 
+MOST_RANGE = 1_000_000
+"""The most values of a range, a parameter of a search: many classes that get it make them all."""
+
 MOST_MEMBERS = 200_000
 """The most arrays of one pipeline; a tree has two."""
 
@@ -99,6 +102,10 @@ _REACHING_METHODS = frozenset(
 )
 """Methods of pandas, numpy and paths that use files, evaluate text, or call others by their names;
 so do all that begin with ``to_`` but for the ones above."""
+
+_NUMBERS = frozenset({"fractions", "decimal", "_decimal", "_pydecimal"})
+_SHORT_NUMBER = re.compile(r"[^eE]*([eE][+-]?\d{1,5})?")
+"""``Fraction("1e999999999")`` computes for hours."""
 
 _STATE_THAT_RUNS = "_parse_arg_template"
 """An attribute of scipy's distributions that they execute when they get their state."""
@@ -229,6 +236,39 @@ def _check_json(node: dict[str, Any]) -> bool:
     return isinstance(node.get("content"), str)
 
 
+def _check_constructor(node: dict[str, Any]) -> bool:
+    """Check what values are made of that could take all memory, or compute for hours.
+
+    Of the builtins skops writes only two in this way: others have nodes of their own, or, as
+    ``map``, belong to no pipeline. ``bytes`` allocates as much as it is told to.
+    """
+    module, name, arguments = node["__module__"], node["__class__"], node.get("content")
+    if module not in _NUMBERS and module != "builtins":
+        return True
+    if not isinstance(arguments, dict) or arguments.get("__loader__") != "TupleNode":
+        return False
+    given = arguments.get("content")
+    if not isinstance(given, list):
+        return False
+    if module in _NUMBERS:
+        return all(_is_short_number(_json(one)) for one in given)
+    if name == "frozenset":
+        return all(isinstance(one, dict) and one.get("__loader__") == "ListNode" for one in given)
+    return name == "range" and _is_short_range([_json(one) for one in given])
+
+
+def _is_short_range(bounds: list[Any]) -> bool:
+    try:
+        return len(range(*bounds)) <= MOST_RANGE
+    except (OverflowError, TypeError, ValueError):
+        return False
+
+
+def _is_short_number(value: Any) -> bool:
+    is_text = isinstance(value, str) and _SHORT_NUMBER.fullmatch(value)
+    return bool(is_text) or type(value) is int
+
+
 def _check_leaf(node: dict[str, Any]) -> bool:
     """Refuse content: in older protocols it had another name."""
     return "content" not in node
@@ -300,13 +340,18 @@ def _texts(arguments: Any) -> list[str | None]:
 
 
 def _text(node: Any) -> str | None:
+    found = _json(node)
+    return found if isinstance(found, str) else None
+
+
+def _json(node: Any) -> Any:
+    """Return the value of a node that has one as JSON; None for others."""
     if not isinstance(node, dict) or node.get("__loader__") != "JsonNode":
         return None
     try:
-        found = json.loads(node["content"])
+        return json.loads(node["content"])
     except (KeyError, TypeError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, str) else None
 
 
 def _is_harmless(name: str) -> bool:
@@ -331,10 +376,12 @@ def _check_dict(node: dict[str, Any]) -> bool:
         if not isinstance(key, dict) or key.get("__loader__") != "TypeNode":
             return False
         _check_node(key)
-    return True
+    is_number = any(key["__module__"] in _NUMBERS for key in content)
+    return not is_number or all(map(_is_short_number, node["content"]))
 
 
 _CHECKS = {
+    "ConstructorFromReduceNode": _check_constructor,
     "DictNode": _check_dict,
     "FunctionNode": _check_leaf,
     "JsonNode": _check_json,

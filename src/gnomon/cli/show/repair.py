@@ -23,7 +23,7 @@ def explain(repair: Repair) -> Iterator[str]:
     for place in repair.misplaced:
         yield f"a copy of a segment of another stream, or of an earlier folder: moved to {place}"
     for place, rows in repair.sealed.items():
-        yield f"{place}: {plural(rows, 'row')} of an earlier folder added to the sealed log"
+        yield f"{place}: {plural(rows, 'row')} that the log lacked added to the sealed log"
     for place, why in repair.unread.items():
         yield f"{place}: its rows are not in the log: {why}"
     for place in repair.lists:

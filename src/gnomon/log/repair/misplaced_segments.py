@@ -33,7 +33,7 @@ from gnomon.log.segments.segment_header import Home, home
 from gnomon.log.segments.tail import MisplacedSegment, SegmentReader
 from gnomon.log.table.log_table import LogTable
 
-__all__ = ["Misplaced", "Placed", "place", "put_back_folders", "set_aside_misplaced"]
+__all__ = ["Misplaced", "Placed", "place", "put_back_folders", "seal_rest", "set_aside_misplaced"]
 
 
 class Misplaced(NamedTuple):
@@ -151,6 +151,35 @@ def place(spool: Path, table: LogTable, account: SealedAccount) -> Placed:
     return Placed(tuple(returned), sealed, unread)
 
 
+def seal_rest(streams: list[Path], table: LogTable, account: SealedAccount) -> dict[str, int]:
+    """Add what the table lacks of segments that are in their places and were sealed before.
+
+    A file that was put back may have more rows than the one that was sealed, and the sealer removes
+    it. Return how many rows were added, by the path of the segment.
+
+    Raises:
+        LogError: the table cannot be read or written.
+    """
+    sealed = {}
+    for stream in streams:
+        for reader in _whole(stream):
+            if reader.sequence <= account.sealed_up_to(home(reader.schema.metadata).key):
+                known = _sealed_end(reader, table, is_sealed=True)
+                rows = sum(batch.num_rows for _, batch in reader.batches(known))
+                if rows and _seal(reader, known, rows, table, account):
+                    sealed[str(reader.path)] = rows
+    return sealed
+
+
+def _whole(stream: Path) -> Iterator[SegmentReader]:
+    """Yield the undamaged closed segments of a stream."""
+    for segment in stream_segments(stream):
+        if segment.closed is not None:
+            with contextlib.suppress(LogError), SegmentReader(segment.path, segment.closed) as one:
+                one.verify()
+                yield one
+
+
 def _set_aside(spool: Path) -> Iterator[Misplaced]:
     """Yield segments in ``damaged/`` of a stream that were written for another place."""
     for stream in _streams(spool):
@@ -198,6 +227,11 @@ def _known_end(reader: SegmentReader, there: Path, table: LogTable, *, is_sealed
     was restored from one has other segments of the same numbers. Rows that were sealed and are not
     in the table any more were removed, and must not come back.
     """
+    return max(_sealed_end(reader, table, is_sealed=is_sealed), _end_there(reader, there))
+
+
+def _sealed_end(reader: SegmentReader, table: LogTable, *, is_sealed: bool) -> int:
+    """Return the end of the last batch of a segment that the table has or had."""
     at = home(reader.schema.metadata)
     found = at.found("")
     sealed = _sealed_rows(at, table) if is_sealed else {}
@@ -205,7 +239,7 @@ def _known_end(reader: SegmentReader, there: Path, table: LogTable, *, is_sealed
         return reader.end
     sealed |= _sealed_rows(at._replace(slice=found.slice), table)
     ends = [sealed.get(one, 0) for _, batch in reader.batches() for one in _ids(batch)]
-    return max(reader.first, _end_there(reader, there), *ends)
+    return max([reader.first, *ends])
 
 
 def _ids(batch: pa.RecordBatch) -> list[str]:

@@ -14,10 +14,12 @@ from pathlib import Path
 
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log.ledger import set_aside_damaged
+from gnomon.log.repair.longer_segments import correct_sizes
 from gnomon.log.repair.misplaced_segments import (
     Placed,
     place,
     put_back_folders,
+    seal_rest,
     set_aside_misplaced,
 )
 from gnomon.log.repair.salvage import SalvagedSegment, salvage
@@ -64,12 +66,12 @@ class Repair:
             their own again.
         misplaced: where other segments are now that were not in the place they were written for.
             Their rows are in the log: they are copies.
-        sealed: rows of an earlier folder of a stream that were found and are in the table now, by
-            the path of the segment.
+        sealed: rows of an earlier folder of a stream, or after the sealed ones of a segment, that
+            were found and are in the table now, by the path of the segment.
         unread: found segments whose rows are nowhere else and could not be added to the log, with
             the reason.
-        lists: damaged lists of closed segments, ledgers and identities of the storage root, which
-            were set aside and rebuilt.
+        lists: lists of closed segments, ledgers and identities of the storage root, which were
+            damaged, or had a size that is not the segment's, and were set aside and rebuilt.
         table: what was wrong with the sealed table; None if nothing was.
     """
 
@@ -120,11 +122,13 @@ def _repaired(settings: Settings, model: str, spool: Path) -> Repair:
         moved = [*put_back_folders(spool)]
         lists += [*set_aside_damaged(table.storage, model, spool), *_rebuild_lists(spool)]
         _close_abandoned(spool)
+        lists += correct_sizes([*_streams(spool)])
         misplaced = [str(one.path) for one in set_aside_misplaced([*_streams(spool)])]
         segments = [*_salvaged(spool, table)]
         account = SealedAccount(table)
         repaired = repair_table(table, account, identity, spool)
         placed = place(spool, table, account)
+        found = seal_rest([*_streams(spool)], table, account)
         segments += _salvaged(spool, table)  # Segments that were put back may be cut short.
         _check_listed(spool, account)
         missing: dict[str, int] = {}
@@ -137,7 +141,7 @@ def _repaired(settings: Settings, model: str, spool: Path) -> Repair:
         missing=missing,
         returned=(*(str(there) for _, there in moved), *placed.returned),
         misplaced=tuple(path for path in misplaced if _is_copy(path, placed)),
-        sealed=placed.sealed,
+        sealed={**placed.sealed, **found},
         unread=placed.unread,
         lists=tuple(lists),
         table=repaired,

@@ -7,6 +7,7 @@ same length without rows, so that every address in the log stays correct.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,9 +84,12 @@ def salvage(segment: Segment, table: LogTable) -> SalvagedSegment:
         return _unreadable(segment, set_aside, table)
     mark = message_mark(schema.metadata, str(segment.path))
     kept: list[_Kept] = []
+    seen: set[bytes] = set()
     for at, message in whole_messages(memoryview(content)[first:], mark):
         batch = _decode(message, schema)
-        if batch is not None:
+        digest = hashlib.sha256(message).digest()
+        if batch is not None and not (batch.num_rows and digest in seen):
+            seen.add(digest)
             kept.append(_Kept(first + at, message, batch))
     gaps = _gaps(kept, first, max(segment.closed, len(content)))
     parts, places = _rebuilt(content[:first], kept, segment, schema, mark)

@@ -20,6 +20,7 @@ from gnomon.errors import LogError, NewerLog
 __all__ = [
     "FORMAT",
     "closed_segments",
+    "copy_aside",
     "filled_segments",
     "place_aside",
     "record_closed",
@@ -95,6 +96,17 @@ def record_closed(
 def place_aside(folder: Path, name: str) -> Path:
     """Where a damaged file of a stream goes: not where an earlier one of its name is."""
     return files.free_place(folder / "damaged" / name)
+
+
+def copy_aside(folder: Path) -> Path:
+    """Copy a stream's list to ``damaged/`` before it is corrected; return the copy's path.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    place = place_aside(folder, _NAME)
+    files.replace(place, (folder / _NAME).read_bytes())
+    return place
 
 
 def set_aside(folder: Path, name: str = _NAME) -> Path:
