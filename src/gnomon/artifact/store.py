@@ -70,9 +70,9 @@ def resolve(which: object) -> Path:
     """
     if isinstance(which, Path) or (isinstance(which, str) and os.sep in which):
         return _folder(Path(which))
-    name, _, version = which.partition(":") if isinstance(which, str) else ("", "", "")
-    if not name:
+    if not isinstance(which, str) or which[:1] in ("", ":"):
         raise not_a_tag(which)
+    name, _, version = which.partition(":")
     if not _is_tag(name, version or "latest"):
         raise _unknown(which, name)
     if version in ("", "latest"):
