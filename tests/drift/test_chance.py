@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,10 @@ from gnomon.policy import DriftLimits
 from tests.drift.columns import against, batch, frozen
 
 SAMPLES = 150
+"""Of each case, each a millisecond: a limit of chance that is ten times too generous goes beyond
+what is allowed."""
+
 SEEDS = (1, 2, 3)
-HEALTHY_SEEDS = (1,)
-"""Of healthy samples, each a millisecond, so many are enough: a limit of chance that is ten times
-too generous goes beyond what is allowed."""
 
 Draw = Callable[[np.random.Generator, int], Any]
 
@@ -51,19 +51,14 @@ def samples(
         yield BinnedSides(bins, bins.training, cell)
 
 
-def judged(
-    draw: Draw, served: Draw, rows: int, training: int, seeds: Sequence[int] = SEEDS
-) -> list[bool]:
+def judged(draw: Draw, served: Draw, rows: int, training: int) -> list[bool]:
     """Whether each of many samples is called drifted."""
-    found = []
-    for seed in seeds:
-        random = np.random.default_rng([seed, rows, training])
-        bins = frozen(draw(random, training))
-        found += [
-            overall(effects(sides, DriftLimits())) == "drifted"
-            for sides in samples(bins, served, random, rows)
-        ]
-    return found
+    random = np.random.default_rng([1, rows, training])
+    bins = frozen(draw(random, training))
+    return [
+        overall(effects(sides, DriftLimits())) == "drifted"
+        for sides in samples(bins, served, random, rows)
+    ]
 
 
 @pytest.mark.slow
@@ -71,9 +66,7 @@ def judged(
 @pytest.mark.parametrize("rows", [15, 30, 60, 120])
 def test_few_healthy_rows_are_not_called_drifted(rows: int, training: int) -> None:
     """Of 1,200 samples of eight kinds of columns, at most one in 300; and of no kind one in 50."""
-    found = {
-        name: judged(draw, draw, rows, training, HEALTHY_SEEDS) for name, draw in HEALTHY.items()
-    }
+    found = {name: judged(draw, draw, rows, training) for name, draw in HEALTHY.items()}
     shares = {name: float(np.mean(called)) for name, called in found.items()}
     assert np.mean(list(found.values())) <= 1 / 300, shares
     assert max(shares.values()) <= 0.02, shares
@@ -99,7 +92,7 @@ def test_few_rows_that_lie_far_off_are_drifted(rows: int, draw: str, served: Dra
     assert share >= 0.9
 
 
-@pytest.mark.parametrize("rows", [30, 200, 2_000])
+@pytest.mark.parametrize("rows", [30, 200, 1_000])
 @pytest.mark.parametrize("kind", ["number", "counts", "category"])
 def test_chance_alone_stays_below_each_floor(kind: str, rows: int) -> None:
     """Of 450 samples from the training distribution, only a few exceed a floor."""

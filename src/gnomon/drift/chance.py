@@ -98,7 +98,8 @@ def _deviation(shares: Floats, sizes: tuple[int, int], level: float = _LEVEL) ->
     height = math.log(2 / level) * step**2 / variance
     u = np.sqrt(2 * height) + height  # above the root, from where Newton's method converges
     for _ in range(_NEWTON):
-        u -= ((1 + u) * np.log1p(u) - u - height) / np.log1p(u)
+        log = np.log1p(u)
+        u -= ((1 + u) * log - u - height) / log
     bound: Floats = u * variance / step
     return bound
 
