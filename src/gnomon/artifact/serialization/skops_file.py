@@ -8,6 +8,7 @@ need more memory than it has bytes.
 
 from __future__ import annotations
 
+import builtins
 import json
 import re
 import sys
@@ -239,12 +240,13 @@ def _check_json(node: dict[str, Any]) -> bool:
 def _check_constructor(node: dict[str, Any]) -> bool:
     """Check what values are made of that could take all memory, or compute for hours.
 
-    Of the builtins skops writes only two in this way: others have nodes of their own, or, as
+    Of the builtin types skops writes only two in this way: others have nodes of their own, or, as
     ``map``, belong to no pipeline. ``bytes`` allocates as much as it is told to.
     """
     module, name, arguments = node["__module__"], node["__class__"], node.get("content")
-    if module not in _NUMBERS and module != "builtins":
-        return True
+    is_type = module == "builtins" and isinstance(getattr(builtins, name, None), type)
+    if module not in _NUMBERS and not is_type:
+        return True  # Whether it may be called is decided by its name.
     if not isinstance(arguments, dict) or arguments.get("__loader__") != "TupleNode":
         return False
     given = arguments.get("content")
