@@ -59,7 +59,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "log/test_reader.py": ("log/snapshot.py", "log/table/log_table.py"),
     "log/repair/test_misplaced_segments.py": ("log/segments/segment_header.py",),
     "log/repair/test_repair.py": (
-        "log/ledger.py",
         "log/lost_ranges.py",
         "log/repair/resync.py",
         "log/repair/salvage.py",

@@ -114,6 +114,7 @@ def test_rows_of_few_entities_are_little_evidence() -> None:
     assert gate.says.startswith("0 of 1,000 rows (10 entities) disagree with live: 0% to 37.7%")
     assert gate.awaits is not None
     assert gate.awaits.rows == 10_600  # 116 entities, as 116 independent rows
+    assert gate.awaits.says.startswith("needs about 10,600 more rows of other entities")
 
 
 def test_bad_rows_of_few_entities_fail_nothing() -> None:

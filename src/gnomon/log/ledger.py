@@ -91,7 +91,10 @@ class SealedStream(msgspec.Struct, frozen=True, kw_only=True):
         """Return this for the next segments, which are of the folder with an identity."""
         if identity == self.identity:
             return self
-        known = {**self.earlier, self.identity: self.sequence}
+        last = self.sequence
+        while last + 1 in self.empty:
+            last += 1
+        known = {**self.earlier, self.identity: last}
         return msgspec.structs.replace(
             self,
             identity=identity,

@@ -100,7 +100,8 @@ def _share_awaits(
         return action(_AT_THE_LIMIT)
     if not more:
         return action(_HEAVY_ENTITIES)
-    return more_rows(more, "rows", traffic, about=True, given=_IF_IT_STAYS if share.rows else "")
+    needs = "rows" if share.units is None else share.units.needs
+    return more_rows(more, needs, traffic, about=True, given=_IF_IT_STAYS if share.rows else "")
 
 
 def flips_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:

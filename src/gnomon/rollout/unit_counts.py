@@ -29,10 +29,12 @@ class UnitShares(NamedTuple):
     Attributes:
         values: the shares.
         says: how many units of which kind, such as ``300 entities``.
+        needs: the rows that make more units.
     """
 
     values: npt.NDArray[np.float64]
     says: str
+    needs: str = "rows"
 
 
 class UnitCounts(NamedTuple):
@@ -55,7 +57,8 @@ class UnitCounts(NamedTuple):
         there = rows > 0
         values = self.counts[bad][there] / rows[there]
         if self.longest_burst is None:
-            return UnitShares(values, _plural(len(values), self.unit))
+            needs = "rows of other entities" if self.unit == "entity" else "rows"
+            return UnitShares(values, _plural(len(values), self.unit), needs)
         length = block_length(values, shortest=self.longest_burst)
         blocks = block_values(values, length)
         says = f"{plural(len(blocks), 'block')} of {_plural(length, self.unit)}"
