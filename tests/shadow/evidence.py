@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+from msgspec import structs
 
 from gnomon.contract.contract import Contract, Feature, Output
 from gnomon.log import (
@@ -21,12 +22,13 @@ from gnomon.settings import Settings
 
 CONTRACT = Contract(
     task="regression",
-    features=(
-        Feature(name="x", type="float", dtype="float64"),
-        Feature(name="customer", type="string", dtype="object", nullable=True),
-    ),
+    features=(Feature(name="x", type="float", dtype="float64"),),
     outputs=(Output(name="prediction", type="float"),),
 )
+CUSTOMER = Feature(name="customer", type="string", dtype="object", nullable=True)
+OF_CUSTOMERS = structs.replace(CONTRACT, features=(*CONTRACT.features, CUSTOMER))
+"""That of a shadow's rows, which may have an entity."""
+
 LIVE, SHADOW = "toy:live", "toy:next"
 
 
@@ -81,4 +83,4 @@ def log_shadow(
         named = enumerate(rows)
         rows = [{**row, "input_customer": f"c{index % customers}"} for index, row in named]
     stream = shadow_stream(artifact.partition(":")[2])
-    _write(settings, stream, shadow_schema(CONTRACT), rows)
+    _write(settings, stream, shadow_schema(OF_CUSTOMERS), rows)
