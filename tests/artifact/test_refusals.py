@@ -17,7 +17,7 @@ import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cluster import DBSCAN
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer
 from sklearn.linear_model import LinearRegression, Ridge
@@ -448,6 +448,20 @@ def test_rows_of_training_without_an_answer_are_warned_of(users: Any) -> None:
     """Requests with such a row would get an error."""
     with pytest.warns(PackWarning, match=r"`prediction` is NaN or infinite in \d+ of 64 rows"):
         pack("gaps", users.Gaps(0.5), X[["a"]], leakage="off")
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("dtype", ["float64", "float32", "Float64", "double[pyarrow]"])
+def test_infinities_of_training_are_warned_of(dtype: str) -> None:
+    """No request as JSON has one. The way out that it names packs in silence."""
+    infinite = X[["a"]].astype("float64").copy()
+    infinite.iloc[:3, 0] = [np.inf, -np.inf, np.nan]
+    model = HistGradientBoostingRegressor(max_iter=2, min_samples_leaf=1)
+    frame = infinite.astype(dtype)
+    with pytest.warns(PackWarning, match=r"infinite in training: `a` \(2 rows\)"):
+        pack("trees", model.fit(frame, Y), frame, Y, leakage="off", seeds={})
+    frame = infinite.replace([np.inf, -np.inf], np.nan).astype(dtype)
+    pack("trees", model.fit(frame, Y), frame, Y, leakage="off", seeds={})
 
 
 @pytest.mark.usefixtures("home")

@@ -19,7 +19,11 @@ from gnomon.artifact.artifact import Artifact, examine
 from gnomon.artifact.checks import leakage_checks
 from gnomon.artifact.checks.allowances import Allowances, Allowed, PackWarning
 from gnomon.artifact.checks.round_trip import check_round_trip, raised
-from gnomon.artifact.checks.unseen_values import warn_of_unanswered, warn_of_unseen
+from gnomon.artifact.checks.unseen_values import (
+    warn_of_infinities,
+    warn_of_unanswered,
+    warn_of_unseen,
+)
 from gnomon.artifact.environment import Environment
 from gnomon.artifact.manifest import (
     CHECKS,
@@ -157,6 +161,7 @@ def pack(
     check_round_trip(pipeline, rows, contract)
     with allowances.of("batch_dependent", stacklevel=2):
         check_batch_invariance(pipeline, X, contract, stacklevel=4)
+    warn_of_infinities(X, contract, stacklevel=2)
     warn_of_unanswered(pipeline, rows, contract, stacklevel=2)
     warn_of_unseen(pipeline, rows, contract, stacklevel=2)
     found = None

@@ -17,7 +17,7 @@ from gnomon.contract.unusual_rows import unseen_rows
 from gnomon.pipeline.failing_step import failing_step
 from gnomon.pipeline.predicting import outputs
 
-__all__ = ["warn_of_unanswered", "warn_of_unseen"]
+__all__ = ["warn_of_infinities", "warn_of_unanswered", "warn_of_unseen"]
 
 MOST_FEATURES = 50
 
@@ -43,6 +43,33 @@ def warn_of_unseen(pipeline: Any, frame: pd.DataFrame, contract: Contract, stack
             'with one fails. Fit an encoder with handle_unknown="ignore" (OrdinalEncoder: '
             '"use_encoded_value"), or refuse such requests by the contract, with 422: '
             f'outside="error" for {named}',
+            PackWarning,
+            stacklevel + 1,
+        )
+
+
+def warn_of_infinities(frame: pd.DataFrame, contract: Contract, stacklevel: int) -> None:
+    """Warn of features that are infinite in training, which no request as JSON can be.
+
+    Args:
+        frame: the training frame.
+
+    Warns:
+        PackWarning: the features, with how many rows of each.
+    """
+    counts = {
+        feature.name: int(np.isinf(frame[feature.name].to_numpy(np.float64, na_value=np.nan)).sum())
+        for feature in contract.features
+        if feature.type == "float"
+        and feature.name in frame
+        and pd.api.types.is_numeric_dtype(frame[feature.name])
+    }
+    found = [f"`{name}` ({count:,} rows)" for name, count in counts.items() if count]
+    if found:
+        warnings.warn(
+            f"infinite in training: {', '.join(found)}. A request as JSON cannot have an infinity, "
+            "so the model is served without what it learned of them. Train with null, or a largest "
+            "number, in their place: X.replace([np.inf, -np.inf], np.nan)",
             PackWarning,
             stacklevel + 1,
         )
