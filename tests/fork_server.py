@@ -108,8 +108,8 @@ STARTERS = (
 Others start few, and new ones."""
 
 READ_ONCE = ("GNOMON_PORTABLE", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "LD_PRELOAD")
-ALLOWED = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
-"""Of all ``PYTHON*``, which are read once too."""
+ALLOWED = ("PYTHON", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
+"""Of all ``PYTHON*``, which are read once too. ``PYTHON`` alone is a variable of ``make``."""
 
 _THREADS = tuple(f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"))
 _TITLE_BYTES = 8192
