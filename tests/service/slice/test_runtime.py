@@ -182,7 +182,7 @@ def test_an_artifact_that_is_gone_is_named_and_nothing_is_left(named: Settings, 
 
     async def trouble() -> str | None:
         async with open_runtime("toy", named) as runtime:
-            while "being loaded" in str(runtime.status().error):
+            while "being" in str(runtime.status().error):
                 await asyncio.sleep(0.02)
             return runtime.status().error
 

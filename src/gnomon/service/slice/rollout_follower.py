@@ -70,6 +70,7 @@ class RolloutFollower:
         self._retry_at = 0.0
         self._refused: str | None = None
         self._kept: set[str] = set()
+        self._has_looked = False
 
     @property
     def state(self) -> RolloutState:
@@ -87,8 +88,13 @@ class RolloutFollower:
             return NotReady(
                 f"no artifact is live: {self.error}", hint="GET /readyz shows when one is"
             )
+        model = self.history.model
+        if self.state.live is None and not self._has_looked:
+            return NotReady(
+                f"the rollout history of `{model}` and the store are being read",
+                hint="GET /readyz shows when an artifact is live",
+            )
         if self.state.live is None:
-            model = self.history.model
             return NotReady(
                 f"the store has no artifact named `{model}` yet",
                 hint=f'pack one with gnomon.pack("{model}", …)',
@@ -149,6 +155,7 @@ class RolloutFollower:
             self._check_at = now + CHECK_SECONDS
         if self.state.live is None:
             await self._promote_first()
+        self._has_looked = True
 
     def _check(self) -> None:
         history = self.history
