@@ -365,3 +365,20 @@ def test_latency_needs_enough_rows_of_both_sides(ours: int, theirs: int) -> None
     """Three rows of one side are too few, however many the other side has."""
     few = replace(GOOD, times=times(9_000.0, rows=theirs), live_times=times(1_000.0, rows=ours))
     assert judged(few)["latency"].verdict == "unknown"
+
+
+def test_the_unit_of_evidence_is_that_of_shadow_and_policy(settings: Settings) -> None:
+    """The entity key with which the shadow was started, or the policy's blocks, reach the gates."""
+    log_live(settings, 1)
+    log_shadow(settings, agreed=800, customers=10)
+    state = RolloutState(epoch=2, lives=(LIVE,), shadows={SHADOW: RUN})
+
+    def units(shadow: Shadow, longest_burst: int | None = None) -> int | None:
+        policy = Policy(gates=structs.replace(LIMITS, longest_burst=longest_burst))
+        of = structs.replace(state, shadows={SHADOW: shadow})
+        gates = evaluate(InferenceLog(settings, "toy"), of, policy, SHADOW).gates
+        return next(gate.units for gate in gates if gate.name == "disagreement")
+
+    assert units(RUN) is None
+    assert units(structs.replace(RUN, entity_key=("customer",))) == 10
+    assert units(RUN, longest_burst=50) == 16

@@ -12,7 +12,9 @@ def of_entities(values: list[float], rows_each: int) -> Share:
     """A share of entities with the same number of rows."""
     rows = len(values) * rows_each
     bad = round(sum(values) * rows_each)
-    return Share(bad, rows, UnitShares(np.array(values), f"{len(values)} entities"))
+    return Share(
+        bad, rows, UnitShares(np.array(values), f"{len(values)} entities", "entity", rows_each)
+    )
 
 
 def test_entities_of_one_row_are_rows() -> None:
@@ -54,3 +56,9 @@ def test_without_rows_nothing_is_known() -> None:
     assert empty.value is None
     assert empty.rows_still_needed(0.05, 0.95) == rows_still_needed(0, 0, 0.05, 0.95)
     assert empty.at(100, 0.95) == rate_interval(0, 100, 0.95)
+
+
+def test_too_few_rows_for_a_block_need_the_rows_of_all_blocks() -> None:
+    """Not the few that independent rows need."""
+    blocks = Share(0, 100, UnitShares(np.zeros(0), "0 blocks of 50 rows", "row", 50.0))
+    assert blocks.rows_still_needed(0.05, 0.95) == 50 * 116

@@ -129,8 +129,7 @@ def count(
 ) -> ShadowRows:
     """Count a shadow's rows, with their ``outcome`` and comparison columns; see :func:`gather`."""
     total, errors = ShadowCounts(), Counter[str]()
-    grouped = bool(entity_key or longest_burst)
-    units = UnitCounter(entity_key, longest_burst)
+    units = UnitCounter(entity_key, longest_burst) if entity_key or longest_burst else None
     worst: list[RowReference] = []
     for batch in batches:
         total = added((total, count_records(batch)))
@@ -138,13 +137,13 @@ def count(
         errors.update(pc.fill_null(failed.column("error_code"), "prediction_failed").to_pylist())
         disagreeing = batch.filter(pc.invert(batch.column("agreed")))
         worst = heapq.nlargest(KEPT_EXAMPLES, [*worst, *_worst(disagreeing)], key=_badness)
-        if grouped:
+        if units is not None:
             units.add(batch)
     return ShadowRows(
         **structs.asdict(total),
         errors=errors,
         worst=tuple(worst),
-        units=units.counts() if grouped else None,
+        units=None if units is None else units.counts(),
     )
 
 
@@ -170,6 +169,8 @@ def _shadow_rows(
 
 def _logged(log: InferenceLog, features: Sequence[str]) -> Sequence[str]:
     """Return the features if the log has all of them, else none."""
+    if not features:  # Opening the log reads the table's state.
+        return ()
     with log.snapshot() as snapshot:
         return (
             features if set(map(input_column, features)) <= set(snapshot.view.schema.names) else ()

@@ -45,12 +45,14 @@ class Share:
     def rows_still_needed(self, limit: float, confidence: float) -> int | None:
         """Estimate how many more rows decide on which side of a limit it is.
 
-        None if no number does; 0 if the units are enough, so that more rows change nothing.
+        None if no number does; 0 if the entities are enough, and only their numbers of rows differ.
         """
-        if self.units is None or not self.unit_count:
+        if self.units is None:
             return rows_still_needed(self.bad, self.rows, limit, confidence)
         more = units_still_needed(self.units.values, limit, confidence)
-        return None if more is None else round(more * self.rows / self.unit_count)
+        if more == 0 and self.units.unit == "row":
+            more = 1  # Rows after the last whole block are not in it yet.
+        return None if more is None else round(more * self.units.rows_each)
 
     def at(self, total: int, confidence: float) -> Interval:
         """Estimate the interval after ``total`` rows if the share stays.

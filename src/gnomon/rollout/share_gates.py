@@ -100,7 +100,8 @@ def _share_awaits(
         return action(_AT_THE_LIMIT)
     if not more:
         return action(_HEAVY_ENTITIES)
-    needs = "rows" if share.units is None else share.units.needs
+    of_entities = share.units is not None and share.units.unit == "entity"
+    needs = "rows of other entities" if of_entities else "rows"
     return more_rows(more, needs, traffic, about=True, given=_IF_IT_STAYS if share.rows else "")
 
 

@@ -29,12 +29,14 @@ class UnitShares(NamedTuple):
     Attributes:
         values: the shares.
         says: how many units of which kind, such as ``300 entities``.
-        needs: the rows that make more units.
+        unit: what a unit, or each part of a block, is: ``entity`` or ``row``.
+        rows_each: how many rows a unit has on average.
     """
 
     values: npt.NDArray[np.float64]
     says: str
-    needs: str = "rows"
+    unit: str = "entity"
+    rows_each: float = 1.0
 
 
 class UnitCounts(NamedTuple):
@@ -56,13 +58,14 @@ class UnitCounts(NamedTuple):
         rows = self.counts[of]
         there = rows > 0
         values = self.counts[bad][there] / rows[there]
+        rows_each = float(rows[there].mean()) if len(values) else 1.0
         if self.longest_burst is None:
-            needs = "rows of other entities" if self.unit == "entity" else "rows"
-            return UnitShares(values, _plural(len(values), self.unit), needs)
+            says = _plural(len(values), self.unit)
+            return UnitShares(values, says, self.unit, rows_each)
         length = block_length(values, shortest=self.longest_burst)
         blocks = block_values(values, length)
         says = f"{plural(len(blocks), 'block')} of {_plural(length, self.unit)}"
-        return UnitShares(blocks, says)
+        return UnitShares(blocks, says, self.unit, rows_each * length)
 
 
 class UnitCounter:
