@@ -29,12 +29,12 @@ def block_length(bad: npt.ArrayLike, *, shortest: int = LONGEST_BURST) -> int:
     neighbouring blocks is above 2 / sqrt(blocks), about two standard errors of it if the rows are
     independent, and then once more, because a correlation that cannot be seen is not zero.
 
-    It is never below ``shortest``. What has been seen cannot tell: if at most 5% may be bad, and
-    there are bursts of 500 rows that make 8%, then nothing bad is seen in the first 3,000 rows in
-    more than half of all runs, and single bad rows among them would make the stream look
+    It is never below ``shortest``, as rows without a burst say little about bursts: if at most 5%
+    may be bad, and there are bursts of 500 rows that make 8%, then nothing bad is seen in the
+    first 3,000 rows in more than half of all runs, and single bad rows among them would make the stream look
     independent. A gate that must not pass such a stream needs about 3 x 500 / 5% rows, whatever
-    its method. Where it is known that bursts are shorter, say so; where rows have an entity or
-    come many in a request, use `entity_units`.
+    its method. Where it is known that bursts are shorter, say so; where rows have an entity, use
+    that.
 
     Args:
         bad: whether each row is bad, in the order of arrival.

@@ -57,8 +57,8 @@ def mean_interval(values: npt.ArrayLike, confidence: float) -> Interval:
     looks there is no proof: rows that are added to known entities form a reverse martingale, new
     entities a forward one, each within the promise alone. In every stream of
     `benchmarks.gates`, entities that come in turns included, the errors were within the promise.
-    `entity_units` with ``closed_every`` is the proven way, at the cost of the rows that it leaves
-    out.
+    To use of an entity only the rows that came until the look after its first one is proven, and
+    leaves most rows out: "closed entity" there.
 
     **Means that drift.** If the units are independent with different means, E M_n(m) <= 1 where m
     is the average of their means (by the inequality of arithmetic and geometric means). The
