@@ -31,10 +31,10 @@ def block_length(bad: npt.ArrayLike, *, shortest: int = LONGEST_BURST) -> int:
 
     It is never below ``shortest``, as rows without a burst say little about bursts: if at most 5%
     may be bad, and there are bursts of 500 rows that make 8%, then nothing bad is seen in the
-    first 3,000 rows in more than half of all runs, and single bad rows among them would make the stream look
-    independent. A gate that must not pass such a stream needs about 3 x 500 / 5% rows, whatever
-    its method. Where it is known that bursts are shorter, say so; where rows have an entity, use
-    that.
+    first 3,000 rows in more than half of all runs, and single bad rows among them would make the
+    stream look independent. A gate that must not pass such a stream needs about 3 x 500 / 5%
+    rows, whatever its method. Where bursts are known to be shorter, say so; where rows have an
+    entity, use that.
 
     Args:
         bad: whether each row is bad, in the order of arrival.
