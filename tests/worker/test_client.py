@@ -20,6 +20,7 @@ from gnomon.artifact import Artifact
 from gnomon.errors import GoldenMismatch, PredictionFailed, WorkerError
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
+from gnomon.worker.engine import SHARED
 from gnomon.worker.messages import ERROR
 from tests.load import until
 from tests.packing import times
@@ -80,6 +81,16 @@ def test_rows_that_raise_fail_alone_in_a_large_batch(shared: Shared, bad: range)
     answers, errors = shared.answers(values)
     assert [n for n, error in enumerate(errors) if error is not None] == list(bad)
     assert answers == [None if n in bad else float(n) for n in range(200)]
+
+
+def test_rows_that_were_not_tried_alone_say_so(shared: Shared) -> None:
+    """If every row raises, the search is given up: the rest share an error, and say that."""
+    _, errors = shared.answers([-1.0] * 200)
+    alone = "ValueError in step `times` (Times): negative x"
+    first, last = errors[0], errors[-1]
+    assert first == alone
+    assert last == f"ValueError: negative x{SHARED}"
+    assert {alone, last} == set(errors)
 
 
 def test_a_row_that_kills_the_worker_fails_alone(shared: Shared) -> None:

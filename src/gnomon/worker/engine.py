@@ -27,9 +27,11 @@ __all__ = ["Engine"]
 MAX_FAILED_CALLS = 64
 """Failing calls allowed in the search for the bad rows of one batch; each call that succeeds allows
 two more. When a pipeline fails on every row, the rows left after this many calls share the last
-error instead of costing a call each."""
+error instead of costing a call each; it says that they share it."""
 
-SEARCH_SECONDS = 2.0
+SHARED = " (raised with other rows: the search for those at fault ended before this one was tried)"
+
+SEARCH_SECONDS = 5.0
 """Seconds allowed for this search, or a quarter of the deadline if that is less, as the batch has
 to be answered within the deadline. For a request scored in parts, the limit covers all parts."""
 
@@ -132,9 +134,10 @@ class Engine:
             if ran_out(error):
                 raise MemoryError from error
             if not search.failed() or batch.num_rows == 1:
-                message = f"{error_kind(error)}: {error_text(error)}"
                 if batch.num_rows == 1:
                     message = self._row_message(batch, error)
+                else:
+                    message = f"{error_kind(error)}: {error_text(error)}{SHARED}"
                 yield failed(self._schema, batch.num_rows, message)
                 return
             half = batch.num_rows // 2
