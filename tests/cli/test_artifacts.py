@@ -27,6 +27,14 @@ def test_artifacts_are_listed_newest_first(shell: Shell, pack: Pack, own_home: P
     assert entries[one]["bytes"] > 0
 
 
+def test_a_text_that_is_no_name_lists_nothing(shell: Shell, pack: Pack) -> None:
+    """An empty name, as from an unset variable, listed every artifact; a tag listed none."""
+    tag = pack(times(1))
+    for text, got in (("", "an empty text"), (tag, f"`{tag}`"), ("../toy", "`../toy`")):
+        refused = shell("artifacts", text, expect=2).err
+        assert f"expected the name of a model, got {got}" in " ".join(refused.split())
+
+
 def test_an_artifact_is_shown_without_running_it(shell: Shell, pack: Pack) -> None:
     """Contract, environment, files, vendored code and trusted types."""
     tag = pack(times(1))

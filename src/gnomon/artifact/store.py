@@ -48,8 +48,14 @@ def models() -> Path:
 
 
 def tags(name: str | None = None) -> list[str]:
-    """Return the tags of the artifacts in the store, newest first within each name."""
-    names = [name] if name else sorted(path.name for path in _folders(models()))
+    """Return the tags of the artifacts in the store, newest first within each name.
+
+    Raises:
+        UnknownArtifact: ``name`` cannot be the name of a model.
+    """
+    if name is not None:
+        check_model(name)
+    names = sorted(path.name for path in _folders(models())) if name is None else [name]
     return [
         f"{name}:{version}"
         for name in names
@@ -103,7 +109,7 @@ def check_model(name: str) -> None:
     """
     if not _is_tag(name):
         raise UnknownArtifact(
-            f"expected the name of a model, got `{name}`",
+            "expected the name of a model, got " + (f"`{name}`" if name else "an empty text"),
             hint="a name has lower-case letters, digits, `-`, `_` and `.`",
         )
 

@@ -293,6 +293,8 @@ def test_rows_of_every_kind_are_streamed_by_the_client(server: Server, tmp_path:
         iter([good(3_000), good(2_000, 3_000)]),
         pd.read_csv(tmp_path / "rows.csv", chunksize=700),
         pq.ParquetFile(tmp_path / "rows.parquet"),
+        tmp_path / "rows.parquet",
+        str(tmp_path / "rows.parquet"),
         table.to_reader(max_chunksize=900),
         itertools.chain(good(100), [frame[100:]]),
     ]
@@ -309,9 +311,29 @@ def test_rows_of_every_kind_are_streamed_by_the_client(server: Server, tmp_path:
             next(client.predict_stream(3))
         [refused] = client.predict_stream(iter([{"x": "a", "id": "b"}]))
         assert refused.error is not None
+        batches = client.predict_batches(tmp_path / "rows.parquet")
+        answers = [value for batch in batches for value in batch.column("prediction").to_pylist()]
+        assert answers == [2.0 * n for n in range(5_000)]
 
 
-def test_the_asynchronous_client_streams_too(server: Server) -> None:
+def test_a_path_that_holds_no_rows_is_refused_with_its_reason(
+    server: Server, tmp_path: Path
+) -> None:
+    """Text is taken as a path: another ending, a missing file and another format are named."""
+    (tmp_path / "other.parquet").write_text("x,id\n1,a\n")
+    with server.client() as client:
+        for path, reason in (
+            (tmp_path / "rows.csv", "read_csv"),
+            ("a text", "expected rows, or the path of a Parquet file, got `a text`"),
+            (tmp_path / "none.parquet", "No such file"),
+            (tmp_path / "other.parquet", "Parquet"),
+            (tmp_path, "path of a Parquet file"),
+        ):
+            with pytest.raises(InvalidRequest, match=reason):
+                list(client.predict_stream(path))
+
+
+def test_the_asynchronous_client_streams_too(server: Server, tmp_path: Path) -> None:
     """It takes iterators of both kinds."""
 
     async def rows() -> AsyncIterator[dict[str, Any]]:
@@ -322,7 +344,10 @@ def test_the_asynchronous_client_streams_too(server: Server) -> None:
         async with gnomon.AsyncClient(server.url) as client:
             return [row.prediction async for row in client.predict_stream(source)]
 
-    assert asyncio.run(ask(rows())) == asyncio.run(ask(good(3_000)))
+    answers = asyncio.run(ask(good(3_000)))
+    pq.write_table(pa.Table.from_pylist(good(3_000)), tmp_path / "rows.parquet")
+    assert asyncio.run(ask(rows())) == answers
+    assert asyncio.run(ask(tmp_path / "rows.parquet")) == answers
 
 
 def test_a_stream_that_is_refused_raises_what_the_server_said(server: Server) -> None:

@@ -195,8 +195,9 @@ class Client(_Connection[httpx.BaseTransport]):
 
         Args:
             rows: an iterable of records, frames, Arrow batches or lists of records, such as
-                ``pandas.read_csv(path, chunksize=2048)`` or a ``pyarrow.RecordBatchReader``; a
-                ``pyarrow.parquet.ParquetFile``; or anything that :meth:`predict` takes.
+                ``pandas.read_csv(path, chunksize=2048)`` or a ``pyarrow.RecordBatchReader``; the
+                path of a Parquet file, or a ``pyarrow.parquet.ParquetFile``; or anything that
+                :meth:`predict` takes.
             columns: as for :meth:`predict`.
             progress: called with the number of rows answered since the last call.
 
@@ -221,7 +222,8 @@ class Client(_Connection[httpx.BaseTransport]):
 
         Args:
             batches: an iterable of Arrow batches, tables or frames with the same columns, such as
-                a ``pyarrow.RecordBatchReader``; or one batch, table or frame.
+                a ``pyarrow.RecordBatchReader``; the path of a Parquet file; or one batch, table or
+                frame.
             progress: called with the number of rows answered since the last call.
 
         Yields:

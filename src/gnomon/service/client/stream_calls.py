@@ -11,11 +11,14 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from os import PathLike
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from gnomon.errors import InvalidRequest, ServerError
+from gnomon.files import refuse_special
 from gnomon.service.client.answers import Row
 from gnomon.service.client.failures import failure_of
 from gnomon.service.client.record_json import checked, encode
@@ -176,19 +179,46 @@ def parts_of(rows: Any) -> Iterable[Any]:
     Raises:
         InvalidRequest: ``rows`` is of a kind that is not accepted; the message lists the others.
     """
+    if isinstance(rows, str | PathLike):
+        return _parquet_batches(Path(rows))
     if callable(getattr(rows, "iter_batches", None)):  # A Parquet file.
         batches: Iterable[Any] = rows.iter_batches(CHUNK_ROWS)
         return batches
     if hasattr(rows, "columns") or is_nameless(rows) or one_record(rows) is not None:
         return [rows]
-    if isinstance(rows, Iterable) and not isinstance(rows, str | bytes | Mapping):
+    if isinstance(rows, Iterable) and not isinstance(rows, bytes | Mapping):
         return rows
     raise InvalidRequest(
         f"expected rows, got {type(rows).__module__}.{type(rows).__qualname__}",
         where="$",
-        hint="give a frame, an Arrow table, or an iterable of records, frames or batches, "
-        "such as pandas.read_csv(…, chunksize=2048) or pyarrow.parquet.ParquetFile(…)",
+        hint="give a frame, an Arrow table, the path of a Parquet file, or an iterable of records, "
+        "frames or batches, such as pandas.read_csv(…, chunksize=2048)",
     )
+
+
+def _parquet_batches(path: Path) -> Iterator[Any]:
+    """Yield the batches of a Parquet file.
+
+    Raises:
+        InvalidRequest: the path is not that of a Parquet file, or the file cannot be read.
+    """
+    if not path.name.endswith((".parquet", ".pq")):
+        raise InvalidRequest(
+            f"expected rows, or the path of a Parquet file, got `{path}`",
+            where="$",
+            hint='its name should end in .parquet or .pq; a CSV file as pandas.read_csv("…", '
+            "chunksize=2048)",
+        )
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    try:
+        refuse_special(path)
+        with pyarrow.parquet.ParquetFile(path) as file:
+            yield from file.iter_batches(CHUNK_ROWS)
+    except (OSError, pa.ArrowException) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise InvalidRequest(f"cannot read the Parquet file: {reason}", where=str(path)) from None
 
 
 def chunked(rows: Any) -> Iterator[Any]:
