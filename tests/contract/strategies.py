@@ -15,8 +15,8 @@ Record = dict[str, Any]
 
 INTEGERS = ["int8", "int64", "uint16", "uint64", "Int8", "Int64", "UInt32"]
 FLOATS = ["float32", "float64", "Float32", "Float64"]
-BOOLEANS = ["bool", "boolean", "object", "object[nan]", "int64", "float64", "Int8"]
-TEXTS = ["str", "string", "object", "object[nan]"]
+BOOLEANS = ["bool", "boolean", "object", "object[nan]", "object[NA]", "int64", "float64", "Int8"]
+TEXTS = ["str", "string", "string[python]", "object", "object[nan]", "object[NA]"]
 ZONES = ["UTC", "America/New_York", "Asia/Kathmandu", "+05:30"]
 HOLD_NO_NULL = {"int8", "int64", "uint16", "uint64", "bool"}
 

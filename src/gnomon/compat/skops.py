@@ -54,7 +54,10 @@ def write(obj: Any, check: Callable[[Any], None]) -> bytes:
         check: called with every object inside ``obj`` before that is written; it may raise.
     """
     import skops
-    from skops.io._utils import SaveContext, get_state
+    from pandas import NA
+    from skops.io._utils import SaveContext, _get_state, get_state
+
+    _get_state.register(type(NA), _state_of_na)
 
     @dataclass(frozen=True)
     class Checked(SaveContext):  # type: ignore[misc]
@@ -71,6 +74,21 @@ def write(obj: Any, check: Callable[[Any], None]) -> bytes:
         state["_skops_version"] = skops.__version__
         archive.writestr("schema.json", json.dumps(state))
     return buffer.getvalue()
+
+
+def _state_of_na(value: Any, context: Any) -> dict[str, Any]:
+    """Return ``pandas.NA`` as a call of its type, which returns the only object of that type.
+
+    skops would store an empty state, and raise when it sets that. Seen in 0.13 to 0.16.
+    """
+    from skops.io._utils import get_module, get_state
+
+    return {
+        "__class__": type(value).__name__,
+        "__module__": get_module(type(value)),
+        "__loader__": "ConstructorFromReduceNode",
+        "content": get_state((), context),
+    }
 
 
 def is_stored_by_state(value: Any) -> bool:

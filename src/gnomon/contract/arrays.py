@@ -22,13 +22,15 @@ __all__ = ["arrow_column", "category_values", "numpy_values", "pandas_values", "
 
 Values = Callable[[pa.Array], Any]
 
+_NULLS: dict[str, Any] = {"object[nan]": np.nan, "object[NA]": pd.NA}
+
 
 def numpy_values(feature: Feature) -> Values:
     """Return the function that converts an Arrow column into values for a numpy block."""
     if (kind := cells(feature.dtype)) is not None:
         return lambda array: _objects(array.to_pylist(), _cell_of(kind))
-    if feature.dtype == "object[nan]":
-        return lambda array: _objects(array.to_pylist(), null=np.nan)
+    if (null := _NULLS.get(feature.dtype)) is not None:
+        return lambda array: _objects(array.to_pylist(), null=null)
     if feature.dtype == "object" and feature.type in ("integer", "float", "date", "decimal"):
         return lambda array: _objects(array.to_pylist())
     if feature.dtype == "object" or feature.dtype.startswith("float"):

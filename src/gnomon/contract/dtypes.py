@@ -18,13 +18,16 @@ __all__ = ["Dtype", "cells", "dtype_name", "is_numpy", "training_dtype"]
 Dtype = np.dtype[Any] | pd.api.extensions.ExtensionDtype
 
 _ARROW = "[pyarrow]"
+_STRING_OBJECTS = "string[python]"
+"""pandas calls this dtype and the one backed by Arrow ``string``."""
+
 _CATEGORY = re.compile(r"category(\[(ordered)?(, )?(.+)?\])?")
 _TIMESTAMP = re.compile(r"timestamp\[(\w+)(, tz=(.+))?\]")
 _DECIMAL = re.compile(r"decimal128\((\d+), (\d+)\)")
 _FIXED = re.compile(r"fixed_size_list<(\w+): (\w+)( not null)?>\[(\d+)\]")
 _LIST = re.compile(r"(large_)?list<(\w+): (\w+)( not null)?>")
 _DICTIONARY = re.compile(r"dictionary<values=(\w+), indices=(\w+), ordered=([01])>")
-_OBJECTS = re.compile(r"object|object\[nan\]|list|tuple|ndarray\[.+\]")
+_OBJECTS = re.compile(r"object|object\[nan\]|object\[NA\]|list|tuple|ndarray\[.+\]")
 
 
 def training_dtype(feature: Feature) -> Dtype:
@@ -69,7 +72,7 @@ def dtype_name(column: pd.Series[Any]) -> str:
         return f"category[{', '.join(parts)}]" if parts else "category"
     if dtype == np.dtype(object):
         return _object_name(column)
-    return str(dtype)
+    return _STRING_OBJECTS if dtype == _STRING_OBJECTS else str(dtype)
 
 
 def _is_cell(dtype: str) -> bool:
@@ -119,6 +122,8 @@ def _object_name(column: pd.Series[Any]) -> str:
         return "object"
     if kinds == {float}:
         return "object[nan]"
+    if kinds == {type(pd.NA)}:
+        return "object[NA]"
     raise ContractError(
         "the nulls of an object column are of several kinds: "
         + ", ".join(sorted(kind.__name__ for kind in kinds)),

@@ -59,9 +59,10 @@ _ARROW: dict[str, pa.DataType] = {
 _INTEGERS = r"u?int(8|16|32|64)"
 _FLOATS = r"float(16|32|64)"
 _NULLABLE = r"U?Int(8|16|32|64)|Float(32|64)"
-_OBJECT = r"object|object\[nan\]"
+_OBJECT = r"object|object\[nan\]|object\[NA\]"
 _TEXT = (
-    rf"str|string|{_OBJECT}|category|category\[(ordered|(ordered, )?(object|interval\[.+\]))\]"
+    rf"str|string|string\[python\]|{_OBJECT}"
+    r"|category|category\[(ordered|(ordered, )?(object|interval\[.+\]))\]"
     r"|(large_)?string\[pyarrow\]|dictionary<values=(large_)?string, .+>\[pyarrow\]"
 )
 _ARROW_INTEGERS = rf"{_INTEGERS}\[pyarrow\]"
@@ -116,8 +117,9 @@ class Feature(
             ``decimal`` (text such as ``"12.50"``, or a number) or ``list`` (an array).
         dtype: the pandas dtype of the training column; online frames are rebuilt with it. Some
             names are longer than in pandas, which omits details: ``category[ordered]``,
-            ``category[int64]``, ``object[nan]`` for objects whose nulls are NaN, not None; and
-            ``list``, ``tuple`` and ``ndarray[float32]`` for objects of these types.
+            ``category[int64]``, ``string[python]``; ``object[nan]`` and ``object[NA]`` for objects
+            whose nulls are NaN or ``pandas.NA``, not None; and ``list``, ``tuple`` and
+            ``ndarray[float32]`` for objects of these types.
         carried: whether it is sent, logged and used to join and sample, but not given to the
             pipeline.
         column: the integer name of the training column, if its name is not text; ``name`` has its

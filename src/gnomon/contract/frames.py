@@ -119,7 +119,7 @@ class _Builder:
             dtype = training_dtype(feature)
             if is_numpy(dtype):
                 numpy[dtype].append((i, place, numpy_values(feature)))  # type: ignore[index]
-            elif isinstance(dtype, pd.StringDtype):
+            elif isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow":
                 texts[dtype].append((i, place))
             else:
                 self.others.append((i, place, pandas_values(feature, dtype)))

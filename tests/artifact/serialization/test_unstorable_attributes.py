@@ -19,7 +19,6 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.compose import make_column_selector
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.impute import SimpleImputer
 from sklearn.neighbors import KDTree
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -86,6 +85,7 @@ def test_a_dictionary_comes_back(learned: dict[Any, Any]) -> None:
         pd.Interval(0.5, 2, closed="left"),
         range(1, 9, 2),
         frozenset({2, 1}),
+        pd.NA,
     ],
     ids=repr,
 )
@@ -116,7 +116,6 @@ def test_values_of_pandas_and_python_are_kept_without_being_trusted(learned: Any
         ([pd.Timedelta("1h")], "it contains Timedelta of pandas"),
         ({"last": pd.Period("2024-01")}, "it contains Period of pandas"),
         (pd.NaT, "it contains NaTType of pandas"),
-        (pd.NA, "it contains NAType of pandas"),
         (Side.BUY, "a member of the enumeration Side"),
         ({"side": [Side.BUY]}, "a member of the enumeration Side"),
     ],
@@ -129,16 +128,6 @@ def test_what_cannot_be_stored_is_named(learned: Any, says: str) -> None:
     assert info.value.where == "keeps-1"
     assert info.value.hint is not None
     assert 'serializer="pickle"' in info.value.hint
-
-
-def test_what_an_imputer_can_keep_instead_of_na_fills_nulls() -> None:
-    """SimpleImputer refuses None for text; NaN fills what pandas' own dtype of text has as null."""
-    with pytest.raises(PackRefused, match="NAType") as info:
-        stored(pd.NA)
-    assert "keep np.nan instead" in str(info.value.hint)
-    cities = pd.DataFrame({"city": pd.Series(["Ulm", "Bonn", None, "Bonn"], dtype="str")})
-    filled = SimpleImputer(missing_values=np.nan, strategy="most_frequent").fit_transform(cities)
-    assert filled.ravel().tolist() == ["Ulm", "Bonn", "Bonn", "Bonn"]
 
 
 def test_of_a_frame_the_hint_is_a_line_to_copy() -> None:

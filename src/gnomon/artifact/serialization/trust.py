@@ -152,6 +152,7 @@ _SAFE_NAMES = frozenset(
         "functools.partial",
         "operator.itemgetter",
         "pandas.Interval",
+        "pandas.api.typing.NAType",  # SimpleImputer(missing_values=pandas.NA)
         "zoneinfo.ZoneInfo",
     }
 )

@@ -31,7 +31,6 @@ _TIMES = {
     "Timedelta": "keep its `.total_seconds()`",
     "Period": "keep its text, `str(period)`, and make it again where it is used: pd.Period(text)",
     "NaTType": "keep None instead",
-    "NAType": "keep np.nan instead (SimpleImputer fills it in a column of dtype `str`)",
 }
 """Of pandas: what to keep of them instead."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from gnomon.errors import InvalidRequest, MalformedBody, ServerError
+from gnomon.service.client.rows import scalar
 from gnomon.service.client.stream_calls import Progress
 from gnomon.service.http.arrow_messages import ClientMessages
 from gnomon.wire_errors import SentError
@@ -111,7 +112,8 @@ def _table(chunk: Any) -> pa.Table:
         return chunk.to_arrow()
     try:
         if isinstance(chunk, list):
-            return pa.Table.from_pylist(chunk)
+            names = dict.fromkeys(name for row in chunk for name in row)
+            return pa.table({name: [scalar(row.get(name)) for row in chunk] for name in names})
         return pa.Table.from_pandas(_with_interval_texts(chunk), preserve_index=False)
     except (pa.ArrowException, TypeError, AttributeError) as error:
         raise InvalidRequest(f"expected rows that Arrow can hold: {error}", where="$") from None

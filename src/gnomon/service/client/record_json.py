@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from gnomon.errors import InvalidRequest
-from gnomon.service.client.rows import Record
+from gnomon.service.client.rows import Record, scalar
 
 __all__ = ["checked", "encode"]
 
@@ -31,7 +31,10 @@ def checked(record: Any, where: str) -> Record:
             hint='give a dict of the features by name; texts as [{"text": text} for text in texts]',
         )
     for name, value in record.items():
-        if isinstance(value, float) and math.isinf(value):
+        if value is None or isinstance(value, str | int):
+            continue
+        number = value.item() if getattr(value, "ndim", None) == 0 else value  # numpy's float32
+        if isinstance(number, float) and math.isinf(number):
             raise InvalidRequest(
                 f"expected a number JSON can hold, got {value}", where=f"{where}.{name}"
             )
@@ -58,6 +61,8 @@ def encode(content: Any) -> bytes:
 
 def _plain(value: Any) -> Any:
     """Convert the values of numpy and pandas in a record."""
+    if scalar(value) is None:
+        return None
     if isinstance(value, datetime):
         return value.isoformat()
     if getattr(value, "ndim", 0) > 0 and hasattr(value, "tolist"):

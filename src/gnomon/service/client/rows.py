@@ -12,7 +12,7 @@ from gnomon.errors import InvalidRequest
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Record", "Rows", "is_nameless", "one_record", "records", "slice_of"]
+__all__ = ["Record", "Rows", "is_nameless", "one_record", "records", "scalar", "slice_of"]
 
 Record: TypeAlias = Mapping[str, Any]
 Rows: TypeAlias = "Sequence[Record] | Sequence[Sequence[Any]] | pd.DataFrame | Any"
@@ -30,7 +30,7 @@ def one_record(rows: Any) -> Record | None:
     if isinstance(rows, Mapping):
         return rows
     if _is_pandas(rows, "Series") and all(isinstance(name, str) for name in rows.index):
-        return {name: _scalar(value) for name, value in rows.items()}
+        return {name: scalar(value) for name, value in rows.items()}
     return None
 
 
@@ -79,6 +79,15 @@ def slice_of(rows: Any, start: int, count: int) -> Any:
     return rows[start : start + count] if hasattr(rows, "__len__") else rows
 
 
+def scalar(value: Any) -> Any:
+    """Return a value, with a null of pandas or NumPy as None."""
+    if value is None or isinstance(value, str | bool | int | dt.datetime):
+        return None if value != value else value  # NaT is a datetime that does not equal itself.
+    if isinstance(value, float):
+        return None if math.isnan(value) else value
+    return None if type(value).__name__ == "NAType" else value
+
+
 def _records_of(rows: Any, names: Sequence[str]) -> Sequence[Record]:
     values = rows.tolist() if _is_array(rows) else rows
     if _is_array(rows) and rows.ndim != 2:
@@ -94,21 +103,12 @@ def _records_of(rows: Any, names: Sequence[str]) -> Sequence[Record]:
                 where=f"$.rows[{number}]",
                 hint="the order is that of the features: " + ", ".join(names[:10]),
             )
-    return [dict(zip(names, map(_scalar, row), strict=True)) for row in values]
+    return [dict(zip(names, map(scalar, row), strict=True)) for row in values]
 
 
 def _values(column: pd.Series[Any]) -> list[Any]:
     """Return the values of a column, with every kind of null as None."""
     return list(column.astype(object).where(column.notna(), None))
-
-
-def _scalar(value: Any) -> Any:
-    """Return a value, with a null of pandas or NumPy as None."""
-    if value is None or isinstance(value, str | bool | int | dt.datetime):
-        return None if value != value else value  # NaT is a datetime that does not equal itself.
-    if isinstance(value, float):
-        return None if math.isnan(value) else value
-    return None if type(value).__name__ == "NAType" else value
 
 
 def _is_list(rows: Any) -> bool:
