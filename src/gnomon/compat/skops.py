@@ -54,10 +54,11 @@ def write(obj: Any, check: Callable[[Any], None]) -> bytes:
         check: called with every object inside ``obj`` before that is written; it may raise.
     """
     import skops
-    from pandas import NA
+    from pandas import NA, CategoricalDtype, Index, Series
     from skops.io._utils import SaveContext, _get_state, get_state
 
-    _get_state.register(type(NA), _state_of_na)
+    for kind in (type(NA), Index, Series, CategoricalDtype):
+        _get_state.register(kind, _state_by_call)
 
     @dataclass(frozen=True)
     class Checked(SaveContext):  # type: ignore[misc]
@@ -76,18 +77,59 @@ def write(obj: Any, check: Callable[[Any], None]) -> bytes:
     return buffer.getvalue()
 
 
-def _state_of_na(value: Any, context: Any) -> dict[str, Any]:
-    """Return ``pandas.NA`` as a call of its type, which returns the only object of that type.
+def _state_by_call(value: Any, context: Any) -> dict[str, Any]:
+    """Return a value of pandas as a call of its type; see :func:`_arguments`.
 
-    skops would store an empty state, and raise when it sets that. Seen in 0.13 to 0.16.
+    skops would store its state: it cannot load that of ``NA``, and loads arrays of text as something
+    else. Values of other kinds, such as an index of times, are left to it. Seen in 0.13 to 0.16.
     """
+    from skops.io._general import object_get_state
+
+    arguments = _arguments(value)
+    if arguments is None:
+        state: dict[str, Any] = object_get_state(value, context)
+        return state
+    return _call(value, arguments, context)
+
+
+def _arguments(value: Any) -> tuple[Any, ...] | None:
+    """Return the arguments with which its type makes a value of pandas again; else None."""
+    import pandas as pd
+
+    if value is pd.NA:
+        return ()
+    if type(value) is pd.CategoricalDtype:
+        known = value.categories is None or _arguments(value.categories) is not None
+        return (value.categories, value.ordered) if known else None
+    if not isinstance(value.name, str | int | None):
+        return None
+    if type(value) is pd.RangeIndex:
+        return range(value.start, value.stop, value.step), None, None, None, False, value.name
+    if type(value) not in (pd.Index, pd.Series) or isinstance(value.dtype, pd.CategoricalDtype):
+        return None
+    dtype = str(value.dtype)
+    if value.dtype.kind not in "biufO" or pd.api.types.pandas_dtype(dtype) != value.dtype:
+        return None
+    if type(value) is pd.Index:
+        if any(isinstance(label, tuple) for label in value):
+            return None  # The call would make an index of several levels.
+        return value.tolist(), dtype, False, value.name
+    if value.attrs or _arguments(value.index) is None:
+        return None
+    is_numeric = value.dtype in ("bool", "int64", "float64")
+    content = value.to_numpy() if is_numeric else value.tolist()
+    return content, value.index, dtype, value.name
+
+
+def _call(value: Any, arguments: tuple[Any, ...], context: Any) -> dict[str, Any]:
+    """Return the node that makes a value again by calling its type."""
     from skops.io._utils import get_module, get_state
 
     return {
         "__class__": type(value).__name__,
         "__module__": get_module(type(value)),
         "__loader__": "ConstructorFromReduceNode",
-        "content": get_state((), context),
+        "content": get_state(arguments, context),
     }
 
 
@@ -100,7 +142,10 @@ def is_stored_by_state(value: Any) -> bool:
     from skops.io._general import object_get_state
     from skops.io._utils import _get_state
 
-    return _get_state.dispatch(type(value)) is object_get_state
+    handler = _get_state.dispatch(type(value))
+    if handler is _state_by_call:
+        return _arguments(value) is None
+    return handler is object_get_state
 
 
 def load_here(content: bytes) -> Any:

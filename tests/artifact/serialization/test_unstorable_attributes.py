@@ -109,7 +109,11 @@ def test_values_of_pandas_and_python_are_kept_without_being_trusted(learned: Any
         ({("JFK", "LAX"): 2475.0}, r"the key \('JFK', 'LAX'\), which is not text"),
         ({"x": {b"y": 1}}, "the key b'y', which is not text"),
         (defaultdict(int, {3: 1}), "a defaultdict whose keys are not text"),
-        (pd.Series([1.0], ["a"]), "it contains Series of pandas"),
+        (
+            pd.Series([1.0], pd.Index([("a", "b")], tupleize_cols=False)),
+            "it contains Series of pandas",
+        ),
+        (pd.Series([1j], ["a"]), "it contains Series of pandas"),
         ([{"a": pd.DataFrame({"x": [1]})}], "it contains DataFrame of pandas"),
         (1 + 2j, "it contains complex"),
         (pd.Timestamp("2024-01-31"), "it contains Timestamp of pandas, which skops cannot make"),
@@ -131,10 +135,17 @@ def test_what_cannot_be_stored_is_named(learned: Any, says: str) -> None:
 
 
 def test_of_a_frame_the_hint_is_a_line_to_copy() -> None:
-    """The hint suggests a dictionary or an array for what `fit` learned as a Series."""
-    with pytest.raises(PackRefused) as info:
-        stored(pd.Series([1.0, 2.0], ["a", "b"]))
-    assert "`.to_numpy()` or `.to_dict()`" in str(info.value.hint)
+    """The hint suggests an array or a dictionary whose keys can be stored."""
+    frame = pd.DataFrame({"a": ["x", "y"], "b": ["u", "v"], "mean": [1.0, 2.0]})
+    for learned, line in (
+        (frame, '`.to_dict("list")`'),
+        (frame.set_index(["a", "b"])["mean"], '`.reset_index().to_dict("list")`'),
+        (pd.Series([1j]), "`.to_numpy()` or `.to_dict()`"),
+    ):
+        with pytest.raises(PackRefused) as info:
+            stored(learned)
+        assert line in str(info.value.hint)
+    stored(frame.set_index(["a", "b"]).reset_index().to_dict("list"))
 
 
 def test_a_large_vocabulary_is_stored_in_time_that_grows_with_it(
@@ -149,6 +160,9 @@ def test_a_large_vocabulary_is_stored_in_time_that_grows_with_it(
     content = pipeline_bytes.dump(model, "skops")
     assert len(zipfile.ZipFile(io.BytesIO(content)).infolist()) > 4
     assert not calls
+
+
+HOURS_DTYPE = pd.CategoricalDtype(pd.date_range("2024-01-31", periods=2))
 
 
 class Named(dict[str, int]):
@@ -167,7 +181,9 @@ def named() -> Named:
     [
         (deque([1, 2], maxlen=5), "deque of collections, .* without its content", "list"),
         (re.compile("a+"), "Pattern of re, .* cannot load", "re.compile"),
-        (pd.RangeIndex(3), "RangeIndex of pandas", "tolist"),
+        (pd.MultiIndex.from_product([[1], [2]]), "MultiIndex of pandas", "tolist"),
+        (pd.CategoricalIndex(["a"]), "CategoricalIndex of pandas", "tolist"),
+        (pd.Index(["a"], name=("x", "y")), "Index of pandas", "tolist"),
         (np.rec.array([("x", 1.0)], names="k,v"), "recarray of numpy", r"plain array"),
         (logging.getLogger("gnomon.kept"), "Logger of logging", r"logging.getLogger"),
         (pd.Series(["a", "b"]).unique(), "ArrowStringArray of pandas, .* as it was", "tolist"),
@@ -175,7 +191,7 @@ def named() -> Named:
         (pd.array([1], dtype="int64[pyarrow]"), "ArrowExtensionArray of pandas", "tolist"),
         (pd.array(["a"], dtype=pd.StringDtype("python")), "StringArray of pandas", "tolist"),
         (pd.DataFrame.abs, r"the method NDFrame\.abs", r"def step\(X\): return X\.abs\(\)"),
-        (pd.CategoricalDtype(["a"]), "CategoricalDtype of pandas", r"`\.categories\.tolist\(\)`"),
+        (HOURS_DTYPE, "CategoricalDtype of pandas", r"`\.categories\.tolist\(\)`"),
         (named(), "Named of tests with an attribute of its own, `of`", "attribute of the step"),
     ],
     ids=lambda value: type(value).__name__,
@@ -189,14 +205,70 @@ def test_what_would_not_come_back_as_it_is_names_its_attribute(
     assert re.search(hint, str(caught.value.hint))
 
 
+def stored_untrusted(learned: Any) -> Any:
+    """The value after it was stored and loaded, of which no type has to be trusted."""
+    content = pipeline_bytes.dump(Keeps({"inside": learned}), "skops")
+    types = pipeline_bytes.named_types(content, "skops")
+    assert all(map(is_known_safe, (name for name in types if name.startswith("pandas"))))
+    return stored(learned)
+
+
+@pytest.mark.parametrize(
+    "learned",
+    [
+        pd.Index(["age", "fare"], name="columns"),
+        pd.Index(["age", None]),
+        pd.Index(["age", 3], dtype=object),
+        pd.Index(["age"], dtype="string"),
+        pd.Index(np.array([3, 1], "uint8")),
+        pd.Index([True, False]),
+        pd.RangeIndex(2, 10, 3, name="place"),
+    ],
+    ids=repr,
+)
+def test_the_columns_of_a_frame_are_kept_without_being_trusted(learned: pd.Index[Any]) -> None:
+    """Steps keep ``X.columns``; a ``ColumnTransformer`` keeps what its callable returned."""
+    again = stored_untrusted(learned)
+    assert type(again) is type(learned)
+    assert again.identical(learned)
+    assert again.dtype == learned.dtype
+
+
+@pytest.mark.parametrize(
+    "learned",
+    [
+        pd.DataFrame({"age": [1.5, 2], "fare": [2, 3]}).mean(),
+        pd.Series([1.5, np.nan], ["a", "b"], dtype="float32", name="means"),
+        pd.Series(["a", None], [3, 1]),
+        pd.Series(["a", 3, None], dtype=object),
+        pd.Series([1, None], ["a", "b"], dtype="Int64"),
+        pd.Series([True, False], pd.Index(["a", "b"], name="city")),
+        pd.Series([2**63 + 1], ["a"], dtype="uint64"),
+    ],
+    ids=lambda series: str(series.dtype),
+)
+def test_a_series_is_kept_without_being_trusted(learned: pd.Series[Any]) -> None:
+    """Steps keep ``X.mean()`` and the means of groups, with their labels, dtype and name."""
+    pd.testing.assert_series_equal(stored_untrusted(learned), learned)
+
+
+@pytest.mark.parametrize("categories", [["b", "a"], [3, 1], None])
+def test_a_type_of_categories_is_kept_without_being_trusted(categories: list[Any] | None) -> None:
+    """Steps keep ``X["city"].dtype``."""
+    learned = pd.CategoricalDtype(categories, ordered=True)
+    again = stored_untrusted(learned)
+    assert (again.ordered, again == learned) == (True, True)
+    assert categories is None or again.categories.tolist() == categories
+
+
 def test_of_a_packages_own_attribute_the_hint_is_to_replace_the_step() -> None:
     """The user can change a parameter, but not what a class of a package learns."""
     scaler = StandardScaler().fit([[1.0], [2.0]])
-    scaler.means_ = pd.Series([1.0])
+    scaler.means_ = pd.DataFrame([1.0])
     with pytest.raises(PackRefused) as learned:
         pipeline_bytes.dump(scaler, "skops")
     assert str(learned.value.hint).startswith("StandardScaler keeps it; replace the step, or pack")
-    given = FunctionTransformer(np.clip, kw_args={"a_max": pd.Series([1.0])})
+    given = FunctionTransformer(np.clip, kw_args={"a_max": pd.DataFrame([1.0])})
     with pytest.raises(PackRefused) as chosen:
         pipeline_bytes.dump(given, "skops")
     assert "to_numpy" in str(chosen.value.hint)
@@ -204,7 +276,7 @@ def test_of_a_packages_own_attribute_the_hint_is_to_replace_the_step() -> None:
 
 def test_no_pattern_is_spoken_of_where_there_is_none() -> None:
     """A selector of columns has an attribute called `pattern`, too."""
-    selected = make_column_selector(dtype_include=pd.CategoricalDtype(["a"]))
+    selected = make_column_selector(dtype_include=HOURS_DTYPE)
     with pytest.raises(PackRefused) as caught:
         stored({"inside": [selected]})
     assert "re.compile" not in str(caught.value.hint)

@@ -104,6 +104,15 @@ _REACHING_METHODS = frozenset(
 """Methods of pandas, numpy and paths that use files, evaluate text, or call others by their names;
 so do all that begin with ``to_`` but for the ones above."""
 
+_LABELS = frozenset({"pandas.Index", "pandas.RangeIndex"})
+_OF_PANDAS = {
+    "CategoricalDtype": (_LABELS | {"builtins.str"},),  # JSON is called text
+    "Index": (frozenset({"builtins.list"}),),
+    "RangeIndex": (frozenset({"builtins.range"}),),
+    "Series": (frozenset({"builtins.list", "numpy.ndarray"}), _LABELS),
+}
+"""What the types of pandas are called with before text and numbers; a range has its own check."""
+
 _NUMBERS = frozenset({"fractions", "decimal", "_decimal", "_pydecimal"})
 _SHORT_NUMBER = re.compile(r"[^eE]*([eE][+-]?\d{1,5})?")
 """``Fraction("1e999999999")`` computes for hours."""
@@ -245,18 +254,32 @@ def _check_constructor(node: dict[str, Any]) -> bool:
     """
     module, name, arguments = node["__module__"], node["__class__"], node.get("content")
     is_type = module == "builtins" and isinstance(getattr(builtins, name, None), type)
-    if module not in _NUMBERS and not is_type:
+    of_pandas = _OF_PANDAS.get(name) if module == "pandas" else None
+    if module not in _NUMBERS and not is_type and of_pandas is None:
         return True  # Whether it may be called is decided by its name.
     if not isinstance(arguments, dict) or arguments.get("__loader__") != "TupleNode":
         return False
     given = arguments.get("content")
     if not isinstance(given, list):
         return False
+    if of_pandas is not None:
+        return _are(given, of_pandas)
     if module in _NUMBERS:
         return all(_is_short_number(_json(one)) for one in given)
     if name == "frozenset":
         return all(isinstance(one, dict) and one.get("__loader__") == "ListNode" for one in given)
     return name == "range" and _is_short_range([_json(one) for one in given])
+
+
+def _are(given: list[Any], kinds: tuple[frozenset[str], ...]) -> bool:
+    """Return whether the first arguments are of these types; all others are JSON."""
+    if len(given) < len(kinds) or not all(isinstance(one, dict) for one in given):
+        return False
+    named = (f"{one.get('__module__')}.{one.get('__class__')}" for one in given)
+    others = given[len(kinds) :]
+    return all(name in kind for name, kind in zip(named, kinds, strict=False)) and all(
+        one.get("__loader__") == "JsonNode" for one in others
+    )
 
 
 def _is_short_range(bounds: list[Any]) -> bool:

@@ -151,7 +151,11 @@ _SAFE_NAMES = frozenset(
         "decimal.Decimal",
         "functools.partial",
         "operator.itemgetter",
+        "pandas.CategoricalDtype",
+        "pandas.Index",  # X.columns
         "pandas.Interval",
+        "pandas.RangeIndex",
+        "pandas.Series",  # X.mean()
         "pandas.api.typing.NAType",  # SimpleImputer(missing_values=pandas.NA)
         "zoneinfo.ZoneInfo",
     }

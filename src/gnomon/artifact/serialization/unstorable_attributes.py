@@ -68,6 +68,8 @@ def check_storable(value: Any) -> None:
         raise _NotStored(f"{_a(value)}", "get it where it is used: logging.getLogger(__name__)")
     if _top(value) == "pandas" and _is_array_without_state(value):
         raise _NotStored(f"{_a(value)}, which skops does not load as it was", _instead(value))
+    if _top(value) == "pandas" and type(value).__name__ in _KEEP and is_stored_by_state(value):
+        raise _NotStored(_a(value), _instead(value))
     if isinstance(value, dict | list | set | tuple) and (lost := _lost_attribute(value)):
         raise _NotStored(
             f"{_a(value)} with an attribute of its own, `{lost}`, which skops loses",
@@ -253,6 +255,8 @@ def _instead(value: Any) -> str:
     if isinstance(value, re.Pattern):
         return "keep its `.pattern`, and compile it where it is used: re.compile(text)"
     if _top(value) == "pandas":
+        if getattr(getattr(value, "index", None), "nlevels", 1) > 1:
+            return 'keep it as columns, `.reset_index().to_dict("list")`'
         other = "as a list, `.tolist()`" if hasattr(kind, "tolist") else "as text or numbers"
         return f"keep it {_KEEP.get(kind.__name__, other)}"
     return "keep arrays, numbers, text, lists and dictionaries in it"
