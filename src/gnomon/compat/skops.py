@@ -80,8 +80,9 @@ def write(obj: Any, check: Callable[[Any], None]) -> bytes:
 def _state_by_call(value: Any, context: Any) -> dict[str, Any]:
     """Return a value of pandas as a call of its type; see :func:`_arguments`.
 
-    skops would store its state: it cannot load that of ``NA``, and loads arrays of text as something
-    else. Values of other kinds, such as an index of times, are left to it. Seen in 0.13 to 0.16.
+    skops would store its state: it cannot load that of ``NA``, and loads arrays of text as
+    something else. Values of other kinds, such as an index of times, are left to it. Seen in 0.13
+    to 0.16.
     """
     from skops.io._general import object_get_state
 
