@@ -4,6 +4,7 @@ PREPROCESSING = '''
 """The user's code: numbers out of a frame with a column of every kind."""
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
 
 
 def numbers(X):
@@ -25,6 +26,22 @@ def numbers(X):
         [len(cell) for cell in X["tags"]],
         X["clock"].dt.hour.to_numpy(),
     ]).astype("float64")
+
+
+def text_columns(X):
+    """An index of pandas, which the ColumnTransformer keeps."""
+    return X.select_dtypes(include=["string", "object"]).columns
+
+
+class Centred(TransformerMixin, BaseEstimator):
+    """Keeps the columns and the means of pandas as they are."""
+
+    def fit(self, X, y=None):
+        self.columns_, self.means_ = X.columns, X.mean()
+        return self
+
+    def transform(self, X):
+        return (X[self.columns_] - self.means_).fillna(0.0)
 '''
 
 PACK = '''
@@ -34,11 +51,12 @@ import numpy as np, pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 import gnomon
-from preprocessing import numbers
+from preprocessing import Centred, numbers, text_columns
 
 N = 48
 n = np.arange(N)
@@ -92,4 +110,18 @@ pack("records", make_pipeline(DictVectorizer(), LinearRegression()).fit(records,
 matrix = np.column_stack([n, n % 5, n % 3]).astype("float32")
 model = make_pipeline(StandardScaler(), LinearRegression()).fit(matrix, n)
 pack("array", model, matrix, n, feature_names=("width", "height", "depth"))
+
+cities = [f"c{i % 5}" if i % 4 else pd.NA for i in n]
+nulls = pd.DataFrame({
+    "city": pd.array(cities, dtype="string"),
+    "old_city": pd.array(cities, dtype="string[python]"),
+    "code": pd.Series(cities[::-1], dtype=object),
+    "age": [float(i) if i % 3 else None for i in n],
+})
+filled = SimpleImputer(missing_values=pd.NA, strategy="constant", fill_value="none")
+steps = ColumnTransformer([
+    ("texts", make_pipeline(filled, OneHotEncoder(handle_unknown="ignore")), text_columns),
+    ("age", Centred(), ["age"]),
+])
+pack("nulls", make_pipeline(steps, LinearRegression()).fit(nulls, n), nulls, n)
 '''

@@ -89,6 +89,13 @@ def values(n: int) -> dict[str, Any]:
     return {"error": float(n), "row": n / 2}
 
 
+def nulls(n: int) -> dict[str, Any]:
+    """A record with a null in a column of each of pandas' types of text, and in one of numbers."""
+    city = f"c{n % 5}" if n % 4 else None
+    age = float(n) if n % 3 else None
+    return {"city": city, "old_city": city, "code": f"c{n}" if n % 2 else None, "age": age}
+
+
 KINDS = {
     "names": names,
     "types": types,
@@ -96,6 +103,7 @@ KINDS = {
     "series": series,
     "records": records,
     "array": array,
+    "nulls": nulls,
 }
 
 
@@ -170,6 +178,27 @@ def test_what_was_served_and_shadowed_is_replayed(served: Served, kind: str) -> 
         assert report["divergence"]["rows"] == 0
         assert report["divergence"]["of"] >= ROWS + 3
         assert {c["kind"] for c in report["columns"]} == {"feature", "output"}
+
+
+def test_nulls_of_every_kind_are_one_null(served: Served, tmp_path: Path) -> None:
+    """A frame, its records with pandas' own nulls, a stream, a file and JSON have one answer."""
+    plain = [nulls(n) for n in range(ROWS)]
+    frame = pd.DataFrame(plain).convert_dtypes()
+    frame["code"] = frame["code"].astype(object)
+    file, scored = tmp_path / "rows.parquet", tmp_path / "scored.parquet"
+    frame.to_parquet(file)
+    with served.server.client() as client:
+        make_live(client, "any:nulls")
+        expected = [answer.prediction for answer in client.predict(plain)]
+        for rows in (frame, frame.to_dict("records")):
+            assert [answer.prediction for answer in client.predict(rows)] == expected
+            for stream in (client.predict_stream(rows), client.predict_stream(iter([rows]))):
+                assert [answer.prediction for answer in stream] == expected
+        for batches in (frame, frame.to_dict("records"), file):
+            answers = [value for b in client.predict_batches(batches) for value in b["prediction"]]
+            assert [value.as_py() for value in answers] == expected
+    served.shell("score", "any:nulls", str(file), "--out", str(scored))
+    assert pd.read_parquet(scored)["prediction"].tolist() == expected
 
 
 def test_features_called_like_columns_of_ours_are_told_from_them(
