@@ -67,6 +67,7 @@ class Evidence:
         times: the shadow's scoring times by batch size, in microseconds.
         live_times: the live artifact's scoring times by batch size.
         traffic: how many rows arrived recently; None where that is not known.
+        seconds: from the start of the shadow to the arrival of the last row that it scored.
     """
 
     shadow: ShadowRows
@@ -74,6 +75,7 @@ class Evidence:
     times: dict[int, Sketch]
     live_times: dict[int, Sketch]
     traffic: Traffic | None = None
+    seconds: float = 0.0
 
 
 def gather(
@@ -104,11 +106,12 @@ def gather(
     now = datetime.now(UTC)
     window = min(max(now - start, timedelta(seconds=1)), WINDOW)
     window_start = pa.scalar(now - window, pa.timestamp("us", tz="UTC"))
-    start -= CLOCKS_APART
+    began, start = start, start - CLOCKS_APART
     scored, answered = Counter[str](), Counter[str]()
     rows = _shadow_rows(log, shadow, live, entity_key, epoch=epoch, start=start)
-    recent = _count_recent(_add_times_of_each(rows, times), window_start, scored)
-    shadow_rows = count(recent, entity_key, longest_burst)
+    last = [began]
+    seen = _keep_last(_add_times_of_each(rows, times), last)
+    shadow_rows = count(_count_recent(seen, window_start, scored), entity_key, longest_burst)
     columns = ["arrived", "artifact", "outcome", "scored_us", "batch_rows"]
     batches = log.scan(columns=columns, role="live", artifact=live, start=start)
     for batch in _count_recent(batches, window_start, answered):
@@ -119,7 +122,8 @@ def gather(
         scored=scored["scored"],
     )
     noise = count(_shadow_rows(log, live, live, entity_key), entity_key, longest_burst)
-    return Evidence(shadow_rows, noise, times, live_times, traffic)
+    seconds = (max(last) - began).total_seconds()
+    return Evidence(shadow_rows, noise, times, live_times, traffic, seconds)
 
 
 def count(
@@ -182,6 +186,14 @@ def _add_times_of_each(
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         _add_times(times, batch)
+        yield batch
+
+
+def _keep_last(batches: Iterator[pa.RecordBatch], last: list[datetime]) -> Iterator[pa.RecordBatch]:
+    """Append when the last row of each batch arrived, and pass the batches on."""
+    for batch in batches:
+        if batch.num_rows:
+            last.append(pc.max(batch.column("arrived")).as_py())
         yield batch
 
 

@@ -22,14 +22,14 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One condition of a promotion.
 
     Attributes:
-        name: ``rows``, ``disagreement``, ``flips``, ``failed``, ``latency``, ``coverage``,
-            ``lag`` or ``skew``.
+        name: ``rows``, ``hours``, ``disagreement``, ``flips``, ``failed``, ``latency``,
+            ``coverage``, ``lag`` or ``skew``.
         verdict: ``unknown`` when the evidence is not enough to decide.
         says: the verdict's reason in one sentence.
         limit: the policy's limit.
-        value: the measured value; a share, a ratio or a number of rows, like the limit.
-        interval: the interval of the true share at the policy's confidence, valid however often
-            it is computed.
+        value: the measured value; a share, a ratio, hours or a number of rows, like the limit.
+        interval: the interval of the true share, valid however often it is computed. Over all gates
+            and candidates their confidence is the policy's.
         count: how many rows count against the shadow.
         rows: out of how many rows.
         units: of how many entities or blocks of rows, if the interval is of the mean over those.

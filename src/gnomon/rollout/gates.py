@@ -17,7 +17,7 @@ from gnomon.rollout import share_gates
 from gnomon.rollout.evidence import Evidence, gather
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.history import RolloutState, Shadow
-from gnomon.rollout.outlook import Awaited, action, live_traffic, more_rows
+from gnomon.rollout.outlook import Awaited, action, in_words, live_traffic, more_rows
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
 from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.skew.skew_record import SkewRecord
@@ -65,7 +65,13 @@ def evaluate(
             longest_burst=policy.gates.longest_burst,
         )
         gates = judge(
-            policy.gates, shadow, evidence, slices=slices, unreadable=unreadable, skew=skew
+            policy.gates,
+            shadow,
+            evidence,
+            policy.gates.confidence_of_each(state.candidates),
+            slices=slices,
+            unreadable=unreadable,
+            skew=skew,
         )
     return Gates(artifact=artifact, live=state.live, gates=tuple(gates))
 
@@ -74,19 +80,26 @@ def judge(
     limits: GateLimits,
     shadow: Shadow,
     evidence: Evidence,
+    confidence: float,
     *,
     slices: Sequence[Heartbeat] = (),
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
     skew: SkewRecord | UnreadableFile | None = None,
 ) -> Iterator[Gate]:
-    """Evaluate the gates on gathered evidence; gates whose limit is not set are skipped."""
+    """Evaluate the gates on gathered evidence; gates whose limit is not set are skipped.
+
+    Args:
+        confidence: of each interval, as :meth:`~gnomon.policy.GateLimits.confidence_of_each` gives.
+    """
     yield _rows(limits.min_rows, evidence)
+    if limits.min_hours is not None:
+        yield _hours(limits.min_hours, evidence)
     if limits.max_disagreement is not None:
-        yield share_gates.disagreement_gate(limits.max_disagreement, limits.confidence, evidence)
+        yield share_gates.disagreement_gate(limits.max_disagreement, confidence, evidence)
     if limits.max_flips is not None:
-        yield share_gates.flips_gate(limits.max_flips, limits.confidence, evidence)
+        yield share_gates.flips_gate(limits.max_flips, confidence, evidence)
     if limits.max_failed is not None:
-        yield share_gates.failed_gate(limits.max_failed, limits.confidence, evidence)
+        yield share_gates.failed_gate(limits.max_failed, confidence, evidence)
     if limits.max_latency_ratio is not None:
         yield _latency(limits.max_latency_ratio, evidence)
     lag, silent = _lag(shadow, slices, unreadable)
@@ -95,7 +108,7 @@ def judge(
     if limits.max_lag_rows is not None:
         yield _lagging(limits.max_lag_rows, lag, silent)
     if limits.max_skew is not None:
-        yield share_gates.skew_gate(limits.max_skew, limits.confidence, shadow, skew)
+        yield share_gates.skew_gate(limits.max_skew, confidence, shadow, skew)
 
 
 def _no_shadow(limits: GateLimits, log: InferenceLog, live: str, artifact: str) -> Gate:
@@ -124,6 +137,22 @@ def _rows(limit: int, evidence: Evidence) -> Gate:
         limit=limit,
         value=rows,
         rows=rows,
+        awaits=awaits,
+    )
+
+
+def _hours(limit: float, evidence: Evidence) -> Gate:
+    hours = evidence.seconds / 3600
+    awaits = None
+    if hours < limit:
+        left = limit * 3600 - evidence.seconds
+        awaits = Awaited(says=f"needs rows that arrive {in_words(left)}", seconds=left)
+    return Gate(
+        name="hours",
+        verdict="unknown" if awaits else "pass",
+        says=f"its rows arrived over {hours:.3g} hours; {limit:g} are needed",
+        limit=limit,
+        value=hours,
         awaits=awaits,
     )
 
