@@ -62,7 +62,7 @@ def judged(
     present = [structs.replace(b, updated=b.updated + since) for b in slices]
     gates = {g.name: g for g in judge(limits, run, evidence, 0.95, slices=present, skew=skew)}
     for gate in gates.values():  # Whatever a test is about.
-        assert (gate.awaits is not None) == (gate.verdict == "unknown"), gate
+        assert (gate.awaits is not None) == (gate.verdict in ("unknown", "no_data")), gate
     return gates
 
 
@@ -89,7 +89,7 @@ def test_an_unset_limit_is_not_asked() -> None:
 
 @pytest.mark.parametrize(
     ("disagreed", "compared", "verdict"),
-    [(600, 10_000, "fail"), (480, 10_000, "unknown"), (0, 0, "unknown"), (3, 20, "unknown")],
+    [(600, 10_000, "fail"), (480, 10_000, "unknown"), (0, 0, "no_data"), (3, 20, "unknown")],
 )
 def test_a_rate_near_its_limit_is_unknown(disagreed: int, compared: int, verdict: str) -> None:
     """Only an interval wholly on one side of the limit passes or fails."""
@@ -222,8 +222,8 @@ def test_a_slice_gone_before_the_shadow_began_does_not_count() -> None:
 @pytest.mark.parametrize(
     ("skew", "verdict"),
     [
-        (None, "unknown"),
-        (structs.replace(SKEW, digest="other"), "unknown"),
+        (None, "no_data"),
+        (structs.replace(SKEW, digest="other"), "no_data"),
         (structs.replace(SKEW, disagreed=500), "fail"),
     ],
 )
@@ -263,7 +263,7 @@ def test_a_shadow_is_judged_on_its_log(settings: Settings) -> None:
 def test_nothing_is_known_of_an_artifact_that_is_no_shadow(settings: Settings) -> None:
     """Never shadowed: unknown, without reading the log."""
     found = evaluate(InferenceLog(settings, "toy"), state(), Policy(), "toy:other")
-    assert found.verdict == "unknown"
+    assert found.verdict == "no_data"
     assert "not a running shadow" in found.gates[0].says
 
 
@@ -370,14 +370,20 @@ def test_latency_needs_enough_rows_of_both_sides(ours: int, theirs: int) -> None
 def test_rows_must_arrive_over_a_cycle() -> None:
     """Before that no number of rows passes, and the gate says when it may."""
     limits = structs.replace(LIMITS, min_hours=24.0)
-    early = judged(replace(GOOD, seconds=6 * 3600.0), limits=limits)["hours"]
+    now = datetime.now(UTC)
+    run = structs.replace(RUN, at=now - timedelta(hours=6))
+    [early] = [
+        g for g in judge(limits, run, replace(GOOD, last_row=now), 0.95) if g.name == "hours"
+    ]
     assert early.verdict == "unknown"
     assert early.because == (
         "its rows arrived over 6 hours; 24 are needed; needs rows that arrive in about 18 h"
     )
     assert early.awaits is not None
     assert early.awaits.seconds == 18 * 3600
-    assert judged(replace(GOOD, seconds=24 * 3600.0), limits=limits)["hours"].verdict == "pass"
+    late = replace(GOOD, last_row=now + timedelta(hours=24))
+    assert judged(late, limits=limits)["hours"].verdict == "pass"
+    assert judged(GOOD, limits=limits)["hours"].verdict == "no_data"
     assert "hours" not in judged()
 
 

@@ -67,7 +67,7 @@ class Evidence:
         times: the shadow's scoring times by batch size, in microseconds.
         live_times: the live artifact's scoring times by batch size.
         traffic: how many rows arrived recently; None where that is not known.
-        seconds: from the start of the shadow to the arrival of the last row that it scored.
+        last_row: when the last row that the shadow scored or failed on arrived.
     """
 
     shadow: ShadowRows
@@ -75,7 +75,7 @@ class Evidence:
     times: dict[int, Sketch]
     live_times: dict[int, Sketch]
     traffic: Traffic | None = None
-    seconds: float = 0.0
+    last_row: datetime | None = None
 
 
 def gather(
@@ -106,10 +106,10 @@ def gather(
     now = datetime.now(UTC)
     window = min(max(now - start, timedelta(seconds=1)), WINDOW)
     window_start = pa.scalar(now - window, pa.timestamp("us", tz="UTC"))
-    began, start = start, start - CLOCKS_APART
+    start -= CLOCKS_APART
     scored, answered = Counter[str](), Counter[str]()
     rows = _shadow_rows(log, shadow, live, entity_key, epoch=epoch, start=start)
-    last = [began]
+    last: list[datetime] = []
     seen = _keep_last(_add_times_of_each(rows, times), last)
     shadow_rows = count(_count_recent(seen, window_start, scored), entity_key, longest_burst)
     columns = ["arrived", "artifact", "outcome", "scored_us", "batch_rows"]
@@ -122,8 +122,7 @@ def gather(
         scored=scored["scored"],
     )
     noise = count(_shadow_rows(log, live, live, entity_key), entity_key, longest_burst)
-    seconds = (max(last) - began).total_seconds()
-    return Evidence(shadow_rows, noise, times, live_times, traffic, seconds)
+    return Evidence(shadow_rows, noise, times, live_times, traffic, max(last, default=None))
 
 
 def count(

@@ -99,7 +99,7 @@ class GateOutlook:
             times={},
             live_times={},
             traffic=self._traffic(shadow, counts.scored, answered),
-            seconds=(datetime.now(UTC) - shadow.at).total_seconds() if counts.scored else 0.0,
+            last_row=datetime.now(UTC) if counts.scored else None,
         )
         if counts.scored >= ENOUGH_TIMES:  # Enough rows were scored in batches of live's sizes.
             limits = structs.replace(limits, max_latency_ratio=None)
@@ -108,13 +108,12 @@ class GateOutlook:
         except UnreadableFile:
             skew, limits = None, structs.replace(limits, max_skew=None)
         for gate in judge(limits, shadow, evidence, confidence, slices=beats, skew=skew):
-            if gate.verdict == "unknown":
-                awaits = gate.awaits
+            if gate.awaits is not None:
                 yield OpenGate(
                     gate=gate.name,
                     says=gate.because,
-                    rows=None if awaits is None else awaits.rows,
-                    seconds=None if awaits is None else awaits.seconds,
+                    rows=gate.awaits.rows,
+                    seconds=gate.awaits.seconds,
                 )
 
     def _traffic(self, shadow: Shadow, scored: int, answered: int) -> Traffic | None:
