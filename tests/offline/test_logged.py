@@ -1,3 +1,5 @@
+import pytest
+
 from gnomon.artifact import inspect
 from gnomon.contract import Decoder
 from gnomon.offline.logged import Range

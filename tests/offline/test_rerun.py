@@ -1,3 +1,5 @@
+import pytest
+
 from gnomon.artifact import inspect
 from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.settings import Settings
