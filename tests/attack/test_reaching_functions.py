@@ -279,6 +279,14 @@ ENDLESS = {
     "a long range": sequence(range_of(10**12)),
     "a range that is too long for Python": range_of(10**30),
     "a set of values that are not in a list": call_with("builtins", "frozenset", range_of(3)),
+    "an index of a range": call_with("pandas", "Index", range_of(3)),
+    "a long index": call_with("pandas", "RangeIndex", range_of(10**12)),
+    "an index of a number": call("pandas", "RangeIndex", 10**12),
+    "an index of nothing": call("pandas", "Index"),
+    "a series of a number": call_with(
+        "pandas", "Series", text(0), call_with("pandas", "RangeIndex", range_of(10**6))
+    ),
+    "categories of a range": call_with("pandas", "CategoricalDtype", range_of(3)),
     "bytes of a number": call("builtins", "bytes", 10**12),
     "calls": call_with("builtins", "map", named("FunctionNode", "numpy", "ones"), text([10**12])),
     "a fraction": call("fractions", "Fraction", "1e9_999_999_999"),
