@@ -17,7 +17,7 @@ from gnomon.rollout import share_gates
 from gnomon.rollout.evidence import Evidence, gather
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.history import RolloutState, Shadow
-from gnomon.rollout.outlook import Awaited, action, live_traffic, more_rows
+from gnomon.rollout.outlook import MissingEvidence, action, live_traffic, more_rows
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
 from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.skew.skew_record import SkewRecord
@@ -225,7 +225,7 @@ def _lagging(limit: int, lag: int, silent: list[str]) -> Gate:
     )
 
 
-def _reports_await(silent: list[str]) -> Awaited | None:
+def _reports_await(silent: list[str]) -> MissingEvidence | None:
     """Return what a gate waits for if slices have not reported."""
     if not silent:
         return None

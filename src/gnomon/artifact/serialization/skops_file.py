@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
-from gnomon.artifact.serialization.trust import Named, Use
+from gnomon.artifact.serialization.trust import NameReference, Use
 from gnomon.errors import ArtifactCorrupt
 
 __all__ = ["LOADERS", "PROTOCOLS", "SCHEMA", "names", "open_archive", "read_schema", "types"]
@@ -191,7 +191,7 @@ def types(schema: dict[str, Any]) -> Iterator[str]:
             yield f"{node['__module__']}.{node['__class__']}"
 
 
-def names(schema: dict[str, Any]) -> Iterator[Named]:
+def names(schema: dict[str, Any]) -> Iterator[NameReference]:
     """Yield every name that loading would run, with what it would do with it."""
     for node in nodes(schema):
         loader = node["__loader__"]
@@ -201,11 +201,11 @@ def names(schema: dict[str, Any]) -> Iterator[Named]:
         module, name = node["__module__"], node["__class__"]
         if loader == "MethodNode":
             name = f"{name}.{node['content']['func']}"
-        yield Named(module, name, kind.use, _is_plain(kind, module, name))
+        yield NameReference(module, name, kind.use, _is_plain(kind, module, name))
         if loader == "DictNode":
             for key in node["key_types"]["content"]:
                 known = _is_plain(_KINDS["TypeNode"], key["__module__"], key["__class__"])
-                yield Named(key["__module__"], key["__class__"], "called", known)
+                yield NameReference(key["__module__"], key["__class__"], "called", known)
 
 
 def _is_plain(kind: _Kind, module: str, name: str) -> bool:
