@@ -247,16 +247,24 @@ def _check_constructor(node: dict[str, Any]) -> bool:
     is_type = module == "builtins" and isinstance(getattr(builtins, name, None), type)
     if module not in _NUMBERS and not is_type:
         return True  # Whether it may be called is decided by its name.
-    if not isinstance(arguments, dict) or arguments.get("__loader__") != "TupleNode":
-        return False
-    given = arguments.get("content")
-    if not isinstance(given, list):
+    given = _members(arguments, "TupleNode")
+    if given is None:
         return False
     if module in _NUMBERS:
         return all(_is_short_number(_json(one)) for one in given)
     if name == "frozenset":
-        return all(isinstance(one, dict) and one.get("__loader__") == "ListNode" for one in given)
+        return all(_is_node(one, "ListNode") for one in given)
     return name == "range" and _is_short_range([_json(one) for one in given])
+
+
+def _is_node(value: Any, loader: str) -> bool:
+    return isinstance(value, dict) and value.get("__loader__") == loader
+
+
+def _members(value: Any, loader: str) -> list[Any] | None:
+    """Return the content of a node of this kind; None if it is not one or its content no list."""
+    content = value.get("content") if _is_node(value, loader) else None
+    return content if isinstance(content, list) else None
 
 
 def _is_short_range(bounds: list[Any]) -> bool:
@@ -284,7 +292,7 @@ def _check_method(node: dict[str, Any]) -> bool:
     name, of = content["func"], content.get("obj")
     if not name.isidentifier() or name.startswith("__"):
         return False
-    if isinstance(of, dict) and of.get("__loader__") == "ObjectNode":
+    if _is_node(of, "ObjectNode"):
         top = str(of.get("__module__")).partition(".")[0]
         if top not in ("numpy", "pandas", *sys.stdlib_module_names):
             return True  # An estimator: its class is trusted.
@@ -348,7 +356,7 @@ def _text(node: Any) -> str | None:
 
 def _json(node: Any) -> Any:
     """Return the value of a node that has one as JSON; None for others."""
-    if not isinstance(node, dict) or node.get("__loader__") != "JsonNode":
+    if not _is_node(node, "JsonNode"):
         return None
     try:
         return json.loads(node["content"])
@@ -368,17 +376,14 @@ def _is_harmless_method(name: str) -> bool:
 
 def _check_dict(node: dict[str, Any]) -> bool:
     """Check the types of a dictionary's keys, which are called with each key."""
-    keys = node.get("key_types")
-    if not isinstance(keys, dict) or keys.get("__loader__") != "ListNode":
+    keys = _members(node.get("key_types"), "ListNode")
+    if keys is None:
         return False
-    content = keys.get("content")
-    if not isinstance(content, list):
-        return False
-    for key in content:
-        if not isinstance(key, dict) or key.get("__loader__") != "TypeNode":
+    for key in keys:
+        if not _is_node(key, "TypeNode"):
             return False
         _check_node(key)
-    is_number = any(key["__module__"] in _NUMBERS for key in content)
+    is_number = any(key["__module__"] in _NUMBERS for key in keys)
     return not is_number or all(map(_is_short_number, node["content"]))
 
 
