@@ -33,7 +33,7 @@ _AT_THE_LIMIT = (
 )
 _HEAVY_ENTITIES = (
     "no number of rows may decide it, because entities with many rows are on the other side of the "
-    "limit than the mean over entities: look at their rows, or change the limit in the policy"
+    "limit from the mean over entities: look at their rows, or change the limit in the policy"
 )
 
 

@@ -14,7 +14,7 @@ import re
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeGuard
 
 from gnomon.artifact.serialization.trust import NameReference, Use
 from gnomon.errors import ArtifactCorrupt
@@ -257,7 +257,7 @@ def _check_constructor(node: dict[str, Any]) -> bool:
     return name == "range" and _is_short_range([_json(one) for one in given])
 
 
-def _is_node(value: Any, loader: str) -> bool:
+def _is_node(value: Any, loader: str) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict) and value.get("__loader__") == loader
 
 
