@@ -137,7 +137,7 @@ def test_a_namespace_in_several_folders_is_refused(
         (folder / "steps.py").write_text(FUNCTION)
         monkeypatch.syspath_prepend(tmp_path / part)
     steps = importlib.import_module("spread_over.one.steps")
-    with pytest.raises(PackRefused, match="lies in several folders") as caught:
+    with pytest.raises(PackRefused, match="is spread over several folders") as caught:
         find_code(pipeline(steps.double))
     assert all(f"{tmp_path}/{part}/spread_over" in caught.value.message for part in ("one", "two"))
     for name in [name for name in sys.modules if name.startswith("spread_over")]:
