@@ -228,7 +228,8 @@ def _root(module: str, needed_by: str) -> tuple[str, Path]:
     if len(places) > 1:
         raise PackRefused(
             f"the namespace package `{top}`, which `{needed_by}` belongs to, is spread over "
-            f"several folders: {', '.join(map(str, places))}; the modules of one can be copied into an artifact",
+            f"several folders: {', '.join(map(str, places))}; the modules of one can be copied "
+            "into an artifact",
             where=module,
             hint="move what the pipeline needs into one of them, or install it as a package",
         )
