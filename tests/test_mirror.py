@@ -193,7 +193,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/slice/rollout_control.py",
         "service/slice/rollout_follower.py",
         "service/slice/sealing.py",
-        "service/slice/claim.py",
         "service/slice/status_view.py",
     ),
     "service/status/test_slice_status.py": ("service/status/shadow_status.py",),
