@@ -51,9 +51,9 @@ def test_a_promotion_needs_its_gates(shell: Shell, pack: Pack) -> None:
     both = shell("promote", two, "--check", "--wait", "9", expect=2)
     assert "cannot be combined with --wait" in " ".join(both.err.replace("│", " ").split())
     checked = shell("promote", two, "--check", expect=1)
-    assert "? unknown" in checked.out
+    assert "? no data" in checked.out
     assert f"It is not yet known whether {two} may replace {one}." in checked.out
-    assert shell("promote", two, "--check", "--json", expect=1).json["verdict"] == "unknown"
+    assert shell("promote", two, "--check", "--json", expect=1).json["verdict"] == "no_data"
     assert len(shell("history", "--json").json) == 1
 
 

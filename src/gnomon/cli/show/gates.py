@@ -13,6 +13,7 @@ MARKS = {
     "pass": "[green]✓ pass[/]",
     "fail": "[red]✗ fail[/]",
     "unknown": "[yellow]? unknown[/]",
+    "no_data": "[yellow]? no data[/]",
 }
 
 
@@ -26,5 +27,8 @@ def show_gates(gates: Gates) -> None:
         "pass": f"{gates.artifact} may replace {gates.live}.",
         "fail": f"{gates.artifact} may not replace {gates.live}.",
         "unknown": f"It is not yet known whether {gates.artifact} may replace {gates.live}.",
+        "no_data": f"It is not yet known whether {gates.artifact} may replace {gates.live}.",
     }
+    if gates.last_row is not None:
+        out.print(f"The last row arrived at {gates.last_row:%Y-%m-%d %H:%M:%S} UTC.")
     out.print(sentences[gates.verdict], markup=False, soft_wrap=True)
