@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 
-from gnomon.drift.model import Effect
+from gnomon.drift.drift_report import Effect
 from gnomon.drift.verdicts import effects, overall, worst
 from gnomon.policy import DriftLimits
 from tests.drift.columns import against, frozen
