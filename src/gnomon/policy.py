@@ -385,7 +385,7 @@ def _unset_gates(raw: dict[str, Any]) -> None:
     gates = raw.get("gates")
     if isinstance(gates, dict):
         for name, value in gates.items():
-            if value == "off" and name.startswith(("max_", "min_coverage")):
+            if value == "off" and name.startswith(("max_", "min_coverage", "min_hours")):
                 gates[name] = None
 
 
