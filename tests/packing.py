@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from gnomon.testing import Server, serving
 from tests.forking import run_python
 
 TIMES = '''
@@ -95,6 +98,16 @@ def write_service(folder: Path, arguments: str = '"toy"') -> None:
     (folder / "service" / "__init__.py").write_text(
         f"from gnomon.service import gateway\n\nGateway = gateway({arguments})\n"
     )
+
+
+@contextmanager
+def serving_packed(packed: Path, place: Path, arguments: str = '"toy"') -> Iterator[Server]:
+    """Serve an artifact that was packed elsewhere: deployment, store and root are in ``place``."""
+    home, folder = place / "bentoml", place / "deployment"
+    install(packed, home)
+    write_service(folder, arguments)
+    with serving(folder, place / "root", environment={"BENTOML_HOME": str(home)}) as server:
+        yield server
 
 
 def times(factor: float, fault: str = "pass") -> str:

@@ -49,6 +49,13 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(file), target
 
 
+def test_pages_link_their_terms_to_the_glossary() -> None:
+    """Every page but the generated ones, as each uses terms that a newcomer does not know."""
+    generated = {"api.md", "causes.md"}
+    pages = [page for page in PAGES if page.name not in {"glossary.md", *generated}]
+    assert [page.name for page in pages if "](glossary.md" not in page.read_text()] == []
+
+
 def test_the_index_has_every_page() -> None:
     """Once, and the README links to the index."""
     rows = re.findall(

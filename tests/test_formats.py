@@ -17,7 +17,7 @@ import pytest
 import gnomon
 from gnomon.artifact.manifest import Manifest, sha256
 from gnomon.contract import Contract
-from gnomon.drift.model import DriftReport
+from gnomon.drift.drift_report import DriftReport
 from gnomon.errors import GnomonError, NewerFormat
 from gnomon.leakage import LeakageReport
 from gnomon.log.ledger import read_ledgers

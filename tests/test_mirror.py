@@ -69,7 +69,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "log/table/commits.py",
         "log/table/delta.py",
         "log/forked_work.py",
-        "log/table/retention.py",
         "log/table/maintenance.py",
     ),
     "log/test_sealed_stream.py": (
@@ -164,7 +163,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "faults/test_large_bodies.py": (
         "service/lane/codec_messages.py",
         "service/lane/codec_process.py",
-        "service/http/body_budget.py",
     ),
     "faults/test_shadow.py": ("service/slice/shadow_supervisor.py", "service/slice/shadow_feed.py"),
     "faults/test_shutdown.py": ("service/stopping.py",),
@@ -195,7 +193,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/slice/rollout_control.py",
         "service/slice/rollout_follower.py",
         "service/slice/sealing.py",
-        "service/slice/claim.py",
         "service/slice/status_view.py",
     ),
     "service/status/test_slice_status.py": ("service/status/shadow_status.py",),
@@ -203,7 +200,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "worker/test_client.py": (
         "worker/background.py",
         "worker/messages.py",
-        "worker/memory_limit.py",
         "worker/process.py",
     ),
     "worker/test_supervisor.py": ("worker/connection.py",),

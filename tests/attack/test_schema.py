@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gnomon.service.auth import find_control_token
-from gnomon.testing import Server, serving
-from tests.packing import install, times, write_service
+from gnomon.testing import Server
+from tests.packing import serving_packed, times
 from tests.service.running import SCRIPT
 
 EXAMPLES = 250
@@ -42,11 +42,8 @@ def server(
     tmp_path_factory: pytest.TempPathFactory, packed_once: Callable[[str, str, str], Path]
 ) -> Iterator[Server]:
     """A server whose contract has a feature of every type."""
-    place = tmp_path_factory.mktemp("schema")
-    home, folder = place / "bentoml", place / "deployment"
-    install(packed_once(times(1), "toy", SCRIPT), home)
-    write_service(folder)
-    with serving(folder, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
+    packed = packed_once(times(1), "toy", SCRIPT)
+    with serving_packed(packed, tmp_path_factory.mktemp("schema")) as running:
         yield running
 
 

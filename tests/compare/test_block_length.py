@@ -30,6 +30,15 @@ def test_blocks_are_longer_than_bursts_that_were_seen(length: int) -> None:
     assert length < block_length(bad, shortest=10) <= 32 * length
 
 
+@pytest.mark.parametrize("alike", [2, 4, 16])
+def test_blocks_have_twice_the_length_at_which_nothing_is_seen(alike: int) -> None:
+    """Groups of neighbours that are equal, and independent of the next: a correlation that cannot
+    be seen is not zero.
+    """
+    values = np.repeat(np.random.default_rng(5).random(1_000), alike)
+    assert block_lengths(values[np.newaxis]).tolist() == [2 * alike]
+
+
 def test_independent_rows_need_no_longer_blocks() -> None:
     """The length stays the shortest in nearly all streams of independent rows."""
     rng = np.random.default_rng(2)

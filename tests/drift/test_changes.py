@@ -70,6 +70,17 @@ def test_a_jump_is_sudden() -> None:
     assert change.effect.value > change.effect.limit
 
 
+def test_an_incomplete_bucket_is_not_judged_by_itself() -> None:
+    """The last one has a few hours of its day, and their values only."""
+
+    def values(at: int, random: np.random.Generator) -> Floats:
+        return random.normal(0, 1, ROWS) if at < BUCKETS - 1 else random.normal(2, 1, ROWS // 3)
+
+    assert over_time(values) == []
+    (change,) = over_time(lambda at, random: np.resize(values(at, random), ROWS))
+    assert (change.slow, change.at) == (False, BUCKETS - 1)
+
+
 def test_a_jump_and_back_are_two() -> None:
     """The end of a change is reported too."""
     found = over_time(lambda at, random: random.normal(2.0 * (8 <= at < 16), 1, ROWS))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gnomon.drift.drift_report import DriftColumn, Effect, Shape
 from gnomon.drift.drift_summary import DriftFinding
-from gnomon.drift.model import DriftColumn, Effect, Shape
 
 
 def unsure(rows: int, training_rows: int) -> DriftFinding:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
+from gnomon.drift.drift_report import Effect
 from gnomon.drift.verdicts import effects, overall, worst
 from gnomon.policy import DriftLimits
 from tests.drift.columns import against, frozen
@@ -33,6 +35,14 @@ def test_a_large_shift_is_drift() -> None:
     assert found[worst(found)].verdict == "drifted"
     beyond = {name: e.value / e.limit for name, e in found.items() if e.verdict == "drifted"}
     assert worst(found) == max(beyond, key=lambda name: beyond[name])
+
+
+def test_the_worst_metric_is_a_drifted_one() -> None:
+    """However far one that chance may explain is beyond its limit."""
+    drifted = Effect(value=0.3, limit=0.2, floor=0.1, verdict="drifted")
+    by_chance = Effect(value=0.9, limit=0.1, floor=1.0, verdict="unknown")
+    assert worst({"psi": by_chance, "ks": drifted}) == "ks"
+    assert worst({"psi": by_chance, "ks": replace(drifted, verdict="ok")}) == "psi"
 
 
 def test_what_chance_could_be_is_unknown() -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from gnomon.leakage import LeakageFinding, ScoredStage, check_scores
-from gnomon.leakage.gap import Stage
+from gnomon.leakage.gap import SURE, Stage
+from gnomon.leakage.measures import deviations
 from tests.leakage.data import RNG
 
 
@@ -100,6 +101,21 @@ def test_a_gap_that_is_sure_and_small_passes() -> None:
 def test_a_gap_that_is_large_and_unsure_passes() -> None:
     """With a hundred rows, such a difference may be chance."""
     assert gaps(binary("holdout", 1.2, 120), binary("later", 1.0, 120)) == ()
+
+
+def test_the_confidence_is_that_of_all_gaps_together() -> None:
+    """With three gaps instead of one, the interval of each is wider."""
+    pair = [binary("holdout", 2), binary("later", 1)]
+    (alone,) = gaps(*pair)
+    (among_three,) = gaps(binary("train", 2), *pair, binary("live", 1))
+    widths = []
+    for evidence in (alone.evidence, among_three.evidence):
+        assert evidence.low is not None
+        assert evidence.high is not None
+        widths.append(evidence.high - evidence.low)
+    wider = deviations(1 - (1 - SURE) / 3) / deviations(SURE)
+    assert wider > 1.1
+    assert widths[1] / widths[0] == pytest.approx(wider)
 
 
 def test_a_quantity_is_measured_by_r2() -> None:

@@ -186,3 +186,13 @@ def test_without_labels_it_is_not_looked_for() -> None:
     """The report says so."""
     frame, _ = flights(100)
     assert check_training(LabelledTable.of(frame)).skipped["label"] == "there are no labels"
+
+
+def test_a_column_that_is_mostly_null_does_not_determine_the_label() -> None:
+    """Where it has a value it separates the classes, but four of five rows have none."""
+    frame, labels = flights(600)
+    random = np.random.default_rng(7)
+    values = (labels == "late") + random.random(600) / 2
+    assert "rare" in found(frame.assign(rare=values), labels)
+    rare = values.where(random.random(600) < 0.2)
+    assert "rare" not in found(frame.assign(rare=rare), labels)

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from gnomon.compare.sequential import rate_interval, rows_still_needed
-from gnomon.rollout.share import Share
+from gnomon.rollout.share import BadShare
 from gnomon.rollout.unit_counts import UnitShares
 
 
-def of_entities(values: list[float], rows_each: int) -> Share:
+def of_entities(values: list[float], rows_each: int) -> BadShare:
     """A share of entities with the same number of rows."""
     rows = len(values) * rows_each
     bad = round(sum(values) * rows_each)
-    return Share(
+    return BadShare(
         bad, rows, UnitShares(np.array(values), f"{len(values)} entities", "entity", rows_each)
     )
 
@@ -21,7 +21,9 @@ def test_entities_of_one_row_are_rows() -> None:
     """The interval and its outlook are those of rows, and the text does not speak of entities."""
     share = of_entities([1.0] * 3 + [0.0] * 97, 1)
     assert share.interval(0.95) == rate_interval(3, 100, 0.95)
-    assert share.at(1_000, 0.95) == Share(3, 100).at(1_000, 0.95) == rate_interval(30, 1_000, 0.95)
+    assert (
+        share.at(1_000, 0.95) == BadShare(3, 100).at(1_000, 0.95) == rate_interval(30, 1_000, 0.95)
+    )
     assert share.rows_still_needed(0.05, 0.95) == pytest.approx(
         rows_still_needed(3, 100, 0.05, 0.95), rel=0.05
     )
@@ -51,7 +53,7 @@ def test_the_outlook_of_entities_is_in_rows() -> None:
 
 def test_without_rows_nothing_is_known() -> None:
     """The interval is everything, and what is needed is what independent rows need."""
-    empty = Share(0, 0, UnitShares(np.zeros(0), "0 entities"))
+    empty = BadShare(0, 0, UnitShares(np.zeros(0), "0 entities"))
     assert empty.interval(0.95) == (0.0, 1.0)
     assert empty.value is None
     assert empty.rows_still_needed(0.05, 0.95) == rows_still_needed(0, 0, 0.05, 0.95)
@@ -60,5 +62,5 @@ def test_without_rows_nothing_is_known() -> None:
 
 def test_too_few_rows_for_a_block_need_the_rows_of_all_blocks() -> None:
     """Not the few that independent rows need."""
-    blocks = Share(0, 100, UnitShares(np.zeros(0), "0 blocks of 50 rows", "row", 50.0))
+    blocks = BadShare(0, 100, UnitShares(np.zeros(0), "0 blocks of 50 rows", "row", 50.0))
     assert blocks.rows_still_needed(0.05, 0.95) == 50 * 116

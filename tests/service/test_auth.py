@@ -66,10 +66,11 @@ def test_a_setting_wins_over_the_file(settings: Settings) -> None:
     assert not Path(settings.root).exists()
 
 
-def test_a_token_others_can_read_is_refused(settings: Settings) -> None:
-    """Replicas on several machines share no file, so the setting must have the same token."""
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
+def test_a_token_others_can_read_or_write_is_refused(settings: Settings, mode: int) -> None:
+    """Others are the owner's group and everybody else; the message says how to mend it."""
     control_token(settings)
-    (Path(settings.root) / "control.token").chmod(0o644)
+    (Path(settings.root) / "control.token").chmod(mode)
     with pytest.raises(SettingsError, match="chmod 600"):
         control_token(settings)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gnomon.testing import Server, serving
-from tests.packing import SCRIPT, install, times, write_service
+from gnomon.testing import Server
+from tests.packing import SCRIPT, serving_packed, times
 
 pytestmark = pytest.mark.slow
 
@@ -22,11 +22,8 @@ def server(
     tmp_path_factory: pytest.TempPathFactory, packed_once: Callable[[str, str, str], Path]
 ) -> Iterator[Server]:
     """One server of the toy model."""
-    place = tmp_path_factory.mktemp("traffic")
-    home, deployment = place / "bentoml", place / "deployment"
-    install(packed_once(times(1), "toy", SCRIPT), home)
-    write_service(deployment)
-    with serving(deployment, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
+    packed = packed_once(times(1), "toy", SCRIPT)
+    with serving_packed(packed, tmp_path_factory.mktemp("traffic")) as running:
         yield running
 
 

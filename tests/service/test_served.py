@@ -15,9 +15,9 @@ import pytest
 
 import gnomon
 from gnomon.errors import InvalidRequest, UnknownArtifact
-from gnomon.testing import Server, serving
+from gnomon.testing import Server
 from tests.load import gateways
-from tests.packing import SCRIPT, install, times, write_service
+from tests.packing import SCRIPT, serving_packed, times, write_service
 
 pytestmark = pytest.mark.slow
 
@@ -46,11 +46,8 @@ def server(
     tmp_path_factory: pytest.TempPathFactory, packed_once: Callable[[str, str, str], Path]
 ) -> Iterator[Server]:
     """One server of the toy model; its first artifact goes live by itself."""
-    place = tmp_path_factory.mktemp("served")
-    home, deployment = place / "bentoml", place / "deployment"
-    install(packed_once(times(1), "toy", SCRIPT), home)
-    write_service(deployment)
-    with serving(deployment, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
+    packed = packed_once(times(1), "toy", SCRIPT)
+    with serving_packed(packed, tmp_path_factory.mktemp("served")) as running:
         yield running
 
 

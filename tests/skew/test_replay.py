@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace as changed
 
 from gnomon.artifact import Artifact, inspect
-from gnomon.errors import ContractError
+from gnomon.errors import ContractError, PolicyError
 from gnomon.log import InferenceLog
 from gnomon.offline import logged as log_rows
 from gnomon.policy import GateLimits, Policy, Tolerance
@@ -16,7 +16,7 @@ from gnomon.report import Report
 from gnomon.settings import Settings
 from gnomon.skew.replay import replay
 from gnomon.worker import WorkerClient
-from tests.packing import Pack, times
+from tests.packing import SCRIPT, Pack, times
 from tests.shadow.feeding import Requests, row
 from tests.shadow.trips import ARRIVED, GREENWICH, LOCAL, OTHER, TRAINED, Trips, trips
 
@@ -61,6 +61,14 @@ def test_the_same_artifact_says_the_same_to_the_bit(healthy: Trips) -> None:
     assert {(c.rows, c.exact) for c in report.columns} == {(ROWS, ROWS)}
     assert report.title == f"All {ROWS} rows match the log, bit for bit"
     assert report.command == f"gnomon replay {healthy.artifact.tag} --role live"
+
+
+def test_a_policy_names_columns_of_the_artifact_that_is_run(healthy: Trips, pack: Pack) -> None:
+    """A name that only the logged artifact has is refused before anything is run."""
+    toy = inspect(pack(times(2), "toy", SCRIPT))
+    policy = Policy(compare={"miles": Tolerance(absolute=1.0)})
+    with pytest.raises(PolicyError, match=f"`{toy.tag}` has no column `miles`"):
+        again(healthy, through=toy, policy=policy)
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from gnomon.artifact.folder import (
 )
 from gnomon.artifact.manifest import CHECKS, CONTRACT, GOLDEN, PROFILE, Manifest
 from gnomon.artifact.serialization.pipeline_bytes import named
-from gnomon.artifact.serialization.trust import Named, Uses, judge
+from gnomon.artifact.serialization.trust import NameReference, TrustedName, judge
 from gnomon.artifact.signing import PublicKey, Signer, check_signature, trusted_keys
 from gnomon.artifact.tables import read_table
 from gnomon.artifact.vendored_code.importing import check_modules
@@ -51,7 +51,7 @@ class Artifact:
     digest: str
     manifest: Manifest
     contract: Contract
-    runs: tuple[Uses, ...] = ()
+    runs: tuple[TrustedName, ...] = ()
     signers: tuple[Signer, ...] = ()
 
     @property
@@ -187,7 +187,7 @@ def examine(path: Path, keys: Sequence[PublicKey] | None, *, to_be_loaded: bool 
     )
 
 
-def _runs(folder: ArtifactFolder, manifest: Manifest) -> tuple[Uses, ...]:
+def _runs(folder: ArtifactFolder, manifest: Manifest) -> tuple[TrustedName, ...]:
     where = str(folder.path / manifest.pipeline_file)
     with (
         parsing(f"the pipeline as {manifest.serializer}", where),
@@ -198,7 +198,7 @@ def _runs(folder: ArtifactFolder, manifest: Manifest) -> tuple[Uses, ...]:
     return judge(found, manifest.accepted, manifest.modules, where)
 
 
-def _check_listed(found: list[Named], manifest: Manifest, where: str) -> None:
+def _check_listed(found: list[NameReference], manifest: Manifest, where: str) -> None:
     """Refuse types that the manifest does not list: a person must be able to read them there."""
     types = {one.full for one in found if one.use != "method"}
     unknown = sorted(types - set(manifest.types))

@@ -43,8 +43,8 @@ _SHOWN = 3
 
 _REMEMBER = (
     "a step uses something that it does not keep, such as a variable of its module or of a class "
-    "that `fit` changes: keep that in an attribute of the step; or it calls `hash`, which answers "
-    "otherwise in each process: use zlib.crc32"
+    "that `fit` changes: keep that in an attribute of the step; or it calls `hash`, which returns "
+    "other values in each process: use zlib.crc32"
 )
 """On the machine that packed it, nothing else is likely to differ."""
 

@@ -13,7 +13,7 @@ __all__ = ["command"]
 
 def command(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Only artifacts of this name.")
+        str | None, typer.Argument(metavar="NAME", help="Only artifacts of this name.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

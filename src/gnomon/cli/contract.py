@@ -66,7 +66,7 @@ def apply(
 
 @app.command("edit")
 def edit(which: Tag, version: Version = None, as_json: AsJson = False) -> None:
-    """Open the contract in VISUAL or EDITOR, then make a new version with what was saved."""
+    """Edit the contract in VISUAL or EDITOR, and make a new version."""
     from gnomon.artifact import inspect
     from gnomon.contract.contract import Contract
     from gnomon.errors import ContractError

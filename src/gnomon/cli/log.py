@@ -134,7 +134,7 @@ def seal(
         typer.Option("--now", help="Close open segments first, by the server that writes them."),
     ] = False,
 ) -> None:
-    """Move closed segments into the table, and show what is still open.
+    """Move closed segments into the table; show what is open.
 
     Also apply the retention settings. A running server does both by itself.
     """

@@ -57,7 +57,6 @@ PolicyFile: TypeAlias = Annotated[
     typer.Option(
         "--policy",
         metavar="FILE",
-        help="What counts as agreement, and how many rows may diverge. Default: "
-        "shadow/policy.toml, else the defaults.",
+        help="The tolerances and limits. Default: shadow/policy.toml, else the defaults.",
     ),
 ]

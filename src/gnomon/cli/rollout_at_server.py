@@ -38,7 +38,8 @@ class RolloutAtServer:
         live = None if status.live is None else status.live.artifact
         if live == event.artifact:
             return None
-        return f"{live or 'Nothing'} still answers: {status.error or 'it is being loaded'}"
+        now = f"{live} is still live" if live else "no artifact is live yet"
+        return f"{now}: {status.error or f'{event.artifact} is being loaded'}"
 
     def status(self) -> list[Status]:
         return [self._client.status()]

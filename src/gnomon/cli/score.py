@@ -20,7 +20,7 @@ def command(
     which: Annotated[
         str,
         typer.Argument(
-            metavar="[ARTIFACT]",
+            metavar="ARTIFACT",
             help="A tag such as flights:one, or a model's name for its live one. With --url none: "
             "the server's live artifact answers.",
         ),

@@ -34,7 +34,9 @@ def command(
     folder: Annotated[
         Path, typer.Argument(help="The deployment: a folder with a bentofile.yaml, or a bento.")
     ] = Path("."),
-    port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535)] = 3000,
+    port: Annotated[
+        int, typer.Option("--port", "-p", min=1, max=65535, help="The port to listen on.")
+    ] = 3000,
     host: Annotated[
         str, typer.Option("--host", help="0.0.0.0 accepts connections from other machines.")
     ] = "127.0.0.1",

@@ -21,7 +21,7 @@ def command(
     which: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TAG]",
+            metavar="TAG",
             help="name:version, name:latest, a name (its newest version), or a folder.",
         ),
     ] = None,

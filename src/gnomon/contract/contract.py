@@ -55,7 +55,7 @@ FEATURE_NAME = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
 _KIND = Format("contract", FORMAT, hint="write the number of the format", damaged=ContractError)
 
 
-class _Head(msgspec.Struct):
+class _ContractHead(msgspec.Struct):
     format: int
 
 
@@ -192,7 +192,7 @@ class Contract(
         """
         try:
             content = msgspec.json.decode(body)
-            version = msgspec.json.decode(body, type=_Head).format
+            version = msgspec.json.decode(body, type=_ContractHead).format
             check_version(version, _KIND, "$.format")
             contract = msgspec.json.decode(body, type=cls)
             contract.check()
@@ -380,7 +380,7 @@ def _feature_at(where: str, contract: Contract, name: str) -> Feature:
 
 def _structure_error(error: msgspec.ValidationError, content: Any, path: Path) -> ContractError:
     """Return the error for JSON that is not a contract, with what would be accepted."""
-    kind = Contract if isinstance(content, dict) and "format" in content else _Head
+    kind = Contract if isinstance(content, dict) and "format" in content else _ContractHead
     message, place, hint = struct_error(error, kind, content)
     inside = None if place == "$" else place
     return ContractError(message, where=_place(path, inside), hint=hint)

@@ -2,8 +2,8 @@
 
 from gnomon.drift.drift_counts import DriftBatch, DriftCounts
 from gnomon.drift.drift_document import print_report, to_html
+from gnomon.drift.drift_report import Alert, DriftColumn, DriftReport, Effect
 from gnomon.drift.measure import measure
-from gnomon.drift.model import Alert, DriftColumn, DriftReport, Effect
 
 __all__ = [
     "Alert",

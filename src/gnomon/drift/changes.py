@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnomon.drift.bins import Bins, Integers
+from gnomon.drift.drift_report import Effect
 from gnomon.drift.metrics import BinnedSides, measures, rows
-from gnomon.drift.model import Effect
 from gnomon.drift.verdicts import effects, overall, worst
 from gnomon.policy import DriftLimits
 

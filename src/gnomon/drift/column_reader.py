@@ -10,9 +10,9 @@ from gnomon.contract import Contract
 from gnomon.drift.bins import Extra, Integers
 from gnomon.drift.changes import DriftChange, changes
 from gnomon.drift.drift_counts import ColumnCounts
+from gnomon.drift.drift_report import Alert, DriftBucket, DriftColumn, DriftSegment, Effect, Shape
 from gnomon.drift.largest_increase import largest_increase
 from gnomon.drift.metrics import BinnedSides, measures, quantiles, rows
-from gnomon.drift.model import Alert, DriftBucket, DriftColumn, DriftSegment, Effect, Shape
 from gnomon.drift.verdicts import effects, overall, worst
 from gnomon.offline.column_names import joint_contract
 from gnomon.policy import DriftLimits

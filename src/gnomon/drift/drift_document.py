@@ -8,8 +8,8 @@ from rich.console import Console
 
 from gnomon import quantities
 from gnomon.drift import plots
+from gnomon.drift.drift_report import Alert, DriftColumn, DriftReport, DriftSegment
 from gnomon.drift.drift_summary import METRICS, SIGNS, amount, ranked
-from gnomon.drift.model import Alert, DriftColumn, DriftReport, DriftSegment
 from gnomon.drift.top_columns import brief
 from gnomon.report import numbers
 from gnomon.report.document import (

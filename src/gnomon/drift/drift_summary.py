@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gnomon.drift.model import Alert, DriftColumn, Effect, Verdict
+from gnomon.drift.drift_report import Alert, DriftColumn, Effect, Verdict
 from gnomon.drift.verdicts import NEVER
 from gnomon.name_lists import listed
 from gnomon.quantities import number, percent, plural, rows

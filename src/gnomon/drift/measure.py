@@ -13,8 +13,8 @@ from gnomon.contract import Contract
 from gnomon.drift.bins import Bins
 from gnomon.drift.column_reader import ColumnReader
 from gnomon.drift.drift_counts import DriftBatch, DriftCounts
+from gnomon.drift.drift_report import Alert, DriftReport
 from gnomon.drift.drift_summary import DriftFinding
-from gnomon.drift.model import Alert, DriftReport
 from gnomon.drift.segments import Segments
 from gnomon.errors import PolicyError
 from gnomon.log import InferenceLog

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from gnomon import quantities
+from gnomon.drift.drift_report import DriftColumn, DriftReport
 from gnomon.drift.drift_summary import METRICS
-from gnomon.drift.model import DriftColumn, DriftReport
 from gnomon.report import numbers
 from gnomon.report.plots import Bar, LabelShares, Plot, Tick, ceiling, share_ticks, time_ticks
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gnomon import quantities
+from gnomon.drift.drift_report import DriftColumn, DriftReport
 from gnomon.drift.drift_summary import SIGNS, amount, ranked
-from gnomon.drift.model import DriftColumn, DriftReport
 from gnomon.drift.verdicts import NEVER
 from gnomon.report.document import Section, Spark, Table, TableCell, TableColumn, TableRow
 

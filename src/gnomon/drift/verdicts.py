@@ -6,8 +6,8 @@ import math
 import sys
 
 from gnomon.drift.chance import floors
+from gnomon.drift.drift_report import Effect, Verdict
 from gnomon.drift.metrics import BinnedSides, measures
-from gnomon.drift.model import Effect, Verdict
 from gnomon.policy import DriftLimits
 
 __all__ = ["NEVER", "effects", "overall", "worst"]

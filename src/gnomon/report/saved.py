@@ -130,7 +130,7 @@ def save(kind: str, report: BaseReport, html: str, settings: Settings, path: Pat
     return f"{settings.root.rstrip('/')}/{name}.html"
 
 
-class _Head(msgspec.Struct, frozen=True):
+class _ReportHead(msgspec.Struct, frozen=True):
     """The parts of a report that a listing needs, for any kind and format."""
 
     title: str
@@ -176,10 +176,10 @@ def _read(
         )
 
 
-def _head(content: bytes, artifact: str) -> _Head:
+def _head(content: bytes, artifact: str) -> _ReportHead:
     try:
-        return msgspec.json.decode(content, type=_Head)
+        return msgspec.json.decode(content, type=_ReportHead)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         model = artifact.partition(":")[0]
         subject = Subject(model=model, artifact=artifact, digest="", role="")
-        return _Head(f"the report's JSON is damaged: {error}", "unreadable", subject)
+        return _ReportHead(f"the report's JSON is damaged: {error}", "unreadable", subject)

@@ -17,7 +17,7 @@ from msgspec import structs
 from gnomon.compare.sketch import Sketch
 from gnomon.log import InferenceLog, input_column
 from gnomon.rollout.outlook import WINDOW, Traffic
-from gnomon.rollout.share import Share
+from gnomon.rollout.share import BadShare
 from gnomon.rollout.unit_counts import UnitCounter, UnitCounts
 from gnomon.shadow.feed.progress import count as count_records
 from gnomon.shadow.shadow_counts import ShadowCounts, added
@@ -51,10 +51,10 @@ class ShadowRows(ShadowCounts, frozen=True, kw_only=True):
     worst: tuple[RowReference, ...] = ()
     units: UnitCounts | None = None
 
-    def share(self, bad: str, of: str) -> Share:
+    def share(self, bad: str, of: str) -> BadShare:
         """Return the share of bad rows among the rows of a kind, both by the name of the count."""
         units = None if self.units is None else self.units.shares(bad, of)
-        return Share(getattr(self, bad), getattr(self, of), units)
+        return BadShare(getattr(self, bad), getattr(self, of), units)
 
 
 @dataclass(slots=True)

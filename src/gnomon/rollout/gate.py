@@ -10,7 +10,7 @@ import msgspec
 from gnomon.compare.sequential import Interval
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.rollout.evidence import RowReference
-from gnomon.rollout.outlook import Awaited
+from gnomon.rollout.outlook import MissingEvidence
 
 __all__ = ["Gate", "Gates", "Verdict", "share_of"]
 
@@ -49,7 +49,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rows: int | None = None
     units: int | None = None
     examples: tuple[RowReference, ...] = ()
-    awaits: Awaited | None = None
+    awaits: MissingEvidence | None = None
 
     @property
     def because(self) -> str:

@@ -17,7 +17,7 @@ from gnomon.rollout import share_gates
 from gnomon.rollout.evidence import Evidence, gather
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.history import RolloutState, Shadow
-from gnomon.rollout.outlook import Awaited, action, in_words, live_traffic, more_rows
+from gnomon.rollout.outlook import MissingEvidence, action, in_words, live_traffic, more_rows
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
 from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.skew.skew_record import SkewRecord
@@ -155,7 +155,7 @@ def _hours(limit: float, shadow: Shadow, evidence: Evidence) -> Gate:
     hours, awaits = seconds / 3600, None
     if hours < limit:
         left = limit * 3600 - seconds
-        awaits = Awaited(says=f"needs rows that arrive {in_words(left)}", seconds=left)
+        awaits = MissingEvidence(says=f"needs rows that arrive {in_words(left)}", seconds=left)
     return Gate(
         name="hours",
         verdict=_open(evidence.last_row) if awaits else "pass",
@@ -263,7 +263,7 @@ def _lagging(limit: int, lag: int, silent: list[str]) -> Gate:
     )
 
 
-def _reports_await(silent: list[str]) -> Awaited | None:
+def _reports_await(silent: list[str]) -> MissingEvidence | None:
     """Return what a gate waits for if slices have not reported."""
     if not silent:
         return None

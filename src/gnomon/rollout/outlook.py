@@ -12,7 +12,15 @@ from gnomon.errors import LogError
 from gnomon.log import InferenceLog
 from gnomon.quantities import rough_duration
 
-__all__ = ["WINDOW", "Awaited", "Traffic", "action", "in_words", "live_traffic", "more_rows"]
+__all__ = [
+    "WINDOW",
+    "MissingEvidence",
+    "Traffic",
+    "action",
+    "in_words",
+    "live_traffic",
+    "more_rows",
+]
 
 WINDOW: Final = timedelta(minutes=10)
 """The time over which the rate of requests is measured: long enough to measure a few requests an
@@ -40,8 +48,8 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
         return self.scored / self.seconds if self.seconds > 0 else 0.0
 
 
-class Awaited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What decides an unknown gate.
+class MissingEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The evidence that an unknown gate still needs.
 
     Attributes:
         says: what is still needed, and when that is expected, in one sentence.
@@ -54,14 +62,14 @@ class Awaited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float | None = None
 
 
-def action(says: str) -> Awaited:
+def action(says: str) -> MissingEvidence:
     """Return that an action decides the gate, and not a number of rows."""
-    return Awaited(says=says)
+    return MissingEvidence(says=says)
 
 
 def more_rows(
     rows: int, of: str, traffic: Traffic | None, *, about: bool = False, given: str = ""
-) -> Awaited:
+) -> MissingEvidence:
     """Return that a number of further rows decides the gate.
 
     Args:
@@ -73,11 +81,11 @@ def more_rows(
     """
     needs = f"needs {'about ' if about else ''}{rows:,} more {of}{given}"
     if traffic is None:
-        return Awaited(says=needs, rows=rows)
+        return MissingEvidence(says=needs, rows=rows)
     if not traffic.rate:
-        return Awaited(says=f"{needs}; {_none_come(traffic)}", rows=rows)
+        return MissingEvidence(says=f"{needs}; {_none_come(traffic)}", rows=rows)
     seconds = rows / traffic.rate
-    return Awaited(
+    return MissingEvidence(
         says=f"{needs}, {in_words(seconds)} at the current {_rate_in_words(traffic.rate)}",
         rows=rows,
         seconds=seconds if seconds < LONGEST_SECONDS else None,

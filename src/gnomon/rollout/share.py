@@ -8,11 +8,11 @@ from gnomon.compare.mean_interval import mean_interval, units_still_needed
 from gnomon.compare.sequential import Interval, rate_interval, rows_still_needed
 from gnomon.rollout.unit_counts import UnitShares
 
-__all__ = ["Share"]
+__all__ = ["BadShare"]
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class BadShare:
     """How many rows are bad, of how many, and how they are spread over units of evidence.
 
     Attributes:

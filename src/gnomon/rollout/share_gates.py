@@ -13,8 +13,8 @@ from gnomon.quantities import percent, plural
 from gnomon.rollout.evidence import Evidence, RowReference
 from gnomon.rollout.gate import Gate, Verdict
 from gnomon.rollout.history import Shadow
-from gnomon.rollout.outlook import Awaited, Traffic, action, more_rows
-from gnomon.rollout.share import Share
+from gnomon.rollout.outlook import MissingEvidence, Traffic, action, more_rows
+from gnomon.rollout.share import BadShare
 from gnomon.skew.skew_record import SkewRecord
 
 __all__ = ["disagreement_gate", "failed_gate", "flips_gate", "skew_gate"]
@@ -33,7 +33,7 @@ _AT_THE_LIMIT = (
 )
 _HEAVY_ENTITIES = (
     "no number of rows may decide it, because entities with many rows are on the other side of the "
-    "limit than the mean over entities: look at their rows, or change the limit in the policy"
+    "limit from the mean over entities: look at their rows, or change the limit in the policy"
 )
 
 
@@ -64,7 +64,7 @@ def disagreement_gate(limit: float, confidence: float, evidence: Evidence) -> Ga
     return structs.replace(gate, says=gate.says + _CLOSE) if gate.verdict == "fail" else gate
 
 
-def _disagreement_awaits(limit: float, confidence: float, evidence: Evidence) -> Awaited:
+def _disagreement_awaits(limit: float, confidence: float, evidence: Evidence) -> MissingEvidence:
     """Estimate the rows of the shadow that decide it or, if they cannot, rows of live's A/A run."""
     shadow = evidence.shadow.share("disagreed", "compared")
     noise = evidence.noise.share("disagreed", "compared")
@@ -93,8 +93,8 @@ def _disagreement_awaits(limit: float, confidence: float, evidence: Evidence) ->
 
 
 def _share_awaits(
-    share: Share, limit: float, confidence: float, traffic: Traffic | None
-) -> Awaited:
+    share: BadShare, limit: float, confidence: float, traffic: Traffic | None
+) -> MissingEvidence:
     more = share.rows_still_needed(limit, confidence)
     if more is None:
         return action(_AT_THE_LIMIT)
@@ -158,9 +158,9 @@ def _rate_gate(
     limit: float,
     value: float | None,
     interval: Interval,
-    share: Share,
+    share: BadShare,
     *,
-    awaits: Callable[[], Awaited],
+    awaits: Callable[[], MissingEvidence],
     beyond: str = "",
     examples: tuple[RowReference, ...] = (),
 ) -> Gate:
@@ -212,7 +212,7 @@ def skew_gate(
             limit=limit,
             awaits=_replay_awaits(shadow, "a replay of the rows that it has scored"),
         )
-    differing = Share(replay.disagreed, replay.rows)
+    differing = BadShare(replay.disagreed, replay.rows)
     return _rate_gate(
         "skew",
         f"{differing} differ from the offline prediction",
@@ -226,12 +226,12 @@ def skew_gate(
 
 def _replayed_awaits(
     limit: float, confidence: float, shadow: Shadow, replay: SkewRecord
-) -> Awaited:
-    more = Share(replay.disagreed, replay.rows).rows_still_needed(limit, confidence)
+) -> MissingEvidence:
+    more = BadShare(replay.disagreed, replay.rows).rows_still_needed(limit, confidence)
     if more is None:
         return action(_AT_THE_LIMIT)
     return _replay_awaits(shadow, f"a replay of about {more:,} more rows{_IF_IT_STAYS}")
 
 
-def _replay_awaits(shadow: Shadow, what: str) -> Awaited:
+def _replay_awaits(shadow: Shadow, what: str) -> MissingEvidence:
     return action(f"needs {what}: run `gnomon replay {shadow.artifact} --role shadow`")

@@ -105,7 +105,7 @@ class FrontDoor:
         send = with_headers(send, headers)
         try:
             if scope["method"] not in METHODS:
-                raise UnknownMethod(f"expected a method of HTTP, got {scope['method'][:40]}")
+                raise UnknownMethod(f"expected an HTTP method, got {scope['method'][:40]}")
             origins.check(scope)
             await self._answer(scope, receive, send)
         except ClientGone:

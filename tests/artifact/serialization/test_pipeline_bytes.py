@@ -24,7 +24,12 @@ from sklearn.utils import all_estimators
 from skops.io import _trusted_types
 
 from gnomon.artifact.serialization import pipeline_bytes
-from gnomon.artifact.serialization.trust import Named, is_known_safe, is_plain_in_pickle, judge
+from gnomon.artifact.serialization.trust import (
+    NameReference,
+    is_known_safe,
+    is_plain_in_pickle,
+    judge,
+)
 from gnomon.errors import ArtifactCorrupt, GnomonError, PackRefused, UntrustedTypes
 
 
@@ -184,7 +189,7 @@ def test_what_is_asked_of_one_estimator_is_what_skops_lists() -> None:
         if kind.__module__.startswith("sklearn.") and "tests" not in kind.__module__:
             full = f"{kind.__module__}.{kind.__qualname__}"
             asked = pipeline_bytes.is_public_estimator(
-                Named(kind.__module__, kind.__qualname__, "made")
+                NameReference(kind.__module__, kind.__qualname__, "made")
             )
             assert asked is (full in listed), full
 
@@ -251,7 +256,9 @@ def test_a_name_fetched_from_an_overwritten_memo_is_the_last_one() -> None:
 @pytest.mark.parametrize("module", ["pathlib", "pathlib._local"])
 def test_a_path_may_be_pickled_wherever_python_defines_it(module: str) -> None:
     """Python 3.13 has it in ``pathlib._local``; an artifact packed there can be inspected here."""
-    path = Named(module, "PosixPath", "unpickled", is_plain_in_pickle(f"{module}.PosixPath"))
+    path = NameReference(
+        module, "PosixPath", "unpickled", is_plain_in_pickle(f"{module}.PosixPath")
+    )
     assert judge([path], [], [], "a pickle") == ()
     with pytest.raises(UntrustedTypes):
-        judge([Named(module, "Path.touch", "unpickled", True)], [], [], "a pickle")
+        judge([NameReference(module, "Path.touch", "unpickled", True)], [], [], "a pickle")

@@ -117,7 +117,7 @@ def test_a_class_without_a_file_is_refused(project: Project, tmp_path: Path) -> 
 def test_a_module_called_like_one_of_pythons_is_refused(project: Project) -> None:
     """A worker would import Python's module instead."""
     module = project({"__init__.py": FUNCTION}, name="tabnanny")
-    with pytest.raises(PackRefused, match="your module `tabnanny` is called like") as caught:
+    with pytest.raises(PackRefused, match="your module `tabnanny` has the name of") as caught:
         find_code(pipeline(module.double))
     assert caught.value.where == module.__file__
     assert caught.value.hint == "give it another name"
@@ -137,7 +137,7 @@ def test_a_namespace_in_several_folders_is_refused(
         (folder / "steps.py").write_text(FUNCTION)
         monkeypatch.syspath_prepend(tmp_path / part)
     steps = importlib.import_module("spread_over.one.steps")
-    with pytest.raises(PackRefused, match="lies in several folders") as caught:
+    with pytest.raises(PackRefused, match="is spread over several folders") as caught:
         find_code(pipeline(steps.double))
     assert all(f"{tmp_path}/{part}/spread_over" in caught.value.message for part in ("one", "two"))
     for name in [name for name in sys.modules if name.startswith("spread_over")]:

@@ -73,3 +73,25 @@ def test_a_file_without_room_is_waited_for(tmp_path: Path, there: bool) -> None:
 
     assert asyncio.run(run()) == b"".join(PARTS)
     assert sum(map(len, PARTS)) > 2 * MEMORY_BYTES
+
+
+def test_the_file_is_used_until_all_of_it_was_read(tmp_path: Path) -> None:
+    """Bytes that come while it is read follow in it, so their writer need not wait for the reader:
+    a client that sends on before it reads would wait for ever.
+    """
+
+    async def run() -> bytes:
+        backlog = AnswerBacklog(tmp_path, patience=0.01)
+        try:
+            first = bytes(MEMORY_BYTES)
+            for part in (first, b"in the file"):
+                await backlog.put(part)
+            assert await backlog.get() == first
+            async with asyncio.timeout(30):
+                await backlog.put(b", and after it")
+            backlog.end()
+            return await all_of(backlog)
+        finally:
+            backlog.close()
+
+    assert asyncio.run(run()) == b"in the file, and after it"

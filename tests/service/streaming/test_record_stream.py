@@ -32,10 +32,10 @@ from gnomon.service.http.body_budget import BodyBudget
 from gnomon.service.http.media_types import ARROW, LINES
 from gnomon.service.streaming.record_stream import RecordStream
 from gnomon.settings import Settings
-from gnomon.testing import Server, serving
+from gnomon.testing import Server
 from tests.faults.accounts import Accounts
 from tests.load import Load, gateways, scorers, until
-from tests.packing import SCRIPT, install, times, write_service
+from tests.packing import SCRIPT, install, serving_packed, times
 
 pytestmark = pytest.mark.slow
 
@@ -48,11 +48,9 @@ def server(
     tmp_path_factory: pytest.TempPathFactory, packed_once: Callable[[str, str, str], Path]
 ) -> Iterator[Server]:
     """A server of the toy model, x times 2."""
-    place = tmp_path_factory.mktemp("streams")
-    home, deployment = place / "bentoml", place / "deployment"
-    install(packed_once(times(2), "toy", SCRIPT), home)
-    write_service(deployment, f'"toy", body_bytes=1_000_000, client_seconds={CLIENT_SECONDS}')
-    with serving(deployment, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
+    packed = packed_once(times(2), "toy", SCRIPT)
+    arguments = f'"toy", body_bytes=1_000_000, client_seconds={CLIENT_SECONDS}'
+    with serving_packed(packed, tmp_path_factory.mktemp("streams"), arguments) as running:
         answers(post(running, lines(good(1))))  # The log has the columns of answers from now on.
         yield running
 

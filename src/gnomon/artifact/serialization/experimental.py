@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib import import_module
 
-from gnomon.artifact.serialization.trust import Named
+from gnomon.artifact.serialization.trust import NameReference
 
 __all__ = ["enable_experimental"]
 
@@ -16,7 +16,7 @@ _ENABLED_BY = {
 }
 
 
-def enable_experimental(found: Iterable[Named]) -> None:
+def enable_experimental(found: Iterable[NameReference]) -> None:
     """Import the modules that enable the experimental estimators among these names.
 
     The user's code did this for training; the process that loads the pipeline must do it too.

@@ -26,7 +26,7 @@ from gnomon.artifact.serialization.metadata_routing import without_routing
 from gnomon.artifact.serialization.skops_arrays import check_arrays
 from gnomon.artifact.serialization.skops_file import SCHEMA, names, open_archive, read_schema, types
 from gnomon.artifact.serialization.trust import (
-    Named,
+    NameReference,
     check_resolved,
     check_use,
     is_plain_in_pickle,
@@ -102,7 +102,7 @@ def load(
 
 def _load_skops(
     content: bytes,
-    found: Sequence[Named],
+    found: Sequence[NameReference],
     accepted: set[str],
     modules: Collection[str],
     where: str,
@@ -129,7 +129,7 @@ def _resolve(module: str, name: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def is_public_estimator(one: Named) -> bool:
+def is_public_estimator(one: NameReference) -> bool:
     """Return whether this is on skops's list of scikit-learn's estimators.
 
     skops makes that list by importing all of scikit-learn, see :mod:`gnomon.compat.skops`. This
@@ -152,7 +152,7 @@ def is_public_estimator(one: Named) -> bool:
     )
 
 
-def named(file: BinaryIO, serializer: Serializer) -> list[Named]:
+def named(file: BinaryIO, serializer: Serializer) -> list[NameReference]:
     """List everything that loading these bytes would run, without executing anything.
 
     Raises:
@@ -162,7 +162,7 @@ def named(file: BinaryIO, serializer: Serializer) -> list[Named]:
     if serializer == "pickle":
         return sorted(
             {
-                Named(module, name, "unpickled", is_plain_in_pickle(f"{module}.{name}"))
+                NameReference(module, name, "unpickled", is_plain_in_pickle(f"{module}.{name}"))
                 for module, name in _pickle_globals(file)
             }
         )

@@ -14,9 +14,9 @@ import re
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeGuard
 
-from gnomon.artifact.serialization.trust import Named, Use
+from gnomon.artifact.serialization.trust import NameReference, Use
 from gnomon.errors import ArtifactCorrupt
 
 __all__ = ["LOADERS", "PROTOCOLS", "SCHEMA", "names", "open_archive", "read_schema", "types"]
@@ -200,7 +200,7 @@ def types(schema: dict[str, Any]) -> Iterator[str]:
             yield f"{node['__module__']}.{node['__class__']}"
 
 
-def names(schema: dict[str, Any]) -> Iterator[Named]:
+def names(schema: dict[str, Any]) -> Iterator[NameReference]:
     """Yield every name that loading would run, with what it would do with it."""
     for node in nodes(schema):
         loader = node["__loader__"]
@@ -210,11 +210,11 @@ def names(schema: dict[str, Any]) -> Iterator[Named]:
         module, name = node["__module__"], node["__class__"]
         if loader == "MethodNode":
             name = f"{name}.{node['content']['func']}"
-        yield Named(module, name, kind.use, _is_plain(kind, module, name))
+        yield NameReference(module, name, kind.use, _is_plain(kind, module, name))
         if loader == "DictNode":
             for key in node["key_types"]["content"]:
                 known = _is_plain(_KINDS["TypeNode"], key["__module__"], key["__class__"])
-                yield Named(key["__module__"], key["__class__"], "called", known)
+                yield NameReference(key["__module__"], key["__class__"], "called", known)
 
 
 def _is_plain(kind: _Kind, module: str, name: str) -> bool:
@@ -257,17 +257,15 @@ def _check_constructor(node: dict[str, Any]) -> bool:
     of_pandas = _OF_PANDAS.get(name) if module == "pandas" else None
     if module not in _NUMBERS and not is_type and of_pandas is None:
         return True  # Whether it may be called is decided by its name.
-    if not isinstance(arguments, dict) or arguments.get("__loader__") != "TupleNode":
-        return False
-    given = arguments.get("content")
-    if not isinstance(given, list):
+    given = _members(arguments, "TupleNode")
+    if given is None:
         return False
     if of_pandas is not None:
         return _are(given, of_pandas)
     if module in _NUMBERS:
         return all(_is_short_number(_json(one)) for one in given)
     if name == "frozenset":
-        return all(isinstance(one, dict) and one.get("__loader__") == "ListNode" for one in given)
+        return all(_is_node(one, "ListNode") for one in given)
     return name == "range" and _is_short_range([_json(one) for one in given])
 
 
@@ -276,10 +274,19 @@ def _are(given: list[Any], kinds: tuple[frozenset[str], ...]) -> bool:
     if len(given) < len(kinds) or not all(isinstance(one, dict) for one in given):
         return False
     named = (f"{one.get('__module__')}.{one.get('__class__')}" for one in given)
-    others = given[len(kinds) :]
     return all(name in kind for name, kind in zip(named, kinds, strict=False)) and all(
-        one.get("__loader__") == "JsonNode" for one in others
+        _is_node(one, "JsonNode") for one in given[len(kinds) :]
     )
+
+
+def _is_node(value: Any, loader: str) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict) and value.get("__loader__") == loader
+
+
+def _members(value: Any, loader: str) -> list[Any] | None:
+    """Return the content of a node of this kind; None if it is not one or its content no list."""
+    content = value.get("content") if _is_node(value, loader) else None
+    return content if isinstance(content, list) else None
 
 
 def _is_short_range(bounds: list[Any]) -> bool:
@@ -307,7 +314,7 @@ def _check_method(node: dict[str, Any]) -> bool:
     name, of = content["func"], content.get("obj")
     if not name.isidentifier() or name.startswith("__"):
         return False
-    if isinstance(of, dict) and of.get("__loader__") == "ObjectNode":
+    if _is_node(of, "ObjectNode"):
         top = str(of.get("__module__")).partition(".")[0]
         if top not in ("numpy", "pandas", *sys.stdlib_module_names):
             return True  # An estimator: its class is trusted.
@@ -371,7 +378,7 @@ def _text(node: Any) -> str | None:
 
 def _json(node: Any) -> Any:
     """Return the value of a node that has one as JSON; None for others."""
-    if not isinstance(node, dict) or node.get("__loader__") != "JsonNode":
+    if not _is_node(node, "JsonNode"):
         return None
     try:
         return json.loads(node["content"])
@@ -391,17 +398,14 @@ def _is_harmless_method(name: str) -> bool:
 
 def _check_dict(node: dict[str, Any]) -> bool:
     """Check the types of a dictionary's keys, which are called with each key."""
-    keys = node.get("key_types")
-    if not isinstance(keys, dict) or keys.get("__loader__") != "ListNode":
+    keys = _members(node.get("key_types"), "ListNode")
+    if keys is None:
         return False
-    content = keys.get("content")
-    if not isinstance(content, list):
-        return False
-    for key in content:
-        if not isinstance(key, dict) or key.get("__loader__") != "TypeNode":
+    for key in keys:
+        if not _is_node(key, "TypeNode"):
             return False
         _check_node(key)
-    is_number = any(key["__module__"] in _NUMBERS for key in content)
+    is_number = any(key["__module__"] in _NUMBERS for key in keys)
     return not is_number or all(map(_is_short_number, node["content"]))
 
 

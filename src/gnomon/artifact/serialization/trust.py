@@ -18,10 +18,10 @@ from typing import Literal, NamedTuple
 from gnomon.errors import UntrustedTypes
 
 __all__ = [
-    "Named",
+    "NameReference",
     "Origin",
+    "TrustedName",
     "Use",
-    "Uses",
     "check_resolved",
     "check_use",
     "is_known_safe",
@@ -37,7 +37,7 @@ state; *called* with arguments from the file; *kept*, to be called when the pipe
 Origin = Literal["own code", "installed package"]
 
 
-class Named(NamedTuple):
+class NameReference(NamedTuple):
     """One class or function that a serialized pipeline names."""
 
     module: str
@@ -52,7 +52,7 @@ class Named(NamedTuple):
         return f"{self.module}.{self.name}"
 
 
-class Uses(NamedTuple):
+class TrustedName(NamedTuple):
     """A name that the packer trusted, with everything that loading does with it."""
 
     name: str
@@ -235,8 +235,8 @@ def is_plain_in_pickle(name: str) -> bool:
 
 
 def judge(
-    named: Iterable[Named], trusted: Collection[str], modules: Collection[str], where: str
-) -> tuple[Uses, ...]:
+    named: Iterable[NameReference], trusted: Collection[str], modules: Collection[str], where: str
+) -> tuple[TrustedName, ...]:
     """Refuse names that must not run; return those that only the packer trusted.
 
     Args:
@@ -270,11 +270,12 @@ def judge(
             hint="do not load it; find out who changed it",
         )
     return tuple(
-        Uses(name, origin, tuple(sorted(uses))) for name, (origin, uses) in sorted(shown.items())
+        TrustedName(name, origin, tuple(sorted(uses)))
+        for name, (origin, uses) in sorted(shown.items())
     )
 
 
-def check_allowed(one: Named, is_own: bool, where: str) -> None:
+def check_allowed(one: NameReference, is_own: bool, where: str) -> None:
     """Refuse a forbidden name.
 
     Raises:
@@ -324,7 +325,7 @@ def check_resolved(name: str, value: object, modules: Collection[str], where: st
         )
 
 
-def check_use(one: Named, value: object, where: str) -> None:
+def check_use(one: NameReference, value: object, where: str) -> None:
     """Refuse an object that skops would not have written for this use.
 
     It names a class to make an object of it, and never a function to be called. A function of
@@ -374,7 +375,7 @@ def _is_unsafe_part(full: str) -> bool:
     return bool(_UNSAFE_PARTS.intersection(full.split(".")[1:]))
 
 
-def _is_private_function(one: Named) -> bool:
+def _is_private_function(one: NameReference) -> bool:
     """Whether a name is that of a private function, and none that objects need to be loaded.
 
     Estimators of scikit-learn keep private functions; so do objects of pandas in a pickle.

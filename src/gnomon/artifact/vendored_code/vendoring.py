@@ -181,7 +181,7 @@ def _roots(pipeline: Any) -> Iterator[tuple[str, Path]]:
 
 
 def _check_name(module: str) -> None:
-    """Refuse a module of the user's own that is called like one of Python's.
+    """Refuse a module of the user's own with the name of one of Python's.
 
     Raises:
         PackRefused: it is; a worker would be given Python's.
@@ -190,7 +190,7 @@ def _check_name(module: str) -> None:
     file = getattr(sys.modules.get(top), "__file__", None)
     if top in sys.stdlib_module_names and file and not in_packages(Path(file)):
         raise PackRefused(
-            f"your module `{top}` is called like one of Python's, which a worker imports instead",
+            f"your module `{top}` has the name of one of Python's, which a worker imports instead",
             where=file,
             hint="give it another name",
         )
@@ -227,8 +227,9 @@ def _root(module: str, needed_by: str) -> tuple[str, Path]:
     file = getattr(own, "__file__", None)
     if len(places) > 1:
         raise PackRefused(
-            f"the namespace package `{top}`, which `{needed_by}` is of, lies in several folders: "
-            f"{', '.join(map(str, places))}; the modules of one can be copied into an artifact",
+            f"the namespace package `{top}`, which `{needed_by}` belongs to, is spread over "
+            f"several folders: {', '.join(map(str, places))}; the modules of one can be copied "
+            "into an artifact",
             where=module,
             hint="move what the pipeline needs into one of them, or install it as a package",
         )

@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnomon.artifact import Artifact
-from gnomon.artifact.serialization.trust import Uses
+from gnomon.artifact.serialization.trust import TrustedName
 from gnomon.cli.console import columns, local, out
 from gnomon.cli.show.leakage import findings, summary
 from gnomon.contract import Contract, Feature
@@ -93,15 +93,15 @@ def _runs(artifact: Artifact) -> Table:
         table.add_row(
             escape(printable(", ".join(manifest.modules))), "own code", "everything in its files"
         )
-    for uses in artifact.runs:
-        table.add_row(escape(uses.name), uses.origin, _uses_text(uses))
+    for name in artifact.runs:
+        table.add_row(escape(name.name), name.origin, _uses_text(name))
     if not table.row_count:
         table.add_row("only types that skops trusts by default", "", "")
     return table
 
 
-def _uses_text(uses: Uses) -> str:
-    return "; ".join(_USES[use] for use in uses.uses)
+def _uses_text(name: TrustedName) -> str:
+    return "; ".join(_USES[use] for use in name.uses)
 
 
 def _seed(seed: object) -> str:

@@ -33,7 +33,14 @@ from gnomon.log.segments.segment_header import Home, home
 from gnomon.log.segments.tail import MisplacedSegment, SegmentReader
 from gnomon.log.table.log_table import LogTable
 
-__all__ = ["Misplaced", "Placed", "place", "put_back_folders", "seal_rest", "set_aside_misplaced"]
+__all__ = [
+    "Misplaced",
+    "PlacedSegments",
+    "place",
+    "put_back_folders",
+    "seal_rest",
+    "set_aside_misplaced",
+]
 
 
 class Misplaced(NamedTuple):
@@ -53,7 +60,7 @@ class Misplaced(NamedTuple):
         return self.path.parent.parent
 
 
-class Placed(NamedTuple):
+class PlacedSegments(NamedTuple):
     """What was done with the rows of misplaced segments.
 
     Attributes:
@@ -110,7 +117,7 @@ def set_aside_misplaced(streams: list[Path]) -> Iterator[Misplaced]:
                 continue
 
 
-def place(spool: Path, table: LogTable, account: SealedAccount) -> Placed:
+def place(spool: Path, table: LogTable, account: SealedAccount) -> PlacedSegments:
     """Put segments that were set aside, now or by a repair that ended early, where they belong.
 
     Args:
@@ -148,7 +155,7 @@ def place(spool: Path, table: LogTable, account: SealedAccount) -> Placed:
             if not (is_sealed or there.exists() or _is_awaited(one.home, folder)):
                 unread[str(one.path)] = error.message
         _note_copy(one)
-    return Placed(tuple(returned), sealed, unread)
+    return PlacedSegments(tuple(returned), sealed, unread)
 
 
 def seal_rest(streams: list[Path], table: LogTable, account: SealedAccount) -> dict[str, int]:

@@ -16,7 +16,7 @@ from gnomon.errors import LogError, LogUnavailable
 from gnomon.log.ledger import set_aside_damaged
 from gnomon.log.repair.longer_segments import correct_sizes
 from gnomon.log.repair.misplaced_segments import (
-    Placed,
+    PlacedSegments,
     place,
     put_back_folders,
     seal_rest,
@@ -216,7 +216,7 @@ def _salvaged(spool: Path, table: LogTable) -> Iterator[SalvagedSegment]:
                 yield salvage(segment, table)
 
 
-def _is_copy(path: str, placed: Placed) -> bool:
+def _is_copy(path: str, placed: PlacedSegments) -> bool:
     """Whether a segment is still where it was moved to, and all its rows are in the log."""
     return Path(path).exists() and path not in placed.sealed and path not in placed.unread
 

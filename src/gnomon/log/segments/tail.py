@@ -173,12 +173,13 @@ class SegmentReader:
         promised = self._synced if end is None else min(end, self._synced)
         if reached < promised:
             raise self._damaged(
-                f"expected whole batches up to byte {promised} at least, which was on disk, they "
-                f"end at byte {reached}"
+                f"expected complete batches at least up to byte {promised}, which was synced to "
+                f"disk, but they end at byte {reached}"
             )
         if self._closed is not None and end in (None, self._closed) and reached != self._closed:
             raise self._damaged(
-                f"expected complete batches up to byte {self._closed}, they end at byte {reached}"
+                f"expected complete batches up to byte {self._closed}, but they end at byte "
+                f"{reached}"
             )
 
     def _decode(self, message: pa.Buffer) -> pa.RecordBatch:

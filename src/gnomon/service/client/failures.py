@@ -52,7 +52,7 @@ class _Error(SentError, frozen=True):
     request_id: str | None = None
 
 
-class _Failure(msgspec.Struct):
+class _ErrorAnswer(msgspec.Struct):
     error: _Error
 
 
@@ -65,7 +65,7 @@ def failure_of(body: bytes, where: str, status: int = 200) -> GnomonError:
         status: the status of the answer.
     """
     try:
-        answer = msgspec.json.decode(body, type=_Failure).error
+        answer = msgspec.json.decode(body, type=_ErrorAnswer).error
     except msgspec.DecodeError:
         return foreign_answer(body[:200].decode(errors="replace"), where, status)
     raised = answer.error(unknown=ServerError)

@@ -100,7 +100,7 @@ class RecordStream:
     ) -> None:
         source, answers = _FORMS[media_type(scope["headers"])]
         if scope.get("http_version") == "1.0":
-            raise UnknownVersion("expected HTTP/1.1, as answers leave in chunks")
+            raise UnknownVersion("expected HTTP/1.1, because answers are sent in chunks")
         coding = content_coding(scope["headers"])
         self._coded = None if coding is None else decompressor(coding)
         self._received = self._grown = 0

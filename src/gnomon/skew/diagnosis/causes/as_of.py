@@ -190,7 +190,7 @@ def _leakage_proposal(case: Case, explained: Mask, how: str) -> Proposal:
 def _stale_proposal(case: Case, explained: Mask, how: str) -> Proposal:
     return Proposal(
         cause="stale data",
-        finding=f"{how}",
+        finding=how,
         undone="With the earlier value on both sides",
         action="Look for what delays values: a cache entry that lives too long, a job that runs "
         "too rarely, events that arrive late, a window that ends earlier.",

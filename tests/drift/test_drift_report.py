@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from gnomon.drift.model import Alert, DriftColumn
+from gnomon.drift.drift_report import Alert, DriftColumn
 
 
 @pytest.mark.parametrize("kind", [DriftColumn, Alert])
