@@ -69,6 +69,8 @@ class _Hint(msgspec.Struct):
 class _Action(msgspec.Struct):
     add: _File | None = None
     remove: _File | None = None
+    metaData: dict[str, object] | None = None  # noqa: N815 - named in the Delta protocol
+    protocol: dict[str, object] | None = None
 
 
 class _Stats(msgspec.Struct):
@@ -194,8 +196,10 @@ def replace_damaged_commits(table: Path, version: int) -> tuple[str, ...]:
         OSError: the disk refuses.
     """
     there = dict(_commits(table, after=-1)) if (table / _LOG).is_dir() else {}
+    checkpoint = newest_checkpoint(table)
+    oldest = min(there, default=checkpoint)
     replaced = []
-    for number in range(min(there, default=0), max([version, *there]) + 1) if there else ():
+    for number in range(oldest, max([version, checkpoint, *there]) + 1) if oldest >= 0 else ():
         path = table / _LOG / f"{number:020d}.json"
         try:
             _adds(path)
@@ -242,10 +246,11 @@ def _lacks_first_commit(table: Path, checkpoint: int) -> bool:
     if checkpoint >= 0 or is_unbegun(table):
         return False
     try:
-        _actions(table / _LOG / f"{0:020d}.json")
+        actions = _actions(table / _LOG / f"{0:020d}.json")
     except (LogError, OSError):
         return True
-    return False
+    is_described = any(one.metaData for one in actions) and any(one.protocol for one in actions)
+    return not is_described  # It was cut between two lines.
 
 
 def _is_hint_true(hint: Path, newest: int) -> bool:
