@@ -109,6 +109,17 @@ def test_a_first_commit_that_is_cut_between_lines_loses_no_row(setup: Settings) 
     assert repair(setup, "flights").is_whole
 
 
+def test_a_table_of_which_only_an_empty_first_commit_is_left_loses_no_row(setup: Settings) -> None:
+    """It is no table that a power failure left before anything was sealed: one repair is enough."""
+    seal(setup, 1)
+    first, second = sorted((table(setup) / "_delta_log").glob("*.json"))
+    first.write_bytes(b"")
+    second.unlink()
+    assert not repair(setup, "flights").lost_rows
+    assert rows(setup) == 3
+    assert repair(setup, "flights").is_whole
+
+
 def test_exchanged_data_files_lose_no_row(setup: Settings) -> None:
     """They can be read, but differ from what the table describes; their rows are added again."""
     seal(setup, 2)

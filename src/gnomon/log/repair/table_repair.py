@@ -73,7 +73,7 @@ def repair_table(
     is_new = False
     if table.folder is not None:
         version = max((ledger.version for ledger in table.ledgers().values()), default=-1)
-        commits = set_aside_broken_log(table.folder)
+        commits = set_aside_broken_log(table.folder, version)
         is_new = not has_commits(table.folder)
         commits += replace_damaged_commits(table.folder, version)
         if table.load() is not None:

@@ -212,7 +212,7 @@ def replace_damaged_commits(table: Path, version: int) -> tuple[str, ...]:
     return tuple(replaced)
 
 
-def set_aside_broken_log(table: Path) -> tuple[str, ...]:
+def set_aside_broken_log(table: Path, version: int) -> tuple[str, ...]:
     """Move files that prevent a table from being opened out of the way; return their new paths.
 
     These are checkpoints that cannot be read, and a ``_last_checkpoint`` that names one which is
@@ -222,6 +222,7 @@ def set_aside_broken_log(table: Path) -> tuple[str, ...]:
 
     Args:
         table: its folder.
+        version: commits up to this one must exist.
 
     Raises:
         OSError: the disk refuses.
@@ -236,14 +237,14 @@ def set_aside_broken_log(table: Path) -> tuple[str, ...]:
     if (log / _HINT).exists() and (damaged or not _is_hint_true(log / _HINT, newest)):
         moved.append(_set_aside(table, log / _HINT))
     oldest = next((version for version, _ in _commits(table, after=-1)), 0)
-    if (moved and oldest > newest + 1) or _lacks_first_commit(table, newest):
+    if (moved and oldest > newest + 1) or _lacks_first_commit(table, newest, version):
         moved.append(_set_aside(table, log))
     return tuple(map(str, moved))
 
 
-def _lacks_first_commit(table: Path, checkpoint: int) -> bool:
+def _lacks_first_commit(table: Path, checkpoint: int, version: int) -> bool:
     """Whether the commit that says what the table is cannot be read, and no checkpoint says it."""
-    if checkpoint >= 0 or is_unbegun(table):
+    if checkpoint >= 0 or (version < 0 and is_unbegun(table)):
         return False
     try:
         actions = _actions(table / _LOG / f"{0:020d}.json")
