@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 PORT ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-fast lint check bench clean
+.PHONY: help demo serve test test-slow lint check bench clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,13 +22,15 @@ serve: $(READY) ## serve what the demo left behind, until Ctrl-C (PORT=3000)
 	  $(BIN)/gnomon serve --port $(PORT)
 
 # A file at a time, two on every core. Bytecode is written, or every server started would compile it all.
-test: $(READY) ## the tests
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-test-fast: $(READY) ## the tests that are not slow (PYTHON=python3.13 VENV=.venv-3.13: on another)
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile --no-loadscope-reorder
+test: $(READY) ## the tests, but for those marked slow (PYTHON=python3.13 VENV=.venv-3.13: on another Python)
+	@$(PYTEST) -m "not slow"
 
-check: lint test ## what CI runs: style, types, import rules, tests
+test-slow: $(READY) ## the tests marked slow: kills, power cuts, long races
+	@$(PYTEST) -m slow
+
+check: lint test test-slow ## what CI runs: style, types, import rules, all tests
 
 lint: $(READY) ## style, types and import rules
 	$(BIN)/ruff check .

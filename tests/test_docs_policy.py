@@ -25,7 +25,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "gates": GateLimits,
     "drift": DriftLimits,
 }
-GIVEN = GateLimits(max_flips=0.1, max_skew=0.1)
+GIVEN = GateLimits(min_hours=1.0, max_flips=0.1, max_skew=0.1)
 """GateLimits with none unset, so that every gate is asked."""
 
 
@@ -46,7 +46,7 @@ def asked(limits: GateLimits) -> list[str]:
     shadow = Shadow(artifact="a:1", digest=None, fraction=1.0, since=0, at=datetime.now(UTC))
     sketches: dict[int, Sketch] = {}
     evidence = Evidence(ShadowRows(), ShadowRows(), sketches, sketches)
-    return [gate.name for gate in judge(limits, shadow, evidence)]
+    return [gate.name for gate in judge(limits, shadow, evidence, 0.95)]
 
 
 def toml(value: object) -> str:

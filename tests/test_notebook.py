@@ -159,6 +159,7 @@ def test_the_accounts_of_a_server_have_one_row_per_outcome() -> None:
     assert books.to_frame()["rows"].sum() == books.received
 
 
+@pytest.mark.slow
 def test_a_notebook_s_tour_of_one_deployment(deployed: Trips) -> None:
     """Every question is asked by name only, and each answer can be shown and counted."""
     tag = deployed.artifact.tag

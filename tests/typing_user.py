@@ -56,7 +56,7 @@ def checks() -> None:
 def rollout(policy: gnomon.Policy, settings: gnomon.Settings) -> None:
     gates = gnomon.check_gates("trips:2")
     assert_type(gates, gnomon.Gates)
-    assert_type(gates.verdict, Literal["pass", "fail", "unknown"])
+    assert_type(gates.verdict, Literal["pass", "fail", "unknown", "no_data"])
     history = gnomon.rollout_history()
     assert_type(history, gnomon.RolloutHistory)
     assert_type(next(iter(history)), gnomon.RolloutEvent)

@@ -24,6 +24,7 @@ def test_a_whole_artifact_passes(packed: Artifact) -> None:
     fresh_process.in_fresh_process(packed.path)
 
 
+@pytest.mark.slow
 def test_the_reason_comes_back(copied: Path) -> None:
     """The error of the other process is raised here."""
     (copied / "code" / "preprocessing" / "constants.py").write_text("FACTOR = 3\n")
@@ -42,6 +43,7 @@ def test_a_process_that_dies_is_a_refusal(copied: Path) -> None:
         fresh_process.in_fresh_process(copied)
 
 
+@pytest.mark.slow
 def test_packages_that_pythonpath_brings_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:

@@ -341,6 +341,7 @@ def test_pickle_is_used_when_asked_for_and_marked() -> None:
     np.testing.assert_array_equal(answer, pipeline.predict(frame))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fresh_children")
 @pytest.mark.usefixtures("home")
 def test_code_that_only_works_here_is_refused(project: Project, tmp_path: Path) -> None:
@@ -460,6 +461,7 @@ def test_what_only_a_whole_or_a_null_row_shows_is_refused(
     assert caught.value.where == f"step `{step.lower()}`, {where}"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fresh_children")
 @pytest.mark.parametrize(
     ("step", "says"), [("Dummies", "in a batch of one"), ("Hashed", "fresh process")]

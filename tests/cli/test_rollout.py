@@ -33,12 +33,22 @@ def test_a_rollout_without_a_server_is_recorded_in_the_storage_root(
     assert "is recorded as no longer a shadow" in shell("shadow", "stop", two).out
     forced = shell("promote", two, "--force", "--why", "in a hurry")
     assert "though its gates did not pass" in forced.out
+    at = shell("history", "--json").json[-1]["at"]
     assert f"{one} is recorded as live again" in shell("rollback").out.replace("\n", " ")
     decisions = [event["kind"] for event in shell("history", "--json").json]
     assert decisions == ["promote", "shadow_start", "shadow_stop", "promote", "rollback"]
     history = shell("history").out
     assert "in a hurry" in history
     assert "promote, forced" in history
+    then = shell("history", "--at", at).out.replace("\n", " ")
+    assert f"{two} answered at" in then
+    assert "(promote, forced, by" in then
+    assert "in a hurry" in then
+    assert "? no data" in then
+    state = shell("history", "--at", at, "--json").json
+    assert (state["live"], state["decision"]["why"]) == (two, "in a hurry")
+    assert "Nothing was live at" in shell("history", "--at", "2020-01-01").out
+    assert "expected a time such as" in shell("history", "--at", "noon", expect=2).err
 
 
 def test_a_promotion_needs_its_gates(shell: Shell, pack: Pack) -> None:
@@ -51,9 +61,9 @@ def test_a_promotion_needs_its_gates(shell: Shell, pack: Pack) -> None:
     both = shell("promote", two, "--check", "--wait", "9", expect=2)
     assert "cannot be combined with --wait" in " ".join(both.err.replace("│", " ").split())
     checked = shell("promote", two, "--check", expect=1)
-    assert "? unknown" in checked.out
+    assert "? no data" in checked.out
     assert f"It is not yet known whether {two} may replace {one}." in checked.out
-    assert shell("promote", two, "--check", "--json", expect=1).json["verdict"] == "unknown"
+    assert shell("promote", two, "--check", "--json", expect=1).json["verdict"] == "no_data"
     assert len(shell("history", "--json").json) == 1
 
 

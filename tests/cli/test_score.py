@@ -37,6 +37,7 @@ CLOCK_SCRIPT = (
 )
 
 
+@pytest.mark.slow
 def test_a_clock_without_a_zone_is_that_of_training(shell: Shell, pack: Pack) -> None:
     """Files with times in the zone declared at packing can be scored and checked, also through a
     server. A local time that does not exist is refused.
@@ -114,6 +115,7 @@ def test_columns_of_the_file_are_kept_beside_the_answers(shell: Shell, pack: Pac
     assert not Path(shell.folder, "other.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_file_is_scored_through_a_server(
     shell: Shell, pack: Pack, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

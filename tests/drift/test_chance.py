@@ -92,6 +92,7 @@ def test_few_rows_that_lie_far_off_are_drifted(rows: int, draw: str, served: Dra
     assert share >= 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [30, 200, 2_000])
 @pytest.mark.parametrize("kind", ["number", "counts", "category"])
 def test_chance_alone_stays_below_each_floor(kind: str, rows: int) -> None:

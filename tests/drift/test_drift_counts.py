@@ -47,6 +47,7 @@ def state(counts: DriftCounts) -> Any:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bins", "values"), [(NUMBER, NUMBERS), (CATEGORY, NAMES)])
 @given(data=st.data())
 def test_any_split_and_order_merges_to_the_same(

@@ -20,6 +20,7 @@ if "GNOMON_ROOT" in os.environ:
 """Put before a toy's code: where it is served, each process that imports it says what it is."""
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fresh_children")  # A process that was forked has all of it.
 def test_user_code_runs_only_in_the_worker_of_its_artifact(pack: Pack, serve: Serve) -> None:
     """Live answers 1 and its shadow 100 in one server, although both call their code

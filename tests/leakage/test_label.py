@@ -118,6 +118,7 @@ def test_a_rare_class_is_not_lost_in_the_sample() -> None:
     assert set(found(frame, late)) == {"leak"}
 
 
+@pytest.mark.slow
 def test_wide_tables_are_looked_at_in_fewer_rows() -> None:
     """Each of 2,100 columns is examined in 2,000 rows."""
     frame = pd.DataFrame(RNG.normal(size=(3_000, 2_100))).rename(columns=str)

@@ -43,6 +43,7 @@ def empty(file: Path) -> None:
     file.write_bytes(b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [Path.unlink, cut, empty])
 @pytest.mark.parametrize("cleaned", [False, True])
 def test_a_damaged_checkpoint_loses_no_row(

@@ -386,6 +386,7 @@ def test_a_row_sealed_between_two_looks_is_read_once(setup: Settings, times: int
     racing._writer.close()
 
 
+@pytest.mark.slow
 def test_every_row_is_read_once_while_sealing_runs(setup: Settings) -> None:
     """Readers see a growing prefix of what a writer appends, no row twice, none left out."""
     folder = stream_folder(setup, "flights", "a", "requests")

@@ -360,6 +360,7 @@ def test_two_machines_seal_into_one_table(tmp_path: Path) -> None:
     seal_from_two_machines(str(tmp_path / "root"), tmp_path)
 
 
+@pytest.mark.slow
 @needs_bucket
 def test_the_root_may_be_a_bucket(tmp_path: Path) -> None:
     """The same on S3, with endpoint and credentials from the usual variables."""

@@ -1,3 +1,5 @@
+import pytest
+
 from gnomon.artifact import inspect
 from gnomon.contract import Decoder
 from gnomon.offline.logged import Range
@@ -10,6 +12,7 @@ HALVES = TRAINED.replace('"riders": n % 5 + 1,', '"riders": n % 5 + 0.5,')
 """The same model of a team that counts children as half a rider."""
 
 
+@pytest.mark.slow
 def test_artifacts_with_other_types_in_one_log_keep_their_values(
     settings: Settings, pack: Pack
 ) -> None:

@@ -1,3 +1,5 @@
+import pytest
+
 from gnomon.artifact import inspect
 from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.settings import Settings
@@ -20,6 +22,7 @@ def test_steps_are_named_in_pipeline_order(settings: Settings, pack: Pack) -> No
     ]
 
 
+@pytest.mark.slow
 def test_a_sparse_step_has_all_its_columns_in_every_batch(settings: Settings, pack: Pack) -> None:
     """Columns that are zero in all rows of a batch are there, as zeros; no rows are no trouble."""
     artifact = inspect(pack(LOCAL, "trips", SPARSE))

@@ -47,7 +47,7 @@ def test_the_first_artifact_is_promoted_ungated(settings: Settings, live: str) -
 def test_a_promotion_needs_its_gates(settings: Settings, live: str, candidate: str) -> None:
     """Unknown is refused with each gate's reason; evidence lets it pass and is kept."""
     rollout.promote(settings, "toy", live)
-    with pytest.raises(GateRefused, match="rows unknown: it is not a running shadow"):
+    with pytest.raises(GateRefused, match="rows no data: it is not a running shadow"):
         rollout.promote(settings, "toy", candidate, policy=EASY)
     rollout.start_shadow(settings, "toy", candidate)
     log_live(settings, 100, artifact=live)
@@ -69,7 +69,7 @@ def test_force_is_recorded(settings: Settings, live: str, candidate: str) -> Non
     rollout.promote(settings, "toy", live)
     event = rollout.promote(settings, "toy", candidate, force=True, why="I know")
     assert (event.forced, event.why) == (True, "I know")
-    assert event.gates[0]["verdict"] == "unknown"
+    assert event.gates[0]["verdict"] == "no_data"
     assert state(settings).events[-1] == event
 
 

@@ -60,9 +60,9 @@ def judged(
     since = datetime.now(UTC) - NOW  # The whole scene moves to the present.
     run = structs.replace(RUN, at=RUN.at + since)
     present = [structs.replace(b, updated=b.updated + since) for b in slices]
-    gates = {g.name: g for g in judge(limits, run, evidence, slices=present, skew=skew)}
+    gates = {g.name: g for g in judge(limits, run, evidence, 0.95, slices=present, skew=skew)}
     for gate in gates.values():  # Whatever a test is about.
-        assert (gate.awaits is not None) == (gate.verdict == "unknown"), gate
+        assert (gate.awaits is not None) == (gate.verdict in ("unknown", "no_data")), gate
     return gates
 
 
@@ -89,7 +89,7 @@ def test_an_unset_limit_is_not_asked() -> None:
 
 @pytest.mark.parametrize(
     ("disagreed", "compared", "verdict"),
-    [(600, 10_000, "fail"), (480, 10_000, "unknown"), (0, 0, "unknown"), (3, 20, "unknown")],
+    [(600, 10_000, "fail"), (480, 10_000, "unknown"), (0, 0, "no_data"), (3, 20, "unknown")],
 )
 def test_a_rate_near_its_limit_is_unknown(disagreed: int, compared: int, verdict: str) -> None:
     """Only an interval wholly on one side of the limit passes or fails."""
@@ -222,8 +222,8 @@ def test_a_slice_gone_before_the_shadow_began_does_not_count() -> None:
 @pytest.mark.parametrize(
     ("skew", "verdict"),
     [
-        (None, "unknown"),
-        (structs.replace(SKEW, digest="other"), "unknown"),
+        (None, "no_data"),
+        (structs.replace(SKEW, digest="other"), "no_data"),
         (structs.replace(SKEW, disagreed=500), "fail"),
     ],
 )
@@ -247,7 +247,7 @@ def test_a_shadow_is_judged_on_its_log(settings: Settings) -> None:
     """From rows in the log to one verdict, with examples that can be looked up."""
     log_live(settings, 100)
     log_shadow(settings, agreed=1_990, flipped=10)
-    policy = Policy(gates=GateLimits(min_rows=1_000, max_flips=0.001))
+    policy = Policy(gates=GateLimits(min_rows=1_000, max_flips=0.0005))
     fresh = structs.replace(beat(), updated=datetime.now(UTC))
     found = evaluate(
         InferenceLog(settings, "toy"), state(), policy, SHADOW, slices=(fresh,), skew=None
@@ -263,7 +263,7 @@ def test_a_shadow_is_judged_on_its_log(settings: Settings) -> None:
 def test_nothing_is_known_of_an_artifact_that_is_no_shadow(settings: Settings) -> None:
     """Never shadowed: unknown, without reading the log."""
     found = evaluate(InferenceLog(settings, "toy"), state(), Policy(), "toy:other")
-    assert found.verdict == "unknown"
+    assert found.verdict == "no_data"
     assert "not a running shadow" in found.gates[0].says
 
 
@@ -284,7 +284,7 @@ def test_what_cannot_be_read_is_unknown_for_its_own_reason() -> None:
     gates = {
         gate.name: gate
         for gate in judge(
-            LIMITS, run, GOOD, slices=[present], unreadable={"new": newer}, skew=damaged
+            LIMITS, run, GOOD, 0.95, slices=[present], unreadable={"new": newer}, skew=damaged
         )
     }
     for name in ("coverage", "lag"):
@@ -365,6 +365,58 @@ def test_latency_needs_enough_rows_of_both_sides(ours: int, theirs: int) -> None
     """Three rows of one side are too few, however many the other side has."""
     few = replace(GOOD, times=times(9_000.0, rows=theirs), live_times=times(1_000.0, rows=ours))
     assert judged(few)["latency"].verdict == "unknown"
+
+
+def test_rows_must_arrive_over_a_cycle() -> None:
+    """Before that no number of rows passes, and the gate says when it may."""
+    limits = structs.replace(LIMITS, min_hours=24.0)
+    now = datetime.now(UTC)
+    run = structs.replace(RUN, at=now - timedelta(hours=6))
+    [early] = [
+        g for g in judge(limits, run, replace(GOOD, last_row=now), 0.95) if g.name == "hours"
+    ]
+    assert early.verdict == "unknown"
+    assert early.because == (
+        "its rows arrived over 6 hours; 24 are needed; needs rows that arrive in about 18 h"
+    )
+    assert early.awaits is not None
+    assert early.awaits.seconds == 18 * 3600
+    late = replace(GOOD, last_row=now + timedelta(hours=24))
+    assert judged(late, limits=limits)["hours"].verdict == "pass"
+    assert judged(GOOD, limits=limits)["hours"].verdict == "no_data"
+    assert "hours" not in judged()
+
+
+def test_the_hours_end_with_the_last_row_that_was_scored(settings: Settings) -> None:
+    """A shadow that runs for days without requests has seen none of them."""
+    log_live(settings, 1)
+    log_shadow(settings, agreed=800)
+    policy = Policy(gates=structs.replace(LIMITS, min_hours=1.0))
+    run = structs.replace(RUN, at=RUN.at - timedelta(days=9))
+    state = RolloutState(epoch=2, lives=(LIVE,), shadows={SHADOW: run})
+    gates = evaluate(InferenceLog(settings, "toy"), state, policy, SHADOW).gates
+    hours = next(gate for gate in gates if gate.name == "hours")
+    assert hours.value == pytest.approx(9 * 24, abs=0.5)
+
+
+def test_gates_and_candidates_share_the_allowed_error(settings: Settings) -> None:
+    """The interval is wider where more gates or candidates have one; live itself is none."""
+    log_live(settings, 1)
+    log_shadow(settings, agreed=800)
+    one = RolloutState(epoch=2, lives=(LIVE,), shadows={SHADOW: RUN}, tried=(LIVE, SHADOW))
+
+    def width(limits: GateLimits, state: RolloutState = one) -> float:
+        gates = evaluate(InferenceLog(settings, "toy"), state, Policy(gates=limits), SHADOW).gates
+        interval = next(gate.interval for gate in gates if gate.name == "disagreement")
+        assert interval is not None
+        return interval.high - interval.low
+
+    alone = GateLimits(max_failed=None, confidence=0.95)
+    shared = structs.replace(alone, max_flips=0.1, confidence=0.9)
+    assert width(alone) == width(shared)
+    three = structs.replace(one, tried=(LIVE, SHADOW, "toy:c", "toy:d"))
+    assert width(alone, three) == width(structs.replace(alone, confidence=1 - 0.05 / 3))
+    assert width(alone, three) > width(alone)
 
 
 def test_the_unit_of_evidence_is_that_of_shadow_and_policy(settings: Settings) -> None:

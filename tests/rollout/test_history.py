@@ -94,6 +94,18 @@ def test_live_against_itself_must_be_asked_for() -> None:
     assert list(state.shadows) == [state.live]
 
 
+def test_candidates_are_counted_for_each_live_artifact() -> None:
+    """Also those stopped since; live against itself is none; those still running count anew."""
+    begun = [event("promote", "a"), event("shadow_start", "a", same=True)]
+    begun += [event("shadow_start", "b"), event("shadow_stop", "b"), event("shadow_start", "c")]
+    begun += [event("shadow_start", "b")]
+    assert fold(begun).candidates == 2
+    assert fold([*begun, event("promote", "b")]).candidates == 2  # a and c run on
+    after = [event("shadow_stop", "a"), event("promote", "d"), event("rollback", "a")]
+    assert fold([*begun, *after]).candidates == 2  # b and c run on
+    assert fold([*begun, event("shadow_stop", "c"), event("promote", "c")]).candidates == 2
+
+
 def test_a_decision_on_an_old_state_conflicts(storage: Storage) -> None:
     """Of two decisions on one state the first is recorded, and the second gets an error."""
     one, two = History(storage, "flights"), History(storage, "flights")

@@ -63,6 +63,7 @@ def test_the_same_artifact_says_the_same_to_the_bit(healthy: Trips) -> None:
     assert report.command == f"gnomon replay {healthy.artifact.tag} --role live"
 
 
+@pytest.mark.slow
 def test_a_shadow_is_replayed_from_the_live_bodies(healthy: Trips, pack: Pack) -> None:
     """Shadow rows have no body; theirs are found in the live rows of the same requests."""
     served = inspect(pack(GREENWICH, "trips", TRAINED))
@@ -106,6 +107,7 @@ def test_inputs_that_were_decoded_otherwise_are_counted(
     assert report.divergence.rows == 0
 
 
+@pytest.mark.slow
 def test_another_artifact_shows_what_it_would_have_changed(healthy: Trips, pack: Pack) -> None:
     """Flips and score changes against what was logged, judged by the disagreement limit."""
     other = inspect(pack(LOCAL, "trips", OTHER))
@@ -130,6 +132,7 @@ def test_another_artifact_shows_what_it_would_have_changed(healthy: Trips, pack:
     assert again(healthy, through=other, policy=tolerant).divergence.rows == 0
 
 
+@pytest.mark.slow
 def test_rows_that_another_contract_refuses_diverge(healthy: Trips, pack: Pack) -> None:
     """A request that was answered and would be refused is a difference, with its reason."""
     strict = inspect(pack(LOCAL, "trips", STRICT))

@@ -91,6 +91,7 @@ def test_an_hour_read_in_another_zone_is_found_named_and_proved(
     assert sum(m.rows for m in over_time["probability_slow"].buckets) == ROWS
 
 
+@pytest.mark.slow
 def test_a_feature_in_another_unit_is_the_first_to_differ(healthy: Trips, table: Path) -> None:
     """Miles online, kilometres offline: the feature is named, with its value outputs agree."""
     kilometres = pc.multiply(healthy.inputs.column("miles"), 1.609344)
@@ -111,6 +112,7 @@ def test_a_feature_in_another_unit_is_the_first_to_differ(healthy: Trips, table:
     assert swap.left < 1e-9 < swap.apart
 
 
+@pytest.mark.slow
 def test_a_cause_in_a_feature_that_the_table_lacks_is_reported(
     settings: Settings, pack: Pack, table: Path
 ) -> None:
@@ -126,6 +128,7 @@ def test_a_cause_in_a_feature_that_the_table_lacks_is_reported(
     assert report.distributions
 
 
+@pytest.mark.slow
 def test_a_feature_that_differs_without_effect_is_cleared(
     settings: Settings, pack: Pack, tmp_path: Path
 ) -> None:
@@ -319,6 +322,7 @@ def test_no_log_is_an_error(settings: Settings, healthy: Trips, table: Path) -> 
         compare_offline(empty, healthy.artifact, table, settings=settings)
 
 
+@pytest.mark.slow
 def test_the_policy_says_what_agrees(healthy: Trips, table: Path) -> None:
     """A difference within the tolerance agrees; a share within the limit passes."""
     near = pc.add(healthy.outputs.column("probability_slow"), 0.001)
@@ -355,6 +359,7 @@ def test_keys_with_nothing_in_common_are_an_error(healthy: Trips, table: Path) -
     assert "the log has trip=r00000, the table trip=x0" in caught.value.message
 
 
+@pytest.mark.slow
 def test_a_flip_is_a_row_across_the_policys_threshold(healthy: Trips, table: Path) -> None:
     """Impact counts decisions that change, and how far the score moves."""
     moved = pc.min_element_wise(pc.add(healthy.outputs.column("probability_slow"), 0.2), 1.0)

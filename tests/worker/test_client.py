@@ -177,6 +177,7 @@ def test_code_that_ends_the_process_on_import_is_reported(toy: Toy, settings: Se
             WorkerClient(artifact, settings).__enter__()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fresh_children")
 def test_the_working_directory_is_not_on_a_workers_path(
     toy: Toy, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -232,6 +233,7 @@ def test_a_limit_below_what_the_artifact_takes_is_refused(toy: Toy, settings: Se
         WorkerClient(artifact, bounded).__enter__()
 
 
+@pytest.mark.slow
 def test_waiting_for_a_processor_is_not_work(toy: Toy, settings: Settings) -> None:
     """On a shared processor a scorer takes longer, but its work counts the same."""
     artifact = toy(times(1, "sum(range(20_000_000))"))

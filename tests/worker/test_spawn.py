@@ -44,6 +44,7 @@ TOLD = "raise ValueError(sorted(n for n in os.environ if n.startswith('GNOMON_')
 """User code that tells which of our variables it can read."""
 
 
+@pytest.mark.slow
 def test_secrets_do_not_reach_user_code(
     toy: Toy, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

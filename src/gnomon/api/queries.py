@@ -28,6 +28,7 @@ from gnomon.rollout.decisions import check
 from gnomon.rollout.defaults import find_artifact, find_model, find_role, model_of, tag_of
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.history import RolloutEvent, RolloutState, open_history
+from gnomon.rollout.past_state import PastState, state_at
 from gnomon.settings import Settings
 
 __all__ = [
@@ -57,6 +58,14 @@ class RolloutHistory(Tabular):
     model: str
     events: tuple[RolloutEvent, ...]
     state: RolloutState
+
+    def at(self, time: datetime) -> PastState:
+        """Return what answered at a time, by which decision and on what evidence.
+
+        Args:
+            time: the time; in this machine's time zone, if it has none.
+        """
+        return state_at(self.events, time)
 
     def __len__(self) -> int:
         return len(self.events)

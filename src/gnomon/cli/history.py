@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
 from gnomon.cli.options import AsJson, Model, Token, Url
+from gnomon.cli.ranges import parse_time
 
 __all__ = ["command"]
 
 
 def command(
-    model: Model = None, url: Url = None, token: Token = None, as_json: AsJson = False
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            "--at",
+            parser=parse_time,
+            metavar="TIME",
+            help="Instead, what answered at this time, and on what evidence; in this machine's "
+            "time zone, if it has no offset.",
+        ),
+    ] = None,
+    model: Model = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show every rollout decision: what, when, by whom and why. The oldest comes first.
 
@@ -16,15 +35,19 @@ def command(
     """
     from gnomon.cli.console import out, print_json
     from gnomon.cli.rollout_target import find_target
-    from gnomon.cli.show.history import show_history
+    from gnomon.cli.show.history import show_history, show_state
     from gnomon.errors import HistoryDamaged
+    from gnomon.rollout.past_state import state_at
 
     damage = None
     try:
         events = find_target(url, token, model=model).history()
     except HistoryDamaged as error:
         events, damage = list(error.events), error
-    if as_json:
+    if at is not None:
+        state = state_at(events, at)
+        print_json(state) if as_json else show_state(state)
+    elif as_json:
         print_json(events)
     else:
         out.print(show_history(events))

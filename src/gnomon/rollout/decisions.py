@@ -266,8 +266,10 @@ def _gates_unless_forced(ask: Callable[[str], Gates], tag: str, force: bool) -> 
 
 
 def _gates_refused(gates: Gates, in_shadow: bool) -> GateRefused:
-    reasons = "; ".join(f"{gate.name} {gate.verdict}: {gate.because}" for gate in gates.unmet)
-    if gates.verdict == "unknown" and in_shadow:
+    reasons = "; ".join(
+        f"{gate.name} {gate.verdict.replace('_', ' ')}: {gate.because}" for gate in gates.unmet
+    )
+    if gates.verdict != "fail" and in_shadow:
         return GateUndecided(
             f"{gates.artifact} may not replace {gates.live} yet: {reasons}",
             hint="wait for more evidence, as `gnomon promote --wait SECONDS` does, or force it, "

@@ -67,6 +67,7 @@ class Evidence:
         times: the shadow's scoring times by batch size, in microseconds.
         live_times: the live artifact's scoring times by batch size.
         traffic: how many rows arrived recently; None where that is not known.
+        last_row: when the last row that the shadow scored or failed on arrived.
     """
 
     shadow: ShadowRows
@@ -74,6 +75,7 @@ class Evidence:
     times: dict[int, Sketch]
     live_times: dict[int, Sketch]
     traffic: Traffic | None = None
+    last_row: datetime | None = None
 
 
 def gather(
@@ -107,8 +109,9 @@ def gather(
     start -= CLOCKS_APART
     scored, answered = Counter[str](), Counter[str]()
     rows = _shadow_rows(log, shadow, live, entity_key, epoch=epoch, start=start)
-    recent = _count_recent(_add_times_of_each(rows, times), window_start, scored)
-    shadow_rows = count(recent, entity_key, longest_burst)
+    last: list[datetime] = []
+    seen = _keep_last(_add_times_of_each(rows, times), last)
+    shadow_rows = count(_count_recent(seen, window_start, scored), entity_key, longest_burst)
     columns = ["arrived", "artifact", "outcome", "scored_us", "batch_rows"]
     batches = log.scan(columns=columns, role="live", artifact=live, start=start)
     for batch in _count_recent(batches, window_start, answered):
@@ -119,7 +122,7 @@ def gather(
         scored=scored["scored"],
     )
     noise = count(_shadow_rows(log, live, live, entity_key), entity_key, longest_burst)
-    return Evidence(shadow_rows, noise, times, live_times, traffic)
+    return Evidence(shadow_rows, noise, times, live_times, traffic, max(last, default=None))
 
 
 def count(
@@ -182,6 +185,14 @@ def _add_times_of_each(
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         _add_times(times, batch)
+        yield batch
+
+
+def _keep_last(batches: Iterator[pa.RecordBatch], last: list[datetime]) -> Iterator[pa.RecordBatch]:
+    """Append when the last row of each batch arrived, and pass the batches on."""
+    for batch in batches:
+        if batch.num_rows:
+            last.append(pc.max(batch.column("arrived")).as_py())
         yield batch
 
 

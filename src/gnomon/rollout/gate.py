@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -13,28 +14,29 @@ from gnomon.rollout.outlook import Awaited
 
 __all__ = ["Gate", "Gates", "Verdict", "share_of"]
 
-Verdict = Literal["pass", "fail", "unknown"]
+Verdict = Literal["pass", "fail", "unknown", "no_data"]
 
-_WORST_FIRST: tuple[Verdict, ...] = ("fail", "unknown")
+_WORST_FIRST: tuple[Verdict, ...] = ("fail", "no_data", "unknown")
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One condition of a promotion.
 
     Attributes:
-        name: ``rows``, ``disagreement``, ``flips``, ``failed``, ``latency``, ``coverage``,
-            ``lag`` or ``skew``.
-        verdict: ``unknown`` when the evidence is not enough to decide.
+        name: ``rows``, ``hours``, ``disagreement``, ``flips``, ``failed``, ``latency``,
+            ``coverage``, ``lag`` or ``skew``.
+        verdict: ``unknown`` when the evidence is not enough to decide, ``no_data`` when there is
+            none at all. Neither passes.
         says: the verdict's reason in one sentence.
         limit: the policy's limit.
-        value: the measured value; a share, a ratio or a number of rows, like the limit.
-        interval: the interval of the true share at the policy's confidence, valid however often
-            it is computed.
+        value: the measured value; a share, a ratio, hours or a number of rows, like the limit.
+        interval: the interval of the true share, valid however often it is computed. Over all gates
+            and candidates their confidence is the policy's.
         count: how many rows count against the shadow.
         rows: out of how many rows.
         units: of how many entities or blocks of rows, if the interval is of the mean over those.
         examples: some of the rows that count against it, worst first.
-        awaits: what will decide an unknown gate, and about when.
+        awaits: what will decide a gate that neither passes nor fails, and about when.
     """
 
     name: str
@@ -56,15 +58,20 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Gates(Tabular, msgspec.Struct, frozen=True, kw_only=True):
-    """The gates of one shadow against the live artifact, evaluated at one time."""
+    """The gates of one shadow against the live artifact, evaluated at one time.
+
+    Attributes:
+        last_row: when the last row of the evidence arrived; None without rows.
+    """
 
     artifact: str
     live: str
     gates: tuple[Gate, ...]
+    last_row: datetime | None = None
 
     @property
     def verdict(self) -> Verdict:
-        """``fail`` if one gate fails, else ``unknown`` if one is unknown, else ``pass``."""
+        """``fail`` if one gate fails, else ``no_data`` or ``unknown`` if one is, else ``pass``."""
         verdicts = {gate.verdict for gate in self.gates}
         return next((v for v in _WORST_FIRST if v in verdicts), "pass")
 

@@ -17,7 +17,7 @@ from gnomon.rollout import share_gates
 from gnomon.rollout.evidence import Evidence, gather
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.history import RolloutState, Shadow
-from gnomon.rollout.outlook import Awaited, action, live_traffic, more_rows
+from gnomon.rollout.outlook import Awaited, action, in_words, live_traffic, more_rows
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
 from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.skew.skew_record import SkewRecord
@@ -54,6 +54,7 @@ def evaluate(
     shadow = state.shadows.get(artifact)
     if shadow is None:
         gates: Iterable[Gate] = [_no_shadow(policy.gates, log, state.live, artifact)]
+        last_row = None
     else:
         evidence = gather(
             log,
@@ -65,28 +66,42 @@ def evaluate(
             longest_burst=policy.gates.longest_burst,
         )
         gates = judge(
-            policy.gates, shadow, evidence, slices=slices, unreadable=unreadable, skew=skew
+            policy.gates,
+            shadow,
+            evidence,
+            policy.gates.confidence_of_each(state.candidates),
+            slices=slices,
+            unreadable=unreadable,
+            skew=skew,
         )
-    return Gates(artifact=artifact, live=state.live, gates=tuple(gates))
+        last_row = evidence.last_row
+    return Gates(artifact=artifact, live=state.live, gates=tuple(gates), last_row=last_row)
 
 
 def judge(
     limits: GateLimits,
     shadow: Shadow,
     evidence: Evidence,
+    confidence: float,
     *,
     slices: Sequence[Heartbeat] = (),
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
     skew: SkewRecord | UnreadableFile | None = None,
 ) -> Iterator[Gate]:
-    """Evaluate the gates on gathered evidence; gates whose limit is not set are skipped."""
+    """Evaluate the gates on gathered evidence; gates whose limit is not set are skipped.
+
+    Args:
+        confidence: of each interval, as :meth:`~gnomon.policy.GateLimits.confidence_of_each` gives.
+    """
     yield _rows(limits.min_rows, evidence)
+    if limits.min_hours is not None:
+        yield _hours(limits.min_hours, shadow, evidence)
     if limits.max_disagreement is not None:
-        yield share_gates.disagreement_gate(limits.max_disagreement, limits.confidence, evidence)
+        yield share_gates.disagreement_gate(limits.max_disagreement, confidence, evidence)
     if limits.max_flips is not None:
-        yield share_gates.flips_gate(limits.max_flips, limits.confidence, evidence)
+        yield share_gates.flips_gate(limits.max_flips, confidence, evidence)
     if limits.max_failed is not None:
-        yield share_gates.failed_gate(limits.max_failed, limits.confidence, evidence)
+        yield share_gates.failed_gate(limits.max_failed, confidence, evidence)
     if limits.max_latency_ratio is not None:
         yield _latency(limits.max_latency_ratio, evidence)
     lag, silent = _lag(shadow, slices, unreadable)
@@ -95,17 +110,17 @@ def judge(
     if limits.max_lag_rows is not None:
         yield _lagging(limits.max_lag_rows, lag, silent)
     if limits.max_skew is not None:
-        yield share_gates.skew_gate(limits.max_skew, limits.confidence, shadow, skew)
+        yield share_gates.skew_gate(limits.max_skew, confidence, shadow, skew)
 
 
 def _no_shadow(limits: GateLimits, log: InferenceLog, live: str, artifact: str) -> Gate:
-    """Build the unknown gate of an artifact that is not a shadow and has not scored requests."""
+    """Build the gate of an artifact that is not a shadow: it has not scored requests."""
     needs = max(limits.min_rows, 1)
     awaited = more_rows(needs, "rows scored", live_traffic(log, live))
     start = f"run `gnomon shadow start {artifact}`; from then on it "
     return Gate(
         name="rows",
-        verdict="unknown",
+        verdict="no_data",
         says=f"it is not a running shadow, so there is no evidence; {limits.min_rows:,} rows "
         "are needed",
         limit=limits.min_rows,
@@ -119,11 +134,34 @@ def _rows(limit: int, evidence: Evidence) -> Gate:
     awaits = more_rows(limit - rows, "rows scored", evidence.traffic) if rows < limit else None
     return Gate(
         name="rows",
-        verdict="unknown" if awaits else "pass",
+        verdict=_open(rows) if awaits else "pass",
         says=f"{rows:,} rows scored; {limit:,} are needed",
         limit=limit,
         value=rows,
         rows=rows,
+        awaits=awaits,
+    )
+
+
+def _open(data: object) -> Verdict:
+    """Return the verdict of a gate that is not decided, on the data there is."""
+    return "unknown" if data else "no_data"
+
+
+def _hours(limit: float, shadow: Shadow, evidence: Evidence) -> Gate:
+    seconds = 0.0
+    if evidence.last_row is not None:
+        seconds = max((evidence.last_row - shadow.at).total_seconds(), 0.0)
+    hours, awaits = seconds / 3600, None
+    if hours < limit:
+        left = limit * 3600 - seconds
+        awaits = Awaited(says=f"needs rows that arrive {in_words(left)}", seconds=left)
+    return Gate(
+        name="hours",
+        verdict=_open(evidence.last_row) if awaits else "pass",
+        says=f"its rows arrived over {hours:.3g} hours; {limit:g} are needed",
+        limit=limit,
+        value=hours,
         awaits=awaits,
     )
 
@@ -141,7 +179,7 @@ def _latency(limit: float, evidence: Evidence) -> Gate:
         rows_of_both = max((_rows_of_both(size, evidence) for size in evidence.times), default=0)
         return Gate(
             name="latency",
-            verdict="unknown",
+            verdict=_open(evidence.times),
             says=f"{rows_of_both} rows each of live and shadow in batches of similar size; "
             f"{ENOUGH_TIMES} are needed",
             limit=limit,
@@ -189,14 +227,14 @@ def _lag(
 def _coverage(limit: float, evidence: Evidence, lag: int, silent: list[str]) -> Gate:
     scored, failed = evidence.shadow.scored, evidence.shadow.failed
     eligible = scored + failed + lag
-    verdict: Verdict = "unknown"
+    verdict = _open(eligible)
     if eligible and (scored + lag) / eligible < limit:
         verdict = "fail"
     elif eligible and scored / eligible >= limit and not silent:
         verdict = "pass"
     needed = math.ceil(limit * eligible) - scored
     awaits = None
-    if verdict == "unknown":
+    if verdict in ("unknown", "no_data"):
         awaits = _reports_await(silent) or more_rows(
             max(needed, 1), "of the lagging rows scored" if lag else "rows scored", evidence.traffic
         )

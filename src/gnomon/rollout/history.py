@@ -108,11 +108,13 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
         epoch: the number of events, which is also the number of the next event.
         lives: the artifacts that were live, the live one last. A rollback removes the last one.
         shadows: the running shadows by tag, in the order they were started.
+        tried: the artifacts that were shadows of the present live artifact, stopped ones included.
     """
 
     epoch: int = 0
     lives: tuple[str, ...] = ()
     shadows: dict[str, Shadow] = {}
+    tried: tuple[str, ...] = ()
 
     @property
     def live(self) -> str | None:
@@ -123,6 +125,11 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
     def previous(self) -> str | None:
         """The artifact to which a rollback returns."""
         return self.lives[-2] if len(self.lives) > 1 else None
+
+    @property
+    def candidates(self) -> int:
+        """How many artifacts share the allowed error of the gates: those tried, but for live."""
+        return len({*self.tried} - {self.live})
 
     def after(self, event: RolloutEvent) -> RolloutState:
         """Return the state after one more event.
@@ -148,7 +155,9 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
             lives = (*lives, event.artifact)
         elif event.kind == "rollback":
             lives = lives[:-1]
-        return RolloutState(epoch=self.epoch + 1, lives=lives, shadows=shadows)
+        before = self.tried if lives == self.lives else ()
+        tried = tuple(dict.fromkeys((*before, *shadows)))
+        return RolloutState(epoch=self.epoch + 1, lives=lives, shadows=shadows, tried=tried)
 
 
 def fold(events: list[RolloutEvent]) -> RolloutState:

@@ -173,7 +173,7 @@ def _rate_gate(
         awaits: computes what would decide it; called only if it is unknown, as that takes
             milliseconds.
     """
-    verdict: Verdict = "unknown"
+    verdict: Verdict = "no_data" if value is None else "unknown"
     if value is not None and max(interval.high, value) <= limit:
         verdict = "pass"
     elif value is not None and min(interval.low, value) > limit:
@@ -184,7 +184,7 @@ def _rate_gate(
         name=name, verdict=verdict, says=sentence, limit=limit, value=value,
         interval=interval, count=share.bad, rows=share.rows, units=share.unit_count,
         examples=examples,
-        awaits=awaits() if verdict == "unknown" else None,
+        awaits=None if verdict in ("pass", "fail") else awaits(),
     )  # fmt: skip
 
 
@@ -207,7 +207,7 @@ def skew_gate(
     if replay is None or (shadow.digest is not None and replay.digest != shadow.digest):
         return Gate(
             name="skew",
-            verdict="unknown",
+            verdict="no_data",
             says="the artifact was neither replayed nor compared with a table",
             limit=limit,
             awaits=_replay_awaits(shadow, "a replay of the rows that it has scored"),

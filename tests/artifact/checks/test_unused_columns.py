@@ -227,6 +227,7 @@ def test_answers_of_every_shape_are_compared() -> None:
     assert not same_answers(frame, frame.assign(b="x"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fresh_children")
 def test_requests_need_not_bring_what_is_not_read(home: Path) -> None:
     """Rows without the column get the pipeline's answers; a carried column is logged and not passed

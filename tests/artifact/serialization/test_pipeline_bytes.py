@@ -159,6 +159,7 @@ def test_a_canonical_file_is_still_a_skops_file() -> None:
     assert all(name.split(".")[0].isdigit() for name in members[:-1])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fresh_children")
 def test_a_process_that_only_loads_imports_what_it_needs() -> None:
     """It does not import all of scikit-learn, and leaves the list for user code unchanged."""

@@ -57,6 +57,7 @@ def test_a_notebook_loads_what_it_packed(clock: Any) -> None:
     assert loaded.predict(frame).num_rows == len(frame)
 
 
+@pytest.mark.slow
 def test_two_versions_of_the_same_code_load_side_by_side(clock: Any) -> None:
     """A model that was trained again brings the same modules."""
     tags = [packed(clock, version).tag for version in ("first", "second")]
@@ -85,6 +86,7 @@ def test_code_edited_and_packed_elsewhere_is_not_taken_for_the_imported(clock: A
         gnomon.load(tag)
 
 
+@pytest.mark.slow
 def test_what_was_loaded_does_not_run_code_that_is_imported_again(clock: Any) -> None:
     """After an edit and a reload, the earlier artifact is refused and the new one loads."""
     first = gnomon.load(packed(clock).tag)

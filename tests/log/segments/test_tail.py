@@ -137,6 +137,7 @@ def test_a_tail_keeps_one_file_open(tmp_path: Path) -> None:
     tail.close()
 
 
+@pytest.mark.slow
 def test_following_another_process_misses_nothing(tmp_path: Path) -> None:
     """While a writer appends and rotates as fast as it can, each batch comes once, in order."""
     with open(os.devnull, "wb") as nowhere:

@@ -173,6 +173,7 @@ def ask_many(lane: Lane, values: Sequence[float]) -> asyncio.Future[Answer]:
     return answer
 
 
+@pytest.mark.slow
 def test_many_rows_are_scored_in_parts_with_others_between(pack: Pack, settings: Settings) -> None:
     """Two requests of 300 rows of 2 ms each: a single row that comes meanwhile waits for one or
     two parts. Each large request has one answer in the order of its rows, and one record batch

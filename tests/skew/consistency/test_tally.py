@@ -40,6 +40,7 @@ def parts(whole: Pairs, cuts: list[int]) -> list[Pairs]:
     return [whole.take(np.arange(a, b)) for a, b in pairwise(edges)]
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 500), max_size=6), st.randoms())
 def test_batches_and_their_order_change_nothing(cuts: list[int], random: object) -> None:
     """Sums, time buckets and samples are those of one batch, however the rows come."""

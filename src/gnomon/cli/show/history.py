@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.table import Table
 
-from gnomon.cli.console import columns, local
+from gnomon.cli.console import columns, local, out
+from gnomon.cli.show.gates import gate_table
 from gnomon.rollout.history import RolloutEvent
+from gnomon.rollout.past_state import PastState
 
-__all__ = ["show_history"]
+__all__ = ["show_history", "show_state"]
 
 
 def show_history(events: Sequence[RolloutEvent]) -> Table:
@@ -28,6 +30,25 @@ def show_history(events: Sequence[RolloutEvent]) -> Table:
             escape(event.why or ""),
         )
     return table
+
+
+def show_state(state: PastState) -> None:
+    """Print what answered, the decision that made it live with its gates, and the shadows."""
+    decision = state.decision
+    if decision is None or state.live is None:
+        out.print(f"Nothing was live at {local(state.at)}.")
+        return
+    out.print(f"[bold]{escape(state.live)}[/] answered at {local(state.at)}.")
+    why = f": {escape(decision.why)}" if decision.why else ""
+    by = escape(decision.by or "unknown")
+    out.print(f"It was live since {local(decision.at)} ({_decision(decision)}, by {by}){why}")
+    if decision.gates:
+        names = ("name", "verdict", "says")
+        rows = [[str(gate.get(name, "")) for name in names] for gate in decision.gates]
+        out.print(gate_table((name, verdict, says) for name, verdict, says in rows))
+    for shadow in state.shadows:
+        share = "" if shadow.fraction == 1 else f", {shadow.fraction:.3g} of the requests"
+        out.print(f"In shadow: {escape(shadow.artifact)} since {local(shadow.at)}{share}")
 
 
 def _decision(event: RolloutEvent) -> str:

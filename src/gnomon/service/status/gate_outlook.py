@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,13 +79,16 @@ class GateOutlook:
             self._open, self._samples = {}, {}
             return
         limits = (Policy.read(self._policy) if self._policy else Policy()).gates
+        confidence = limits.confidence_of_each(state.candidates)
         beats = heartbeats.read(self._storage, self._model)
         keys = {(shadow.artifact, shadow.since) for shadow in shadows}
         self._samples = {key: samples for key, samples in self._samples.items() if key in keys}
-        self._open = {s.artifact: tuple(self._open_gates(limits, s, beats)) for s in shadows}
+        self._open = {
+            s.artifact: tuple(self._open_gates(limits, s, beats, confidence)) for s in shadows
+        }
 
     def _open_gates(
-        self, limits: GateLimits, shadow: Shadow, beats: Sequence[Heartbeat]
+        self, limits: GateLimits, shadow: Shadow, beats: Sequence[Heartbeat], confidence: float
     ) -> Iterator[OpenGate]:
         reports = [*_shadow_reports(shadow, beats)]
         counts = added([_counts(report) for report in reports]) if reports else ShadowCounts()
@@ -95,6 +99,7 @@ class GateOutlook:
             times={},
             live_times={},
             traffic=self._traffic(shadow, counts.scored, answered),
+            last_row=datetime.now(UTC) if counts.scored else None,
         )
         if counts.scored >= ENOUGH_TIMES:  # Enough rows were scored in batches of live's sizes.
             limits = structs.replace(limits, max_latency_ratio=None)
@@ -102,14 +107,13 @@ class GateOutlook:
             skew = skew_record.read(self._storage, shadow.artifact) if limits.max_skew else None
         except UnreadableFile:
             skew, limits = None, structs.replace(limits, max_skew=None)
-        for gate in judge(limits, shadow, evidence, slices=beats, skew=skew):
-            if gate.verdict == "unknown":
-                awaits = gate.awaits
+        for gate in judge(limits, shadow, evidence, confidence, slices=beats, skew=skew):
+            if gate.awaits is not None:
                 yield OpenGate(
                     gate=gate.name,
                     says=gate.because,
-                    rows=None if awaits is None else awaits.rows,
-                    seconds=None if awaits is None else awaits.seconds,
+                    rows=gate.awaits.rows,
+                    seconds=gate.awaits.seconds,
                 )
 
     def _traffic(self, shadow: Shadow, scored: int, answered: int) -> Traffic | None:
