@@ -90,3 +90,23 @@ def test_an_unreadable_segment_is_replaced_by_a_copy(setup: Settings) -> None:
         Sealer(setup, "flights").seal()
     assert repair(setup, "flights").sealed == {str(first): 3}
     check_complete(setup, ids)
+
+
+def test_rows_that_retention_removed_do_not_come_back(tmp_path: Path) -> None:
+    """Also where other rows of the stream are recorded as lost."""
+    setup = settings(tmp_path, retention_days=1.0)
+    write_segments(setup, segments=1, rows=2)
+    segment = max(stream_segments(folder_of(setup)), key=lambda one: one.path.stat().st_size)
+    content = segment.path.read_bytes()
+    Sealer(setup, "flights").seal()
+    Sealer(setup, "flights").maintain()
+    write_segments(setup, segments=1, rows=3)
+    Sealer(setup, "flights").seal()
+    lose_newest_commit(setup)
+    assert repair(setup, "flights").lost_rows
+    segment.path.write_bytes(content)
+    assert repair(setup, "flights").is_whole
+    Sealer(setup, "flights").seal()
+    assert not segment.path.exists()
+    assert logged(setup) == []
+    assert balance(InferenceLog(setup, "flights")).balanced
