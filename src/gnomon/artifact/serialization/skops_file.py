@@ -104,6 +104,9 @@ _REACHING_METHODS = frozenset(
 """Methods of pandas, numpy and paths that use files, evaluate text, or call others by their names;
 so do all that begin with ``to_`` but for the ones above."""
 
+_ALLOCATING = frozenset({"void"})
+"""Scalars of numpy that have as many bytes as they are told to; skops writes scalars as arrays."""
+
 _NUMBERS = frozenset({"fractions", "decimal", "_decimal", "_pydecimal"})
 _SHORT_NUMBER = re.compile(r"[^eE]*([eE][+-]?\d{1,5})?")
 """``Fraction("1e999999999")`` computes for hours."""
@@ -244,6 +247,8 @@ def _check_constructor(node: dict[str, Any]) -> bool:
     ``map``, belong to no pipeline. ``bytes`` allocates as much as it is told to.
     """
     module, name, arguments = node["__module__"], node["__class__"], node.get("content")
+    if module.partition(".")[0] == "numpy" and name in _ALLOCATING:
+        return False
     is_type = module == "builtins" and isinstance(getattr(builtins, name, None), type)
     if module not in _NUMBERS and not is_type:
         return True  # Whether it may be called is decided by its name.
