@@ -58,6 +58,10 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "leakage/test_label.py": ("leakage/encodings.py", "leakage/labelled_table.py"),
     "log/test_reader.py": ("log/snapshot.py", "log/table/log_table.py"),
     "log/repair/test_misplaced_segments.py": ("log/segments/segment_header.py",),
+    "log/repair/test_restored_segments.py": (
+        "log/repair/whole_segments.py",
+        "log/table/sealed_segments.py",
+    ),
     "log/repair/test_repair.py": (
         "log/lost_ranges.py",
         "log/repair/resync.py",

@@ -288,6 +288,7 @@ ENDLESS = {
     ),
     "categories of a range": call_with("pandas", "CategoricalDtype", range_of(3)),
     "bytes of a number": call("builtins", "bytes", 10**12),
+    "a numpy scalar of many bytes": call("numpy", "void", 2**31 - 1),
     "calls": call_with("builtins", "map", named("FunctionNode", "numpy", "ones"), text([10**12])),
     "a fraction": call("fractions", "Fraction", "1e9_999_999_999"),
     "a decimal number": call("decimal", "Decimal", "1E+999999999"),
@@ -302,6 +303,27 @@ def test_values_that_would_take_all_memory_or_time_are_refused(copied: Path, kin
     claims(copied, *all_names_unchecked(ENDLESS[kind]), trusted=True)
     with pytest.raises(ArtifactCorrupt, match="that skops does not write"):
         inspect(copied)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "argument"),
+    [
+        ("numpy._core.numerictypes", "bytes", 10**12),
+        ("uuid", "bytes_", 10**12),
+        ("statistics", "Fraction", "1e9_999_999_999"),
+        ("pandas._libs.lib", "Decimal", "1E+999999999"),
+        ("scipy._lib.array_api_compat.numpy", "void", 2**31 - 1),
+    ],
+)
+def test_the_same_values_under_other_names_are_refused(
+    copied: Path, watcher: Watcher, module: str, name: str, argument: Any
+) -> None:
+    """Many modules import builtin types and numbers; skops names each by its own module."""
+    plant(copied, call(module, name, argument))
+    claims(copied, f"{module}.{name}", trusted=True)
+    answer = watcher.ask(copied)["load"]
+    assert answer["said"][0] == "UntrustedTypes"
+    assert "no pipeline may run that" in answer["said"][1]
 
 
 def all_names_unchecked(node: Any) -> set[str]:

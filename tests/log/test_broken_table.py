@@ -81,6 +81,46 @@ def test_a_damaged_last_checkpoint_file_loses_no_row(setup: Settings) -> None:
     assert rows(setup) == before
 
 
+def test_a_checkpoint_without_any_commit_is_continued(setup: Settings) -> None:
+    """It describes the table, but the next commit needs the one before it."""
+    seal(setup, 3)
+    DeltaTable(str(table(setup))).create_checkpoint()
+    for commit in (table(setup) / "_delta_log").glob("*.json"):
+        commit.unlink()
+    done = repair(setup, "flights")
+    assert not done.lost_rows
+    seal(setup, 2)
+    Sealer(setup, "flights").maintain()
+    assert rows(setup) == 15
+    assert balance(InferenceLog(setup, "flights")).balanced
+    assert repair(setup, "flights").is_whole
+
+
+def test_a_first_commit_that_is_cut_between_lines_loses_no_row(setup: Settings) -> None:
+    """What is left can be read, but does not describe the table: it is rebuilt."""
+    seal(setup, 2)
+    first = table(setup) / "_delta_log" / f"{0:020d}.json"
+    first.write_bytes(first.read_bytes().splitlines(keepends=True)[0])
+    with pytest.raises(LogError, match="gnomon log repair"):
+        rows(setup)
+    assert not repair(setup, "flights").lost_rows
+    assert rows(setup) == 6
+    seal(setup, 1)
+    assert balance(InferenceLog(setup, "flights")).balanced
+    assert repair(setup, "flights").is_whole
+
+
+def test_a_table_of_which_only_an_empty_first_commit_is_left_loses_no_row(setup: Settings) -> None:
+    """It is no table that a power failure left before anything was sealed: one repair is enough."""
+    seal(setup, 1)
+    first, second = sorted((table(setup) / "_delta_log").glob("*.json"))
+    first.write_bytes(b"")
+    second.unlink()
+    assert not repair(setup, "flights").lost_rows
+    assert rows(setup) == 3
+    assert repair(setup, "flights").is_whole
+
+
 def test_exchanged_data_files_lose_no_row(setup: Settings) -> None:
     """They can be read, but differ from what the table describes; their rows are added again."""
     seal(setup, 2)

@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 
 from gnomon.errors import GnomonError, LogError, LogUnavailable
 from gnomon.log.forked_work import in_fork
+from gnomon.log.lost_ranges import lost_ranges
 from gnomon.log.sealed_account import Counted, SealedAccount
 from gnomon.log.segments.layout import (
     REQUESTS,
@@ -45,6 +46,7 @@ from gnomon.log.table.delta import stream_key
 from gnomon.log.table.log_table import LogTable
 from gnomon.log.table.maintenance import TableMaintenance
 from gnomon.log.table.retention import removal_time
+from gnomon.log.table.sealed_segments import has_all_rows
 from gnomon.settings import Settings
 from gnomon.worker.background import enter_background
 from gnomon.worker.spawn import inherited
@@ -59,6 +61,33 @@ _SEGMENTS_AT_ONCE = 64
 _NICENESS = 10
 
 _logger = logging.getLogger("gnomon.seal")
+
+
+class LostSegment(LogError):
+    """A segment that was counted as lost is there again."""
+
+    @classmethod
+    def of(cls, reader: SegmentReader) -> LostSegment:
+        """Return the error that names the segment."""
+        return cls(
+            "this segment was counted as lost and is there again; it has rows that the log lacks",
+            where=str(reader.path),
+            hint="gnomon log repair adds them",
+        )
+
+
+class FoundSegment(LogError):
+    """A segment that repair found elsewhere, and sealed, was put into its place."""
+
+    @classmethod
+    def of(cls, reader: SegmentReader) -> FoundSegment:
+        """Return the error that names the segment."""
+        return cls(
+            "the rows of this segment are in the sealed log: repair found them elsewhere before it "
+            "was put here",
+            where=str(reader.path),
+            hint="gnomon log repair moves it aside",
+        )
 
 
 class RoundResult(msgspec.Struct, frozen=True):
@@ -203,6 +232,12 @@ class Sealer:
         segments = segments[:_SEGMENTS_AT_ONCE]
         with contextlib.ExitStack() as opened:
             whole, damage = _whole(opened, segments)
+            for reader, rows in whole:
+                if self._account.was_found(reader):
+                    raise FoundSegment.of(reader)
+                key = stream_key(reader.schema.metadata)
+                if rows and reader.sequence <= self._account.noted_up_to(key):
+                    self._check_not_lost(reader)
             for group in _groups([counted for counted in whole if counted.rows]):
                 self._account.begin(group[0].reader.schema.metadata, there)
                 self._commits += self._table.add([counted.reader for counted in group])
@@ -223,15 +258,32 @@ class Sealer:
         """Remove unlisted segments that the table has, and return the first that it does not have.
 
         Raises:
-            LogError: one is damaged or belongs elsewhere, or the table cannot be read.
+            LogError: one is damaged, belongs elsewhere, was counted as lost or was found elsewhere
+                before, or the table cannot be read.
         """
         for segment in unlisted_segments(stream_segments(folder)):
             with SegmentReader(segment.path) as reader:
+                if self._account.was_found(reader):
+                    raise FoundSegment.of(reader)
                 key = stream_key(reader.schema.metadata)
-            if segment.sequence > self._account.sealed_up_to(key):
-                return segment
+                if segment.sequence > self._account.sealed_up_to(key):
+                    return segment
+                self._check_not_lost(reader)
             segment.path.unlink()
         return None
+
+    def _check_not_lost(self, reader: SegmentReader) -> None:
+        """Check that a segment to be removed as sealed is not one that was counted as lost.
+
+        Raises:
+            LostSegment: it is, and was put back.
+        """
+        stream = reader.path.parent
+        was_lost = any(lost.segment == reader.sequence for lost in lost_ranges(stream))
+        if (was_lost or self._account.has_lost(stream)) and not has_all_rows(
+            reader, self._table, self._account.removed_until
+        ):
+            raise LostSegment.of(reader)
 
     def _missing(self, folder: Path) -> list[Segment]:
         """Return the first missing segment of a stream; the table is read only if necessary."""

@@ -24,7 +24,7 @@ from gnomon.log.table.commits import (
     sync_commits,
     take_back_torn,
 )
-from gnomon.log.table.delta import sealed_segment, sealed_up_to, stream_key
+from gnomon.log.table.delta import found_key, sealed_segment, sealed_up_to, stream_key
 from gnomon.log.table.log_table import LogTable, check_not_lost
 from gnomon.log.table.maintenance import TableMaintenance
 
@@ -210,6 +210,21 @@ class SealedAccount:
         known = self._ledger.streams.get(name)
         return -1 if known is None else known.up_to(identity)
 
+    @property
+    def removed_until(self) -> dt.datetime | None:
+        """Retention removed the rows that arrived at or before this time; None: it removed none."""
+        ledgers = [*self._others(), self._ledger]
+        return max(_times(ledger.removed_until for ledger in ledgers), default=None)
+
+    def has_lost(self, stream: Path) -> bool:
+        """Whether rows of a stream that were sealed are recorded as lost."""
+        return f"{stream.parent.name}/{stream.name}" in self._ledger.lost
+
+    def was_found(self, segment: SegmentReader) -> bool:
+        """Whether repair found a segment in another place and added its rows to the table."""
+        key = found_key(segment.schema.metadata)
+        return key is not None and segment.sequence <= self.noted_up_to(key)
+
     def missing(self) -> dict[str, int]:
         """Count the rows of each stream of this spool that the table should have but lacks.
 
@@ -249,9 +264,8 @@ class SealedAccount:
                 that was never made.
             spool: the model's segments: those that were not sealed are there.
         """
-        removed = _times(ledger.removed_until for ledger in [*self._others(), self._ledger])
-        if removed:
-            rows = rows.filter(pc.field("arrived") > pa.scalar(max(removed)))
+        if (removed := self.removed_until) is not None:
+            rows = rows.filter(pc.field("arrived") > pa.scalar(removed))
         kept = [
             rows.filter(
                 (pc.field("slice") == name.partition("/")[0])

@@ -20,7 +20,7 @@ from gnomon.log.segments.missing_segments import MissingSegment, missing_segment
 from gnomon.log.segments.tail import EmptySegment, SegmentReader
 from gnomon.log.sql import connection
 from gnomon.log.table.columns import View
-from gnomon.log.table.delta import sealed_segment, sealed_up_to, stored_schema
+from gnomon.log.table.delta import found_key, sealed_segment, sealed_up_to, stored_schema
 from gnomon.log.table.log_table import LogTable
 from gnomon.log.table.row_addresses import addressed
 
@@ -233,14 +233,16 @@ def _check_none_missing(table: LogTable, known: DeltaTable | None, spool: Path |
                     raise MissingSegment.of(gone)
 
 
-def _reached(table: DeltaTable | None, stream_key: str) -> int:
-    return -1 if table is None else sealed_segment(table, stream_key)
+def _reached(table: DeltaTable | None, key: str | None) -> int:
+    return -1 if table is None or key is None else sealed_segment(table, key)
 
 
 def _not_in(table: DeltaTable | None, segments: list[Unsealed]) -> list[Unsealed]:
     kept = []
     for segment in segments:
-        if segment.reader.sequence > sealed_up_to(table, segment.reader.schema.metadata):
+        metadata = segment.reader.schema.metadata
+        reached = max(sealed_up_to(table, metadata), _reached(table, found_key(metadata)))
+        if segment.reader.sequence > reached:
             kept.append(segment)
         else:
             segment.reader.close()

@@ -150,6 +150,34 @@ def test_rows_of_an_earlier_folder_go_into_the_table(
         Sealer(setup, "flights").seal()
 
 
+def test_a_folder_that_is_restored_after_its_rows_went_into_the_table(setup: Settings) -> None:
+    """Its segments are in their places, but repair found them elsewhere before: they are moved
+    aside, and no row is read or sealed a second time.
+    """
+    ids = write(setup)
+    spool = setup.spool_path / "flights"
+    shutil.copytree(spool / "a", spool.parent / "backup")
+    (spool / "a").rename(spool / "b")
+    ids = sorted(ids + write_segment(setup))
+    repair(setup, "flights")
+    Sealer(setup, "flights").seal()
+    shutil.rmtree(spool / "a")
+    shutil.copytree(spool.parent / "backup", spool / "a")
+    assert logged(setup) == ids
+    with pytest.raises(LogError, match="gnomon log repair moves it aside"):
+        Sealer(setup, "flights").seal()
+    assert logged(setup) == ids
+    done = repair(setup, "flights")
+    assert not done.lost_rows
+    assert len(done.misplaced) == 3
+    for _ in range(2):
+        assert logged(setup) == ids
+        assert balance(InferenceLog(setup, "flights")).balanced
+        assert repair(setup, "flights").is_whole
+        ids = sorted(ids + write_segment(setup))
+        Sealer(setup, "flights").seal()
+
+
 def failing(*_: object) -> None:
     raise LogError("the disk is full")
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import gzip
 import itertools
 import json
 import socket
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,10 +27,11 @@ from backports import zstd
 
 import gnomon
 from gnomon.contract.body_size import SOON_BYTES
-from gnomon.errors import InvalidRequest, Overloaded, ServerError
+from gnomon.errors import GnomonError, InvalidRequest, Overloaded, ServerError
 from gnomon.log import InferenceLog
 from gnomon.service.client.duplex import Duplex
 from gnomon.service.client.stream_calls import RowStream
+from gnomon.service.http.asgi import ClientGone
 from gnomon.service.http.body_budget import BodyBudget
 from gnomon.service.http.media_types import ARROW, LINES
 from gnomon.service.streaming.record_stream import RecordStream
@@ -589,3 +593,42 @@ def test_what_decompressors_keep_is_bounded() -> None:
         assert windows.bytes == 0
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("last", ["silence", "disconnect", "too long", "too much"])
+def test_a_stream_that_fails_is_freed_at_once(last: str) -> None:
+    """Also the bytes that it received: a stream may have 16 MiB, and a complete garbage collection
+    may be thousands of streams away."""
+    requests: Any = SimpleNamespace(
+        held=BodyBudget(200_000 if last == "too much" else 10**9),
+        windows=BodyBudget(1),
+        streams=SimpleNamespace(rows=100),
+    )
+    settings = Settings(client_seconds=0.05, deadline=0.05, body_bytes=500_000)
+    size = 600_000 if last == "too long" else 400_000
+
+    async def fail() -> weakref.ref[RecordStream]:
+        messages = iter([{"type": "http.request", "body": b"a" * size, "more_body": True}])
+
+        async def receive() -> Any:
+            if (message := next(messages, None)) is not None:
+                return message
+            if last == "disconnect":
+                return {"type": "http.disconnect"}
+            return await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            raise AssertionError(message)
+
+        headers = [(b"content-type", LINES.encode())]
+        stream = RecordStream({"headers": headers}, receive, send, requests, settings, None)
+        with contextlib.suppress(GnomonError, ClientGone):
+            await stream.run()
+        return weakref.ref(stream)
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert asyncio.run(fail())() is None
+    finally:
+        gc.enable()

@@ -113,6 +113,9 @@ _OF_PANDAS = {
 }
 """What the types of pandas are called with before text and numbers; a range has its own check."""
 
+_ALLOCATING = frozenset({"void"})
+"""Scalars of numpy that have as many bytes as they are told to; skops writes scalars as arrays."""
+
 _NUMBERS = frozenset({"fractions", "decimal", "_decimal", "_pydecimal"})
 _SHORT_NUMBER = re.compile(r"[^eE]*([eE][+-]?\d{1,5})?")
 """``Fraction("1e999999999")`` computes for hours."""
@@ -253,6 +256,8 @@ def _check_constructor(node: dict[str, Any]) -> bool:
     ``map``, belong to no pipeline. ``bytes`` allocates as much as it is told to.
     """
     module, name, arguments = node["__module__"], node["__class__"], node.get("content")
+    if module.partition(".")[0] == "numpy" and name in _ALLOCATING:
+        return False
     is_type = module == "builtins" and isinstance(getattr(builtins, name, None), type)
     of_pandas = _OF_PANDAS.get(name) if module == "pandas" else None
     if module not in _NUMBERS and not is_type and of_pandas is None:

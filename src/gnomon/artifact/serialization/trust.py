@@ -302,10 +302,13 @@ def check_allowed(one: NameReference, is_own: bool, where: str) -> None:
 def check_resolved(name: str, value: object, modules: Collection[str], where: str) -> None:
     """Refuse a forbidden object with a harmless name.
 
-    ``preprocessing.clock.run`` may be ``os.system``, imported there.
+    ``preprocessing.clock.run`` may be ``os.system``, imported there. Neither may anything else of
+    numpy or Python's library be named as part of another package: its name decides what it may be
+    called with.
 
     Raises:
-        UntrustedTypes: it is a module, or its own module and name are forbidden.
+        UntrustedTypes: it is a module, its own module and name are forbidden, or it is of numpy or
+            Python's library and named as part of another package.
     """
     own = {entry.partition(".")[0] for entry in modules}
     if isinstance(value, ModuleType):
@@ -317,6 +320,8 @@ def check_resolved(name: str, value: object, modules: Collection[str], where: st
         real = f"{module}.{qualname}"
         bad = module.partition(".")[0] not in own and _is_forbidden(module, real)
         bad = bad or (real in _GETTERS and name not in _GETTERS)
+        of_others = _is_standard(module) or _top(module) == "numpy"
+        bad = bad or (of_others and _top(name) != _top(module))
     if bad:
         raise UntrustedTypes(
             f"the pipeline names {name}, which is {real}: no pipeline may run that",
@@ -350,6 +355,16 @@ def check_use(one: NameReference, value: object, where: str) -> None:
     )
 
 
+def _is_standard(module: str) -> bool:
+    top = module.partition(".")[0]
+    return top in sys.builtin_module_names or top in sys.stdlib_module_names
+
+
+def _top(name: str) -> str:
+    """Return the first part of a name; ``_operator`` is the compiled ``operator``."""
+    return name.partition(".")[0].lstrip("_")
+
+
 def _is_public_in_pandas(value: object) -> bool:
     public = (vars(sys.modules[name]) for name in ("pandas", "pandas.api.types"))
     return any(value is known for module in public for known in module.values())
@@ -357,7 +372,7 @@ def _is_public_in_pandas(value: object) -> bool:
 
 def _is_forbidden(module: str, full: str) -> bool:
     top = full.partition(".")[0]
-    if top in sys.builtin_module_names or top in sys.stdlib_module_names or top == "__main__":
+    if _is_standard(top) or top == "__main__":
         return not (full in _STANDARD_NAMES or _is_value(module, full))
     if top in _NUMERIC:
         return _is_unsafe_part(full)

@@ -13,12 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from gnomon import files
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log.lost_ranges import lost_ranges, record_copies
+from gnomon.log.repair.whole_segments import whole_segments
 from gnomon.log.sealed_account import Counted, SealedAccount
 from gnomon.log.segments import closed_segments
 from gnomon.log.segments.layout import (
@@ -32,6 +30,7 @@ from gnomon.log.segments.schema import MARK_KEY
 from gnomon.log.segments.segment_header import Home, home
 from gnomon.log.segments.tail import MisplacedSegment, SegmentReader
 from gnomon.log.table.log_table import LogTable
+from gnomon.log.table.sealed_segments import sealed_end
 
 __all__ = [
     "Misplaced",
@@ -39,6 +38,7 @@ __all__ = [
     "place",
     "put_back_folders",
     "seal_rest",
+    "set_aside_found",
     "set_aside_misplaced",
 ]
 
@@ -142,7 +142,7 @@ def place(spool: Path, table: LogTable, account: SealedAccount) -> PlacedSegment
         is_free = stream_identity(folder) == one.home.identity and not there.exists()
         try:
             with SegmentReader(one.path, anywhere=True) as reader:
-                known = _known_end(reader, there, table, is_sealed=is_sealed)
+                known = _known_end(reader, there, table, account, is_sealed=is_sealed)
                 new_rows = sum(batch.num_rows for _, batch in reader.batches(known))
                 if not new_rows:
                     pass
@@ -169,22 +169,27 @@ def seal_rest(streams: list[Path], table: LogTable, account: SealedAccount) -> d
     """
     sealed = {}
     for stream in streams:
-        for reader in _whole(stream):
-            if reader.sequence <= account.sealed_up_to(home(reader.schema.metadata).key):
-                known = _sealed_end(reader, table, is_sealed=True)
+        for reader in whole_segments(stream):
+            sealed_up_to = account.sealed_up_to(home(reader.schema.metadata).key)
+            if reader.sequence <= sealed_up_to or account.was_found(reader):
+                known = sealed_end(reader, table, account.removed_until, is_sealed=True)
                 rows = sum(batch.num_rows for _, batch in reader.batches(known))
                 if rows and _seal(reader, known, rows, table, account):
                     sealed[str(reader.path)] = rows
     return sealed
 
 
-def _whole(stream: Path) -> Iterator[SegmentReader]:
-    """Yield the undamaged closed segments of a stream."""
-    for segment in stream_segments(stream):
-        if segment.closed is not None:
-            with contextlib.suppress(LogError), SegmentReader(segment.path, segment.closed) as one:
-                one.verify()
-                yield one
+def set_aside_found(streams: list[Path], account: SealedAccount) -> Iterator[str]:
+    """Move segments aside that a repair had found elsewhere, and sealed; yield their new paths.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    for stream in streams:
+        for reader in whole_segments(stream):
+            if account.was_found(reader):
+                record_copies(stream, {reader.sequence})
+                yield str(closed_segments.set_aside(stream, reader.path.name))
 
 
 def _set_aside(spool: Path) -> Iterator[Misplaced]:
@@ -227,49 +232,22 @@ def _seal(
     return True
 
 
-def _known_end(reader: SegmentReader, there: Path, table: LogTable, *, is_sealed: bool) -> int:
+def _known_end(
+    reader: SegmentReader,
+    there: Path,
+    table: LogTable,
+    account: SealedAccount,
+    *,
+    is_sealed: bool,
+) -> int:
     """Return the end of the last batch of a segment that the log has or had.
 
     It may have the beginning only: a segment grows, and a backup has it as it was. A stream that
-    was restored from one has other segments of the same numbers. Rows that were sealed and are not
-    in the table any more were removed, and must not come back.
+    was restored from one has other segments of the same numbers. Rows that were sealed and that
+    retention removed must not come back.
     """
-    return max(_sealed_end(reader, table, is_sealed=is_sealed), _end_there(reader, there))
-
-
-def _sealed_end(reader: SegmentReader, table: LogTable, *, is_sealed: bool) -> int:
-    """Return the end of the last batch of a segment that the table has or had."""
-    at = home(reader.schema.metadata)
-    found = at.found("")
-    sealed = _sealed_rows(at, table) if is_sealed else {}
-    if is_sealed and not sealed:
-        return reader.end
-    sealed |= _sealed_rows(at._replace(slice=found.slice), table)
-    ends = [sealed.get(one, 0) for _, batch in reader.batches() for one in _ids(batch)]
-    return max([reader.first, *ends])
-
-
-def _ids(batch: pa.RecordBatch) -> list[str]:
-    ids: list[str] = batch["request_id"].to_pylist()
-    return ids
-
-
-def _sealed_rows(at: Home, table: LogTable) -> dict[str, int]:
-    """Return the offset after each request of a segment in the table."""
-    opened = table.load()
-    if opened is None:
-        return {}
-    rows = (
-        (pc.field("slice") == at.slice)
-        & (pc.field("stream") == at.stream)
-        & (pc.field("segment") == at.segment)
-    )
-    columns = ["request_id", "offset"]
-    try:
-        found = opened.to_pyarrow_dataset().to_table(columns=columns, filter=rows)
-    except (OSError, pa.ArrowException) as error:
-        raise LogError(f"cannot read the sealed log: {error}", where=table.uri) from None
-    return dict(zip(*(found[name].to_pylist() for name in columns), strict=True))
+    sealed = sealed_end(reader, table, account.removed_until, is_sealed=is_sealed)
+    return max(sealed, _end_there(reader, there))
 
 
 def _end_there(reader: SegmentReader, there: Path) -> int:

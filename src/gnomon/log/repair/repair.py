@@ -20,6 +20,7 @@ from gnomon.log.repair.misplaced_segments import (
     place,
     put_back_folders,
     seal_rest,
+    set_aside_found,
     set_aside_misplaced,
 )
 from gnomon.log.repair.salvage import SalvagedSegment, salvage
@@ -129,6 +130,7 @@ def _repaired(settings: Settings, model: str, spool: Path) -> Repair:
         repaired = repair_table(table, account, identity, spool)
         placed = place(spool, table, account)
         found = seal_rest([*_streams(spool)], table, account)
+        misplaced += set_aside_found([*_streams(spool)], account)
         segments += _salvaged(spool, table)  # Segments that were put back may be cut short.
         _check_listed(spool, account)
         missing: dict[str, int] = {}

@@ -1,4 +1,7 @@
-"""Repair of the sealed table: rows of lost commits are added again from their data files."""
+"""Repair of the sealed table: rows of lost commits are added again.
+
+They are in the data files of those commits, or in segments that were put back.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,19 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from gnomon.errors import LogError
+from gnomon.log.repair.whole_segments import whole_segments
 from gnomon.log.sealed_account import SealedAccount
+from gnomon.log.segments.segment_header import home
 from gnomon.log.table.commits import (
     has_commits,
     replace_damaged_commits,
     set_aside_broken_log,
     set_aside_damaged_files,
 )
+from gnomon.log.table.delta import DAY, stored_schema
 from gnomon.log.table.log_table import LogTable
 from gnomon.log.table.maintenance import TableMaintenance
+from gnomon.log.table.segment_rows import SegmentRows
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -51,7 +58,7 @@ class RepairedTable:
 def repair_table(
     table: LogTable, account: SealedAccount, identity: str, spool: Path
 ) -> RepairedTable | None:
-    """Add rows of lost commits again if their files remain, and record the others as lost.
+    """Add rows of lost commits again if they are in any file, and record the others as lost.
 
     Args:
         table: the model's.
@@ -66,7 +73,7 @@ def repair_table(
     is_new = False
     if table.folder is not None:
         version = max((ledger.version for ledger in table.ledgers().values()), default=-1)
-        commits = set_aside_broken_log(table.folder)
+        commits = set_aside_broken_log(table.folder, version)
         is_new = not has_commits(table.folder)
         commits += replace_damaged_commits(table.folder, version)
         if table.load() is not None:
@@ -76,10 +83,13 @@ def repair_table(
     recounted = account.recount(spool)
     missing = account.restorable()
     restored: dict[str, int] = {}
-    if missing and table.folder is not None:
+    if missing:
         before = table.rows()
-        _check_ours(table, account, spool, missing)
-        for rows in _left_behind(table, account, spool):
+        if table.folder is not None:
+            _check_ours(table, account, spool, missing)
+            for rows in _left_behind(table, account, spool):
+                TableMaintenance(table).restore(rows)
+        for rows in _in_segments(table, account, spool):
             TableMaintenance(table).restore(rows)
         account.settle()
         after = table.rows()
@@ -139,6 +149,24 @@ def _left_behind(table: LogTable, account: SealedAccount, spool: Path) -> Iterat
             fresh = _not_in(table.load(), account.sealed_rows_of(rows, spool))
             if fresh.num_rows:
                 yield fresh
+
+
+def _in_segments(table: LogTable, account: SealedAccount, spool: Path) -> Iterator[pa.Table]:
+    """Yield sealed rows that the table lacks, from segments that were put back.
+
+    A segment with more rows than are missing is left: it is not the one that was sealed.
+    """
+    for name, rows in account.restorable().items():
+        left = rows
+        for reader in whole_segments(spool / name):
+            if reader.sequence <= account.sealed_up_to(home(reader.schema.metadata).key):
+                stored = stored_schema(table.load_or_create())
+                found = SegmentRows([reader], stored)
+                together = pa.Table.from_batches(found, found.schema).drop_columns(DAY.name)
+                fresh = _not_in(table.load(), account.sealed_rows_of(together, spool))
+                if 0 < fresh.num_rows <= left:
+                    left -= fresh.num_rows
+                    yield fresh
 
 
 def _not_in(opened: DeltaTable | None, rows: pa.Table) -> pa.Table:

@@ -69,6 +69,8 @@ class _Hint(msgspec.Struct):
 class _Action(msgspec.Struct):
     add: _File | None = None
     remove: _File | None = None
+    metaData: dict[str, object] | None = None  # noqa: N815 - named in the Delta protocol
+    protocol: dict[str, object] | None = None
 
 
 class _Stats(msgspec.Struct):
@@ -194,8 +196,10 @@ def replace_damaged_commits(table: Path, version: int) -> tuple[str, ...]:
         OSError: the disk refuses.
     """
     there = dict(_commits(table, after=-1)) if (table / _LOG).is_dir() else {}
+    checkpoint = newest_checkpoint(table)
+    oldest = min(there, default=checkpoint)
     replaced = []
-    for number in range(min(there, default=0), max([version, *there]) + 1) if there else ():
+    for number in range(oldest, max([version, checkpoint, *there]) + 1) if oldest >= 0 else ():
         path = table / _LOG / f"{number:020d}.json"
         try:
             _adds(path)
@@ -208,7 +212,7 @@ def replace_damaged_commits(table: Path, version: int) -> tuple[str, ...]:
     return tuple(replaced)
 
 
-def set_aside_broken_log(table: Path) -> tuple[str, ...]:
+def set_aside_broken_log(table: Path, version: int) -> tuple[str, ...]:
     """Move files that prevent a table from being opened out of the way; return their new paths.
 
     These are checkpoints that cannot be read, and a ``_last_checkpoint`` that names one which is
@@ -218,6 +222,7 @@ def set_aside_broken_log(table: Path) -> tuple[str, ...]:
 
     Args:
         table: its folder.
+        version: commits up to this one must exist.
 
     Raises:
         OSError: the disk refuses.
@@ -232,20 +237,21 @@ def set_aside_broken_log(table: Path) -> tuple[str, ...]:
     if (log / _HINT).exists() and (damaged or not _is_hint_true(log / _HINT, newest)):
         moved.append(_set_aside(table, log / _HINT))
     oldest = next((version for version, _ in _commits(table, after=-1)), 0)
-    if (moved and oldest > newest + 1) or _lacks_first_commit(table, newest):
+    if (moved and oldest > newest + 1) or _lacks_first_commit(table, newest, version):
         moved.append(_set_aside(table, log))
     return tuple(map(str, moved))
 
 
-def _lacks_first_commit(table: Path, checkpoint: int) -> bool:
+def _lacks_first_commit(table: Path, checkpoint: int, version: int) -> bool:
     """Whether the commit that says what the table is cannot be read, and no checkpoint says it."""
-    if checkpoint >= 0 or is_unbegun(table):
+    if checkpoint >= 0 or (version < 0 and is_unbegun(table)):
         return False
     try:
-        _actions(table / _LOG / f"{0:020d}.json")
+        actions = _actions(table / _LOG / f"{0:020d}.json")
     except (LogError, OSError):
         return True
-    return False
+    is_described = any(one.metaData for one in actions) and any(one.protocol for one in actions)
+    return not is_described  # It was cut between two lines.
 
 
 def _is_hint_true(hint: Path, newest: int) -> bool:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from gnomon.log.segments.segment_header import IDENTITY_KEY
+from gnomon.log.segments.schema import MARK_KEY
+from gnomon.log.segments.segment_header import IDENTITY_KEY, home
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable, PostCommitHookProperties, WriterProperties
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DAY",
     "first_line",
+    "found_key",
     "no_hooks",
     "sealed_segment",
     "sealed_up_to",
@@ -54,6 +56,15 @@ def stream_key(metadata: Mapping[bytes, bytes]) -> str:
     """Return the key under which the table records how much of a stream it contains."""
     parts = (metadata[b"gnomon.slice"], metadata[b"gnomon.stream"], metadata[IDENTITY_KEY])
     return "/".join(part.decode() for part in parts)
+
+
+def found_key(metadata: Mapping[bytes, bytes]) -> str | None:
+    """Return the key of a segment that repair found in another place and added to the table.
+
+    It is None for segments without a mark, which cannot be told apart.
+    """
+    mark = metadata.get(MARK_KEY)
+    return None if mark is None else home(metadata).found(mark.decode()).key
 
 
 def sealed_up_to(table: DeltaTable | None, metadata: Mapping[bytes, bytes]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from gnomon.service.http.asgi import Message, Receive, too_idle
@@ -54,15 +55,17 @@ class IdleLimit:
         """
         while True:
             self.moved()
-            try:
-                async with asyncio.timeout(None) as self._waits:
-                    self._set()
-                    return await receive()
-            except TimeoutError:
-                if not self._unread():
-                    raise too_idle(self._seconds) from None
-            finally:
-                self._waits = None
+            with contextlib.suppress(TimeoutError):
+                try:
+                    async with asyncio.timeout(None) as self._waits:
+                        self._set()
+                        return await receive()
+                finally:
+                    self._waits = None
+            # Not inside an `except`: the context of the error would refer to the task, and the task
+            # refers to its error, so both would wait for a complete garbage collection.
+            if not self._unread():
+                raise too_idle(self._seconds)
 
     def _set(self) -> None:
         if self._waits is not None and not self._waits.expired():

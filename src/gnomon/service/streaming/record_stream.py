@@ -16,8 +16,9 @@ remaining records again.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from gnomon.errors import (
     BodyTooLarge,
@@ -129,26 +130,23 @@ class RecordStream:
         """
         loop = asyncio.get_running_loop()
         with self._requests.held.body() as grow, self._requests.windows.body() as widen:
-            reading = loop.create_task(self._read(grow, widen))
-            scoring = loop.create_task(self._score())
-            sending = loop.create_task(self._deliver())
+            sending = [loop.create_task(self._deliver())]
+            working = [loop.create_task(self._score()), loop.create_task(self._read(grow, widen))]
             try:
-                await self._answer(scoring, reading)
+                await self._answer(working)
                 self._backlog.end()
-                await sending
+                await sending[0]
             finally:
                 self._ended = True
-                for task in (reading, scoring, sending):
-                    task.cancel()
-                await asyncio.gather(reading, scoring, sending, return_exceptions=True)
+                await _cancel(working, sending)
                 self._backlog.close()
 
-    async def _answer(self, scoring: asyncio.Task[None], reading: asyncio.Task[None]) -> None:
+    async def _answer(self, working: Sequence[asyncio.Task[None]]) -> None:
         """Write all answers, and the error if one occurs."""
         try:
             if await self._write():
-                await scoring
-                await reading
+                for number in range(len(working)):
+                    await working[number]
                 await self._finish()
         except Exception as error:
             if not self._started or isinstance(error, ClientGone):
@@ -276,6 +274,20 @@ class RecordStream:
                 hint="send one record per line, or an Arrow stream of batches with rows",
             )
         await self._put(self._answers.end())
+
+
+async def _cancel(*groups: list[asyncio.Task[None]]) -> None:
+    """Cancel tasks, and forget them.
+
+    The error of a task refers to the functions that awaited it, and they to their lists. If the
+    lists kept the task, its error, and so the received bytes of the stream, would stay in memory
+    until the next complete garbage collection.
+    """
+    for task in itertools.chain(*groups):
+        task.cancel()
+    await asyncio.gather(*itertools.chain(*groups), return_exceptions=True)
+    for tasks in groups:
+        tasks.clear()
 
 
 def _grows_too_much(received: int) -> BodyTooLarge:
