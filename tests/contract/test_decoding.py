@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pytest
@@ -45,6 +45,23 @@ def test_a_batch_has_the_contracts_schema() -> None:
     assert batch.column("scheduled").cast(pa.timestamp("us", "UTC")).to_pylist() == [
         dt.datetime(2013, 4, 1, 9, 15, tzinfo=dt.UTC)
     ]
+
+
+@pytest.mark.parametrize("outside", ["allow", "error"])
+def test_an_interval_may_be_written_as_pandas_writes_it(outside: Literal["allow", "error"]) -> None:
+    """`str` of an interval of integers has no points; the row has the category of training."""
+    domain = ("(0.0, 10.0]", "(10.0, 12.5]")
+    band = Feature(
+        name="band", type="category", dtype="category[ordered, interval[float64, right]]",
+        domain=domain, outside=outside,
+    )  # fmt: skip
+    decoder = Decoder(contract(band))
+    texts = ["(0, 10]", *domain]
+    decoded = decoder.decode(json.dumps({"rows": [{"band": text} for text in texts]}).encode())
+    assert decoder.batch(decoded.rows)["band"].to_pylist() == ["(0.0, 10.0]", *domain]
+    assert decoder.outside(decoded.rows) == {}
+    extra = decoder.decode(b'{"band": "(0, 10]", "x": 1}')
+    assert decoder.batch(extra.rows)["band"].to_pylist() == ["(0.0, 10.0]"]
 
 
 def test_unknown_fields_are_kept_by_name() -> None:

@@ -20,6 +20,7 @@ from gnomon.contract.json_values import (
     Bounds,
     Value,
     ZonedTimestamp,
+    has_intervals,
     in_zone,
     integer_limits,
     is_bounded,
@@ -115,7 +116,7 @@ class Decoder:
         self._converted = [
             (self._fields[f.name], self._readers[f.name])
             for f in contract.features
-            if f.type == "decimal"
+            if f.type == "decimal" or has_intervals(f)
         ]
         self._bounds = [
             (f.name, attrgetter(self._fields[f.name]), Bounds(f))
@@ -191,7 +192,7 @@ class Decoder:
         return decoded if self._convert(decoded.rows) else None
 
     def _convert(self, rows: list[Row]) -> bool:
-        """Convert the types that msgspec lacks; return whether every value could be converted."""
+        """Convert what msgspec does not; return whether every value could be converted."""
         try:
             for field, read in self._converted:
                 for row in rows:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
-
-import pandas as pd
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from gnomon.errors import ContractError
 
-__all__ = ["interval", "interval_text"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["interval", "interval_spellings", "interval_text"]
 
 _INTERVAL = re.compile(r"([\[(])(.+), (.+)([\])])")
 _CLOSED: dict[str, Literal["left", "right", "both", "neither"]] = {
@@ -23,6 +25,7 @@ _CLOSED: dict[str, Literal["left", "right", "both", "neither"]] = {
 def interval_text(value: Any) -> str:
     """Return the text of an interval with all digits of its ends, which pandas may shorten.
 
+    >>> import pandas as pd
     >>> interval_text(pd.Interval(0.1, 1.0))
     '(0.1, 1.0]'
     """
@@ -40,6 +43,8 @@ def interval(text: str) -> pd.Interval[Any]:
     >>> interval("(0.1, 1.0]")
     Interval(0.1, 1.0, closed='right')
     """
+    import pandas as pd  # not to read a request
+
     match = _INTERVAL.fullmatch(text)
     try:
         if match is not None:
@@ -48,3 +53,20 @@ def interval(text: str) -> pd.Interval[Any]:
     except ValueError:
         pass
     raise ContractError(f"`{text}` is not an interval such as (0.5, 1.0]")
+
+
+def interval_spellings(domain: Sequence[str]) -> dict[str, str]:
+    """Return other texts of intervals, with the text of a contract for each.
+
+    pandas writes whole numbers without a point where the bins of ``pandas.cut`` are integers.
+
+    >>> interval_spellings(["(0.0, 10.0]", "(10.0, 12.5]"])
+    {'(0, 10]': '(0.0, 10.0]'}
+    """
+    spellings = {}
+    for text in domain:
+        if (match := _INTERVAL.fullmatch(text)) is not None:
+            ends = float(match[2]), float(match[3])
+            if all(end.is_integer() for end in ends):
+                spellings[f"{match[1]}{int(ends[0])}, {int(ends[1])}{match[4]}"] = text
+    return spellings

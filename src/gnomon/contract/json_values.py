@@ -18,6 +18,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from gnomon.contract.feature import DECIMAL_DIGITS, Feature, Scalar
+from gnomon.contract.interval_categories import interval_spellings
 from gnomon.contract.time_zones import zone
 from gnomon.errors import Breach, InvalidRequest, ValueRule
 
@@ -28,6 +29,7 @@ __all__ = [
     "Value",
     "ZonedTimestamp",
     "float_limit",
+    "has_intervals",
     "in_zone",
     "inside",
     "integer_limits",
@@ -336,6 +338,24 @@ def _text(feature: Feature) -> Reader:
     return read
 
 
+def _category(feature: Feature) -> Reader:
+    read = _text(feature)
+    if not has_intervals(feature):
+        return read
+    spellings = interval_spellings([str(text) for text in feature.domain or ()])
+
+    def read_interval(value: Any) -> str:
+        text: str = read(value)
+        return spellings.get(text, text)
+
+    return read_interval
+
+
+def has_intervals(feature: Feature) -> bool:
+    """Return whether the categories of a feature are intervals of numbers."""
+    return feature.type == "category" and "interval[" in feature.dtype
+
+
 def _timestamp(feature: Feature) -> Reader:
     name = feature.timezone or "UTC"
     home = zone(name)
@@ -369,7 +389,7 @@ _READERS: dict[str, Callable[[Feature], Reader]] = {
     "float": _float,
     "boolean": _boolean,
     "string": _text,
-    "category": _text,
+    "category": _category,
     "timestamp": _timestamp,
     "date": _date,
     "decimal": _decimal,

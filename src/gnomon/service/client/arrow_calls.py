@@ -128,7 +128,7 @@ def _with_interval_texts(frame: Any) -> Any:
     ]
     if not names:
         return frame
-    from gnomon.contract.interval_categories import interval_text  # pandas, as the caller has
+    from gnomon.contract.interval_categories import interval_text
 
     frame = frame.copy(deep=False)
     for name in names:

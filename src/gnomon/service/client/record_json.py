@@ -70,9 +70,7 @@ def _plain(value: Any) -> Any:
             raise TypeError("expected an array of numbers that JSON can hold, got NaN or infinity")
         return value.tolist()
     if type(value).__name__ == "Interval":
-        from gnomon.contract.interval_categories import (
-            interval_text,  # imports pandas, as the caller has
-        )
+        from gnomon.contract.interval_categories import interval_text
 
         return interval_text(value)
     if hasattr(value, "item"):
