@@ -123,3 +123,11 @@ def test_the_longest_times_can_be_waited_for(tmp_path: Path) -> None:
     removed = removal_time(longest, LogTable(longest, "flights"), now)
     assert removed is not None
     assert removed.year == 1013
+
+
+@pytest.mark.parametrize("given", ["nan", "host:3000", "ftp://host", "http://", "http://a b"])
+def test_an_address_that_no_client_can_ask_is_refused(given: str) -> None:
+    """Such as `--url` and the server's own host name would have to be made of."""
+    with pytest.raises(SettingsError, match="expected an address such as http://host:3000"):
+        Settings.read({"GNOMON_URL": given})
+    assert Settings.read({"GNOMON_URL": "https://[::1]:3000/flights"}).url

@@ -33,6 +33,7 @@ _NO_LIMIT = ("spool_bytes", "retention_bytes", "retention_days", "worker_bytes")
 """Settings of which 0 means that there is no limit."""
 _MAY_BE_ZERO = ("batch_seconds", "fsync_seconds", *_NO_LIMIT)
 _PROCESSES = ("slices", "workers", "worker_threads")
+_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 _NOT_BLANK = ("root", "spool", "url", "control_token", "predict_token")
 """Settings that mean something else when they are empty: the working directory, or a token that
 any client can send. A variable is often empty because another one, from which it is made, is not
@@ -163,6 +164,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 _check_number(name, value)
             elif name in _NOT_BLANK and value is not None:
                 _check_text(name, value)
+        if self.url is not None and not _URL.fullmatch(self.url):
+            raise SettingsError(
+                f"expected an address such as http://host:3000, got {self.url!r}",
+                where="GNOMON_URL",
+            )
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None, **defaults: Any) -> Settings:

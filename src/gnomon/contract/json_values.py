@@ -345,7 +345,7 @@ def _category(feature: Feature) -> Reader:
     spellings = interval_spellings([str(text) for text in feature.domain or ()])
 
     def read_interval(value: Any) -> str:
-        text: str = read(value)
+        text = str(read(value))
         return spellings.get(text, text)
 
     return read_interval
