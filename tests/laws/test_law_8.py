@@ -12,13 +12,13 @@ from tests.packing import Pack, times
 
 
 def test_verdicts_name_their_rows_and_say_unknown_without_any(pack: Pack, serve: Serve) -> None:
-    """Gates and replay are unknown on an empty log; with rows they carry counts, an interval and
+    """Gates and replay have no data or are unknown on an empty log; with rows they carry counts, an interval and
     the requests they rest on."""
     live, shadow = pack(times(1)), pack(times(2))
     with serve(live) as server, server.client() as control:
         control.start_shadow(shadow)
         nothing = rollout.check(server.settings, "toy", shadow)
-        assert nothing.verdict == "unknown"
+        assert nothing.verdict == "no_data"
         log = InferenceLog(server.settings, "toy")
         assert replay(log, inspect(live)).verdict == "unknown"
 
