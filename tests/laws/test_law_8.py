@@ -12,8 +12,9 @@ from tests.packing import Pack, times
 
 
 def test_verdicts_name_their_rows_and_say_unknown_without_any(pack: Pack, serve: Serve) -> None:
-    """Gates and replay have no data or are unknown on an empty log; with rows they carry counts, an interval and
-    the requests they rest on."""
+    """On an empty log gates have no data and a replay is unknown; with rows they carry counts, an
+    interval and the requests they rest on.
+    """
     live, shadow = pack(times(1)), pack(times(2))
     with serve(live) as server, server.client() as control:
         control.start_shadow(shadow)
