@@ -19,6 +19,7 @@ from tests.artifact.conftest import reseal
 pytestmark = pytest.mark.usefixtures("fresh_children")
 
 
+@pytest.mark.slow
 def test_a_whole_artifact_passes(packed: Artifact) -> None:
     """It loads and verifies without anything of this process."""
     fresh_process.in_fresh_process(packed.path)
@@ -33,6 +34,7 @@ def test_the_reason_comes_back(copied: Path) -> None:
         fresh_process.in_fresh_process(copied)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_a_refusal(copied: Path) -> None:
     """Code that ends the interpreter is reported with its output."""
     (copied / "code" / "preprocessing" / "constants.py").write_text(

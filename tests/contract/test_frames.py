@@ -162,6 +162,7 @@ def test_a_missing_column_is_refused() -> None:
         from_frame(TRAINING.drop(columns="integer"), CONTRACT)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_any_record_survives_the_journey_to_pandas(data: st.DataObject) -> None:

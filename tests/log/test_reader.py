@@ -373,6 +373,7 @@ class Racing(LogTable):
         return table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2, 3, 60])
 def test_a_row_sealed_between_two_looks_is_read_once(setup: Settings, times: int) -> None:
     """Whether it is read just before or just after its commit."""

@@ -148,6 +148,7 @@ def test_a_feature_that_differs_without_effect_is_cleared(
     ]
 
 
+@pytest.mark.slow
 def test_what_no_cause_explains_is_unknown(healthy: Trips, table: Path) -> None:
     """A step whose offline values are noise: located, and the cause is not guessed."""
     scaled = healthy.steps.column("columns/size/miles").to_numpy()

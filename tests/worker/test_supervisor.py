@@ -124,6 +124,7 @@ async def killed(owner: Supervisor, seen: set[int]) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.slow
 def test_a_worker_that_keeps_ending_is_started_ever_more_slowly(
     artifact: Artifact, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

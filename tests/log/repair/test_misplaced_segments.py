@@ -124,6 +124,7 @@ def test_a_renamed_folder_gets_its_name_back(setup: Settings) -> None:
     assert logged(setup) == ids
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_rows_of_an_earlier_folder_go_into_the_table(
     setup: Settings, interrupted: bool, monkeypatch: pytest.MonkeyPatch

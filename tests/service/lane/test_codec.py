@@ -20,6 +20,7 @@ BODY = b'{"rows": [%s]}' % b",".join([b'{"hour": 1, "hours": 1}'] * 4_000 + [b"{
 ROUNDS = 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["stream", "body"])
 def test_refused_records_leave_no_memory(tmp_path: Path, kind: str) -> None:
     """Regression: each bad line left two kilobytes, until the process ran out of memory."""
