@@ -186,7 +186,8 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Return the confidence of one interval of one candidate.
 
         The allowed error is split evenly over the gates that have an interval and over the
-        candidates, so that their sum is at most the whole (Bonferroni).
+        candidates, so that their sum is at most the whole (Bonferroni). The number of candidates
+        is that at the time of the look: of those that start later the promise is not proven.
 
         >>> round(GateLimits(max_failed=None).confidence_of_each(5), 9)
         0.99

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.markup import escape
 from rich.table import Table
 
-from gnomon.cli.console import columns, out
+from gnomon.cli.console import columns, local, out
 from gnomon.rollout.gate import Gates
 
 __all__ = ["gate_table", "show_gates"]
@@ -38,5 +38,5 @@ def show_gates(gates: Gates) -> None:
         "no_data": f"It is not yet known whether {gates.artifact} may replace {gates.live}.",
     }
     if gates.last_row is not None:
-        out.print(f"The last row arrived at {gates.last_row:%Y-%m-%d %H:%M:%S} UTC.")
+        out.print(f"The last row arrived at {local(gates.last_row)}.")
     out.print(sentences[gates.verdict], markup=False, soft_wrap=True)

@@ -41,7 +41,7 @@ def show_state(state: PastState) -> None:
     out.print(f"[bold]{escape(state.live)}[/] answered at {local(state.at)}.")
     why = f": {escape(decision.why)}" if decision.why else ""
     by = escape(decision.by or "unknown")
-    out.print(f"It was live since {local(decision.at)} ({_decision(decision)}, by {by}){why}")
+    out.print(f"It had been live since {local(decision.at)} ({_decision(decision)}, by {by}){why}")
     if decision.gates:
         names = ("name", "verdict", "says")
         rows = [[str(gate.get(name, "")) for name in names] for gate in decision.gates]
