@@ -12,7 +12,7 @@ import pytest
 
 from gnomon import LabelledTable, infer_contract
 from gnomon.artifact.vendored_code.vendoring import find_code
-from gnomon.audit.leakage_files import ColumnRoles
+from gnomon.data_checks.leakage_files import ColumnRoles
 from gnomon.errors import PackRefused
 from gnomon.log.table.columns import View
 from gnomon.name_lists import as_names

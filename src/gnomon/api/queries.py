@@ -11,11 +11,11 @@ from datetime import datetime
 from pathlib import Path
 
 from gnomon.artifact import Artifact
-from gnomon.audit.contract_check import check_file, check_log
-from gnomon.audit.leakage import ServedSelection
-from gnomon.audit.leakage import check_leakage as check_files
-from gnomon.audit.leakage_files import ColumnRoles
 from gnomon.contract.check.contract_report import ContractReport
+from gnomon.data_checks.contract_check import check_file, check_log
+from gnomon.data_checks.leakage import ServedSelection
+from gnomon.data_checks.leakage import check_leakage as check_files
+from gnomon.data_checks.leakage_files import ColumnRoles
 from gnomon.drift import DriftReport, measure, to_html
 from gnomon.drift.measure import STEP_ROWS
 from gnomon.leakage import LeakageReport

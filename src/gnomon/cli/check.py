@@ -83,7 +83,7 @@ def command(
         raise typer.BadParameter("--role needs an artifact: a contract.json has no logged answers")
     profile = None if artifact is None else artifact.profile()
     if table is not None:
-        from gnomon.audit.contract_check import check_file
+        from gnomon.data_checks.contract_check import check_file
 
         checked = check_file(table, contract, profile=profile)
     else:
@@ -106,9 +106,9 @@ def _check_log(
     start: Start,
     end: End,
 ) -> ContractReport:
-    from gnomon.audit.contract_check import check_log
     from gnomon.cli.reporting import counting
     from gnomon.cli.rollout_target import settings_here
+    from gnomon.data_checks.contract_check import check_log
     from gnomon.log import InferenceLog
     from gnomon.rollout.defaults import find_model
 

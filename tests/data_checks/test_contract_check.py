@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from gnomon.audit.contract_check import check_file, check_log
 from gnomon.contract import Contract
 from gnomon.contract.check.contract_report import ContractReport
+from gnomon.data_checks.contract_check import check_file, check_log
 from gnomon.errors import LogError, TableError
 from gnomon.log import (
     REQUESTS,
@@ -196,7 +196,7 @@ def test_memory_does_not_grow_with_the_log(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows are held one chunk at a time, and findings add up over chunks."""
-    import gnomon.audit.contract_check as checking
+    import gnomon.data_checks.contract_check as checking
 
     monkeypatch.setattr(checking, "CHUNK_ROWS", 2)
     log(settings, *[ZZ] * 5)

@@ -10,9 +10,8 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 
-from gnomon import policy
 from gnomon.errors import PolicyError
-from gnomon.policy import Comparator, Decision, DriftLimits, Policy
+from gnomon.policy import Comparator, Decision, DriftLimits, Policy, policy
 
 OUTPUTS = pa.schema(
     [("prediction", pa.int64()), ("probability_0", pa.float64()), ("probability_1", pa.float64())]

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from gnomon.artifact import Artifact, inspect
-from gnomon.audit.leakage import ServedSelection, check_leakage
-from gnomon.audit.leakage_files import ColumnRoles
+from gnomon.data_checks.leakage import ServedSelection, check_leakage
+from gnomon.data_checks.leakage_files import ColumnRoles
 from gnomon.errors import TableError
 from gnomon.leakage import LeakageReport
 from gnomon.settings import Settings

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from gnomon.audit.leakage import check_leakage
-from gnomon.audit.leakage_files import ColumnRoles
 from gnomon.contract import infer_contract
+from gnomon.data_checks.leakage import check_leakage
+from gnomon.data_checks.leakage_files import ColumnRoles
 from gnomon.errors import ContractError, TableError
 from gnomon.leakage import LabelledTable, check_split
 

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from gnomon.artifact import Artifact
-from gnomon.audit.leakage_files import ColumnRoles
-from gnomon.audit.served_rows import ServedLabels, ServedRows, draw
 from gnomon.contract import from_frame
+from gnomon.data_checks.leakage_files import ColumnRoles
+from gnomon.data_checks.served_rows import ServedLabels, ServedRows, draw
 from gnomon.errors import LogError, TableError
 from gnomon.leakage import (
     LabelledTable,

@@ -31,12 +31,11 @@ Everything has a default; an empty file is a valid policy.
 from __future__ import annotations
 
 import hashlib
-import math
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -46,61 +45,21 @@ from gnomon.field_errors import struct_error
 from gnomon.files import refuse_special
 from gnomon.formats import Format, check_version
 from gnomon.name_lists import did_you_mean, listed
-from gnomon.tolerances import ROUNDING, ROUNDING_NEAR_ZERO
+from gnomon.policy.drift_limits import DriftLimits
+from gnomon.policy.gate_limits import GateLimits
+from gnomon.policy.tolerance import (
+    Comparator,
+    NumberOrLabel,
+    Tolerance,
+    default_tolerance,
+    kind_of,
+)
 
-__all__ = [
-    "Comparator",
-    "Decision",
-    "DriftLimits",
-    "GateLimits",
-    "Kind",
-    "Policy",
-    "Rules",
-    "Sampling",
-    "Tolerance",
-    "find_policy",
-]
+__all__ = ["Decision", "Policy", "Rules", "Sampling", "find_policy"]
 
 FORMAT = 1
 
 _KIND = Format("policy", FORMAT, hint="leave `format` out, or set it to 1", damaged=PolicyError)
-
-Kind = Literal["label", "number", "probability", "ignore"]
-NumberOrLabel = Literal["label", "number", "probability"]
-
-
-class Tolerance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How far two values of a column may differ and still agree; the widest bound counts.
-
-    Attributes:
-        kind: ``label`` (equal or not), ``number``, ``probability`` (a number between 0 and 1) or
-            ``ignore``. If unset, it follows from the column's type.
-        absolute: ``|left - right|`` may be this much. Timestamps are compared in seconds.
-        relative: ``|left - right|`` may be this share of the larger of the two.
-        ulps: the two values may be this many representable 64-bit floats apart.
-    """
-
-    kind: Kind | None = None
-    absolute: float | None = None
-    relative: float | None = None
-    ulps: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("absolute", "relative", "ulps"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise ValueError(f"expected `{name}` to be 0 or more, got {value}")
-            if value is not None and self.kind in ("label", "ignore"):
-                raise ValueError(f"`{name}` has no meaning for kind `{self.kind}`")
-
-
-class Comparator(msgspec.Struct, frozen=True, kw_only=True):
-    """A tolerance with every default filled in: two values agree within any of the three bounds."""
-
-    kind: NumberOrLabel
-    absolute: float = 0.0
-    relative: float = 0.0
-    ulps: int = 0
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -130,117 +89,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     output: str
     threshold: float
-
-
-class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a shadow must meet to be promoted.
-
-    A gate whose limit is None is not checked; the file says ``"off"``, as TOML has no null.
-
-    Attributes:
-        min_rows: the shadow must have scored at least this many rows.
-        min_hours: the rows that it scored must have arrived over at least this many hours, such as
-            24 for a day and a night.
-        max_disagreement: share of compared rows that disagree with live beyond the noise floor.
-        max_flips: share of rows whose decision is known that flip it.
-        max_failed: share of rows scored or failed on which the shadow failed.
-        max_latency_ratio: the shadow's scoring time divided by live's, medians of similar batch
-            sizes.
-        min_coverage: share of the rows the shadow should have scored that it did score.
-        max_lag_rows: how many rows the shadow may be behind.
-        max_skew: share of replayed rows where the artifact online and offline disagree.
-        confidence: with this probability no interval of any gate of any candidate misses the true
-            share, however often you look.
-        longest_burst: how many entities one after the other, or rows without an entity key, may be
-            bad together without telling more than one of them: blocks of at least so many are then
-            the unit of evidence. None takes them as independent.
-    """
-
-    min_rows: int = 1_000
-    min_hours: float | None = None
-    max_disagreement: float | None = 0.05
-    max_flips: float | None = None
-    max_failed: float | None = 0.01
-    max_latency_ratio: float | None = 3.0
-    min_coverage: float | None = 0.99
-    max_lag_rows: int | None = 10_000
-    max_skew: float | None = None
-    confidence: float = 0.95
-    longest_burst: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("max_disagreement", "max_flips", "max_failed", "min_coverage", "max_skew"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(f"expected `{name}` between 0 and 1, got {value}")
-        for name in ("min_rows", "min_hours", "max_lag_rows", "max_latency_ratio"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise ValueError(f"expected `{name}` to be 0 or more, got {value}")
-        if not 0.5 <= self.confidence < 1:
-            raise ValueError(f"expected `confidence` from 0.5 to below 1, got {self.confidence}")
-        if self.longest_burst is not None and self.longest_burst < 1:
-            raise ValueError(f"expected `longest_burst` of at least 1, got {self.longest_burst}")
-
-    def confidence_of_each(self, candidates: int) -> float:
-        """Return the confidence of one interval of one candidate.
-
-        The allowed error is split evenly over the gates that have an interval and over the
-        candidates, so that their sum is at most the whole (Bonferroni). The number of candidates
-        is that at the time of the look: of those that start later the promise is not proven.
-
-        >>> round(GateLimits(max_failed=None).confidence_of_each(5), 9)
-        0.99
-        """
-        limits = (self.max_disagreement, self.max_flips, self.max_failed, self.max_skew)
-        intervals = sum(limit is not None for limit in limits)
-        return 1 - (1 - self.confidence) / (max(intervals, 1) * max(candidates, 1))
-
-
-class DriftLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How far a column may differ from training before it counts as drifted; ``inf``: never.
-
-    The first four defaults match each other: a normal distribution whose mean moves by half a
-    standard deviation, a medium effect (Cohen, *Statistical Power Analysis*, 1988), has a PSI of
-    0.25, a Jensen-Shannon distance of 0.21, a Kolmogorov-Smirnov distance of 0.20 and a Wasserstein
-    distance of 0.5.
-
-    Attributes:
-        psi: population stability index. Siddiqi, *Credit Risk Scorecards* (2006): below 0.1 little
-            has changed, above 0.25 the population has shifted.
-        js: Jensen-Shannon distance, base 2, from 0 to 1.
-        ks: Kolmogorov-Smirnov distance, from 0 to 1.
-        wasserstein: Wasserstein distance in standard deviations of the training column.
-        linf: the largest change of the share of one bin or value. NannyML also uses 0.1.
-        nulls: change of the share of nulls.
-        new: share of rows with a value that training did not have.
-        outside: share of rows outside of training's range.
-        ignore: columns, by name or ``*`` pattern, that are measured but not judged.
-    """
-
-    psi: float = 0.25
-    js: float = 0.2
-    ks: float = 0.2
-    wasserstein: float = 0.5
-    linf: float = 0.1
-    nulls: float = 0.05
-    new: float = 0.01
-    outside: float = 0.01
-    ignore: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name, value in self.limits.items():
-            if not value > 0:
-                raise ValueError(f"expected `{name}` above 0, got {value}")
-
-    @property
-    def limits(self) -> dict[str, float]:
-        """Every limit by its metric."""
-        return {name: getattr(self, name) for name in self.__struct_fields__ if name != "ignore"}
-
-    def ignores(self, name: str) -> bool:
-        """Return whether a column is not judged."""
-        return any(fnmatchcase(name, pattern) for pattern in self.ignore)
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -368,11 +216,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         self, field: pa.Field, known: NumberOrLabel | None, same: bool
     ) -> Comparator | None:
         tolerance = _lookup(self.skew if same else self.compare, field.name)
-        kind = tolerance.kind or known or _kind(field)
+        kind = tolerance.kind or known or kind_of(field)
         if kind == "ignore":
             return None
         if (tolerance.absolute, tolerance.relative, tolerance.ulps) == (None, None, None):
-            tolerance = _default(kind, field.type, same)
+            tolerance = default_tolerance(kind, field.type, same)
         return Comparator(
             kind=kind,
             absolute=tolerance.absolute or 0.0,
@@ -441,23 +289,6 @@ def _lookup(table: dict[str, Tolerance], name: str) -> Tolerance:
     if name in table:
         return table[name]
     return next((rule for key, rule in table.items() if fnmatchcase(name, key)), Tolerance())
-
-
-def _kind(field: pa.Field) -> NumberOrLabel:
-    if pa.types.is_floating(field.type):
-        return "probability" if field.name.startswith("probability_") else "number"
-    is_whole = pa.types.is_integer(field.type) and field.name != "prediction"
-    is_whole = is_whole or pa.types.is_decimal(field.type)
-    return "number" if is_whole or pa.types.is_timestamp(field.type) else "label"
-
-
-def _default(kind: str, type_: pa.DataType, same: bool) -> Tolerance:
-    """Return the default: two artifacts may differ a little, one artifact only by rounding."""
-    if kind == "label" or not pa.types.is_floating(type_):
-        return Tolerance()
-    if same:
-        return Tolerance(absolute=ROUNDING_NEAR_ZERO, relative=ROUNDING)
-    return Tolerance(absolute=0.05) if kind == "probability" else Tolerance(relative=0.01)
 
 
 _DEPLOYED = Path("shadow/policy.toml")

@@ -1,0 +1,20 @@
+"""The rollout policy: what is sampled, what agrees, what a promotion must meet."""
+
+from gnomon.policy.drift_limits import DriftLimits
+from gnomon.policy.gate_limits import GateLimits
+from gnomon.policy.policy import Decision, Policy, Rules, Sampling, find_policy
+from gnomon.policy.tolerance import Comparator, Kind, NumberOrLabel, Tolerance
+
+__all__ = [
+    "Comparator",
+    "Decision",
+    "DriftLimits",
+    "GateLimits",
+    "Kind",
+    "NumberOrLabel",
+    "Policy",
+    "Rules",
+    "Sampling",
+    "Tolerance",
+    "find_policy",
+]
