@@ -12,6 +12,7 @@ from skops.io._protocol import PROTOCOL
 from gnomon.artifact.serialization import skops_file
 
 
+@pytest.mark.slow
 def test_the_list_of_estimators_is_not_made() -> None:
     """A worker imports skops, and not all of scikit-learn with it."""
     code = (
