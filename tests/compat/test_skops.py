@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 import skops
 from skops.io._persist import NODE_TYPE_MAPPING
 from skops.io._protocol import PROTOCOL
