@@ -2,6 +2,7 @@
 
 from gnomon.policy.drift_limits import DriftLimits
 from gnomon.policy.gate_limits import GateLimits
+from gnomon.policy.label_rules import LabelRules
 from gnomon.policy.policy import Decision, Policy, Rules, Sampling, find_policy
 from gnomon.policy.quality_rules import Costs, Metric, QualityRules
 from gnomon.policy.tolerance import Comparator, Kind, NumberOrLabel, Tolerance
@@ -13,6 +14,7 @@ __all__ = [
     "DriftLimits",
     "GateLimits",
     "Kind",
+    "LabelRules",
     "Metric",
     "NumberOrLabel",
     "Policy",

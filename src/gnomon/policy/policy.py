@@ -25,6 +25,9 @@
     [drift]                              # training data against served data
     psi = 0.25
 
+    [labels]                             # what the predictions turned out to be
+    late_after_days = 90
+
 Everything has a default; an empty file is a valid policy.
 """
 
@@ -47,6 +50,7 @@ from gnomon.formats import Format, check_version
 from gnomon.name_lists import did_you_mean, listed
 from gnomon.policy.drift_limits import DriftLimits
 from gnomon.policy.gate_limits import GateLimits
+from gnomon.policy.label_rules import LabelRules
 from gnomon.policy.quality_rules import QualityRules
 from gnomon.policy.tolerance import (
     Comparator,
@@ -117,6 +121,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         gates: the conditions of a promotion.
         quality: its conditions on labels.
         drift: how far served data may drift from training.
+        labels: which row a label is about, and when it is late.
     """
 
     sampling: Sampling = Sampling()
@@ -126,6 +131,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     gates: GateLimits = GateLimits()
     quality: QualityRules = QualityRules()
     drift: DriftLimits = DriftLimits()
+    labels: LabelRules = LabelRules()
 
     def confidence_of_each(self, candidates: int) -> float:
         """Return the confidence of one interval of one candidate, over the gates of all tables.
