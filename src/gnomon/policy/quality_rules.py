@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import msgspec
 
@@ -54,7 +54,7 @@ class QualityRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         segments: features; quality is also reported by their values.
     """
 
-    max_increase: dict[Metric, float] = {}
+    max_increase: dict[str, float] = {}
     maturity_days: float = 0.0
     missing: Literal["ignored", "worst_case"] = "ignored"
     cost: Costs | None = None
@@ -66,7 +66,9 @@ class QualityRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         for metric, limit in self.max_increase.items():
             if metric not in get_args(Metric):
                 known = ", ".join(get_args(Metric))
-                raise ValueError(f"expected a metric of {known} in `max_increase`, got {metric!r}")
+                raise ValueError(
+                    f"expected a metric in `max_increase`, one of {known}, got {metric}"
+                )
             if not math.isfinite(limit):
                 raise ValueError(f"expected a finite `max_increase.{metric}`, got {limit}")
         if not 0 <= self.maturity_days < math.inf:
@@ -82,3 +84,8 @@ class QualityRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                 "expected `cost` beside `max_increase.cost`: what wrong decisions cost, such as "
                 "cost = {false_positive = 1, false_negative = 5}"
             )
+
+    @property
+    def limits(self) -> dict[Metric, float]:
+        """:attr:`max_increase`, whose keys are known to be metrics."""
+        return cast("dict[Metric, float]", self.max_increase)

@@ -28,7 +28,7 @@ def undecidable(rules: QualityRules, reason: str) -> Iterator[Gate]:
         rules: of the policy.
         reason: the true reason, with what to do.
     """
-    for metric, limit in rules.max_increase.items():
+    for metric, limit in rules.limits.items():
         yield Gate(
             name=gate_name(metric),
             verdict="unknown",
@@ -46,7 +46,7 @@ def quality_gates(rules: QualityRules, quality: ShadowQuality) -> Iterator[Gate]
     labels might be.
     """
     found = {comparison.metric: comparison for comparison in quality.metrics}
-    for metric, limit in rules.max_increase.items():
+    for metric, limit in rules.limits.items():
         yield _gate(limit, found[metric], quality, rules)
 
 

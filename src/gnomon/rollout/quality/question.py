@@ -212,7 +212,7 @@ def metrics_of(asked: Question, sides: tuple[Contract, Contract]) -> tuple[Metri
 
 def _refuse_unknown_metrics(asked: Question, sides: tuple[Contract, Contract]) -> None:
     known = metrics_of(asked, sides)
-    for metric in asked.rules.max_increase:
+    for metric in asked.rules.limits:
         if metric not in known:
             raise PolicyError(
                 f"expected a metric of these models, got `{metric}`",

@@ -156,7 +156,7 @@ class QualityTally:
     def _compared(
         self, sums: PairSums, confidence: float, *, is_segment: bool = False
     ) -> tuple[MetricComparison, ...]:
-        limits = {} if is_segment else self._asked.rules.max_increase
+        limits = {} if is_segment else self._asked.rules.limits
         return tuple(
             compare(
                 metric,

@@ -139,7 +139,7 @@ class GateOutlook:
 
 def _by_labels(policy: Policy) -> Iterator[OpenGate]:
     """Yield the gates that rest on labels: slices count rows, and do not read labels."""
-    for metric in policy.quality.max_increase:
+    for metric in policy.quality.limits:
         yield OpenGate(
             gate=gate_name(metric),
             says="decided by labels, which `gnomon quality` and `gnomon promote --check` read",
