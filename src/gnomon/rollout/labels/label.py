@@ -17,7 +17,7 @@ from gnomon.rollout.labels.entity_text import entity_texts, name_text
 from gnomon.rollout.labels.label_schema import LABELS
 from gnomon.rollout.labels.targets import Target, targets_of
 
-__all__ = ["Label", "LabelReader"]
+__all__ = ["AcceptedLabels", "Label", "LabelReader"]
 
 _CLOCKS_APART = timedelta(minutes=5)
 """How far the clock of the sender may be ahead."""
@@ -52,6 +52,16 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     known_at: Instant | None = None
     source: str | None = None
     correction: _Row = 0
+
+
+class AcceptedLabels(msgspec.Struct, frozen=True):
+    """The answer to labels that were sent.
+
+    Attributes:
+        accepted: how many are now stored: all that were sent.
+    """
+
+    accepted: int
 
 
 class LabelReader:
