@@ -56,6 +56,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "policy/test_policy.py": (
         "policy/drift_limits.py",
         "policy/gate_limits.py",
+        "policy/quality_rules.py",
         "policy/label_rules.py",
         "policy/tolerance.py",
     ),
@@ -95,6 +96,11 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "report/test_html.py": ("page_templates.py", "report/document.py", "report/lines.py"),
     "report/test_model.py": ("report/counts.py", "report/diagnosis.py", "report/intervals.py"),
     "report/test_terminal.py": ("report/comparison_document.py", "terminal.py"),
+    "rollout/quality/test_evaluation.py": (
+        "rollout/quality/known_labels.py",
+        "rollout/quality/measure.py",
+    ),
+    "rollout/quality/test_tally.py": ("rollout/quality/shadow_quality.py",),
     "rollout/test_gates.py": ("rollout/gate.py", "rollout/share_gates.py"),
     "test_notebook.py": ("log/row_counts.py", "api/queries.py"),
     "api/test_skew_checks.py": ("rollout/defaults.py",),
