@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from gnomon.report.saved import SavedReports as SavedReports
     from gnomon.rollout.gate import Gates as Gates
     from gnomon.rollout.history import RolloutEvent as RolloutEvent
+    from gnomon.service.access.identity import Identity as Identity
     from gnomon.service.client.answers import Prediction as Prediction
     from gnomon.service.client.answers import Predictions as Predictions
     from gnomon.service.client.answers import Row as Row
@@ -66,6 +67,12 @@ if TYPE_CHECKING:
     from gnomon.service.status.slice_status import ShadowStatus as ShadowStatus
     from gnomon.service.status.slice_status import Status as Status
     from gnomon.settings import Settings as Settings
+    from gnomon.tokens.issued_tokens import IssuedToken as IssuedToken
+    from gnomon.tokens.issued_tokens import NewToken as NewToken
+    from gnomon.tokens.issued_tokens import create_token as create_token
+    from gnomon.tokens.issued_tokens import list_tokens as list_tokens
+    from gnomon.tokens.issued_tokens import revoke_token as revoke_token
+    from gnomon.tokens.issued_tokens import rotate_token as rotate_token
 
 __all__ = [
     "Artifact",
@@ -77,12 +84,15 @@ __all__ = [
     "DriftReport",
     "Gates",
     "GnomonError",
+    "Identity",
     "InferenceLog",
+    "IssuedToken",
     "LabelledTable",
     "LeakageReport",
     "LeakageWarning",
     "LiveStatus",
     "LoadedArtifact",
+    "NewToken",
     "PackWarning",
     "Policy",
     "Prediction",
@@ -107,9 +117,11 @@ __all__ = [
     "check_split",
     "check_training",
     "compare_offline",
+    "create_token",
     "diagnose",
     "infer_contract",
     "inspect",
+    "list_tokens",
     "load",
     "measure_drift",
     "open_log",
@@ -117,8 +129,10 @@ __all__ = [
     "pack",
     "promote",
     "replay",
+    "revoke_token",
     "rollback",
     "rollout_history",
+    "rotate_token",
     "running_artifacts",
     "saved_reports",
     "start_shadow",
@@ -136,12 +150,15 @@ _HOMES = {
     "DriftReport": "drift",
     "Gates": "rollout.gate",
     "GnomonError": "errors",
+    "Identity": "service.access.identity",
     "InferenceLog": "log",
+    "IssuedToken": "tokens.issued_tokens",
     "LabelledTable": "leakage",
     "LeakageReport": "leakage",
     "LeakageWarning": "leakage",
     "LiveStatus": "service.status.slice_status",
     "LoadedArtifact": "artifact",
+    "NewToken": "tokens.issued_tokens",
     "PackWarning": "artifact.checks.allowances",
     "Policy": "policy",
     "Prediction": "service.client.answers",
@@ -165,9 +182,11 @@ _HOMES = {
     "check_split": "leakage",
     "check_training": "leakage",
     "compare_offline": "api.skew_checks",
+    "create_token": "tokens.issued_tokens",
     "diagnose": "api.skew_checks",
     "infer_contract": "contract",
     "inspect": "artifact",
+    "list_tokens": "tokens.issued_tokens",
     "load": "artifact",
     "measure_drift": "api.queries",
     "open_log": "api.queries",
@@ -175,8 +194,10 @@ _HOMES = {
     "pack": "artifact",
     "promote": "api.decisions",
     "replay": "api.skew_checks",
+    "revoke_token": "tokens.issued_tokens",
     "rollback": "api.decisions",
     "rollout_history": "api.queries",
+    "rotate_token": "tokens.issued_tokens",
     "running_artifacts": "api.queries",
     "saved_reports": "api.queries",
     "start_shadow": "api.decisions",

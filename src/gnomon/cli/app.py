@@ -27,6 +27,7 @@ from gnomon.cli import (
     shadow,
     sign,
     status,
+    token,
 )
 
 __all__ = ["app"]
@@ -90,3 +91,4 @@ app.command("diagnose")(diagnose.command)
 app.command("drift")(drift.command)
 app.command("leakage")(leakage.command)
 app.add_typer(log.app, name="log")
+app.add_typer(token.app, name="token")
