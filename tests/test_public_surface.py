@@ -14,6 +14,7 @@ import pytest
 import gnomon
 
 SURFACE = [
+    "AcceptedLabels",
     "Artifact",
     "AsyncClient",
     "Client",
@@ -26,6 +27,9 @@ SURFACE = [
     "Identity",
     "InferenceLog",
     "IssuedToken",
+    "Label",
+    "LabelImport",
+    "LabelStatus",
     "LabelledTable",
     "LeakageReport",
     "LeakageWarning",
@@ -58,8 +62,10 @@ SURFACE = [
     "compare_offline",
     "create_token",
     "diagnose",
+    "import_labels",
     "infer_contract",
     "inspect",
+    "label_status",
     "list_tokens",
     "load",
     "measure_drift",
