@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from gnomon.api.decisions import rollback as rollback
     from gnomon.api.decisions import start_shadow as start_shadow
     from gnomon.api.decisions import stop_shadow as stop_shadow
+    from gnomon.api.quality import QualityReport as QualityReport
+    from gnomon.api.quality import measure_quality as measure_quality
     from gnomon.api.queries import DriftCheck as DriftCheck
     from gnomon.api.queries import RolloutHistory as RolloutHistory
     from gnomon.api.queries import check_contract as check_contract
@@ -87,6 +89,7 @@ __all__ = [
     "Policy",
     "Prediction",
     "Predictions",
+    "QualityReport",
     "Report",
     "RolloutEvent",
     "RolloutHistory",
@@ -112,6 +115,7 @@ __all__ = [
     "inspect",
     "load",
     "measure_drift",
+    "measure_quality",
     "open_log",
     "outputs",
     "pack",
@@ -146,6 +150,7 @@ _HOMES = {
     "Policy": "policy",
     "Prediction": "service.client.answers",
     "Predictions": "service.client.answers",
+    "QualityReport": "api.quality",
     "Report": "report",
     "RolloutEvent": "rollout.history",
     "RolloutHistory": "api.queries",
@@ -170,6 +175,7 @@ _HOMES = {
     "inspect": "artifact",
     "load": "artifact",
     "measure_drift": "api.queries",
+    "measure_quality": "api.quality",
     "open_log": "api.queries",
     "outputs": "pipeline",
     "pack": "artifact",

@@ -19,6 +19,7 @@ from gnomon.cli import (
     leakage,
     log,
     promote,
+    quality,
     replay,
     reports,
     rollback,
@@ -89,4 +90,5 @@ app.command("check")(check.command)
 app.command("diagnose")(diagnose.command)
 app.command("drift")(drift.command)
 app.command("leakage")(leakage.command)
+app.command("quality")(quality.command)
 app.add_typer(log.app, name="log")
