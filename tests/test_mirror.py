@@ -51,6 +51,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "drift/plots.py",
     ),
     "drift/test_metrics.py": ("drift/bins.py",),
+    "rollout/labels/test_label_reader.py": ("rollout/labels/label.py",),
     "rollout/labels/test_label_store.py": ("rollout/labels/label_schema.py",),
     "policy/test_policy.py": (
         "policy/drift_limits.py",

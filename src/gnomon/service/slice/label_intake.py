@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from gnomon.contract.contract import Contract
 from gnomon.errors import NotReady
-from gnomon.rollout.labels.label import AcceptedLabels, LabelReader
+from gnomon.rollout.labels.label import AcceptedLabels
 from gnomon.rollout.labels.label_body import decode_labels
+from gnomon.rollout.labels.label_reader import LabelReader
 from gnomon.rollout.labels.label_store import LabelStore, LabelWriter
 from gnomon.service.lane.batching import Lane
 from gnomon.service.tasks import Tasks, in_thread
