@@ -55,7 +55,9 @@ def test_the_gate_of_a_promotion_is_judged_by_them(labelled: Running) -> None:
 def test_python_gives_the_same(labelled: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """As structs, and as a frame."""
     monkeypatch.setenv("BENTOML_HOME", labelled.shell.environment["BENTOML_HOME"])
-    report = gnomon.measure_quality("toy", settings=labelled.server.settings)
+    report = gnomon.measure_quality(
+        "toy", policy=gnomon.Policy(), settings=labelled.server.settings
+    )
     assert report.shadows[0].metrics[0].rows == 30
     assert report.to_frame()["metric"].tolist() == ["absolute_error", "squared_error"]
 
