@@ -20,6 +20,7 @@ from gnomon.cli import (
     leakage,
     log,
     promote,
+    quality,
     replay,
     reports,
     rollback,
@@ -92,5 +93,6 @@ app.command("diagnose")(diagnose.command)
 app.command("drift")(drift.command)
 app.command("leakage")(leakage.command)
 app.add_typer(labels.app, name="labels")
+app.command("quality")(quality.command)
 app.add_typer(log.app, name="log")
 app.add_typer(token.app, name="token")
