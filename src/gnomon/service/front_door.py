@@ -25,10 +25,7 @@ from gnomon.errors import (
 )
 from gnomon.service import pages
 from gnomon.service.access.bearer import PREDICT_HINT, check_token
-<<<<<<< HEAD
-=======
 from gnomon.service.access.proxies import proxies_of
->>>>>>> access
 from gnomon.service.control import allow, control
 from gnomon.service.http.asgi import (
     ASGI,
