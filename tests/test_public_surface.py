@@ -14,6 +14,7 @@ import pytest
 import gnomon
 
 SURFACE = [
+    "AcceptedLabels",
     "Artifact",
     "AsyncClient",
     "Client",
@@ -24,6 +25,9 @@ SURFACE = [
     "Gates",
     "GnomonError",
     "InferenceLog",
+    "Label",
+    "LabelImport",
+    "LabelStatus",
     "LabelledTable",
     "LeakageReport",
     "LeakageWarning",
@@ -55,8 +59,10 @@ SURFACE = [
     "check_training",
     "compare_offline",
     "diagnose",
+    "import_labels",
     "infer_contract",
     "inspect",
+    "label_status",
     "load",
     "measure_drift",
     "measure_quality",
@@ -72,6 +78,7 @@ SURFACE = [
     "start_shadow",
     "step_outputs",
     "stop_shadow",
+    "wanted_labels",
 ]
 
 

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from gnomon.api.decisions import rollback as rollback
     from gnomon.api.decisions import start_shadow as start_shadow
     from gnomon.api.decisions import stop_shadow as stop_shadow
+    from gnomon.api.labels import import_labels as import_labels
+    from gnomon.api.labels import label_status as label_status
     from gnomon.api.quality import QualityReport as QualityReport
     from gnomon.api.quality import measure_quality as measure_quality
+    from gnomon.api.quality import wanted_labels as wanted_labels
     from gnomon.api.queries import DriftCheck as DriftCheck
     from gnomon.api.queries import RolloutHistory as RolloutHistory
     from gnomon.api.queries import check_contract as check_contract
@@ -58,6 +61,10 @@ if TYPE_CHECKING:
     from gnomon.report.saved import SavedReports as SavedReports
     from gnomon.rollout.gate import Gates as Gates
     from gnomon.rollout.history import RolloutEvent as RolloutEvent
+    from gnomon.rollout.labels.imports.label_import import LabelImport as LabelImport
+    from gnomon.rollout.labels.label import AcceptedLabels as AcceptedLabels
+    from gnomon.rollout.labels.label import Label as Label
+    from gnomon.rollout.labels.label_status import LabelStatus as LabelStatus
     from gnomon.service.client.answers import Prediction as Prediction
     from gnomon.service.client.answers import Predictions as Predictions
     from gnomon.service.client.answers import Row as Row
@@ -70,6 +77,7 @@ if TYPE_CHECKING:
     from gnomon.settings import Settings as Settings
 
 __all__ = [
+    "AcceptedLabels",
     "Artifact",
     "AsyncClient",
     "Client",
@@ -80,6 +88,9 @@ __all__ = [
     "Gates",
     "GnomonError",
     "InferenceLog",
+    "Label",
+    "LabelImport",
+    "LabelStatus",
     "LabelledTable",
     "LeakageReport",
     "LeakageWarning",
@@ -111,8 +122,10 @@ __all__ = [
     "check_training",
     "compare_offline",
     "diagnose",
+    "import_labels",
     "infer_contract",
     "inspect",
+    "label_status",
     "load",
     "measure_drift",
     "measure_quality",
@@ -128,9 +141,11 @@ __all__ = [
     "start_shadow",
     "step_outputs",
     "stop_shadow",
+    "wanted_labels",
 ]
 
 _HOMES = {
+    "AcceptedLabels": "rollout.labels.label",
     "Artifact": "artifact",
     "AsyncClient": "service.client.clients",
     "Client": "service.client.clients",
@@ -141,6 +156,9 @@ _HOMES = {
     "Gates": "rollout.gate",
     "GnomonError": "errors",
     "InferenceLog": "log",
+    "Label": "rollout.labels.label",
+    "LabelImport": "rollout.labels.imports.label_import",
+    "LabelStatus": "rollout.labels.label_status",
     "LabelledTable": "leakage",
     "LeakageReport": "leakage",
     "LeakageWarning": "leakage",
@@ -171,8 +189,10 @@ _HOMES = {
     "check_training": "leakage",
     "compare_offline": "api.skew_checks",
     "diagnose": "api.skew_checks",
+    "import_labels": "api.labels",
     "infer_contract": "contract",
     "inspect": "artifact",
+    "label_status": "api.labels",
     "load": "artifact",
     "measure_drift": "api.queries",
     "measure_quality": "api.quality",
@@ -188,6 +208,7 @@ _HOMES = {
     "start_shadow": "api.decisions",
     "step_outputs": "artifact",
     "stop_shadow": "api.decisions",
+    "wanted_labels": "api.quality",
 }
 
 _RENAMED = {

@@ -16,6 +16,7 @@ from gnomon.cli import (
     history,
     init,
     inspect,
+    labels,
     leakage,
     log,
     promote,
@@ -90,5 +91,6 @@ app.command("check")(check.command)
 app.command("diagnose")(diagnose.command)
 app.command("drift")(drift.command)
 app.command("leakage")(leakage.command)
+app.add_typer(labels.app, name="labels")
 app.command("quality")(quality.command)
 app.add_typer(log.app, name="log")
