@@ -21,6 +21,8 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "compat/test_portable.py": ("compat/platform/linux.py", "compat/platform/portable.py"),
     "compat/test_skops.py": ("artifact/serialization/skops_file.py",),
     "artifact/test_packing.py": ("artifact/training_input.py",),
+    "tokens/test_issued_tokens.py": ("tokens/token_record.py",),
+    "cli/test_token.py": ("cli/durations.py",),
     "artifact/vendored_code/test_vendoring.py": ("artifact/vendored_code/installed_packages.py",),
     "artifact/test_refusals.py": (
         "artifact/checks/allowances.py",

@@ -29,6 +29,7 @@ from gnomon.cli import (
     shadow,
     sign,
     status,
+    token,
 )
 
 __all__ = ["app"]
@@ -94,3 +95,4 @@ app.command("leakage")(leakage.command)
 app.add_typer(labels.app, name="labels")
 app.command("quality")(quality.command)
 app.add_typer(log.app, name="log")
+app.add_typer(token.app, name="token")

@@ -22,6 +22,7 @@ from gnomon.errors import (
 )
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
+from gnomon.rollout.actor import Actor, signed
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates import evaluate
 from gnomon.rollout.history import History, RolloutEvent, RolloutState, open_history
@@ -42,7 +43,7 @@ def start_shadow(
     same: bool = False,
     policy: Policy | None = None,
     force: bool = False,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
 ) -> RolloutEvent:
@@ -56,7 +57,7 @@ def start_shadow(
         same: allow the live artifact itself, which measures the noise floor.
         policy: the rules of its comparison; the defaults without one.
         force: start it even if its contract refuses today's requests; this is recorded.
-        by: who decides.
+        by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
 
@@ -77,8 +78,8 @@ def start_shadow(
         fraction=fraction,
         entity_key=candidate.contract.entity_key,
         same=same,
-        by=by,
         why=why,
+        **signed(by),
     )
     history.state.after(event)
     changes = _changes(history.state, candidate, force)
@@ -96,7 +97,7 @@ def stop_shadow(
     model: str,
     artifact: str,
     *,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
 ) -> RolloutEvent:
@@ -109,7 +110,7 @@ def stop_shadow(
     history = _up_to_date(history, settings, model)
     running = history.state.shadows.get(artifact)
     tag = artifact if running is not None else _tag_of(artifact)
-    return _record(history, RolloutEvent(kind="shadow_stop", artifact=tag, by=by, why=why))
+    return _record(history, RolloutEvent(kind="shadow_stop", artifact=tag, why=why, **signed(by)))
 
 
 def promote(
@@ -119,7 +120,7 @@ def promote(
     *,
     policy: Policy | None = None,
     force: bool = False,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
     ask: Callable[[str], Gates] | None = None,
@@ -132,7 +133,7 @@ def promote(
         artifact: a tag, such as ``flights:latest``.
         policy: the limits; the defaults without one.
         force: promote even if gates do not pass; the history records that.
-        by: who decides.
+        by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
         ask: evaluates the gates of a tag, as :func:`check` does; a server does it in another
@@ -148,7 +149,11 @@ def promote(
     history = _up_to_date(history, settings, model)
     candidate = _inspect(model, artifact)
     event = RolloutEvent(
-        kind="promote", artifact=candidate.tag, digest=candidate.digest, by=by, why=why
+        kind="promote",
+        artifact=candidate.tag,
+        digest=candidate.digest,
+        why=why,
+        **signed(by),
     )
     history.state.after(event)
     if history.state.live is not None:
@@ -167,7 +172,7 @@ def rollback(
     settings: Settings,
     model: str,
     *,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
     verified: Mapping[str, str] | None = None,
@@ -177,7 +182,7 @@ def rollback(
     Args:
         settings: settings with the storage root of the rollout.
         model: the deployment's model name.
-        by: who decides.
+        by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
         verified: artifacts that a server has loaded, digest by tag; they are not inspected again.
@@ -192,7 +197,7 @@ def rollback(
     if previous is None:
         raise RolloutError("there is no previous artifact to roll back to")
     digest = (verified or {}).get(previous) or inspect(previous).digest
-    event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, by=by, why=why)
+    event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, why=why, **signed(by))
     return _record(history, event)
 
 

@@ -65,6 +65,9 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
         same: whether the shadow is the live artifact itself, to measure the noise floor (A/A).
         at: when it was decided.
         by: who decided, if known.
+        authenticated: how that is known; see :class:`gnomon.rollout.actor.Actor`. None: an event
+            of an earlier release, or one that nobody signed.
+        on_behalf_of: for whom they decided, as they say.
         why: the reason they gave.
         forced: whether it was done although gates did not pass or were not evaluated, or the
             contract is incompatible.
@@ -83,6 +86,8 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
     same: bool = False
     at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
     by: str | None = None
+    authenticated: str | None = None
+    on_behalf_of: str | None = None
     why: str | None = None
     forced: bool = False
     gates: tuple[dict[str, object], ...] = ()

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from gnomon.cli.console import columns, local, out
 from gnomon.cli.show.gates import gate_table
+from gnomon.rollout.actor import signature
 from gnomon.rollout.history import RolloutEvent
 from gnomon.rollout.past_state import PastState
 
@@ -26,7 +27,7 @@ def show_history(events: Sequence[RolloutEvent]) -> Table:
             local(event.at),
             _decision(event),
             escape(event.artifact),
-            escape(event.by or "-"),
+            escape(signature(event.by, event.authenticated, event.on_behalf_of)),
             escape(event.why or ""),
         )
     return table
@@ -40,7 +41,7 @@ def show_state(state: PastState) -> None:
         return
     out.print(f"[bold]{escape(state.live)}[/] answered at {local(state.at)}.")
     why = f": {escape(decision.why)}" if decision.why else ""
-    by = escape(decision.by or "unknown")
+    by = escape(signature(decision.by, decision.authenticated, decision.on_behalf_of))
     out.print(f"It had been live since {local(decision.at)} ({_decision(decision)}, by {by}){why}")
     if decision.gates:
         names = ("name", "verdict", "says")
