@@ -85,6 +85,7 @@ SURFACE = [
     "start_shadow",
     "step_outputs",
     "stop_shadow",
+    "wanted_labels",
 ]
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gnomon.api.labels import label_status as label_status
     from gnomon.api.quality import QualityReport as QualityReport
     from gnomon.api.quality import measure_quality as measure_quality
+    from gnomon.api.quality import wanted_labels as wanted_labels
     from gnomon.api.queries import DriftCheck as DriftCheck
     from gnomon.api.queries import RolloutHistory as RolloutHistory
     from gnomon.api.queries import check_contract as check_contract
@@ -154,6 +155,7 @@ __all__ = [
     "start_shadow",
     "step_outputs",
     "stop_shadow",
+    "wanted_labels",
 ]
 
 _HOMES = {
@@ -227,6 +229,7 @@ _HOMES = {
     "start_shadow": "api.decisions",
     "step_outputs": "artifact",
     "stop_shadow": "api.decisions",
+    "wanted_labels": "api.quality",
 }
 
 _RENAMED = {
