@@ -12,7 +12,15 @@ import pyarrow as pa
 import pytest
 
 from gnomon.compare.sketch import Sketch
-from gnomon.policy import Decision, DriftLimits, GateLimits, Policy, Sampling, Tolerance
+from gnomon.policy import (
+    Decision,
+    DriftLimits,
+    GateLimits,
+    Policy,
+    RolloutRules,
+    Sampling,
+    Tolerance,
+)
 from gnomon.rollout.evidence import Evidence, ShadowRows
 from gnomon.rollout.gates import judge
 from gnomon.rollout.history import Shadow
@@ -24,6 +32,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "compare.COLUMN": Tolerance,
     "gates": GateLimits,
     "drift": DriftLimits,
+    "rollout": RolloutRules,
 }
 GIVEN = GateLimits(min_hours=1.0, max_flips=0.1, max_skew=0.1)
 """GateLimits with none unset, so that every gate is asked."""
@@ -68,7 +77,7 @@ def test_every_key_is_documented(table: str) -> None:
     assert keys == list(TABLES[table].__struct_fields__)
 
 
-@pytest.mark.parametrize("table", ["sampling", "gates", "drift"])
+@pytest.mark.parametrize("table", ["sampling", "gates", "drift", "rollout"])
 def test_every_default_is_that_of_the_code(table: str) -> None:
     """It is the value that the code uses if the key is left out."""
     columns = 5 if table == "gates" else 4

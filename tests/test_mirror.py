@@ -54,6 +54,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "policy/test_policy.py": (
         "policy/drift_limits.py",
         "policy/gate_limits.py",
+        "policy/rollout_rules.py",
         "policy/tolerance.py",
     ),
     "leakage/test_duplicates.py": ("leakage/overlap.py",),

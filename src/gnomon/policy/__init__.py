@@ -3,6 +3,7 @@
 from gnomon.policy.drift_limits import DriftLimits
 from gnomon.policy.gate_limits import GateLimits
 from gnomon.policy.policy import Decision, Policy, Rules, Sampling, find_policy
+from gnomon.policy.rollout_rules import RolloutRules
 from gnomon.policy.tolerance import Comparator, Kind, NumberOrLabel, Tolerance
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Kind",
     "NumberOrLabel",
     "Policy",
+    "RolloutRules",
     "Rules",
     "Sampling",
     "Tolerance",

@@ -25,6 +25,9 @@
     [drift]                              # training data against served data
     psi = 0.25
 
+    [rollout]                            # what a server decides by itself
+    mode = "auto-abort"
+
 Everything has a default; an empty file is a valid policy.
 """
 
@@ -47,6 +50,7 @@ from gnomon.formats import Format, check_version
 from gnomon.name_lists import did_you_mean, listed
 from gnomon.policy.drift_limits import DriftLimits
 from gnomon.policy.gate_limits import GateLimits
+from gnomon.policy.rollout_rules import RolloutRules
 from gnomon.policy.tolerance import (
     Comparator,
     NumberOrLabel,
@@ -115,6 +119,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         skew: the same for one artifact online against offline; by default only rounding may differ.
         gates: the conditions of a promotion.
         drift: how far served data may drift from training.
+        rollout: what a server decides by itself, and how it watches a promotion.
     """
 
     sampling: Sampling = Sampling()
@@ -123,6 +128,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     skew: dict[str, Tolerance] = {}
     gates: GateLimits = GateLimits()
     drift: DriftLimits = DriftLimits()
+    rollout: RolloutRules = RolloutRules()
 
     @property
     def digest(self) -> str:
