@@ -16,6 +16,7 @@ from gnomon.policy import (
     Decision,
     DriftLimits,
     GateLimits,
+    LabelRules,
     Policy,
     RolloutRules,
     Sampling,
@@ -32,6 +33,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "compare.COLUMN": Tolerance,
     "gates": GateLimits,
     "drift": DriftLimits,
+    "labels": LabelRules,
     "rollout": RolloutRules,
 }
 GIVEN = GateLimits(min_hours=1.0, max_flips=0.1, max_skew=0.1)

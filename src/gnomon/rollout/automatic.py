@@ -13,7 +13,17 @@ from gnomon.quantities import percent
 from gnomon.rollout.gate import Gate, Gates
 from gnomon.rollout.history import RolloutState, Shadow
 
-__all__ = ["BY", "LOOKS", "Automatic", "FailedLooks", "Step", "because", "judged", "promotable", "window_over"]
+__all__ = [
+    "BY",
+    "LOOKS",
+    "Automatic",
+    "FailedLooks",
+    "Step",
+    "because",
+    "judged",
+    "promotable",
+    "window_over",
+]
 
 BY = "gnomon"
 """Who decides automatically, in the history."""
