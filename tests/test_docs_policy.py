@@ -18,6 +18,7 @@ from gnomon.policy import (
     GateLimits,
     LabelRules,
     Policy,
+    QualityRules,
     RolloutRules,
     Sampling,
     Tolerance,
@@ -32,6 +33,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "decision": Decision,
     "compare.COLUMN": Tolerance,
     "gates": GateLimits,
+    "quality": QualityRules,
     "drift": DriftLimits,
     "labels": LabelRules,
     "rollout": RolloutRules,
@@ -62,6 +64,8 @@ def asked(limits: GateLimits) -> list[str]:
 
 def toml(value: object) -> str:
     """A default as the page writes it."""
+    if isinstance(value, str):
+        return f'`"{value}"`'
     return "unset" if value is None else "`[]`" if value == () else f"`{value}`"
 
 
@@ -79,7 +83,7 @@ def test_every_key_is_documented(table: str) -> None:
     assert keys == list(TABLES[table].__struct_fields__)
 
 
-@pytest.mark.parametrize("table", ["sampling", "gates", "drift", "rollout"])
+@pytest.mark.parametrize("table", ["sampling", "gates", "quality", "drift", "labels", "rollout"])
 def test_every_default_is_that_of_the_code(table: str) -> None:
     """It is the value that the code uses if the key is left out."""
     columns = 5 if table == "gates" else 4

@@ -20,6 +20,7 @@ from gnomon.service.lane.recording import Recorder
 from gnomon.service.metric_files import release_files
 from gnomon.service.metrics import Metrics
 from gnomon.service.slice.claim import SliceClaim
+from gnomon.service.slice.label_intake import LabelIntake
 from gnomon.service.slice.loaded_artifacts import LoadedArtifacts
 from gnomon.service.slice.maintenance import Maintenance
 from gnomon.service.slice.orphans import Orphans
@@ -52,11 +53,13 @@ class Runtime:
         settings: the slice's settings.
         requests: handles prediction requests.
         control: handles rollout decisions.
+        labels: stores labels.
     """
 
     settings: Settings
     requests: RequestHandler
     control: RolloutControl
+    labels: LabelIntake
     _follower: RolloutFollower
     _lanes: LoadedArtifacts
     _metrics: Metrics
@@ -156,6 +159,7 @@ async def open_runtime(
             settings, claim, follower, shadows, recorder, sealer, metrics, automation_report
         )
         control = RolloutControl(token, settings, policy, claim, lanes, follower, view)
+        labels = LabelIntake(settings, model, lambda: follower.live, tasks)
         automation = RolloutAutomation(
             settings, policy, claim, follower, control, automation_report
         )
@@ -188,7 +192,7 @@ async def open_runtime(
         await claim.take()
         maintenance.begin(tasks)
         await asyncio.to_thread(storage.sweep)
-        yield Runtime(settings, requests, control, follower, lanes, metrics, view)
+        yield Runtime(settings, requests, control, labels, follower, lanes, metrics, view)
 
 
 async def _close_log(recorder: Recorder) -> None:
