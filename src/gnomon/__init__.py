@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from gnomon.api.decisions import rollback as rollback
     from gnomon.api.decisions import start_shadow as start_shadow
     from gnomon.api.decisions import stop_shadow as stop_shadow
+    from gnomon.api.labels import import_labels as import_labels
+    from gnomon.api.labels import label_status as label_status
+    from gnomon.api.quality import QualityReport as QualityReport
+    from gnomon.api.quality import measure_quality as measure_quality
     from gnomon.api.queries import DriftCheck as DriftCheck
     from gnomon.api.queries import RolloutHistory as RolloutHistory
     from gnomon.api.queries import check_contract as check_contract
@@ -56,6 +60,10 @@ if TYPE_CHECKING:
     from gnomon.report.saved import SavedReports as SavedReports
     from gnomon.rollout.gate import Gates as Gates
     from gnomon.rollout.history import RolloutEvent as RolloutEvent
+    from gnomon.rollout.labels.imports.label_import import LabelImport as LabelImport
+    from gnomon.rollout.labels.label import AcceptedLabels as AcceptedLabels
+    from gnomon.rollout.labels.label import Label as Label
+    from gnomon.rollout.labels.label_status import LabelStatus as LabelStatus
     from gnomon.service.access.identity import Identity as Identity
     from gnomon.service.client.answers import Prediction as Prediction
     from gnomon.service.client.answers import Predictions as Predictions
@@ -75,6 +83,7 @@ if TYPE_CHECKING:
     from gnomon.tokens.issued_tokens import rotate_token as rotate_token
 
 __all__ = [
+    "AcceptedLabels",
     "Artifact",
     "AsyncClient",
     "Client",
@@ -87,6 +96,9 @@ __all__ = [
     "Identity",
     "InferenceLog",
     "IssuedToken",
+    "Label",
+    "LabelImport",
+    "LabelStatus",
     "LabelledTable",
     "LeakageReport",
     "LeakageWarning",
@@ -97,6 +109,7 @@ __all__ = [
     "Policy",
     "Prediction",
     "Predictions",
+    "QualityReport",
     "Report",
     "RolloutEvent",
     "RolloutHistory",
@@ -119,11 +132,14 @@ __all__ = [
     "compare_offline",
     "create_token",
     "diagnose",
+    "import_labels",
     "infer_contract",
     "inspect",
+    "label_status",
     "list_tokens",
     "load",
     "measure_drift",
+    "measure_quality",
     "open_log",
     "outputs",
     "pack",
@@ -141,6 +157,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AcceptedLabels": "rollout.labels.label",
     "Artifact": "artifact",
     "AsyncClient": "service.client.clients",
     "Client": "service.client.clients",
@@ -153,6 +170,9 @@ _HOMES = {
     "Identity": "service.access.identity",
     "InferenceLog": "log",
     "IssuedToken": "tokens.issued_tokens",
+    "Label": "rollout.labels.label",
+    "LabelImport": "rollout.labels.imports.label_import",
+    "LabelStatus": "rollout.labels.label_status",
     "LabelledTable": "leakage",
     "LeakageReport": "leakage",
     "LeakageWarning": "leakage",
@@ -163,6 +183,7 @@ _HOMES = {
     "Policy": "policy",
     "Prediction": "service.client.answers",
     "Predictions": "service.client.answers",
+    "QualityReport": "api.quality",
     "Report": "report",
     "RolloutEvent": "rollout.history",
     "RolloutHistory": "api.queries",
@@ -184,11 +205,14 @@ _HOMES = {
     "compare_offline": "api.skew_checks",
     "create_token": "tokens.issued_tokens",
     "diagnose": "api.skew_checks",
+    "import_labels": "api.labels",
     "infer_contract": "contract",
     "inspect": "artifact",
+    "label_status": "api.labels",
     "list_tokens": "tokens.issued_tokens",
     "load": "artifact",
     "measure_drift": "api.queries",
+    "measure_quality": "api.quality",
     "open_log": "api.queries",
     "outputs": "pipeline",
     "pack": "artifact",

@@ -16,9 +16,11 @@ from gnomon.cli import (
     history,
     init,
     inspect,
+    labels,
     leakage,
     log,
     promote,
+    quality,
     replay,
     reports,
     rollback,
@@ -90,5 +92,7 @@ app.command("check")(check.command)
 app.command("diagnose")(diagnose.command)
 app.command("drift")(drift.command)
 app.command("leakage")(leakage.command)
+app.add_typer(labels.app, name="labels")
+app.command("quality")(quality.command)
 app.add_typer(log.app, name="log")
 app.add_typer(token.app, name="token")
