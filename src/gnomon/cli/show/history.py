@@ -28,7 +28,7 @@ def show_history(events: Sequence[RolloutEvent]) -> Table:
             _decision(event),
             escape(event.artifact),
             escape(signature(event.by, event.authenticated, event.on_behalf_of)),
-            escape(event.why or ""),
+            escape(_why(event)),
         )
     return table
 
@@ -52,10 +52,17 @@ def show_state(state: PastState) -> None:
         out.print(f"In shadow: {escape(shadow.artifact)} since {local(shadow.at)}{share}")
 
 
+def _why(event: RolloutEvent) -> str:
+    watched = "" if event.watch is None else f"watched until {local(event.watch.until)}"
+    return "; ".join(filter(None, (event.why, watched)))
+
+
 def _decision(event: RolloutEvent) -> str:
     words = event.kind.replace("_", " ")
     if event.kind == "shadow_start" and event.fraction < 1:
         words += f" {event.fraction:.3g}"
     if event.same:
         words += ", same"
+    if event.automatic:
+        words += ", automatic"
     return words + ", [yellow]forced[/]" if event.forced else words
