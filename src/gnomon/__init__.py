@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from gnomon.api.decisions import stop_shadow as stop_shadow
     from gnomon.api.labels import import_labels as import_labels
     from gnomon.api.labels import label_status as label_status
+    from gnomon.api.quality import QualityReport as QualityReport
+    from gnomon.api.quality import measure_quality as measure_quality
+    from gnomon.api.quality import wanted_labels as wanted_labels
     from gnomon.api.queries import DriftCheck as DriftCheck
     from gnomon.api.queries import RolloutHistory as RolloutHistory
     from gnomon.api.queries import check_contract as check_contract
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
     from gnomon.rollout.labels.label import AcceptedLabels as AcceptedLabels
     from gnomon.rollout.labels.label import Label as Label
     from gnomon.rollout.labels.label_status import LabelStatus as LabelStatus
+    from gnomon.service.access.identity import Identity as Identity
     from gnomon.service.client.answers import Prediction as Prediction
     from gnomon.service.client.answers import Predictions as Predictions
     from gnomon.service.client.answers import Row as Row
@@ -72,6 +76,12 @@ if TYPE_CHECKING:
     from gnomon.service.status.slice_status import ShadowStatus as ShadowStatus
     from gnomon.service.status.slice_status import Status as Status
     from gnomon.settings import Settings as Settings
+    from gnomon.tokens.issued_tokens import IssuedToken as IssuedToken
+    from gnomon.tokens.issued_tokens import NewToken as NewToken
+    from gnomon.tokens.issued_tokens import create_token as create_token
+    from gnomon.tokens.issued_tokens import list_tokens as list_tokens
+    from gnomon.tokens.issued_tokens import revoke_token as revoke_token
+    from gnomon.tokens.issued_tokens import rotate_token as rotate_token
 
 __all__ = [
     "AcceptedLabels",
@@ -84,7 +94,9 @@ __all__ = [
     "DriftReport",
     "Gates",
     "GnomonError",
+    "Identity",
     "InferenceLog",
+    "IssuedToken",
     "Label",
     "LabelImport",
     "LabelStatus",
@@ -93,10 +105,12 @@ __all__ = [
     "LeakageWarning",
     "LiveStatus",
     "LoadedArtifact",
+    "NewToken",
     "PackWarning",
     "Policy",
     "Prediction",
     "Predictions",
+    "QualityReport",
     "Report",
     "RolloutEvent",
     "RolloutHistory",
@@ -117,25 +131,31 @@ __all__ = [
     "check_split",
     "check_training",
     "compare_offline",
+    "create_token",
     "diagnose",
     "import_labels",
     "infer_contract",
     "inspect",
     "label_status",
+    "list_tokens",
     "load",
     "measure_drift",
+    "measure_quality",
     "open_log",
     "outputs",
     "pack",
     "promote",
     "replay",
+    "revoke_token",
     "rollback",
     "rollout_history",
+    "rotate_token",
     "running_artifacts",
     "saved_reports",
     "start_shadow",
     "step_outputs",
     "stop_shadow",
+    "wanted_labels",
 ]
 
 _HOMES = {
@@ -149,7 +169,9 @@ _HOMES = {
     "DriftReport": "drift",
     "Gates": "rollout.gate",
     "GnomonError": "errors",
+    "Identity": "service.access.identity",
     "InferenceLog": "log",
+    "IssuedToken": "tokens.issued_tokens",
     "Label": "rollout.labels.label",
     "LabelImport": "rollout.labels.imports.label_import",
     "LabelStatus": "rollout.labels.label_status",
@@ -158,10 +180,12 @@ _HOMES = {
     "LeakageWarning": "leakage",
     "LiveStatus": "service.status.slice_status",
     "LoadedArtifact": "artifact",
+    "NewToken": "tokens.issued_tokens",
     "PackWarning": "artifact.checks.allowances",
     "Policy": "policy",
     "Prediction": "service.client.answers",
     "Predictions": "service.client.answers",
+    "QualityReport": "api.quality",
     "Report": "report",
     "RolloutEvent": "rollout.history",
     "RolloutHistory": "api.queries",
@@ -181,25 +205,31 @@ _HOMES = {
     "check_split": "leakage",
     "check_training": "leakage",
     "compare_offline": "api.skew_checks",
+    "create_token": "tokens.issued_tokens",
     "diagnose": "api.skew_checks",
     "import_labels": "api.labels",
     "infer_contract": "contract",
     "inspect": "artifact",
     "label_status": "api.labels",
+    "list_tokens": "tokens.issued_tokens",
     "load": "artifact",
     "measure_drift": "api.queries",
+    "measure_quality": "api.quality",
     "open_log": "api.queries",
     "outputs": "pipeline",
     "pack": "artifact",
     "promote": "api.decisions",
     "replay": "api.skew_checks",
+    "revoke_token": "tokens.issued_tokens",
     "rollback": "api.decisions",
     "rollout_history": "api.queries",
+    "rotate_token": "tokens.issued_tokens",
     "running_artifacts": "api.queries",
     "saved_reports": "api.queries",
     "start_shadow": "api.decisions",
     "step_outputs": "artifact",
     "stop_shadow": "api.decisions",
+    "wanted_labels": "api.quality",
 }
 
 _RENAMED = {

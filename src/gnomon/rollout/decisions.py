@@ -16,21 +16,25 @@ from gnomon.errors import (
     GateUndecided,
     GnomonError,
     IncompatibleContract,
+    RolloutConflict,
     RolloutError,
     UnknownArtifact,
     UnreadableFile,
 )
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
+from gnomon.rollout.actor import Actor, signed
+from gnomon.rollout.automatic import Automatic
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates import evaluate
 from gnomon.rollout.history import History, RolloutEvent, RolloutState, open_history
+from gnomon.rollout.watch import evaluate_watch, window_of
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.skew import skew_record
 from gnomon.storage import Storage
 
-__all__ = ["check", "promote", "rollback", "start_shadow", "stop_shadow"]
+__all__ = ["check", "check_watch", "promote", "rollback", "start_shadow", "stop_shadow"]
 
 
 def start_shadow(
@@ -42,7 +46,7 @@ def start_shadow(
     same: bool = False,
     policy: Policy | None = None,
     force: bool = False,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
 ) -> RolloutEvent:
@@ -56,7 +60,7 @@ def start_shadow(
         same: allow the live artifact itself, which measures the noise floor.
         policy: the rules of its comparison; the defaults without one.
         force: start it even if its contract refuses today's requests; this is recorded.
-        by: who decides.
+        by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
 
@@ -77,8 +81,8 @@ def start_shadow(
         fraction=fraction,
         entity_key=candidate.contract.entity_key,
         same=same,
-        by=by,
         why=why,
+        **signed(by),
     )
     history.state.after(event)
     changes = _changes(history.state, candidate, force)
@@ -96,11 +100,21 @@ def stop_shadow(
     model: str,
     artifact: str,
     *,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
+    automatic: Automatic | None = None,
 ) -> RolloutEvent:
     """Stop a shadow. Its artifact need not be in the store any more.
+
+    Args:
+        settings: settings with the storage root of the rollout.
+        model: the deployment's model name.
+        artifact: the shadow's tag.
+        by: who decides.
+        why: the reason, for the history.
+        history: the history as read so far; it is updated. Without it, it is read again.
+        automatic: what it rests on, if no person decides it.
 
     Raises:
         RolloutError: it is not a running shadow.
@@ -109,7 +123,8 @@ def stop_shadow(
     history = _up_to_date(history, settings, model)
     running = history.state.shadows.get(artifact)
     tag = artifact if running is not None else _tag_of(artifact)
-    return _record(history, RolloutEvent(kind="shadow_stop", artifact=tag, by=by, why=why))
+    event = RolloutEvent(kind="shadow_stop", artifact=tag, why=why, **signed(by))
+    return _record(history, _automatic(event, history, automatic))
 
 
 def promote(
@@ -119,10 +134,11 @@ def promote(
     *,
     policy: Policy | None = None,
     force: bool = False,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
     ask: Callable[[str], Gates] | None = None,
+    automatic: Automatic | None = None,
 ) -> RolloutEvent:
     """Make an artifact live, if its gates pass. A model's first artifact has no gates to pass.
 
@@ -130,13 +146,14 @@ def promote(
         settings: settings with the storage root of the rollout and the log.
         model: the deployment's model name.
         artifact: a tag, such as ``flights:latest``.
-        policy: the limits; the defaults without one.
+        policy: the limits, and how the promotion is watched; the defaults without one.
         force: promote even if gates do not pass; the history records that.
-        by: who decides.
+        by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
         ask: evaluates the gates of a tag, as :func:`check` does; a server does it in another
             process.
+        automatic: what it rests on, if no person decides it.
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
@@ -148,39 +165,47 @@ def promote(
     history = _up_to_date(history, settings, model)
     candidate = _inspect(model, artifact)
     event = RolloutEvent(
-        kind="promote", artifact=candidate.tag, digest=candidate.digest, by=by, why=why
+        kind="promote",
+        artifact=candidate.tag,
+        digest=candidate.digest,
+        why=why,
+        **signed(by),
     )
     history.state.after(event)
+    policy = policy or Policy()
     if history.state.live is not None:
         if ask is None:
-            ask = partial(_gates, settings, model, history.state, policy=policy or Policy())
+            ask = partial(_gates, settings, model, history.state, policy=policy)
         gates = _gates_unless_forced(ask, candidate.tag, force)
         passed = gates is not None and gates.verdict == "pass"
         if gates is not None and not passed and not force:
             raise _gates_refused(gates, candidate.tag in history.state.shadows)
         verdicts = () if gates is None else tuple(msgspec.to_builtins(gates.gates))
         event = msgspec.structs.replace(event, forced=not passed, gates=verdicts)
-    return _record(history, event)
+    event = msgspec.structs.replace(event, watch=window_of(history.state, event, policy.rollout))
+    return _record(history, _automatic(event, history, automatic))
 
 
 def rollback(
     settings: Settings,
     model: str,
     *,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
     verified: Mapping[str, str] | None = None,
+    automatic: Automatic | None = None,
 ) -> RolloutEvent:
     """Make the previous artifact live again; no gates are evaluated.
 
     Args:
         settings: settings with the storage root of the rollout.
         model: the deployment's model name.
-        by: who decides.
+        by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
         verified: artifacts that a server has loaded, digest by tag; they are not inspected again.
+        automatic: what it rests on, if no person decides it.
 
     Raises:
         ArtifactError, UnknownArtifact: that artifact does not pass inspection any more.
@@ -192,8 +217,8 @@ def rollback(
     if previous is None:
         raise RolloutError("there is no previous artifact to roll back to")
     digest = (verified or {}).get(previous) or inspect(previous).digest
-    event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, by=by, why=why)
-    return _record(history, event)
+    event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, why=why, **signed(by))
+    return _record(history, _automatic(event, history, automatic))
 
 
 def check(settings: Settings, model: str, artifact: str, policy: Policy | None = None) -> Gates:
@@ -206,6 +231,16 @@ def check(settings: Settings, model: str, artifact: str, policy: Policy | None =
     state = _up_to_date(None, settings, model).state
     tag = artifact if artifact in state.shadows else _tag_of(artifact)
     return _gates(settings, model, state, tag, policy=policy or Policy())
+
+
+def check_watch(settings: Settings, model: str, policy: Policy | None = None) -> Gates:
+    """Evaluate the gates of the watch window of the live artifact, without recording anything.
+
+    Raises:
+        RolloutError: its promotion is not watched.
+    """
+    state = _up_to_date(None, settings, model).state
+    return evaluate_watch(InferenceLog(settings, model), state, policy or Policy())
 
 
 def _changes(state: RolloutState, candidate: Artifact, force: bool) -> list[Change]:
@@ -308,6 +343,21 @@ def _tag_of(artifact: str) -> str:
     """Return a full tag unchanged, and resolve a name or ``latest`` in the store."""
     _, _, version = artifact.partition(":")
     return inspect(artifact).tag if version in ("", "latest") else artifact
+
+
+def _automatic(event: RolloutEvent, history: History, automatic: Automatic | None) -> RolloutEvent:
+    """Mark an automatic decision, and refuse it if anything was decided since it was evaluated."""
+    if automatic is None:
+        return event
+    if history.state.epoch != automatic.epoch:
+        raise RolloutConflict(
+            "another decision was recorded while the gates were evaluated",
+            hint="nothing is to be done: they are evaluated again on the new state",
+        )
+    frozen = event.gates
+    if automatic.gates is not None and not frozen:
+        frozen = tuple(msgspec.to_builtins(automatic.gates.gates))
+    return msgspec.structs.replace(event, automatic=True, gates=frozen)
 
 
 def _record(history: History, event: RolloutEvent) -> RolloutEvent:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from gnomon.cli.console import columns, local, out
 from gnomon.cli.show.gates import gate_table
+from gnomon.rollout.actor import signature
 from gnomon.rollout.history import RolloutEvent
 from gnomon.rollout.past_state import PastState
 
@@ -26,8 +27,8 @@ def show_history(events: Sequence[RolloutEvent]) -> Table:
             local(event.at),
             _decision(event),
             escape(event.artifact),
-            escape(event.by or "-"),
-            escape(event.why or ""),
+            escape(signature(event.by, event.authenticated, event.on_behalf_of)),
+            escape(_why(event)),
         )
     return table
 
@@ -40,7 +41,7 @@ def show_state(state: PastState) -> None:
         return
     out.print(f"[bold]{escape(state.live)}[/] answered at {local(state.at)}.")
     why = f": {escape(decision.why)}" if decision.why else ""
-    by = escape(decision.by or "unknown")
+    by = escape(signature(decision.by, decision.authenticated, decision.on_behalf_of))
     out.print(f"It had been live since {local(decision.at)} ({_decision(decision)}, by {by}){why}")
     if decision.gates:
         names = ("name", "verdict", "says")
@@ -51,10 +52,17 @@ def show_state(state: PastState) -> None:
         out.print(f"In shadow: {escape(shadow.artifact)} since {local(shadow.at)}{share}")
 
 
+def _why(event: RolloutEvent) -> str:
+    watched = "" if event.watch is None else f"watched until {local(event.watch.until)}"
+    return "; ".join(filter(None, (event.why, watched)))
+
+
 def _decision(event: RolloutEvent) -> str:
     words = event.kind.replace("_", " ")
     if event.kind == "shadow_start" and event.fraction < 1:
         words += f" {event.fraction:.3g}"
     if event.same:
         words += ", same"
+    if event.automatic:
+        words += ", automatic"
     return words + ", [yellow]forced[/]" if event.forced else words

@@ -6,12 +6,15 @@ import os
 import socket
 from datetime import UTC, datetime
 
+import msgspec
+
 from gnomon.service.lane.recording import Recorder
 from gnomon.service.metrics import Metrics
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.rollout_follower import RolloutFollower
 from gnomon.service.slice.sealing import Sealing
 from gnomon.service.slice.shadow_supervisor import ShadowSupervisor
+from gnomon.service.status.automation_status import AutomationReport
 from gnomon.service.status.slice_status import LiveStatus, RowAccounts, Status
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
@@ -31,6 +34,7 @@ class StatusView:
         recorder: says whether the log is written.
         sealer: says whether the log is sealed.
         metrics: have the accounts.
+        automation: has what the server decides by itself.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class StatusView:
         recorder: Recorder,
         sealer: Sealing,
         metrics: Metrics,
+        automation: AutomationReport,
     ) -> None:
         self._settings = settings
         self._claim = claim
@@ -50,6 +55,7 @@ class StatusView:
         self._recorder = recorder
         self._sealer = sealer
         self._metrics = metrics
+        self._automation = automation
         self._started = datetime.now(UTC)
 
     def status(self) -> Status:
@@ -66,6 +72,7 @@ class StatusView:
             previous=state.previous,
             shadows=self._shadows.statuses(),
             accounts=RowAccounts(**self._metrics.accounts()),
+            automation=self._automation.status,
             error=self.trouble(),
         )
 
@@ -90,6 +97,7 @@ class StatusView:
             latency_ms=latency,
             shadows=self._shadows.beats(),
             accounts=self._metrics.accounts(),
+            automation=msgspec.to_builtins(self._automation.status),
             error=self.trouble(),
         )
 
