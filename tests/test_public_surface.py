@@ -16,6 +16,8 @@ import gnomon
 SURFACE = [
     "Artifact",
     "AsyncClient",
+    "AuditExport",
+    "AuditReport",
     "Client",
     "Contract",
     "ContractReport",
@@ -54,6 +56,7 @@ SURFACE = [
     "check_training",
     "compare_offline",
     "diagnose",
+    "export_audit",
     "infer_contract",
     "inspect",
     "load",
@@ -70,6 +73,7 @@ SURFACE = [
     "start_shadow",
     "step_outputs",
     "stop_shadow",
+    "verify_audit",
 ]
 
 

@@ -11,6 +11,8 @@ from gnomon.lazy_imports import lazy
 from gnomon.version import __version__
 
 if TYPE_CHECKING:
+    from gnomon.api.audits import export_audit as export_audit
+    from gnomon.api.audits import verify_audit as verify_audit
     from gnomon.api.decisions import promote as promote
     from gnomon.api.decisions import rollback as rollback
     from gnomon.api.decisions import start_shadow as start_shadow
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from gnomon.artifact import step_outputs as step_outputs
     from gnomon.artifact.checks.allowances import PackWarning as PackWarning
     from gnomon.artifact.checks.unused_columns import UnusedColumnWarning as UnusedColumnWarning
+    from gnomon.audit import AuditExport as AuditExport
+    from gnomon.audit import AuditReport as AuditReport
     from gnomon.contract import Contract as Contract
     from gnomon.contract import ContractReport as ContractReport
     from gnomon.contract import infer_contract as infer_contract
@@ -70,6 +74,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Artifact",
     "AsyncClient",
+    "AuditExport",
+    "AuditReport",
     "Client",
     "Contract",
     "ContractReport",
@@ -108,6 +114,7 @@ __all__ = [
     "check_training",
     "compare_offline",
     "diagnose",
+    "export_audit",
     "infer_contract",
     "inspect",
     "load",
@@ -124,11 +131,14 @@ __all__ = [
     "start_shadow",
     "step_outputs",
     "stop_shadow",
+    "verify_audit",
 ]
 
 _HOMES = {
     "Artifact": "artifact",
     "AsyncClient": "service.client.clients",
+    "AuditExport": "audit",
+    "AuditReport": "audit",
     "Client": "service.client.clients",
     "Contract": "contract",
     "ContractReport": "contract",
@@ -166,6 +176,7 @@ _HOMES = {
     "check_training": "leakage",
     "compare_offline": "api.skew_checks",
     "diagnose": "api.skew_checks",
+    "export_audit": "api.audits",
     "infer_contract": "contract",
     "inspect": "artifact",
     "load": "artifact",
@@ -182,6 +193,7 @@ _HOMES = {
     "start_shadow": "api.decisions",
     "step_outputs": "artifact",
     "stop_shadow": "api.decisions",
+    "verify_audit": "api.audits",
 }
 
 _RENAMED = {

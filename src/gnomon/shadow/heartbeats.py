@@ -84,6 +84,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         accounts: rows by outcome since it started.
         error: why it is not ready, or cannot follow the rollout.
         ended: whether it shut down properly, while rows still waited for a shadow.
+        warnings: what its operator should know.
     """
 
     format: int = FORMAT
@@ -104,6 +105,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     accounts: dict[str, Any] = msgspec.field(default_factory=dict, name="books")
     error: str | None = None
     ended: bool = False
+    warnings: tuple[str, ...] = ()
 
     def is_stale(self, now: datetime | None = None) -> bool:
         """Return whether it is out of date: its slice has ended, or has not reported for long."""

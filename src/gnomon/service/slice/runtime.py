@@ -167,6 +167,8 @@ async def open_runtime(
         ):
             stack.push_async_exit(closing(close))
 
+        for warning in view.warnings:
+            logger.warning("%s", warning)
         await claim.take()
         maintenance.begin(tasks)
         await asyncio.to_thread(storage.sweep)

@@ -6,6 +6,7 @@ import os
 import socket
 from datetime import UTC, datetime
 
+from gnomon.log.retention_notice import retention_warning
 from gnomon.service.lane.recording import Recorder
 from gnomon.service.metrics import Metrics
 from gnomon.service.slice.claim import SliceClaim
@@ -31,6 +32,9 @@ class StatusView:
         recorder: says whether the log is written.
         sealer: says whether the log is sealed.
         metrics: have the accounts.
+
+    Attributes:
+        warnings: what the operator should know of the settings, one sentence each.
     """
 
     def __init__(
@@ -51,6 +55,8 @@ class StatusView:
         self._sealer = sealer
         self._metrics = metrics
         self._started = datetime.now(UTC)
+        warning = retention_warning(settings)
+        self.warnings = () if warning is None else (warning,)
 
     def status(self) -> Status:
         """Return what this slice runs now."""
@@ -67,6 +73,7 @@ class StatusView:
             shadows=self._shadows.statuses(),
             accounts=RowAccounts(**self._metrics.accounts()),
             error=self.trouble(),
+            warnings=self.warnings,
         )
 
     def heartbeat(self) -> heartbeats.Heartbeat:
@@ -91,6 +98,7 @@ class StatusView:
             shadows=self._shadows.beats(),
             accounts=self._metrics.accounts(),
             error=self.trouble(),
+            warnings=self.warnings,
         )
 
     def trouble(self) -> str | None:

@@ -111,6 +111,7 @@ def _status(beat: Heartbeat, history: History) -> Status:
         ),
         accounts=msgspec.convert(beat.accounts, RowAccounts),
         error=beat.error,
+        warnings=beat.warnings,
     )
 
 

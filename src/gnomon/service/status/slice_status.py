@@ -106,6 +106,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         live: the live artifact; ``None`` until a first one is promoted.
         previous: the tag to which a rollback would return.
         error: why it is not ready, cannot write its log, or cannot follow the rollout.
+        warnings: what the operator should know, such as that the log is kept for too short a time.
     """
 
     model: str
@@ -119,6 +120,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     shadows: tuple[ShadowStatus, ...] = ()
     accounts: RowAccounts = msgspec.field(default=RowAccounts(), name="books")
     error: str | None = None
+    warnings: tuple[str, ...] = ()
 
     def overview(self) -> NotebookTable:
         """See :class:`gnomon.notebook.Tabular`."""

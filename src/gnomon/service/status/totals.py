@@ -30,6 +30,7 @@ def total(slices: Sequence[Status]) -> Status:
         shadows=_shadows(slices),
         accounts=_accounts([status.accounts for status in slices]),
         error="; ".join(_errors(slices)) or None,
+        warnings=tuple(dict.fromkeys(note for status in slices for note in status.warnings)),
     )
 
 
