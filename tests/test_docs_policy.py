@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from gnomon.compare.sketch import Sketch
-from gnomon.policy import Decision, DriftLimits, GateLimits, Policy, Sampling, Tolerance
+from gnomon.policy import Decision, DriftLimits, GateLimits, LabelRules, Policy, Sampling, Tolerance
 from gnomon.rollout.evidence import Evidence, ShadowRows
 from gnomon.rollout.gates import judge
 from gnomon.rollout.history import Shadow
@@ -24,6 +24,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "compare.COLUMN": Tolerance,
     "gates": GateLimits,
     "drift": DriftLimits,
+    "labels": LabelRules,
 }
 GIVEN = GateLimits(min_hours=1.0, max_flips=0.1, max_skew=0.1)
 """GateLimits with none unset, so that every gate is asked."""

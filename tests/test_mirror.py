@@ -57,9 +57,11 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "drift/plots.py",
     ),
     "drift/test_metrics.py": ("drift/bins.py",),
+    "rollout/labels/test_label_store.py": ("rollout/labels/label_schema.py",),
     "policy/test_policy.py": (
         "policy/drift_limits.py",
         "policy/gate_limits.py",
+        "policy/label_rules.py",
         "policy/tolerance.py",
     ),
     "leakage/test_duplicates.py": ("leakage/overlap.py",),

@@ -19,7 +19,17 @@ from gnomon.settings import Settings
 
 __all__ = ["Storage"]
 
-FOLDERS = ("heads", "manifests", "policies", "reports", "rollout", "sealed", "skew", "slices")
+FOLDERS = (
+    "heads",
+    "labels",
+    "manifests",
+    "policies",
+    "reports",
+    "rollout",
+    "sealed",
+    "skew",
+    "slices",
+)
 """The folders of small objects under the root. The log has others."""
 
 

@@ -2,6 +2,7 @@
 
 from gnomon.policy.drift_limits import DriftLimits
 from gnomon.policy.gate_limits import GateLimits
+from gnomon.policy.label_rules import LabelRules
 from gnomon.policy.policy import Decision, Policy, Rules, Sampling, find_policy
 from gnomon.policy.tolerance import Comparator, Kind, NumberOrLabel, Tolerance
 
@@ -11,6 +12,7 @@ __all__ = [
     "DriftLimits",
     "GateLimits",
     "Kind",
+    "LabelRules",
     "NumberOrLabel",
     "Policy",
     "Rules",

@@ -25,6 +25,9 @@
     [drift]                              # training data against served data
     psi = 0.25
 
+    [labels]                             # what the predictions turned out to be
+    late_after_days = 90
+
 Everything has a default; an empty file is a valid policy.
 """
 
@@ -47,6 +50,7 @@ from gnomon.formats import Format, check_version
 from gnomon.name_lists import did_you_mean, listed
 from gnomon.policy.drift_limits import DriftLimits
 from gnomon.policy.gate_limits import GateLimits
+from gnomon.policy.label_rules import LabelRules
 from gnomon.policy.tolerance import (
     Comparator,
     NumberOrLabel,
@@ -115,6 +119,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         skew: the same for one artifact online against offline; by default only rounding may differ.
         gates: the conditions of a promotion.
         drift: how far served data may drift from training.
+        labels: which row a label is about, and when it is late.
     """
 
     sampling: Sampling = Sampling()
@@ -123,6 +128,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     skew: dict[str, Tolerance] = {}
     gates: GateLimits = GateLimits()
     drift: DriftLimits = DriftLimits()
+    labels: LabelRules = LabelRules()
 
     @property
     def digest(self) -> str:
