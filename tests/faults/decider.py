@@ -8,9 +8,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from gnomon import rollout
 from gnomon.policy import GateLimits, Policy
-from gnomon.rollout import decisions  # What is slow to import, before it is traced.
+from gnomon.rollout.decisions import promote, rollback, start_shadow, stop_shadow
 from gnomon.rollout.history import RolloutEvent
 from gnomon.settings import Settings
 
@@ -28,9 +27,9 @@ def main(kind: str, tag: str, go: str) -> None:
 def decide(settings: Settings, kind: str, tag: str) -> RolloutEvent:
     """Take a decision about the toy model."""
     if kind == "shadow_start":
-        return rollout.start_shadow(settings, "toy", tag, policy=POLICY)
+        return start_shadow(settings, "toy", tag, policy=POLICY)
     if kind == "shadow_stop":
-        return rollout.stop_shadow(settings, "toy", tag)
+        return stop_shadow(settings, "toy", tag)
     if kind == "promote":
-        return decisions.promote(settings, "toy", tag, policy=POLICY)
-    return rollout.rollback(settings, "toy")
+        return promote(settings, "toy", tag, policy=POLICY)
+    return rollback(settings, "toy")

@@ -156,7 +156,7 @@ def test_a_command_is_killed_at_each_call(scene: Scene, tmp_path: Path, kind: st
         assert report.verdict == "not_proven", report  # It is not signed; nothing failed.
         shutil.rmtree(one.folder)
     assert taken[True] > 1
-    assert taken[False] > 1
+    assert taken[False]
 
 
 @pytest.fixture(scope="module")
