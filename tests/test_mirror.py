@@ -27,6 +27,8 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "audit/history_checks.py",
         "audit/provenance_checks.py",
     ),
+    "tokens/test_issued_tokens.py": ("tokens/token_record.py",),
+    "cli/test_token.py": ("cli/durations.py",),
     "artifact/vendored_code/test_vendoring.py": ("artifact/vendored_code/installed_packages.py",),
     "artifact/test_refusals.py": (
         "artifact/checks/allowances.py",
@@ -57,10 +59,12 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "drift/plots.py",
     ),
     "drift/test_metrics.py": ("drift/bins.py",),
+    "rollout/labels/test_label_reader.py": ("rollout/labels/label.py",),
     "rollout/labels/test_label_store.py": ("rollout/labels/label_schema.py",),
     "policy/test_policy.py": (
         "policy/drift_limits.py",
         "policy/gate_limits.py",
+        "policy/quality_rules.py",
         "policy/label_rules.py",
         "policy/tolerance.py",
     ),
@@ -100,6 +104,11 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "report/test_html.py": ("page_templates.py", "report/document.py", "report/lines.py"),
     "report/test_model.py": ("report/counts.py", "report/diagnosis.py", "report/intervals.py"),
     "report/test_terminal.py": ("report/comparison_document.py", "terminal.py"),
+    "rollout/quality/test_evaluation.py": (
+        "rollout/quality/known_labels.py",
+        "rollout/quality/measure.py",
+    ),
+    "rollout/quality/test_tally.py": ("rollout/quality/shadow_quality.py",),
     "rollout/test_gates.py": ("rollout/gate.py", "rollout/share_gates.py"),
     "test_notebook.py": ("log/row_counts.py", "api/queries.py"),
     "api/test_skew_checks.py": ("rollout/defaults.py",),

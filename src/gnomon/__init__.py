@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gnomon.api.decisions import rollback as rollback
     from gnomon.api.decisions import start_shadow as start_shadow
     from gnomon.api.decisions import stop_shadow as stop_shadow
+    from gnomon.api.labels import import_labels as import_labels
+    from gnomon.api.labels import label_status as label_status
     from gnomon.api.queries import DriftCheck as DriftCheck
     from gnomon.api.queries import RolloutHistory as RolloutHistory
     from gnomon.api.queries import check_contract as check_contract
@@ -60,6 +62,11 @@ if TYPE_CHECKING:
     from gnomon.report.saved import SavedReports as SavedReports
     from gnomon.rollout.gate import Gates as Gates
     from gnomon.rollout.history import RolloutEvent as RolloutEvent
+    from gnomon.rollout.labels.imports.label_import import LabelImport as LabelImport
+    from gnomon.rollout.labels.label import AcceptedLabels as AcceptedLabels
+    from gnomon.rollout.labels.label import Label as Label
+    from gnomon.rollout.labels.label_status import LabelStatus as LabelStatus
+    from gnomon.service.access.identity import Identity as Identity
     from gnomon.service.client.answers import Prediction as Prediction
     from gnomon.service.client.answers import Predictions as Predictions
     from gnomon.service.client.answers import Row as Row
@@ -70,8 +77,15 @@ if TYPE_CHECKING:
     from gnomon.service.status.slice_status import ShadowStatus as ShadowStatus
     from gnomon.service.status.slice_status import Status as Status
     from gnomon.settings import Settings as Settings
+    from gnomon.tokens.issued_tokens import IssuedToken as IssuedToken
+    from gnomon.tokens.issued_tokens import NewToken as NewToken
+    from gnomon.tokens.issued_tokens import create_token as create_token
+    from gnomon.tokens.issued_tokens import list_tokens as list_tokens
+    from gnomon.tokens.issued_tokens import revoke_token as revoke_token
+    from gnomon.tokens.issued_tokens import rotate_token as rotate_token
 
 __all__ = [
+    "AcceptedLabels",
     "Artifact",
     "AsyncClient",
     "AuditExport",
@@ -83,12 +97,18 @@ __all__ = [
     "DriftReport",
     "Gates",
     "GnomonError",
+    "Identity",
     "InferenceLog",
+    "IssuedToken",
+    "Label",
+    "LabelImport",
+    "LabelStatus",
     "LabelledTable",
     "LeakageReport",
     "LeakageWarning",
     "LiveStatus",
     "LoadedArtifact",
+    "NewToken",
     "PackWarning",
     "Policy",
     "Prediction",
@@ -113,10 +133,14 @@ __all__ = [
     "check_split",
     "check_training",
     "compare_offline",
+    "create_token",
     "diagnose",
     "export_audit",
+    "import_labels",
     "infer_contract",
     "inspect",
+    "label_status",
+    "list_tokens",
     "load",
     "measure_drift",
     "open_log",
@@ -124,8 +148,10 @@ __all__ = [
     "pack",
     "promote",
     "replay",
+    "revoke_token",
     "rollback",
     "rollout_history",
+    "rotate_token",
     "running_artifacts",
     "saved_reports",
     "start_shadow",
@@ -135,6 +161,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AcceptedLabels": "rollout.labels.label",
     "Artifact": "artifact",
     "AsyncClient": "service.client.clients",
     "AuditExport": "audit",
@@ -146,12 +173,18 @@ _HOMES = {
     "DriftReport": "drift",
     "Gates": "rollout.gate",
     "GnomonError": "errors",
+    "Identity": "service.access.identity",
     "InferenceLog": "log",
+    "IssuedToken": "tokens.issued_tokens",
+    "Label": "rollout.labels.label",
+    "LabelImport": "rollout.labels.imports.label_import",
+    "LabelStatus": "rollout.labels.label_status",
     "LabelledTable": "leakage",
     "LeakageReport": "leakage",
     "LeakageWarning": "leakage",
     "LiveStatus": "service.status.slice_status",
     "LoadedArtifact": "artifact",
+    "NewToken": "tokens.issued_tokens",
     "PackWarning": "artifact.checks.allowances",
     "Policy": "policy",
     "Prediction": "service.client.answers",
@@ -175,10 +208,14 @@ _HOMES = {
     "check_split": "leakage",
     "check_training": "leakage",
     "compare_offline": "api.skew_checks",
+    "create_token": "tokens.issued_tokens",
     "diagnose": "api.skew_checks",
     "export_audit": "api.audits",
+    "import_labels": "api.labels",
     "infer_contract": "contract",
     "inspect": "artifact",
+    "list_tokens": "tokens.issued_tokens",
+    "label_status": "api.labels",
     "load": "artifact",
     "measure_drift": "api.queries",
     "open_log": "api.queries",
@@ -186,8 +223,10 @@ _HOMES = {
     "pack": "artifact",
     "promote": "api.decisions",
     "replay": "api.skew_checks",
+    "revoke_token": "tokens.issued_tokens",
     "rollback": "api.decisions",
     "rollout_history": "api.queries",
+    "rotate_token": "tokens.issued_tokens",
     "running_artifacts": "api.queries",
     "saved_reports": "api.queries",
     "start_shadow": "api.decisions",

@@ -15,6 +15,7 @@
     │   ├── UnknownTransferCoding     501  unknown_transfer_coding
     │   └── UnknownVersion            505  unknown_version
     ├── Unauthorized                  401  unauthorized
+    ├── Forbidden                     403  forbidden
     ├── OriginNotAllowed              403  origin_not_allowed
     ├── HostNotAllowed                421  host_not_allowed
     ├── UnknownRoute                  404  unknown_route
@@ -41,6 +42,7 @@
     ├── TableError                    422  invalid_table
     ├── PolicyError                   422  invalid_policy
     ├── SettingsError                 500  invalid_settings
+    ├── TokenError                    409  token_refused
     ├── StorageError                  503  storage_unavailable
     ├── UnreadableFile                500  unreadable_file
     │   └── NewerFormat               500  newer_format
@@ -74,6 +76,7 @@ __all__ = [
     "ContractError",
     "DeadlineExceeded",
     "ExpectationFailed",
+    "Forbidden",
     "GateRefused",
     "GateUndecided",
     "GnomonError",
@@ -106,6 +109,7 @@ __all__ = [
     "StorageError",
     "TableError",
     "TargetTooLong",
+    "TokenError",
     "Unauthorized",
     "UnknownArtifact",
     "UnknownContentCoding",
@@ -248,6 +252,12 @@ class Unauthorized(GnomonError):
     """A request without a valid token, where one is required."""
 
     status, code = 401, "unauthorized"
+
+
+class Forbidden(GnomonError):
+    """The caller is known, but their role, or their token's models, do not include this."""
+
+    status, code = 403, "forbidden"
 
 
 class OriginNotAllowed(GnomonError):
@@ -419,6 +429,12 @@ class SettingsError(GnomonError):
     """A ``GNOMON_*`` setting with a value that cannot be used."""
 
     status, code = 500, "invalid_settings"
+
+
+class TokenError(GnomonError):
+    """A named token cannot be created or changed in this way, or not in its present state."""
+
+    status, code = 409, "token_refused"
 
 
 class StorageError(GnomonError):

@@ -29,6 +29,7 @@ FOLDERS = (
     "sealed",
     "skew",
     "slices",
+    "tokens",
 )
 """The folders of small objects under the root. The log has others."""
 

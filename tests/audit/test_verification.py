@@ -75,7 +75,7 @@ def test_a_signed_bundle_proves_what_it_says(root: Root, alice: Key) -> None:
     path = root.export(key=alice.private).path
     report = verify(path, keys=[alice.public], model="toy")
     assert report.verdict == "proven"
-    assert {n for n, v in verdicts(report).items() if v != "proven"} == {"data"}
+    assert {n for n, v in verdicts(report).items() if v != "proven"} == {"actors", "data"}
     assert (report.model, report.decisions) == ("toy", 5)
     assert report.signer == alice.public.fingerprint
 
@@ -261,6 +261,15 @@ def test_digests_of_contract_and_code_are_those_of_the_manifest(root: Root) -> N
     last = root.decide("promote", "toy:three", digest=root.history().events[0].digest)
     found = failures(verify(root.export("other.tar", start=last.at).path))
     assert "a decision on toy:three names is of toy:one" in found["artifacts"]
+
+
+def test_who_decided_is_proven_as_far_as_it_was_authenticated(root: Root) -> None:
+    """A name that the caller gave is a claim, however the bundle is signed."""
+    report = verify(root.export().path)
+    [actors] = [check for check in report.checks if check.name == "actors"]
+    assert actors.says.startswith("0 of 5 decisions by somebody whom the server authenticated")
+    last = root.decide("shadow_stop", "toy:two", authenticated="token ann")
+    assert verdicts(verify(root.export("last.tar", start=last.at).path))["actors"] == "proven"
 
 
 def test_what_is_missing_is_not_proven(root: Root) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,11 +16,19 @@ import uvicorn
 
 from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import GnomonError
+from gnomon.rollout.actor import Actor, signed
 from gnomon.rollout.history import RolloutEvent, RolloutState
 from gnomon.service import pages
+from gnomon.service.access.access import Access
+from gnomon.service.access.proxies import proxies_of
+from gnomon.service.access.refusals import Refusals
 from gnomon.service.control import Decisions, control
 from gnomon.service.http.asgi import Receive, Scope, Send, error_response, read_body, respond
 from gnomon.service.status.slice_status import LiveStatus, ShadowStatus, Status, public
+from gnomon.settings import Settings
+from gnomon.storage import Storage
+from gnomon.tokens.known_tokens import KnownTokens
+from gnomon.tokens.token_store import TokenStore
 
 TOKEN = "let-me-in"
 
@@ -56,15 +65,22 @@ CONTRACT = Contract(
 class StandIn:
     """What :class:`~gnomon.service.control.Controlled` asks for, and an ASGI app around it."""
 
-    control_token = TOKEN
-
-    def __init__(self) -> None:
+    def __init__(self, tokens: Path | None = None, proxies: Settings | None = None) -> None:
+        self.refused: list[tuple[str, str]] = []
+        self.access = Access(
+            "flights",
+            TOKEN,
+            KnownTokens(TokenStore(Storage(Settings(root=str(tokens or "/nonexistent"))))),
+            proxies_of(proxies or Settings()),
+            Refusals(lambda route, code: self.refused.append((route, code))),
+        )
         self.events: list[RolloutEvent] = []
         self.state = RolloutState()
         self.bodies: list[bytes] = []
         self.tokens: list[str | None] = []
         self.ready = True
         self.page: bytes | None = None
+        self.labels: list[Any] = []
         self._decide(RolloutEvent(kind="promote", artifact="flights:one", digest="ab" * 32))
 
     async def start_shadow(
@@ -74,7 +90,7 @@ class StandIn:
         same: bool,
         force: bool = False,
         *,
-        by: str | None,
+        by: Actor,
         why: str | None,
     ) -> RolloutEvent:
         return self._decide(
@@ -84,24 +100,26 @@ class StandIn:
                 fraction=0.5 if fraction is None else fraction,
                 same=same,
                 forced=force,
-                by=by,
                 why=why,
+                **signed(by),
             )
         )
 
-    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> RolloutEvent:
-        return self._decide(RolloutEvent(kind="shadow_stop", artifact=artifact, by=by, why=why))
-
-    async def promote(
-        self, artifact: str, force: bool, *, by: str | None, why: str | None
-    ) -> RolloutEvent:
+    async def stop_shadow(self, artifact: str, *, by: Actor, why: str | None) -> RolloutEvent:
         return self._decide(
-            RolloutEvent(kind="promote", artifact=artifact, forced=force, by=by, why=why)
+            RolloutEvent(kind="shadow_stop", artifact=artifact, why=why, **signed(by))
         )
 
-    async def rollback(self, *, by: str | None, why: str | None) -> RolloutEvent:
+    async def promote(
+        self, artifact: str, force: bool, *, by: Actor, why: str | None
+    ) -> RolloutEvent:
+        return self._decide(
+            RolloutEvent(kind="promote", artifact=artifact, forced=force, why=why, **signed(by))
+        )
+
+    async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         previous = self.state.previous or "nothing"
-        return self._decide(RolloutEvent(kind="rollback", artifact=previous, by=by, why=why))
+        return self._decide(RolloutEvent(kind="rollback", artifact=previous, why=why, **signed(by)))
 
     def status(self) -> Status:
         live = self.state.live
@@ -139,6 +157,9 @@ class StandIn:
         match scope["path"]:
             case "/predict":
                 await self._predict(scope, receive, send)
+            case "/labels":
+                self.labels += msgspec.json.decode(await read_body(receive, 100_000, seconds=5))
+                await respond(send, 200, b'{"accepted":%d}' % len(self.labels))
             case "/readyz":
                 status = 200 if self.ready else 503
                 await respond(send, status, b"", b"text/plain")

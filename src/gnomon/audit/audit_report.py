@@ -28,7 +28,7 @@ class AuditCheck(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: ``files``, ``signature``, ``model``, ``history``, ``decisions``, ``gates``,
-            ``artifacts``, ``policies``, ``data`` or ``extends``.
+            ``actors``, ``artifacts``, ``policies``, ``data`` or ``extends``.
         verdict: whether the bundle proves it.
         says: what is proven, or why not, in one sentence.
     """

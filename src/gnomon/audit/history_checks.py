@@ -10,10 +10,18 @@ from gnomon.audit.audit_report import AuditCheck
 from gnomon.audit.bundle import Bundle, event_file
 from gnomon.errors import HistoryDamaged, RolloutError
 from gnomon.quantities import plural
+from gnomon.rollout.actor import CLAIMED
 from gnomon.rollout.history import RolloutEvent, RolloutState, decode_event
 from gnomon.rollout.integrity import check_link
 
-__all__ = ["check_decisions", "check_extends", "check_gates", "check_history", "read_events"]
+__all__ = [
+    "check_actors",
+    "check_decisions",
+    "check_extends",
+    "check_gates",
+    "check_history",
+    "read_events",
+]
 
 
 def read_events(bundle: Bundle) -> list[RolloutEvent]:
@@ -113,6 +121,18 @@ def check_gates(bundle: Bundle, events: Sequence[RolloutEvent]) -> AuditCheck:
         "events"
     )
     return AuditCheck(name="gates", verdict="proven", says=says)
+
+
+def check_actors(events: Sequence[RolloutEvent]) -> AuditCheck:
+    """Say how many decisions were taken by somebody who was authenticated."""
+    known = sum((event.authenticated or CLAIMED) != CLAIMED for event in events)
+    says = (
+        f"{known:,} of {plural(len(events), 'decision')} by somebody whom the server authenticated"
+    )
+    if known == len(events):
+        return AuditCheck(name="actors", verdict="proven", says=says)
+    says += "; the others have the name that the caller gave"
+    return AuditCheck(name="actors", verdict="not_proven", says=says)
 
 
 def check_extends(bundle: Bundle, earlier: Bundle) -> AuditCheck:

@@ -9,6 +9,7 @@ from gnomon.artifact.signing import PublicKey, is_valid
 from gnomon.audit.audit_report import AuditCheck, AuditReport, Proof
 from gnomon.audit.bundle import Bundle, read_bundle, signed_message
 from gnomon.audit.history_checks import (
+    check_actors,
     check_decisions,
     check_extends,
     check_gates,
@@ -132,6 +133,7 @@ def _check_content(bundle: Bundle) -> list[AuditCheck]:
         lambda: check_history(bundle, events),
         lambda: check_decisions(bundle, events),
         lambda: check_gates(bundle, events),
+        lambda: check_actors(events),
         lambda: check_artifacts(bundle, events),
         lambda: check_policies(bundle, events),
         lambda: check_data(bundle),

@@ -17,6 +17,7 @@ from gnomon.cli import (
     history,
     init,
     inspect,
+    labels,
     leakage,
     log,
     promote,
@@ -28,6 +29,7 @@ from gnomon.cli import (
     shadow,
     sign,
     status,
+    token,
 )
 
 __all__ = ["app"]
@@ -91,4 +93,6 @@ app.command("check")(check.command)
 app.command("diagnose")(diagnose.command)
 app.command("drift")(drift.command)
 app.command("leakage")(leakage.command)
+app.add_typer(labels.app, name="labels")
 app.add_typer(log.app, name="log")
+app.add_typer(token.app, name="token")

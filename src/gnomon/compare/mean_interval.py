@@ -9,7 +9,14 @@ import numpy.typing as npt
 
 from gnomon.compare.sequential import Interval, more_until, outer_edge, rate_interval
 
-__all__ = ["log_e_values", "mean_interval", "split_between", "units_still_needed"]
+__all__ = [
+    "difference_interval",
+    "log_e_values",
+    "mean_interval",
+    "split_between",
+    "units_needed_to_tell",
+    "units_still_needed",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -92,6 +99,37 @@ def mean_interval(values: npt.ArrayLike, confidence: float) -> Interval:
     return Interval(*(outer_edge(end, mean, excluded, steps=_STEPS) for end in (0.0, 1.0)))
 
 
+def difference_interval(values: npt.ArrayLike, bound: float, confidence: float) -> Interval:
+    """Compute the confidence sequence for the mean of values in [-bound, bound], one per unit.
+
+    It is `mean_interval` on another scale. For differences of only -1, 0 and 1 it excludes 0
+    exactly if `rate_interval` of the positive ones among those that are not 0 excludes 1/2: there a
+    unit of 0 has factor 1, so it is McNemar's test as a confidence sequence (Q. McNemar,
+    Psychometrika 12, 1947).
+
+    Raises:
+        ValueError: a value is beyond the bound.
+
+    >>> low, high = difference_interval([0, 0, 0, -1, 0, 0, 1, 0] * 250, 1, 0.95)
+    >>> round(low, 3), round(high, 3)
+    (-0.038, 0.038)
+    """
+    low, high = mean_interval(_to_unit_scale(values, bound), confidence)
+    return Interval((2 * low - 1) * bound, (2 * high - 1) * bound)
+
+
+def units_needed_to_tell(
+    values: npt.ArrayLike, bound: float, limit: float, confidence: float
+) -> int | None:
+    """Estimate as `units_still_needed`, for the mean of values in [-bound, bound].
+
+    None also where the limit is not between the bounds.
+    """
+    if not -bound < limit < bound:
+        return None
+    return units_still_needed(_to_unit_scale(values, bound), (limit / bound + 1) / 2, confidence)
+
+
 def log_e_values(weights: npt.ArrayLike, knots: npt.ArrayLike, mean: float) -> Floats:
     """Compute log M_n(mean) of `mean_interval` for many samples at once.
 
@@ -156,6 +194,10 @@ def units_still_needed(values: npt.ArrayLike, limit: float, confidence: float) -
     return more_until(
         lambda total: float(_log_mean_exp(total * per_unit)) >= threshold, round(units)
     )
+
+
+def _to_unit_scale(values: npt.ArrayLike, bound: float) -> Floats:
+    return np.asarray((np.asarray(values, np.float64) / bound + 1) / 2, np.float64)
 
 
 def _counted(values: npt.ArrayLike) -> tuple[Floats, Floats]:

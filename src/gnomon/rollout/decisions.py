@@ -23,6 +23,7 @@ from gnomon.errors import (
 )
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
+from gnomon.rollout.actor import Actor, signed
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates import evaluate
 from gnomon.rollout.history import History, RolloutEvent, RolloutState, open_history
@@ -44,7 +45,7 @@ def start_shadow(
     same: bool = False,
     policy: Policy | None = None,
     force: bool = False,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
 ) -> RolloutEvent:
@@ -58,7 +59,7 @@ def start_shadow(
         same: allow the live artifact itself, which measures the noise floor.
         policy: the rules of its comparison; the defaults without one.
         force: start it even if its contract refuses today's requests; this is recorded.
-        by: who decides.
+        by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
 
@@ -79,8 +80,8 @@ def start_shadow(
         fraction=fraction,
         entity_key=candidate.contract.entity_key,
         same=same,
-        by=by,
         why=why,
+        **signed(by),
         **artifact_digests(candidate.manifest.files),
     )
     history.state.after(event)
@@ -103,7 +104,7 @@ def stop_shadow(
     model: str,
     artifact: str,
     *,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
 ) -> RolloutEvent:
@@ -116,7 +117,7 @@ def stop_shadow(
     history = _up_to_date(history, settings, model)
     running = history.state.shadows.get(artifact)
     tag = artifact if running is not None else _tag_of(artifact)
-    return _record(history, RolloutEvent(kind="shadow_stop", artifact=tag, by=by, why=why))
+    return _record(history, RolloutEvent(kind="shadow_stop", artifact=tag, why=why, **signed(by)))
 
 
 def promote(
@@ -126,7 +127,7 @@ def promote(
     *,
     policy: Policy | None = None,
     force: bool = False,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
     ask: Callable[[str], Gates] | None = None,
@@ -139,7 +140,7 @@ def promote(
         artifact: a tag, such as ``flights:latest``.
         policy: the limits; the defaults without one.
         force: promote even if gates do not pass; the history records that.
-        by: who decides.
+        by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
         ask: evaluates the gates of a tag, as :func:`check` does; a server does it in another
@@ -158,8 +159,8 @@ def promote(
         kind="promote",
         artifact=candidate.tag,
         digest=candidate.digest,
-        by=by,
         why=why,
+        **signed(by),
         **artifact_digests(candidate.manifest.files),
     )
     history.state.after(event)
@@ -179,7 +180,7 @@ def rollback(
     settings: Settings,
     model: str,
     *,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
     verified: Mapping[str, str] | None = None,
@@ -189,7 +190,7 @@ def rollback(
     Args:
         settings: settings with the storage root of the rollout.
         model: the deployment's model name.
-        by: who decides.
+        by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
         verified: artifacts that a server has loaded, digest by tag; they are not inspected again.
@@ -204,7 +205,7 @@ def rollback(
     if previous is None:
         raise RolloutError("there is no previous artifact to roll back to")
     digest = (verified or {}).get(previous) or inspect(previous).digest
-    event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, by=by, why=why)
+    event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, why=why, **signed(by))
     return _record(history, _with_earlier_digests(event, history))
 
 
@@ -244,6 +245,9 @@ def _incompatible(tag: str, live: str | None, changes: list[Change]) -> Incompat
 def _gates(
     settings: Settings, model: str, state: RolloutState, tag: str, *, policy: Policy
 ) -> Gates:
+    # Joining labels imports pandas, which a gateway must not: its gates are another process's.
+    from gnomon.rollout.quality.evaluation import evaluate_quality
+
     with contextlib.suppress(ArtifactError, UnknownArtifact):  # The log is enough to judge it.
         policy.check_names(tag, inspect(tag).contract.output_schema)
     storage = Storage(settings)
@@ -256,6 +260,7 @@ def _gates(
         slices=reported.beats,
         unreadable=reported.unreadable,
         skew=_skew(storage, tag),
+        quality=evaluate_quality(settings, model, state, tag, policy),
     )
 
 

@@ -36,6 +36,7 @@ def evaluate(
     slices: Sequence[Heartbeat] = (),
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
     skew: SkewRecord | UnreadableFile | None = None,
+    quality: Sequence[Gate] = (),
 ) -> Gates:
     """Evaluate every gate that the policy sets, on the evidence of this run of the shadow.
 
@@ -47,6 +48,7 @@ def evaluate(
         slices: the last reports of the slices, with the rows they still have to score.
         unreadable: slices whose report cannot be read, with the error.
         skew: the last replay of the artifact, or the error if it cannot be read.
+        quality: the gates that rest on labels.
 
     Raises:
         RolloutError: nothing is live.
@@ -58,7 +60,7 @@ def evaluate(
         gates: Iterable[Gate] = [_no_shadow(policy.gates, log, state.live, artifact)]
         last_row = read = None
     else:
-        confidence = policy.gates.confidence_of_each(state.candidates)
+        confidence = policy.confidence_of_each(state.candidates)
         with log.snapshot() as snapshot:
             read = _range(snapshot, shadow, policy.gates, confidence, state.candidates)
             evidence = gather(
@@ -83,7 +85,7 @@ def evaluate(
     return Gates(
         artifact=artifact,
         live=state.live,
-        gates=tuple(gates),
+        gates=(*gates, *quality),
         last_row=last_row,
         policy=policy,
         read=read,
@@ -119,7 +121,7 @@ def judge(
     """Evaluate the gates on gathered evidence; gates whose limit is not set are skipped.
 
     Args:
-        confidence: of each interval, as :meth:`~gnomon.policy.GateLimits.confidence_of_each` gives.
+        confidence: of each interval, as :meth:`~gnomon.policy.Policy.confidence_of_each` gives.
     """
     yield _rows(limits.min_rows, evidence)
     if limits.min_hours is not None:

@@ -28,6 +28,7 @@ from gnomon.errors import (
 )
 from gnomon.formats import Format, decode
 from gnomon.rollout import integrity
+from gnomon.rollout.actor import signature
 from gnomon.rollout.integrity import HistoryEnd, RecordedEnd
 from gnomon.settings import Settings
 from gnomon.storage import Storage
@@ -67,6 +68,9 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
         same: whether the shadow is the live artifact itself, to measure the noise floor (A/A).
         at: when it was decided.
         by: who decided, if known.
+        authenticated: how that is known; see :class:`gnomon.rollout.actor.Actor`. None: an event
+            of an earlier release, or one that nobody signed.
+        on_behalf_of: for whom they decided, as they say.
         why: the reason they gave.
         forced: whether it was done although gates did not pass or were not evaluated, or the
             contract is incompatible.
@@ -90,6 +94,8 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
     same: bool = False
     at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
     by: str | None = None
+    authenticated: str | None = None
+    on_behalf_of: str | None = None
     why: str | None = None
     forced: bool = False
     gates: tuple[dict[str, object], ...] = ()
@@ -378,7 +384,8 @@ def decode_event(content: bytes, where: str) -> RolloutEvent:
 
 def in_words(event: RolloutEvent) -> str:
     """Say in a few words what was decided and by whom: ``promote flights:two by ann``."""
-    return f"{event.kind.replace('_', ' ')} {event.artifact} by {event.by or 'somebody'}"
+    who = signature(event.by or "somebody", event.authenticated, event.on_behalf_of)
+    return f"{event.kind.replace('_', ' ')} {event.artifact} by {who}"
 
 
 def read_history(settings: Settings, model: str) -> tuple[History, GnomonError | None]:

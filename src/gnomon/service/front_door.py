@@ -24,7 +24,7 @@ from gnomon.errors import (
     UnknownRoute,
 )
 from gnomon.service import pages
-from gnomon.service.auth import PREDICT_HINT, check_token
+from gnomon.service.access.bearer import PREDICT_HINT, check_token
 from gnomon.service.control import allow, control
 from gnomon.service.http.asgi import (
     ASGI,
@@ -39,6 +39,7 @@ from gnomon.service.http.asgi import (
     respond,
     unexpected,
 )
+from gnomon.service.http.media_types import LINES
 from gnomon.service.http.request_head_cache import RequestHeadCache
 from gnomon.service.openapi.document import openapi
 from gnomon.service.origins import (
@@ -49,6 +50,7 @@ from gnomon.service.origins import (
     origins_of,
     with_headers,
 )
+from gnomon.service.slice.label_intake import LABEL_BYTES
 from gnomon.service.slice.runtime import Runtime
 from gnomon.service.status.slice_status import public
 from gnomon.service.streaming.record_stream import RecordStream, media_type
@@ -84,6 +86,7 @@ class FrontDoor:
         self.heads = RequestHeadCache()
         self._routes: dict[str, tuple[str, ASGI]] = {
             PREDICT: ("POST", self._predict),
+            "/labels": ("POST", self._labels),
             "/": ("GET", self._index),
             "/docs.json": ("GET", self._openapi),
             "/status.json": ("GET", self._status),
@@ -91,6 +94,8 @@ class FrontDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
+        if scope["type"] in ("http", "websocket"):
+            self.runtime().control.access.proxies.strip(scope)
         if scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         elif scope["type"] != "http":
@@ -167,7 +172,8 @@ class FrontDoor:
         client = _client_id(scope)
         try:
             if runtime.settings.predict_token is not None:
-                check_token(scope, runtime.settings.predict_token, hint=PREDICT_HINT)
+                with runtime.control.access.refusing(scope, "the prediction token"):
+                    check_token(scope, runtime.settings.predict_token, hint=PREDICT_HINT)
             settings = runtime.settings
             if media_type(scope["headers"]):
                 stream = RecordStream(scope, receive, send, runtime.requests, settings, client)
@@ -186,6 +192,23 @@ class FrontDoor:
         except (InvalidRequest, Overloaded, Unauthorized) as error:
             answer = await runtime.requests.reject(error, client)
         await respond(send, answer.status, answer.body, headers=answer.headers)
+
+    async def _labels(self, scope: Scope, receive: Receive, send: Send) -> None:
+        runtime = self.runtime()
+        await runtime.control.access.authorize(scope, "labeller")
+        settings = runtime.settings
+        with runtime.requests.held.body() as grow:
+            body = await read_body(
+                receive,
+                min(settings.body_bytes, LABEL_BYTES),
+                scope["headers"],
+                seconds=settings.client_seconds,
+                grow=grow,
+                hint="send fewer labels per request",
+            )
+            lines = media_type(scope["headers"]) == LINES.encode()
+            accepted = await runtime.labels.add(body, lines=lines)
+        await respond(send, 200, msgspec.json.encode(accepted))
 
     async def _index(self, scope: Scope, receive: Receive, send: Send) -> None:
         runtime = self.runtime()

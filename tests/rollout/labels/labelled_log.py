@@ -20,7 +20,8 @@ from gnomon.log import (
     shadow_stream,
     stream_folder,
 )
-from gnomon.rollout.labels.label import Label, LabelReader
+from gnomon.rollout.labels.label import Label
+from gnomon.rollout.labels.label_reader import LabelReader
 from gnomon.rollout.labels.labelled_rows import ShadowAnswers, labelled_rows
 from gnomon.settings import Settings
 

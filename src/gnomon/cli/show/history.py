@@ -11,6 +11,7 @@ from rich.markup import escape
 from gnomon.cli.console import columns, local, out
 from gnomon.cli.show.gates import gate_table
 from gnomon.quantities import percent, plural
+from gnomon.rollout.actor import signature
 from gnomon.rollout.history import RolloutEvent
 from gnomon.rollout.past_state import PastState
 
@@ -64,7 +65,7 @@ def show_state(state: PastState, events: Sequence[RolloutEvent]) -> None:
 def _entry(event: RolloutEvent) -> str:
     """Return a decision in a sentence: who, what, why and on what evidence."""
     done = _DONE.get(event.kind, event.kind.replace("_", " ") + " {}")
-    text = f"{escape(event.by or 'somebody')} {done.format(f'[bold]{escape(event.artifact)}[/]')}"
+    text = f"{escape(_who(event))} {done.format(f'[bold]{escape(event.artifact)}[/]')}"
     if event.kind == "shadow_start" and event.fraction < 1:
         text += f" for {percent(event.fraction)} of the requests"
     if event.same:
@@ -74,6 +75,10 @@ def _entry(event: RolloutEvent) -> str:
     text += f": {escape(event.why)}" if event.why else ""
     evidence = _evidence(event)
     return f"{text}\n[dim]{escape(evidence)}[/]" if evidence else text
+
+
+def _who(event: RolloutEvent) -> str:
+    return signature(event.by or "somebody", event.authenticated, event.on_behalf_of)
 
 
 def _evidence(event: RolloutEvent) -> str:

@@ -12,10 +12,12 @@ from gnomon.errors import (
     HistoryDamaged,
 )
 from gnomon.rollout.history import RolloutEvent
+from gnomon.rollout.labels.label import AcceptedLabels
+from gnomon.service.access.identity import Identity
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.failures import failure_of, foreign_answer
 from gnomon.service.client.record_json import checked, encode
-from gnomon.service.client.rows import Record, Rows, one_record, records
+from gnomon.service.client.rows import Record, Rows, one_record, records, scalar
 from gnomon.service.control import (
     ROUTES,
     DecisionRequest,
@@ -80,6 +82,24 @@ def predict_many(rows: Rows, columns: Sequence[str] = ()) -> HttpCall[Prediction
     return HttpCall(
         method="POST", path="/predict", content=encode(content), read=_reader(Predictions)
     )
+
+
+def label(labels: Any) -> HttpCall[AcceptedLabels]:
+    """Return the call that stores labels: one record, or many; nulls of a frame are left out."""
+    record = one_record(labels)
+    rows = [record] if record is not None else records(labels, ())
+    return HttpCall(
+        method="POST",
+        path="/labels",
+        content=encode([_given(checked(row, f"$[{index}]")) for index, row in enumerate(rows)]),
+        control=True,
+        read=_reader(AcceptedLabels),
+    )
+
+
+def _given(label: Record) -> dict[str, Any]:
+    """Return a label without its nulls; a value of null withdraws a label."""
+    return {k: v for k, v in label.items() if k == "value" or scalar(v) is not None}
 
 
 def feature_names() -> HttpCall[list[str]]:
@@ -147,6 +167,11 @@ def _decide(decision: DecisionRequest) -> HttpCall[RolloutEvent]:
 def status() -> HttpCall[Status]:
     """Return the call for what the answering slice runs."""
     return HttpCall(method="GET", path="/gnomon/status", control=True, read=_reader(Status))
+
+
+def whoami() -> HttpCall[Identity]:
+    """Return the call for who the client is to the server."""
+    return HttpCall(method="GET", path="/gnomon/whoami", control=True, read=_reader(Identity))
 
 
 def history() -> HttpCall[list[RolloutEvent]]:

@@ -25,6 +25,8 @@ import httpx
 
 from gnomon.errors import GnomonError, NotReady, ServerError
 from gnomon.rollout.history import RolloutEvent
+from gnomon.rollout.labels.label import AcceptedLabels
+from gnomon.service.access.identity import Identity
 from gnomon.service.client import calls
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.calls import HttpCall
@@ -128,10 +130,11 @@ class Client(_Connection[httpx.BaseTransport]):
 
     Args:
         url: the server's base URL.
-        control_token: for shadow, promote, rollback, status and history; the server keeps it in
-            ``<storage root>/control.token``.
+        control_token: for labels, shadow, promote, rollback, status and history: a token of
+            :func:`gnomon.create_token`, or the server's own in ``<storage root>/control.token``.
         predict_token: for predictions, if the server requires one.
-        by: who makes the decisions, for the rollout history; by default the server's slice.
+        by: with the server's own token, who makes the decisions, by default the server's slice;
+            with another, on whose behalf its holder makes them.
         timeout: seconds for an answer to a prediction. Control calls may take longer.
         transport: an ``httpx`` transport, to call an ASGI or WSGI app or a socket directly.
     """
@@ -237,6 +240,26 @@ class Client(_Connection[httpx.BaseTransport]):
 
         return self._stream(ARROW, BatchStream(progress, self.url), batches)
 
+    def label(self, labels: Record | Rows) -> AcceptedLabels:
+        """Store what predictions turned out to be; they are on disk when this returns.
+
+        If one of them is wrong, none is stored. Sending them again is harmless.
+
+        Args:
+            labels: one label (a dict) or many (a list of dicts, or a frame). Its keys are
+                ``value`` and either ``request_id`` and ``row``, or ``entity`` and ``event_time``;
+                and perhaps ``known_at``, ``source`` and ``correction``. See ``docs/labels.md``.
+
+        Raises:
+            InvalidRequest: a label is wrong; ``where`` says which, and in which field.
+            GnomonError: any other error that the server answered.
+
+        >>> answer = client.predict({"carrier": "UA", "distance": 2475})  # doctest: +SKIP
+        >>> client.label({"request_id": answer.request_id, "value": "late"})  # doctest: +SKIP
+        AcceptedLabels(accepted=1)
+        """
+        return self._send(calls.label(labels))
+
     def contract(self) -> Contract:
         """Return the contract of the live artifact."""
         return self._send(calls.contract())
@@ -289,6 +312,10 @@ class Client(_Connection[httpx.BaseTransport]):
     def status(self) -> Status:
         """Return what the answering slice runs, and its accounts."""
         return self._send(calls.status())
+
+    def whoami(self) -> Identity:
+        """Return who the server takes this client for, and its role."""
+        return self._send(calls.whoami())
 
     def history(self) -> list[RolloutEvent]:
         """Return every rollout decision, oldest first.
@@ -399,6 +426,10 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         async for batch in self._stream(ARROW, BatchStream(progress, self.url), batches):
             yield batch
 
+    async def label(self, labels: Record | Rows) -> AcceptedLabels:
+        """Like :meth:`Client.label`."""
+        return await self._send(calls.label(labels))
+
     async def contract(self) -> Contract:
         """Like :meth:`Client.contract`."""
         return await self._send(calls.contract())
@@ -432,6 +463,10 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
     async def status(self) -> Status:
         """Like :meth:`Client.status`."""
         return await self._send(calls.status())
+
+    async def whoami(self) -> Identity:
+        """Return who the server takes this client for, and its role."""
+        return await self._send(calls.whoami())
 
     async def history(self) -> list[RolloutEvent]:
         """Like :meth:`Client.history`."""

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gnomon.contract.contract import Contract
+from gnomon.rollout.labels.label import AcceptedLabels, Label
 from gnomon.service.control import ROUTES, Route
 from gnomon.service.http.media_types import ARROW, LINES
 from gnomon.service.openapi.schemas import contract_schemas
@@ -37,6 +38,7 @@ def openapi(contract: Contract, artifact_tag: str) -> Schema:
         },
         "paths": {
             "/predict": {"post": _predict(contract)},
+            "/labels": {"post": _labels()},
             **{path: {route.method.lower(): _control(route)} for path, route in ROUTES.items()},
             **_health(),
             **_pages(),
@@ -52,7 +54,10 @@ def openapi(contract: Contract, artifact_tag: str) -> Schema:
     }
 
 
-CONTROL = "The control token, from `<storage root>/control.token` or GNOMON_CONTROL_TOKEN"
+CONTROL = (
+    "A token of `gnomon token create`, or the control token, from `<storage root>/control.token` "
+    "or GNOMON_CONTROL_TOKEN. A trusted proxy may name the user instead"
+)
 PREDICT = "Only if the deployment sets GNOMON_PREDICT_TOKEN"
 
 CONTRACT = "x-gnomon-contract"
@@ -130,10 +135,18 @@ PREDICT_ERRORS = {
     "504": "No answer within the deadline",
 }
 
-CONTROL_ERRORS = {
+LABEL_ERRORS = {
     **BODY_ERRORS,
     "401": "Invalid control token",
-    "403": "A page of another site sent the request, or the artifact may not be loaded: "
+    "422": "A label is wrong; `where` names it and the field. None of the request is stored",
+    "500": "Something else went wrong",
+}
+
+CONTROL_ERRORS = {
+    **BODY_ERRORS,
+    "401": "No valid credential",
+    "403": "The caller's role does not suffice, a page of another site sent the request, or the "
+    "artifact may not be loaded: "
     "it is not signed by a trusted key, or names types that its manifest does not trust",
     "404": "No such artifact",
     "409": "Refused: the decision is not possible in the current state, or a gate does not pass",
@@ -172,9 +185,33 @@ def _predict(contract: Contract) -> Schema:
     }
 
 
+def _labels() -> Schema:
+    label = {"$ref": REF.format(name=Label.__name__)}
+    several = {"type": "array", "items": label, "minItems": 1}
+    lines = {"type": "string", "description": "One label a line"}
+    return {
+        "operationId": "label",
+        "summary": "Store what predictions turned out to be",
+        "security": [{"control": []}],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"oneOf": [label, several]}},
+                LINES: {"schema": lines},
+            },
+        },
+        "responses": {
+            "200": _reply("Stored", {"$ref": REF.format(name=AcceptedLabels.__name__)}),
+            **_errors(PROTOCOL_ERRORS | LABEL_ERRORS),
+        },
+    }
+
+
 def _control(route: Route) -> Schema:
     operation: Schema = {
         "summary": route.summary,
+        "description": f"Needs the role {route.role}"
+        + ("; with `force` the role forcer" if _has_force(route) else ""),
         "security": [{"control": []}],
         "responses": {
             "200": _reply("Done", {"$ref": REF.format(name=route.reply.__name__)}),
@@ -185,6 +222,10 @@ def _control(route: Route) -> Schema:
         body = {"$ref": REF.format(name=route.body.__name__)}
         operation["requestBody"] = _content(body, required=True)
     return operation
+
+
+def _has_force(route: Route) -> bool:
+    return route.body is not None and "force" in route.body.__struct_fields__
 
 
 def _health() -> Schema:
@@ -221,7 +262,9 @@ def _own_schemas() -> dict[str, Schema]:
     bodies = [route.body for route in ROUTES.values() if route.body is not None]
     replies = {route.reply for route in ROUTES.values()}
     _, schemas = msgspec.json.schema_components(
-        [*bodies, *replies, Status], schema_hook=lambda kind: ANY, ref_template=REF
+        [*bodies, *replies, Status, Label, AcceptedLabels],
+        schema_hook=lambda kind: ANY,
+        ref_template=REF,
     )
     return {name: _first_line(schema) for name, schema in schemas.items()}
 

@@ -7,12 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from gnomon import rollout
 from gnomon.artifact import inspect
 from gnomon.policy import Policy
+from gnomon.rollout.actor import Actor
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gate_evaluation import check_in_process
 from gnomon.rollout.history import RolloutEvent
+from gnomon.service.access.access import Access
 from gnomon.service.control import Decisions
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.loaded_artifacts import LoadedArtifacts
@@ -28,10 +32,11 @@ class RolloutControl:
     """The implementation of :class:`~gnomon.service.control.Controlled` for the control routes.
 
     Args:
-        control_token: the token that callers must send.
+        access: finds out who calls, and refuses those who may not.
         settings: have the storage root with the rollout.
         policy: the policy file; defaults apply without one.
-        claim: has the slice's name, which is recorded as who decided if the caller gives none.
+        claim: has the slice's name, which is recorded as who decided if a caller with the control
+            token gives none.
         lanes: load and verify an artifact before it is promoted.
         follower: applies a decision to this slice.
         view: has the status.
@@ -39,7 +44,7 @@ class RolloutControl:
 
     def __init__(
         self,
-        control_token: str,
+        access: Access,
         settings: Settings,
         policy: Path | None,
         claim: SliceClaim,
@@ -47,7 +52,7 @@ class RolloutControl:
         follower: RolloutFollower,
         view: StatusView,
     ) -> None:
-        self.control_token = control_token
+        self.access = access
         self._settings = settings
         self._policy_path = policy
         self._policy = Policy.read(policy) if policy is not None else Policy()
@@ -63,7 +68,7 @@ class RolloutControl:
         same: bool,
         force: bool,
         *,
-        by: str | None,
+        by: Actor,
         why: str | None,
     ) -> RolloutEvent:
         """Start an artifact as a shadow; on return this slice runs it."""
@@ -78,12 +83,12 @@ class RolloutControl:
             why=why,
         )
 
-    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> RolloutEvent:
+    async def stop_shadow(self, artifact: str, *, by: Actor, why: str | None) -> RolloutEvent:
         """Stop a shadow."""
         return await self._decide(rollout.stop_shadow, artifact, by=by, why=why)
 
     async def promote(
-        self, artifact: str, force: bool, *, by: str | None, why: str | None
+        self, artifact: str, force: bool, *, by: Actor, why: str | None
     ) -> RolloutEvent:
         """Make an artifact live: load and verify it next to the old one, check the gates, swap."""
         tag = (await asyncio.to_thread(inspect, artifact)).tag
@@ -93,7 +98,7 @@ class RolloutControl:
                 rollout.promote, tag, force=force, by=by, why=why, ask=self._ask_gates
             )
 
-    async def rollback(self, *, by: str | None, why: str | None) -> RolloutEvent:
+    async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         """Make the previous artifact live again; it is still warm, so this takes milliseconds."""
         return await self._decide(rollout.rollback, by=by, why=why, verified=self._lanes.digests)
 
@@ -112,7 +117,7 @@ class RolloutControl:
         return check_in_process(self._settings, model, tag, self._policy_path)
 
     async def _decide(
-        self, decision: Callable[..., RolloutEvent], *args: Any, by: str | None, **options: Any
+        self, decision: Callable[..., RolloutEvent], *args: Any, by: Actor, **options: Any
     ) -> RolloutEvent:
         """Make a rollout decision in a thread, then apply it to this slice at once."""
         history = self._follower.history.copy()
@@ -121,7 +126,7 @@ class RolloutControl:
             self._settings,
             history.model,
             *args,
-            by=by or self._claim.name or None,
+            by=by if by.by else msgspec.structs.replace(by, by=self._claim.name or None),
             history=history,
             **options,
         )

@@ -13,13 +13,17 @@ from gnomon.artifact import Artifact
 from gnomon.compat.platform import IS_PORTABLE
 from gnomon.errors import LogUnavailable
 from gnomon.rollout.history import open_history
-from gnomon.service.auth import control_token
+from gnomon.service.access.access import REFRESH_SECONDS, Access
+from gnomon.service.access.control_token import control_token
+from gnomon.service.access.proxies import proxies_of
+from gnomon.service.access.refusals import Refusals
 from gnomon.service.lane.batching import Lane
 from gnomon.service.lane.codec import Codec
 from gnomon.service.lane.recording import Recorder
 from gnomon.service.metric_files import release_files
 from gnomon.service.metrics import Metrics
 from gnomon.service.slice.claim import SliceClaim
+from gnomon.service.slice.label_intake import LabelIntake
 from gnomon.service.slice.loaded_artifacts import LoadedArtifacts
 from gnomon.service.slice.maintenance import Maintenance
 from gnomon.service.slice.orphans import Orphans
@@ -36,6 +40,8 @@ from gnomon.service.status.slice_status import Status
 from gnomon.service.tasks import Tasks, close_all, closing
 from gnomon.settings import Settings
 from gnomon.storage import Storage
+from gnomon.tokens.known_tokens import KnownTokens
+from gnomon.tokens.token_store import TokenStore
 
 __all__ = ["Runtime", "open_gateway", "open_runtime"]
 
@@ -50,11 +56,13 @@ class Runtime:
         settings: the slice's settings.
         requests: handles prediction requests.
         control: handles rollout decisions.
+        labels: stores labels.
     """
 
     settings: Settings
     requests: RequestHandler
     control: RolloutControl
+    labels: LabelIntake
     _follower: RolloutFollower
     _lanes: LoadedArtifacts
     _metrics: Metrics
@@ -110,10 +118,11 @@ async def open_runtime(
         policy: the rollout policy file; defaults apply without one.
 
     Raises:
-        SettingsError: the storage root, the control token or the policy cannot be used.
+        SettingsError: the storage root, the control token, the proxies or the policy cannot be
+            used.
     """
     async with contextlib.AsyncExitStack() as stack:
-        token = control_token(settings)
+        token, proxies = control_token(settings), proxies_of(settings)
         storage = Storage(settings)
         metrics = stack.enter_context(contextlib.closing(Metrics(model)))
 
@@ -150,7 +159,15 @@ async def open_runtime(
             settings, open_history(settings, model), lanes, shadows, on_first_live
         )
         view = StatusView(settings, claim, follower, shadows, recorder, sealer, metrics)
-        control = RolloutControl(token, settings, policy, claim, lanes, follower, view)
+        access = Access(
+            model,
+            token,
+            KnownTokens(TokenStore(storage)),
+            proxies,
+            Refusals(metrics.refused_caller),
+        )
+        control = RolloutControl(access, settings, policy, claim, lanes, follower, view)
+        labels = LabelIntake(settings, model, lambda: follower.live, tasks)
         requests = RequestHandler(settings, follower, recorder, metrics, tasks)
         maintenance = Maintenance(
             settings, storage, claim, recorder, follower, orphans, takeover, metrics, view, outlook
@@ -171,8 +188,9 @@ async def open_runtime(
             logger.warning("%s", warning)
         await claim.take()
         maintenance.begin(tasks)
+        tasks.repeat("looking for tokens", REFRESH_SECONDS, access.refresh)
         await asyncio.to_thread(storage.sweep)
-        yield Runtime(settings, requests, control, follower, lanes, metrics, view)
+        yield Runtime(settings, requests, control, labels, follower, lanes, metrics, view)
 
 
 async def _close_log(recorder: Recorder) -> None:

@@ -10,7 +10,8 @@ from msgspec import structs
 
 from gnomon.contract.contract import Contract, Feature
 from gnomon.errors import InvalidRequest
-from gnomon.rollout.labels.label import Label, LabelReader
+from gnomon.rollout.labels.label import Label
+from gnomon.rollout.labels.label_reader import LabelReader
 from tests.rollout.labels.labelled_log import CONTRACT, DAY, TWO_TARGETS, stored
 
 NUMBERED = structs.replace(
