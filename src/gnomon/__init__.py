@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gnomon.api.decisions import stop_shadow as stop_shadow
     from gnomon.api.labels import import_labels as import_labels
     from gnomon.api.labels import label_status as label_status
+    from gnomon.api.quality import QualityReport as QualityReport
+    from gnomon.api.quality import measure_quality as measure_quality
     from gnomon.api.queries import DriftCheck as DriftCheck
     from gnomon.api.queries import RolloutHistory as RolloutHistory
     from gnomon.api.queries import check_contract as check_contract
@@ -113,6 +115,7 @@ __all__ = [
     "Policy",
     "Prediction",
     "Predictions",
+    "QualityReport",
     "Report",
     "RolloutEvent",
     "RolloutHistory",
@@ -143,6 +146,7 @@ __all__ = [
     "list_tokens",
     "load",
     "measure_drift",
+    "measure_quality",
     "open_log",
     "outputs",
     "pack",
@@ -189,6 +193,7 @@ _HOMES = {
     "Policy": "policy",
     "Prediction": "service.client.answers",
     "Predictions": "service.client.answers",
+    "QualityReport": "api.quality",
     "Report": "report",
     "RolloutEvent": "rollout.history",
     "RolloutHistory": "api.queries",
@@ -214,10 +219,11 @@ _HOMES = {
     "import_labels": "api.labels",
     "infer_contract": "contract",
     "inspect": "artifact",
-    "list_tokens": "tokens.issued_tokens",
     "label_status": "api.labels",
+    "list_tokens": "tokens.issued_tokens",
     "load": "artifact",
     "measure_drift": "api.queries",
+    "measure_quality": "api.quality",
     "open_log": "api.queries",
     "outputs": "pipeline",
     "pack": "artifact",

@@ -82,6 +82,8 @@ def test_each_role_reads_and_only_the_right_ones_decide(server: Server) -> None:
             answer = call(server, path, token=token, method=method, **body)
             allowed = ROLES.index(role) >= ROLES.index(needed)
             assert (answer.status_code != 403) is allowed, (role, path, answer.text)
+        answer = call(server, "/labels", token=token, method="POST", json={})
+        assert answer.status_code == (403 if role == "viewer" else 422)
 
 
 def test_a_running_server_learns_of_revocation_and_rotation(server: Server) -> None:

@@ -21,6 +21,7 @@ from gnomon.cli import (
     leakage,
     log,
     promote,
+    quality,
     replay,
     reports,
     rollback,
@@ -94,5 +95,6 @@ app.command("diagnose")(diagnose.command)
 app.command("drift")(drift.command)
 app.command("leakage")(leakage.command)
 app.add_typer(labels.app, name="labels")
+app.command("quality")(quality.command)
 app.add_typer(log.app, name="log")
 app.add_typer(token.app, name="token")

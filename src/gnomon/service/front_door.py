@@ -25,6 +25,7 @@ from gnomon.errors import (
 )
 from gnomon.service import pages
 from gnomon.service.access.bearer import PREDICT_HINT, check_token
+from gnomon.service.access.proxies import proxies_of
 from gnomon.service.control import allow, control
 from gnomon.service.http.asgi import (
     ASGI,
@@ -95,7 +96,7 @@ class FrontDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
         if scope["type"] in ("http", "websocket"):
-            self.runtime().control.access.proxies.strip(scope)
+            proxies_of(self.runtime().settings).strip(scope)
         if scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         elif scope["type"] != "http":

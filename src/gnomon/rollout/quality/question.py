@@ -165,7 +165,8 @@ def question(
         spread: the range of live's predictions in training, for numbers.
 
     Raises:
-        RolloutError: they have several targets, or do not predict what a label can be known of.
+        RolloutError: they have several targets, do not predict what a label can be known of, or
+            lack the output with the policy's decision.
         PolicyError: the policy has a metric that this task does not have.
     """
     if live.learned is None or live.learned != shadow.learned:
@@ -174,6 +175,12 @@ def question(
             f"target; live is a model of {_kind(live)} and the shadow of {_kind(shadow)}"
         )
     decision, rules = policy.decision, policy.quality
+    for name, side in (("live", live), ("the shadow", shadow)):
+        if decision is not None and decision.output not in side.output_schema.names:
+            raise RolloutError(
+                f"{name} has no output `{decision.output}`, on which [decision] of the policy "
+                "rests, so its decisions cannot be compared with labels"
+            )
     classes = tuple(
         dict.fromkeys(label_text(label) for side in (live, shadow) for label in side.classes)
     )

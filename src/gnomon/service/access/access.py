@@ -41,7 +41,6 @@ class Access:
 
     Attributes:
         refusals: as given.
-        proxies: as given.
     """
 
     def __init__(
@@ -53,7 +52,7 @@ class Access:
         refusals: Refusals,
     ) -> None:
         self.refusals = refusals
-        self.proxies = proxies
+        self._proxies = proxies
         self._model = model
         self._control_token = control_token
         self._tokens = tokens
@@ -91,7 +90,7 @@ class Access:
         Raises:
             Unauthorized, Forbidden, StorageError: as :meth:`authorize`.
         """
-        user = self.proxies.identity(scope)
+        user = self._proxies.identity(scope)
         if user is not None:
             return user
         presented = bearer(scope, hint=HINT)

@@ -137,7 +137,8 @@ PREDICT_ERRORS = {
 
 LABEL_ERRORS = {
     **BODY_ERRORS,
-    "401": "Invalid control token",
+    "401": "No valid credential",
+    "403": "The caller's role does not suffice, or a page of another site sent the request",
     "422": "A label is wrong; `where` names it and the field. None of the request is stored",
     "500": "Something else went wrong",
 }
@@ -192,6 +193,7 @@ def _labels() -> Schema:
     return {
         "operationId": "label",
         "summary": "Store what predictions turned out to be",
+        "description": "Needs the role labeller",
         "security": [{"control": []}],
         "requestBody": {
             "required": True,
