@@ -26,12 +26,12 @@ async def judge_by_labels(stage: Stage, landed: pd.DataFrame) -> None:
     output = stage.output
     output.heading("4. The flights land: labels decide what agreement cannot")
     first = landed[:ONE_BY_ONE]
-    for flight in first.itertuples():
+    for flight in first.to_dict("records"):
         await stage.client.label(
             {
-                "entity": {"flight_id": flight.flight_id},
-                "event_time": flight.time_hour.isoformat(),
-                "value": flight.outcome,
+                "entity": {"flight_id": flight["flight_id"]},
+                "event_time": flight["time_hour"],
+                "value": flight["outcome"],
                 "source": SOURCE,
             }
         )
