@@ -17,6 +17,8 @@ SURFACE = [
     "AcceptedLabels",
     "Artifact",
     "AsyncClient",
+    "AuditExport",
+    "AuditReport",
     "Client",
     "Contract",
     "ContractReport",
@@ -64,6 +66,7 @@ SURFACE = [
     "compare_offline",
     "create_token",
     "diagnose",
+    "export_audit",
     "import_labels",
     "infer_contract",
     "inspect",
@@ -86,6 +89,7 @@ SURFACE = [
     "start_shadow",
     "step_outputs",
     "stop_shadow",
+    "verify_audit",
     "wanted_labels",
 ]
 

@@ -8,6 +8,7 @@ import typer
 
 from gnomon.cli import (
     artifacts,
+    audit,
     check,
     compare,
     contract,
@@ -84,6 +85,7 @@ app.add_typer(shadow.app, name="shadow")
 app.command("promote")(promote.command)
 app.command("rollback")(rollback.command)
 app.command("history")(history.command)
+app.add_typer(audit.app, name="audit")
 app.command("reports")(reports.command)
 app.command("replay")(replay.command)
 app.command("compare")(compare.command)
