@@ -23,6 +23,8 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "artifact/test_packing.py": ("artifact/training_input.py",),
     "tokens/test_issued_tokens.py": ("tokens/token_record.py",),
     "cli/test_token.py": ("cli/durations.py",),
+    "rollout/test_approvals.py": ("rollout/proposal.py",),
+    "attack/test_access.py": ("cli/approve.py",),
     "artifact/vendored_code/test_vendoring.py": ("artifact/vendored_code/installed_packages.py",),
     "artifact/test_refusals.py": (
         "artifact/checks/allowances.py",

@@ -61,6 +61,8 @@ def _decision(event: RolloutEvent) -> str:
     words = event.kind.replace("_", " ")
     if event.kind == "shadow_start" and event.fraction < 1:
         words += f" {event.fraction:.3g}"
+    if event.approves is not None:
+        words += f", approves #{event.approves}"
     if event.same:
         words += ", same"
     if event.automatic:
