@@ -17,6 +17,8 @@ SURFACE = [
     "AcceptedLabels",
     "Artifact",
     "AsyncClient",
+    "AuditExport",
+    "AuditReport",
     "Client",
     "Contract",
     "ContractReport",
@@ -63,6 +65,7 @@ SURFACE = [
     "compare_offline",
     "create_token",
     "diagnose",
+    "export_audit",
     "import_labels",
     "infer_contract",
     "inspect",
@@ -85,6 +88,8 @@ SURFACE = [
     "start_shadow",
     "step_outputs",
     "stop_shadow",
+    "verify_audit",
+    "wanted_labels",
 ]
 
 

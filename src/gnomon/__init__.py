@@ -11,6 +11,8 @@ from gnomon.lazy_imports import lazy
 from gnomon.version import __version__
 
 if TYPE_CHECKING:
+    from gnomon.api.audits import export_audit as export_audit
+    from gnomon.api.audits import verify_audit as verify_audit
     from gnomon.api.decisions import promote as promote
     from gnomon.api.decisions import rollback as rollback
     from gnomon.api.decisions import start_shadow as start_shadow
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from gnomon.api.labels import label_status as label_status
     from gnomon.api.quality import QualityReport as QualityReport
     from gnomon.api.quality import measure_quality as measure_quality
+    from gnomon.api.quality import wanted_labels as wanted_labels
     from gnomon.api.queries import DriftCheck as DriftCheck
     from gnomon.api.queries import RolloutHistory as RolloutHistory
     from gnomon.api.queries import check_contract as check_contract
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
     from gnomon.artifact import step_outputs as step_outputs
     from gnomon.artifact.checks.allowances import PackWarning as PackWarning
     from gnomon.artifact.checks.unused_columns import UnusedColumnWarning as UnusedColumnWarning
+    from gnomon.audit import AuditExport as AuditExport
+    from gnomon.audit import AuditReport as AuditReport
     from gnomon.contract import Contract as Contract
     from gnomon.contract import ContractReport as ContractReport
     from gnomon.contract import infer_contract as infer_contract
@@ -86,6 +91,8 @@ __all__ = [
     "AcceptedLabels",
     "Artifact",
     "AsyncClient",
+    "AuditExport",
+    "AuditReport",
     "Client",
     "Contract",
     "ContractReport",
@@ -132,6 +139,7 @@ __all__ = [
     "compare_offline",
     "create_token",
     "diagnose",
+    "export_audit",
     "import_labels",
     "infer_contract",
     "inspect",
@@ -154,12 +162,16 @@ __all__ = [
     "start_shadow",
     "step_outputs",
     "stop_shadow",
+    "verify_audit",
+    "wanted_labels",
 ]
 
 _HOMES = {
     "AcceptedLabels": "rollout.labels.label",
     "Artifact": "artifact",
     "AsyncClient": "service.client.clients",
+    "AuditExport": "audit",
+    "AuditReport": "audit",
     "Client": "service.client.clients",
     "Contract": "contract",
     "ContractReport": "contract",
@@ -205,6 +217,7 @@ _HOMES = {
     "compare_offline": "api.skew_checks",
     "create_token": "tokens.issued_tokens",
     "diagnose": "api.skew_checks",
+    "export_audit": "api.audits",
     "import_labels": "api.labels",
     "infer_contract": "contract",
     "inspect": "artifact",
@@ -227,6 +240,8 @@ _HOMES = {
     "start_shadow": "api.decisions",
     "step_outputs": "artifact",
     "stop_shadow": "api.decisions",
+    "verify_audit": "api.audits",
+    "wanted_labels": "api.quality",
 }
 
 _RENAMED = {

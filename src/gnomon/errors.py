@@ -53,6 +53,7 @@
     │   ├── IncompatibleContract      409  incompatible_contract
     │   ├── RolloutConflict           409  rollout_conflict
     │   └── HistoryDamaged            500  history_damaged
+    ├── BundleDamaged                 422  bundle_damaged
     ├── ServerError                   502  server_error
     └── MissingExtra                  500  missing_extra
 
@@ -73,6 +74,7 @@ __all__ = [
     "ArtifactIncompatible",
     "BodyTooLarge",
     "Breach",
+    "BundleDamaged",
     "ContractError",
     "DeadlineExceeded",
     "ExpectationFailed",
@@ -500,6 +502,12 @@ class HistoryDamaged(RolloutError):
 
     status, code = 500, "history_damaged"
     events: Sequence[Any] = ()
+
+
+class BundleDamaged(GnomonError):
+    """An audit bundle that is none, or was changed after it was written."""
+
+    status, code = 422, "bundle_damaged"
 
 
 class ServerError(GnomonError):

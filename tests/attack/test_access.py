@@ -223,6 +223,6 @@ def test_two_people_promote(server: Server, packed_once: Callable[..., Path]) ->
     assert "is live" in command(server, others[0], "approve", tag)
     shown = command(server, others[0], "history")
     assert "other-0 (token)" in shown
-    assert "approves #5" in shown
+    assert "as proposed in #5" in shown
     assert "other-0 (token other-0)" in command(server, others[0], "token", "whoami")
     assert promote(promoter, "/gnomon/rollback", {}).status_code == 200

@@ -9,6 +9,7 @@ import typer
 from gnomon.cli import (
     approve,
     artifacts,
+    audit,
     check,
     compare,
     contract,
@@ -86,6 +87,7 @@ app.command("promote")(promote.command)
 app.command("approve")(approve.command)
 app.command("rollback")(rollback.command)
 app.command("history")(history.command)
+app.add_typer(audit.app, name="audit")
 app.command("reports")(reports.command)
 app.command("replay")(replay.command)
 app.command("compare")(compare.command)

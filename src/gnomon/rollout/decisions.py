@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -30,6 +31,7 @@ from gnomon.rollout.automatic import Automatic
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates import evaluate
 from gnomon.rollout.history import History, RolloutEvent, RolloutState, open_history
+from gnomon.rollout.provenance import artifact_digests, keep_manifest, keep_policy
 from gnomon.rollout.watch import evaluate_watch, window_of
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
@@ -85,16 +87,21 @@ def start_shadow(
         same=same,
         why=why,
         **signed(by),
+        **artifact_digests(candidate.manifest.files),
     )
     history.state.after(event)
     changes = _changes(history.state, candidate, force)
     incompatible = [change for change in changes if change.level == "incompatible"]
     if incompatible and not force:
         raise _incompatible(candidate.tag, history.state.live, incompatible)
-    recorded = tuple(msgspec.to_builtins(changes))
-    return _record(
-        history, msgspec.structs.replace(event, forced=bool(incompatible), changes=recorded)
+    keep_manifest(Storage(settings), candidate)
+    event = msgspec.structs.replace(
+        event,
+        forced=bool(incompatible),
+        changes=tuple(msgspec.to_builtins(changes)),
+        policy_sha256=keep_policy(Storage(settings), policy or Policy()),
     )
+    return _record(history, event)
 
 
 def stop_shadow(
@@ -177,6 +184,7 @@ def promote(
         digest=candidate.digest,
         why=why,
         **signed(by),
+        **artifact_digests(candidate.manifest.files),
     )
     history.state.after(event)
     policy = policy or Policy()
@@ -187,14 +195,14 @@ def promote(
         passed = gates is not None and gates.verdict == "pass"
         if gates is not None and not passed and not force:
             raise _gates_refused(gates, candidate.tag in history.state.shadows)
-        verdicts = () if gates is None else tuple(msgspec.to_builtins(gates.gates))
-        event = msgspec.structs.replace(event, forced=not passed, gates=verdicts)
+        event = msgspec.structs.replace(event, forced=not passed, **_frozen(gates, settings))
     event = approved_or_proposed(
         history.state, event, policy.rollout.approvals, only_approve=only_approve
     )
     if event.kind == "promote":
         watch = window_of(history.state, event, policy.rollout)
         event = msgspec.structs.replace(event, watch=watch)
+    keep_manifest(Storage(settings), candidate)
     return _record(history, _automatic(event, history, automatic))
 
 
@@ -286,6 +294,7 @@ def rollback(
         raise RolloutError("there is no previous artifact to roll back to")
     digest = (verified or {}).get(previous) or inspect(previous).digest
     event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, why=why, **signed(by))
+    event = _with_earlier_digests(event, history)
     return _record(history, _automatic(event, history, automatic))
 
 
@@ -389,6 +398,28 @@ def _gates_refused(gates: Gates, in_shadow: bool) -> GateRefused:
         f"{gates.artifact} may not replace {gates.live}: {reasons}",
         hint=f"{advice}, or force it, which is recorded",
     )
+
+
+def _frozen(gates: Gates | None, settings: Settings) -> dict[str, Any]:
+    """Return the fields of an event that keep the gates, what they rest on and the policy."""
+    if gates is None:
+        return {}
+    policy = gates.policy
+    return {
+        "gates": tuple(msgspec.to_builtins(gates.gates)),
+        "evidence": msgspec.to_builtins(gates.read),
+        "policy_sha256": None if policy is None else keep_policy(Storage(settings), policy),
+    }
+
+
+def _with_earlier_digests(event: RolloutEvent, history: History) -> RolloutEvent:
+    """Add the digests that an earlier event recorded: a rollback does not read the artifact."""
+    for earlier in reversed(history.events):
+        if (earlier.artifact, earlier.digest) == (event.artifact, event.digest):
+            return msgspec.structs.replace(
+                event, contract_sha256=earlier.contract_sha256, code_sha256=earlier.code_sha256
+            )
+    return event
 
 
 def _up_to_date(history: History | None, settings: Settings, model: str) -> History:

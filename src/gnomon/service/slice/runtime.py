@@ -202,6 +202,8 @@ async def open_runtime(
         ):
             stack.push_async_exit(closing(close))
 
+        for warning in view.warnings:
+            logger.warning("%s", warning)
         await claim.take()
         maintenance.begin(tasks)
         tasks.repeat("looking for tokens", REFRESH_SECONDS, access.refresh)

@@ -113,6 +113,7 @@ def _status(beat: Heartbeat, history: History) -> Status:
         accounts=msgspec.convert(beat.accounts, RowAccounts),
         automation=msgspec.convert(beat.automation, AutomationStatus),
         error=beat.error,
+        warnings=beat.warnings,
     )
 
 

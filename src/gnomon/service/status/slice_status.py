@@ -110,6 +110,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         previous: the tag to which a rollback would return.
         automation: what the server decides by itself; ``None`` if no server runs.
         error: why it is not ready, cannot write its log, or cannot follow the rollout.
+        warnings: what the operator should know, such as that the log is kept for too short a time.
     """
 
     model: str
@@ -124,6 +125,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     accounts: RowAccounts = msgspec.field(default=RowAccounts(), name="books")
     automation: AutomationStatus | None = None
     error: str | None = None
+    warnings: tuple[str, ...] = ()
 
     def overview(self) -> NotebookTable:
         """See :class:`gnomon.notebook.Tabular`."""
