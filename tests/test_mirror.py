@@ -155,10 +155,16 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "service/status/test_automation_status.py": ("cli/show/automation.py",),
     "cli/test_compare.py": ("cli/reporting.py", "cli/join_options.py"),
     "cli/test_hostile_text.py": ("cli/console.py",),
+    "cli/test_labels.py": ("cli/show/labels.py",),
     "cli/test_leakage.py": ("cli/show/leakage.py",),
     "cli/test_log.py": ("cli/show/rows.py", "cli/show/sealed.py"),
     "cli/test_repair.py": ("cli/show/repair.py",),
-    "cli/test_quality.py": ("api/quality.py", "cli/show/quality.py"),
+    "cli/test_quality.py": (
+        "api/quality.py",
+        "cli/show/quality.py",
+        "rollout/history_check.py",
+        "rollout/quality/replayed_rows.py",
+    ),
     "cli/test_reports.py": ("cli/show/reports.py",),
     "cli/test_score.py": ("offline/scoring.py", "service/client/file_scoring.py"),
     "cli/test_rollout.py": (
