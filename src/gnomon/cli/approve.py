@@ -18,7 +18,10 @@ def command(
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Promote an artifact that another person has proposed, if its gates pass now."""
+    """Promote an artifact that another person has proposed.
+
+    Its gates are evaluated again.
+    """
     from gnomon.cli.console import print_event, wait
     from gnomon.cli.rollout_target import find_target
 
