@@ -59,6 +59,7 @@ SURFACE = [
     "__version__",
     "check_contract",
     "check_gates",
+    "check_gates_on_history",
     "check_leakage",
     "check_split",
     "check_training",
@@ -89,6 +90,7 @@ SURFACE = [
     "step_outputs",
     "stop_shadow",
     "verify_audit",
+    "wanted_labels",
 ]
 
 

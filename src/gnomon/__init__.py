@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from gnomon.api.labels import label_status as label_status
     from gnomon.api.quality import QualityReport as QualityReport
     from gnomon.api.quality import measure_quality as measure_quality
+    from gnomon.api.quality import wanted_labels as wanted_labels
     from gnomon.api.queries import DriftCheck as DriftCheck
     from gnomon.api.queries import RolloutHistory as RolloutHistory
     from gnomon.api.queries import check_contract as check_contract
     from gnomon.api.queries import check_gates as check_gates
+    from gnomon.api.queries import check_gates_on_history as check_gates_on_history
     from gnomon.api.queries import check_leakage as check_leakage
     from gnomon.api.queries import measure_drift as measure_drift
     from gnomon.api.queries import open_log as open_log
@@ -132,6 +134,7 @@ __all__ = [
     "__version__",
     "check_contract",
     "check_gates",
+    "check_gates_on_history",
     "check_leakage",
     "check_split",
     "check_training",
@@ -162,6 +165,7 @@ __all__ = [
     "step_outputs",
     "stop_shadow",
     "verify_audit",
+    "wanted_labels",
 ]
 
 _HOMES = {
@@ -209,6 +213,7 @@ _HOMES = {
     "UnusedColumnWarning": "artifact.checks.unused_columns",
     "check_contract": "api.queries",
     "check_gates": "api.queries",
+    "check_gates_on_history": "api.queries",
     "check_leakage": "api.queries",
     "check_split": "leakage",
     "check_training": "leakage",
@@ -239,6 +244,7 @@ _HOMES = {
     "step_outputs": "artifact",
     "stop_shadow": "api.decisions",
     "verify_audit": "api.audits",
+    "wanted_labels": "api.quality",
 }
 
 _RENAMED = {

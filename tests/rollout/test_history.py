@@ -197,8 +197,8 @@ def test_of_concurrent_decisions_exactly_one_wins(storage: Storage) -> None:
 
 def test_events_of_a_later_format_are_not_guessed_at(storage: Storage) -> None:
     """A newer format is refused by name; an unknown key of the same format is let be."""
-    storage.create("rollout/flights/000000.json", b'{"format": 3, "kind": "explode"}')
-    with pytest.raises(NewerFormat, match=r"format 3; .* reads up to 2 .*000000\.json.*upgrade"):
+    storage.create("rollout/flights/000000.json", b'{"format": 4, "kind": "explode"}')
+    with pytest.raises(NewerFormat, match=r"format 4; .* reads up to 3 .*000000\.json.*upgrade"):
         History(storage, "flights").refresh()
     added = msgspec.json.decode(msgspec.json.encode(event("promote", "a"))) | {"new": 1}
     storage.create("rollout/other/000000.json", msgspec.json.encode(added))

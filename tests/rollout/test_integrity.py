@@ -70,7 +70,7 @@ def test_each_event_holds_the_hash_of_the_one_before(folder: Path) -> None:
     events = [msgspec.json.decode(path.read_bytes()) for path in sorted(folder.iterdir())]
     hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())]
     assert [event["previous_sha256"] for event in events] == [None, *hashes[:-1]]
-    assert {event["format"] for event in events} == {2}
+    assert {event["format"] for event in events} == {3}
     assert refreshed(folder).state.lives == tuple(f"flights:{tag}" for tag in TAGS)
 
 
@@ -328,9 +328,9 @@ def test_a_newer_event_is_no_damage_and_no_absence(folder: Path) -> None:
     """It is refused with both versions; the state is that of the events before."""
     before = hashlib.sha256((folder / "000004.json").read_bytes()).hexdigest()
     (folder / "000005.json").write_bytes(
-        msgspec.json.encode({"format": 3, "kind": "canary", "previous_sha256": before})
+        msgspec.json.encode({"format": 4, "kind": "canary", "previous_sha256": before})
     )
-    with pytest.raises(NewerFormat, match=r"format 3; .* reads up to 2 at .*000005\.json"):
+    with pytest.raises(NewerFormat, match=r"format 4; .* reads up to 3 at .*000005\.json"):
         refreshed(folder)
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
+import pyarrow as pa
 
 from gnomon.artifact import Artifact
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.policy import Policy, find_policy
-from gnomon.rollout.defaults import find_model, tag_of
+from gnomon.rollout.defaults import find_model, model_of, tag_of
 from gnomon.rollout.history import open_history
-from gnomon.rollout.quality.evaluation import quality_of
+from gnomon.rollout.quality.evaluation import compared_rows, quality_of
+from gnomon.rollout.quality.question import metrics_of, unknown_metric
 from gnomon.rollout.quality.shadow_quality import ShadowQuality
+from gnomon.rollout.quality.wanted import wanted_rows
 from gnomon.settings import Settings
 
-__all__ = ["QualityReport", "measure_quality"]
+__all__ = ["QualityReport", "measure_quality", "wanted_labels"]
 
 
 class QualityReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
@@ -94,3 +97,58 @@ def measure_quality(
             for shadow in tags
         ),
     )
+
+
+def wanted_labels(
+    artifact: str | Artifact,
+    *,
+    rows: int = 200,
+    metric: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    policy: Policy | None = None,
+    settings: Settings | None = None,
+) -> pa.Table:
+    """Return the rows without a label whose labels would decide soonest, the most telling first.
+
+    Rows on which both answers lose the same, whatever the label is, are left out: where only such
+    rows are labelled, judge with the policy's ``missing = "worst_case"``.
+
+    Args:
+        artifact: a shadow, running or stopped: an artifact or its tag.
+        rows: at most this many.
+        metric: by this loss; the first with a limit in the policy, else the first that the
+            artifacts have, when not given.
+        start: rows that arrived from this time on; UTC when it has no zone.
+        end: rows that arrived before this time.
+        policy: the decision and the rules of quality; when not given, the policy of the deployment
+            in this folder.
+        settings: settings with the storage root; read from the environment when not given.
+
+    Returns:
+        ``request_id``, ``row``, ``arrived``, the entity key, ``live_prediction``,
+        ``shadow_prediction``, ``effect`` (by how much the label can change the difference of losses
+        on the row) and an empty ``value``. Filled in and saved, :func:`gnomon.import_labels` reads
+        it.
+
+    Raises:
+        ArtifactError, UnknownArtifact: an artifact does not pass inspection.
+        LogError: there is no log of the model.
+        PolicyError: the artifacts do not have this metric.
+        RolloutError: nothing is live, or the answers are not of a kind that has labels.
+    """
+    settings, policy = settings or Settings.read(), policy or find_policy()
+    tag = tag_of(artifact)
+    history = open_history(settings, model_of(tag))
+    history.refresh()
+    compared = compared_rows(
+        settings, history.model, history.state, tag, policy, start=start, end=end
+    )
+    asked = compared.sides.question(policy)
+    sides = (compared.run.live_contract, compared.run.shadow_contract)
+    known = metrics_of(asked, sides)
+    by = metric or next(iter((*policy.quality.limits, *known)), "none")
+    if by not in known:
+        raise unknown_metric(by, known, where="metric")
+    chosen = known[known.index(by)]
+    return wanted_rows(compared.log, compared.run, asked, compared.labels, chosen, rows)

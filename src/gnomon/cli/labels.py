@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from gnomon.cli.options import AsJson, Model
+from gnomon.cli.ranges import End, PolicyFile, Start
 
 __all__ = ["app"]
 
 app = typer.Typer(
     name="labels",
-    help="Import labels (what predictions turned out to be), and count them.",
+    help="Import and count labels: what predictions turned out to be.",
     no_args_is_help=True,
 )
 
@@ -93,6 +94,49 @@ def status(model: Model = None, as_json: AsJson = False) -> None:
     with wait("matching labels with the log"):
         found = label_status(model, settings=settings_here())
     print_json(found) if as_json else show_status(found)
+
+
+@app.command("wanted")
+def wanted(
+    artifact: Annotated[str, typer.Argument(metavar="TAG", help="A shadow, running or stopped.")],
+    rows: Annotated[
+        int, typer.Option("--rows", metavar="N", min=1, help="At most this many rows.")
+    ] = 200,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric",
+            metavar="METRIC",
+            help="By this loss: error, brier, log_loss, absolute_error, squared_error or cost. "
+            "Default: the first with a limit in the policy, else the first there is.",
+        ),
+    ] = None,
+    start: Start = None,
+    end: End = None,
+    policy: PolicyFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List rows without a label, those first whose label would tell most, as CSV.
+
+    Fill in the column `value` and import the file. Rows where no label makes a difference are left
+    out. If only such lists are labelled, set `missing = "worst_case"` in the policy's [quality].
+    """
+    from gnomon.api.quality import wanted_labels
+    from gnomon.cli.console import print_json
+    from gnomon.cli.rollout_target import settings_here
+    from gnomon.cli.show.rows import print_csv
+    from gnomon.policy import find_policy
+
+    found = wanted_labels(
+        artifact,
+        rows=rows,
+        metric=metric,
+        start=start,
+        end=end,
+        policy=find_policy(policy),
+        settings=settings_here(),
+    )
+    print_json(found.to_pylist()) if as_json else print_csv(found)
 
 
 def _columns(given: list[str]) -> dict[str, str]:

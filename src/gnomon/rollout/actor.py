@@ -18,7 +18,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         by: their name.
         authenticated: how that is known: ``token NAME``, ``proxy``, ``control token`` (a secret
-            that several people may have, so the name is a claim), or ``claimed``.
+            that several people may have, so the name is a claim), ``automatic`` (a server, by the
+            policy), or ``claimed``.
         on_behalf_of: for whom, as the caller says; not proven.
     """
 

@@ -17,6 +17,7 @@ from gnomon.errors import (
     GateUndecided,
     GnomonError,
     IncompatibleContract,
+    RolloutConflict,
     RolloutError,
     UnknownArtifact,
     UnreadableFile,
@@ -24,16 +25,18 @@ from gnomon.errors import (
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
 from gnomon.rollout.actor import Actor, signed
+from gnomon.rollout.automatic import Automatic
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates import evaluate
 from gnomon.rollout.history import History, RolloutEvent, RolloutState, open_history
 from gnomon.rollout.provenance import artifact_digests, keep_manifest, keep_policy
+from gnomon.rollout.watch import evaluate_watch, window_of
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.skew import skew_record
 from gnomon.storage import Storage
 
-__all__ = ["check", "promote", "rollback", "start_shadow", "stop_shadow"]
+__all__ = ["check", "check_watch", "promote", "rollback", "start_shadow", "stop_shadow"]
 
 
 def start_shadow(
@@ -107,8 +110,18 @@ def stop_shadow(
     by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
+    automatic: Automatic | None = None,
 ) -> RolloutEvent:
     """Stop a shadow. Its artifact need not be in the store any more.
+
+    Args:
+        settings: settings with the storage root of the rollout.
+        model: the deployment's model name.
+        artifact: the shadow's tag.
+        by: who decides.
+        why: the reason, for the history.
+        history: the history as read so far; it is updated. Without it, it is read again.
+        automatic: what it rests on, if no person decides it.
 
     Raises:
         RolloutError: it is not a running shadow.
@@ -117,7 +130,8 @@ def stop_shadow(
     history = _up_to_date(history, settings, model)
     running = history.state.shadows.get(artifact)
     tag = artifact if running is not None else _tag_of(artifact)
-    return _record(history, RolloutEvent(kind="shadow_stop", artifact=tag, why=why, **signed(by)))
+    event = RolloutEvent(kind="shadow_stop", artifact=tag, why=why, **signed(by))
+    return _record(history, _automatic(event, history, automatic))
 
 
 def promote(
@@ -131,6 +145,7 @@ def promote(
     why: str | None = None,
     history: History | None = None,
     ask: Callable[[str], Gates] | None = None,
+    automatic: Automatic | None = None,
 ) -> RolloutEvent:
     """Make an artifact live, if its gates pass. A model's first artifact has no gates to pass.
 
@@ -138,13 +153,14 @@ def promote(
         settings: settings with the storage root of the rollout and the log.
         model: the deployment's model name.
         artifact: a tag, such as ``flights:latest``.
-        policy: the limits; the defaults without one.
+        policy: the limits, and how the promotion is watched; the defaults without one.
         force: promote even if gates do not pass; the history records that.
         by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
         ask: evaluates the gates of a tag, as :func:`check` does; a server does it in another
             process.
+        automatic: what it rests on, if no person decides it.
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
@@ -164,16 +180,18 @@ def promote(
         **artifact_digests(candidate.manifest.files),
     )
     history.state.after(event)
+    policy = policy or Policy()
     if history.state.live is not None:
         if ask is None:
-            ask = partial(_gates, settings, model, history.state, policy=policy or Policy())
+            ask = partial(_gates, settings, model, history.state, policy=policy)
         gates = _gates_unless_forced(ask, candidate.tag, force)
         passed = gates is not None and gates.verdict == "pass"
         if gates is not None and not passed and not force:
             raise _gates_refused(gates, candidate.tag in history.state.shadows)
         event = msgspec.structs.replace(event, forced=not passed, **_frozen(gates, settings))
+    event = msgspec.structs.replace(event, watch=window_of(history.state, event, policy.rollout))
     keep_manifest(Storage(settings), candidate)
-    return _record(history, event)
+    return _record(history, _automatic(event, history, automatic))
 
 
 def rollback(
@@ -184,6 +202,7 @@ def rollback(
     why: str | None = None,
     history: History | None = None,
     verified: Mapping[str, str] | None = None,
+    automatic: Automatic | None = None,
 ) -> RolloutEvent:
     """Make the previous artifact live again; no gates are evaluated.
 
@@ -194,6 +213,7 @@ def rollback(
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
         verified: artifacts that a server has loaded, digest by tag; they are not inspected again.
+        automatic: what it rests on, if no person decides it.
 
     Raises:
         ArtifactError, UnknownArtifact: that artifact does not pass inspection any more.
@@ -206,7 +226,8 @@ def rollback(
         raise RolloutError("there is no previous artifact to roll back to")
     digest = (verified or {}).get(previous) or inspect(previous).digest
     event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, why=why, **signed(by))
-    return _record(history, _with_earlier_digests(event, history))
+    event = _with_earlier_digests(event, history)
+    return _record(history, _automatic(event, history, automatic))
 
 
 def check(settings: Settings, model: str, artifact: str, policy: Policy | None = None) -> Gates:
@@ -219,6 +240,16 @@ def check(settings: Settings, model: str, artifact: str, policy: Policy | None =
     state = _up_to_date(None, settings, model).state
     tag = artifact if artifact in state.shadows else _tag_of(artifact)
     return _gates(settings, model, state, tag, policy=policy or Policy())
+
+
+def check_watch(settings: Settings, model: str, policy: Policy | None = None) -> Gates:
+    """Evaluate the gates of the watch window of the live artifact, without recording anything.
+
+    Raises:
+        RolloutError: its promotion is not watched.
+    """
+    state = _up_to_date(None, settings, model).state
+    return evaluate_watch(InferenceLog(settings, model), state, policy or Policy())
 
 
 def _changes(state: RolloutState, candidate: Artifact, force: bool) -> list[Change]:
@@ -343,6 +374,21 @@ def _tag_of(artifact: str) -> str:
     """Return a full tag unchanged, and resolve a name or ``latest`` in the store."""
     _, _, version = artifact.partition(":")
     return inspect(artifact).tag if version in ("", "latest") else artifact
+
+
+def _automatic(event: RolloutEvent, history: History, automatic: Automatic | None) -> RolloutEvent:
+    """Mark an automatic decision, and refuse it if anything was decided since it was evaluated."""
+    if automatic is None:
+        return event
+    if history.state.epoch != automatic.epoch:
+        raise RolloutConflict(
+            "another decision was recorded while the gates were evaluated",
+            hint="nothing is to be done: they are evaluated again on the new state",
+        )
+    frozen = event.gates
+    if automatic.gates is not None and not frozen:
+        frozen = tuple(msgspec.to_builtins(automatic.gates.gates))
+    return msgspec.structs.replace(event, automatic=True, gates=frozen)
 
 
 def _record(history: History, event: RolloutEvent) -> RolloutEvent:

@@ -22,7 +22,7 @@ from gnomon.rollout.unit_counts import UnitCounter, UnitCounts
 from gnomon.shadow.feed.progress import count as count_records
 from gnomon.shadow.shadow_counts import ShadowCounts, added
 
-__all__ = ["Evidence", "RowReference", "ShadowRows", "count", "gather"]
+__all__ = ["CLOCKS_APART", "Evidence", "RowReference", "ShadowRows", "count", "gather", "logged"]
 
 KEPT_EXAMPLES = 10
 CLOCKS_APART = timedelta(minutes=1)
@@ -100,7 +100,7 @@ def gather(
             without one, or if the log has no column of a feature.
         longest_burst: how many units in a row may be bad together.
     """
-    entity_key = _logged(log, entity_key)
+    entity_key = logged(log, entity_key)
     times: dict[int, Sketch] = {}
     live_times: dict[int, Sketch] = {}
     now = datetime.now(UTC)
@@ -170,7 +170,7 @@ def _shadow_rows(
         yield batch.filter(mask)
 
 
-def _logged(log: Snapshot, features: Sequence[str]) -> Sequence[str]:
+def logged(log: Snapshot, features: Sequence[str]) -> Sequence[str]:
     """Return the features if the log has all of them, else none."""
     return features if set(map(input_column, features)) <= set(log.view.schema.names) else ()
 

@@ -24,7 +24,7 @@ from gnomon.shadow.feed.pace import ENOUGH_TIMES
 from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.skew.skew_record import SkewRecord
 
-__all__ = ["evaluate", "judge"]
+__all__ = ["evaluate", "judge", "latency_gate"]
 
 
 def evaluate(
@@ -133,7 +133,7 @@ def judge(
     if limits.max_failed is not None:
         yield share_gates.failed_gate(limits.max_failed, confidence, evidence)
     if limits.max_latency_ratio is not None:
-        yield _latency(limits.max_latency_ratio, evidence)
+        yield latency_gate(limits.max_latency_ratio, evidence)
     lag, silent = _lag(shadow, slices, unreadable)
     if limits.min_coverage is not None:
         yield _coverage(limits.min_coverage, evidence, lag, silent)
@@ -196,8 +196,17 @@ def _hours(limit: float, shadow: Shadow, evidence: Evidence) -> Gate:
     )
 
 
-def _latency(limit: float, evidence: Evidence) -> Gate:
-    """Judge the latency ratio, averaged over the batch sizes of both, weighted by shadow rows."""
+def latency_gate(
+    limit: float, evidence: Evidence, *, who: str = "the shadow", than: str = "live"
+) -> Gate:
+    """Judge the latency ratio, averaged over the batch sizes of both, weighted by shadow rows.
+
+    Args:
+        limit: the largest ratio that passes.
+        evidence: has the times of the one that is judged as those of the shadow.
+        who: the one that is judged, in the sentence.
+        than: the one that it is compared with.
+    """
     ratios: list[tuple[int, float]] = []
     for size, shadow_times in evidence.times.items():
         live_times = evidence.live_times.get(size, Sketch())
@@ -210,7 +219,7 @@ def _latency(limit: float, evidence: Evidence) -> Gate:
         return Gate(
             name="latency",
             verdict=_open(evidence.times),
-            says=f"{rows_of_both} rows each of live and shadow in batches of similar size; "
+            says=f"{rows_of_both} rows each of {than} and {who} in batches of similar size; "
             f"{ENOUGH_TIMES} are needed",
             limit=limit,
             rows=rows_of_both,
@@ -220,7 +229,7 @@ def _latency(limit: float, evidence: Evidence) -> Gate:
     return Gate(
         name="latency",
         verdict="pass" if ratio <= limit else "fail",
-        says=f"the shadow takes {ratio:.2f} times live's time for batches of similar size "
+        says=f"{who} takes {ratio:.2f} times {than}'s time for batches of similar size "
         f"({rows:,} rows); limit {limit:g} times",
         limit=limit,
         value=ratio,

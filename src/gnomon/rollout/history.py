@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -30,6 +31,7 @@ from gnomon.formats import Format, decode
 from gnomon.rollout import integrity
 from gnomon.rollout.actor import signature
 from gnomon.rollout.integrity import HistoryEnd, RecordedEnd
+from gnomon.rollout.watch_window import Watch, WatchWindow
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
@@ -47,8 +49,9 @@ __all__ = [
     "read_history",
 ]
 
-FORMAT = 2
-"""Format 2 added ``previous_sha256``. Events of format 1 may only come before those of format 2."""
+FORMAT = 3
+"""Format 2 added ``previous_sha256``; events of format 1 may only come before those of format 2.
+Format 3 added what changes the state: ``watch`` of a promotion."""
 
 _KIND = Format("rollout event", FORMAT, damaged=HistoryDamaged)
 
@@ -77,6 +80,9 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
         gates: each gate's verdict and evidence at that time.
         changes: how a shadow's contract differs from the live one, each as a
             :class:`gnomon.contract.difference.Change`.
+        automatic: whether a server decided it by the policy's ``[rollout]`` table, not a person.
+        watch: of a promotion that is watched: until when, by which gates, and the shadow that the
+            replaced artifact becomes by this same event.
         evidence: what the gates were evaluated on, as a
             :class:`gnomon.rollout.evidence_range.EvidenceRange`.
         policy_sha256: of the policy that decided, kept as ``policies/<sha256>.json``.
@@ -100,6 +106,8 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
     forced: bool = False
     gates: tuple[dict[str, object], ...] = ()
     changes: tuple[dict[str, object], ...] = ()
+    automatic: bool = False
+    watch: WatchWindow | None = None
     evidence: dict[str, object] | None = None
     policy_sha256: str | None = None
     contract_sha256: str | None = None
@@ -108,7 +116,10 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shadow(msgspec.Struct, frozen=True, kw_only=True):
-    """A shadow that should be running: its sample, and the epoch it was started in."""
+    """A shadow that should be running: its sample, and the epoch it was started in.
+
+    A reverse shadow is the artifact that live replaced; it ends with the watch window.
+    """
 
     artifact: str
     digest: str | None
@@ -116,6 +127,7 @@ class Shadow(msgspec.Struct, frozen=True, kw_only=True):
     since: int
     at: datetime
     entity_key: tuple[str, ...] = ()
+    reverse: bool = False
 
 
 class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,13 +137,20 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
         epoch: the number of events, which is also the number of the next event.
         lives: the artifacts that were live, the live one last. A rollback removes the last one.
         shadows: the running shadows by tag, in the order they were started.
-        tried: the artifacts that were shadows of the present live artifact, stopped ones included.
+        tried: the artifacts that were shadows of the present live artifact, stopped ones included,
+            reverse shadows not.
+        watch: the watch window of the present live artifact, if its promotion has one. It stays
+            after its end; the time says whether it is over.
+        distrusted: the artifacts that were rolled back, or stopped as shadows by a server: only a
+            person promotes them.
     """
 
     epoch: int = 0
     lives: tuple[str, ...] = ()
     shadows: dict[str, Shadow] = {}
     tried: tuple[str, ...] = ()
+    watch: Watch | None = None
+    distrusted: tuple[str, ...] = ()
 
     @property
     def live(self) -> str | None:
@@ -172,9 +191,20 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
             lives = (*lives, event.artifact)
         elif event.kind == "rollback":
             lives = lives[:-1]
-        before = self.tried if lives == self.lives else ()
-        tried = tuple(dict.fromkeys((*before, *shadows)))
-        return RolloutState(epoch=self.epoch + 1, lives=lives, shadows=shadows, tried=tried)
+        is_same_live = lives == self.lives
+        if not is_same_live:
+            shadows = {tag: shadow for tag, shadow in shadows.items() if not shadow.reverse}
+            shadows |= _reverse_shadow(event, self.epoch + 1)
+        candidates = (tag for tag, shadow in shadows.items() if not shadow.reverse)
+        tried = tuple(dict.fromkeys((*(self.tried if is_same_live else ()), *candidates)))
+        return RolloutState(
+            epoch=self.epoch + 1,
+            lives=lives,
+            shadows=shadows,
+            tried=tried,
+            watch=_watch(self, event, shadows),
+            distrusted=_distrusted(self, event),
+        )
 
 
 def fold(events: list[RolloutEvent]) -> RolloutState:
@@ -400,6 +430,53 @@ def read_history(settings: Settings, model: str) -> tuple[History, GnomonError |
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def _reverse_shadow(event: RolloutEvent, epoch: int) -> dict[str, Shadow]:
+    """Return the shadow that a promotion makes of the artifact it replaces, by its tag."""
+    reverse = None if event.watch is None else event.watch.reverse_shadow
+    if reverse is None:
+        return {}
+    shadow = Shadow(
+        artifact=reverse.artifact,
+        digest=reverse.digest,
+        fraction=reverse.fraction,
+        since=epoch,
+        at=event.at,
+        entity_key=reverse.entity_key,
+        reverse=True,
+    )
+    return {reverse.artifact: shadow}
+
+
+def _watch(state: RolloutState, event: RolloutEvent, shadows: Mapping[str, Shadow]) -> Watch | None:
+    """Return the watch window after an event: only a promotion or a rollback begins or ends one."""
+    if event.kind == "promote" and event.watch is not None and state.live is not None:
+        return Watch(
+            artifact=event.artifact,
+            previous=state.live,
+            since=state.epoch + 1,
+            at=event.at,
+            until=event.watch.until,
+            gates=event.watch.gates,
+            shadow=event.watch.reverse_shadow is not None,
+        )
+    if event.kind in ("promote", "rollback") or state.watch is None:
+        return None
+    reverse = shadows.get(state.watch.previous)
+    return msgspec.structs.replace(state.watch, shadow=reverse is not None and reverse.reverse)
+
+
+def _distrusted(state: RolloutState, event: RolloutEvent) -> tuple[str, ...]:
+    """Return the artifacts that only a person may promote, after an event."""
+    distrusted = dict.fromkeys(state.distrusted)
+    if event.kind == "promote":
+        distrusted.pop(event.artifact, None)
+    elif event.kind == "rollback" and state.live is not None:
+        distrusted[state.live] = None
+    elif event.kind == "shadow_stop" and event.automatic and event.artifact in state.tried:
+        distrusted[event.artifact] = None
+    return tuple(distrusted)
 
 
 def _check(state: RolloutState, event: RolloutEvent) -> None:

@@ -72,6 +72,10 @@ def _entry(event: RolloutEvent) -> str:
         text += ", against itself"
     if event.forced:
         text += ", [yellow]forced[/]"
+    if event.automatic:
+        text += ", by the policy"
+    if event.watch is not None:
+        text += f", watched until {local(event.watch.until)}"
     text += f": {escape(event.why)}" if event.why else ""
     evidence = _evidence(event)
     return f"{text}\n[dim]{escape(evidence)}[/]" if evidence else text

@@ -13,6 +13,7 @@ from gnomon import rollout
 from gnomon.artifact import inspect
 from gnomon.policy import Policy
 from gnomon.rollout.actor import Actor
+from gnomon.rollout.automatic import BY, Automatic, Step
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gate_evaluation import check_in_process
 from gnomon.rollout.history import RolloutEvent
@@ -95,12 +96,39 @@ class RolloutControl:
         with self._follower.keeping(tag):
             await self._lanes.warm(tag)
             return await self._decide(
-                rollout.promote, tag, force=force, by=by, why=why, ask=self._ask_gates
+                rollout.promote,
+                tag,
+                policy=await asyncio.to_thread(self._read_policy),
+                force=force,
+                by=by,
+                why=why,
+                ask=self._ask_gates,
             )
 
     async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         """Make the previous artifact live again; it is still warm, so this takes milliseconds."""
         return await self._decide(rollout.rollback, by=by, why=why, verified=self._lanes.digests)
+
+    async def decide_automatically(self, step: Step, automatic: Automatic) -> RolloutEvent:
+        """Take a decision that no person takes; refused if anything was decided meanwhile.
+
+        Raises:
+            RolloutConflict: another decision was recorded since the gates were evaluated.
+        """
+        by = Actor(by=BY, authenticated="automatic")
+        options: dict[str, Any] = {"by": by, "why": step.why, "automatic": automatic}
+        if step.kind == "rollback":
+            return await self._decide(rollout.rollback, verified=self._lanes.digests, **options)
+        if step.kind != "promote":
+            return await self._decide(rollout.stop_shadow, step.artifact, **options)
+        gates = step.gates
+        assert gates is not None, "a promotion rests on gates"
+        with self._follower.keeping(step.artifact):
+            await self._lanes.warm(step.artifact)
+            policy = await asyncio.to_thread(self._read_policy)
+            return await self._decide(
+                rollout.promote, step.artifact, policy=policy, ask=lambda tag: gates, **options
+            )
 
     async def history(self) -> Decisions:
         """Return every rollout decision, oldest first, and why some may be missing, if they may."""
@@ -111,6 +139,10 @@ class RolloutControl:
     def status(self) -> Status:
         """Return what this slice runs now."""
         return self._view.status()
+
+    def _read_policy(self) -> Policy:
+        """Read the policy again, as gates do: its ``[rollout]`` table says how to watch."""
+        return self._policy if self._policy_path is None else Policy.read(self._policy_path)
 
     def _ask_gates(self, tag: str) -> Gates:
         model = self._follower.history.model

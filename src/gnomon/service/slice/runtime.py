@@ -28,6 +28,7 @@ from gnomon.service.slice.loaded_artifacts import LoadedArtifacts
 from gnomon.service.slice.maintenance import Maintenance
 from gnomon.service.slice.orphans import Orphans
 from gnomon.service.slice.request_handler import RequestHandler
+from gnomon.service.slice.rollout_automation import RolloutAutomation
 from gnomon.service.slice.rollout_control import RolloutControl
 from gnomon.service.slice.rollout_follower import RolloutFollower
 from gnomon.service.slice.sealing import Sealing
@@ -35,6 +36,7 @@ from gnomon.service.slice.shadow_supervisor import ShadowSupervisor
 from gnomon.service.slice.standby import Standby
 from gnomon.service.slice.status_view import StatusView
 from gnomon.service.slice.takeover import Takeover
+from gnomon.service.status.automation_status import AutomationReport
 from gnomon.service.status.gate_outlook import GateOutlook
 from gnomon.service.status.slice_status import Status
 from gnomon.service.tasks import Tasks, close_all, closing
@@ -158,7 +160,10 @@ async def open_runtime(
         follower = RolloutFollower(
             settings, open_history(settings, model), lanes, shadows, on_first_live
         )
-        view = StatusView(settings, claim, follower, shadows, recorder, sealer, metrics)
+        automation_report = AutomationReport()
+        view = StatusView(
+            settings, claim, follower, shadows, recorder, sealer, metrics, automation_report
+        )
         access = Access(
             model,
             token,
@@ -168,9 +173,22 @@ async def open_runtime(
         )
         control = RolloutControl(access, settings, policy, claim, lanes, follower, view)
         labels = LabelIntake(settings, model, lambda: follower.live, tasks)
+        automation = RolloutAutomation(
+            settings, policy, claim, follower, control, automation_report
+        )
         requests = RequestHandler(settings, follower, recorder, metrics, tasks)
         maintenance = Maintenance(
-            settings, storage, claim, recorder, follower, orphans, takeover, metrics, view, outlook
+            settings,
+            storage,
+            claim,
+            recorder,
+            follower,
+            orphans,
+            takeover,
+            metrics,
+            view,
+            outlook,
+            automation,
         )
 
         # How they are closed, from the last one to the first.
