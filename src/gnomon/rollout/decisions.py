@@ -131,7 +131,7 @@ def stop_shadow(
     running = history.state.shadows.get(artifact)
     tag = artifact if running is not None else _tag_of(artifact)
     event = RolloutEvent(kind="shadow_stop", artifact=tag, why=why, **signed(by))
-    return _record(history, _automatic(event, history, automatic))
+    return _record(history, _automatic(event, history, automatic, settings))
 
 
 def promote(
@@ -191,7 +191,7 @@ def promote(
         event = msgspec.structs.replace(event, forced=not passed, **_frozen(gates, settings))
     event = msgspec.structs.replace(event, watch=window_of(history.state, event, policy.rollout))
     keep_manifest(Storage(settings), candidate)
-    return _record(history, _automatic(event, history, automatic))
+    return _record(history, _automatic(event, history, automatic, settings))
 
 
 def rollback(
@@ -227,7 +227,7 @@ def rollback(
     digest = (verified or {}).get(previous) or inspect(previous).digest
     event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, why=why, **signed(by))
     event = _with_earlier_digests(event, history)
-    return _record(history, _automatic(event, history, automatic))
+    return _record(history, _automatic(event, history, automatic, settings))
 
 
 def check(settings: Settings, model: str, artifact: str, policy: Policy | None = None) -> Gates:
@@ -376,7 +376,9 @@ def _tag_of(artifact: str) -> str:
     return inspect(artifact).tag if version in ("", "latest") else artifact
 
 
-def _automatic(event: RolloutEvent, history: History, automatic: Automatic | None) -> RolloutEvent:
+def _automatic(
+    event: RolloutEvent, history: History, automatic: Automatic | None, settings: Settings
+) -> RolloutEvent:
     """Mark an automatic decision, and refuse it if anything was decided since it was evaluated."""
     if automatic is None:
         return event
@@ -385,10 +387,9 @@ def _automatic(event: RolloutEvent, history: History, automatic: Automatic | Non
             "another decision was recorded while the gates were evaluated",
             hint="nothing is to be done: they are evaluated again on the new state",
         )
-    frozen = event.gates
-    if automatic.gates is not None and not frozen:
-        frozen = tuple(msgspec.to_builtins(automatic.gates.gates))
-    return msgspec.structs.replace(event, automatic=True, gates=frozen)
+    if not event.gates:
+        event = msgspec.structs.replace(event, **_frozen(automatic.gates, settings))
+    return msgspec.structs.replace(event, automatic=True)
 
 
 def _record(history: History, event: RolloutEvent) -> RolloutEvent:
