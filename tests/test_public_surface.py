@@ -69,6 +69,8 @@ SURFACE = [
     "saved_reports",
     "start_shadow",
     "step_outputs",
+    "add_excuse",
+    "end_excuse",
     "stop_shadow",
 ]
 

@@ -11,6 +11,8 @@ from gnomon.lazy_imports import lazy
 from gnomon.version import __version__
 
 if TYPE_CHECKING:
+    from gnomon.api.decisions import add_excuse as add_excuse
+    from gnomon.api.decisions import end_excuse as end_excuse
     from gnomon.api.decisions import promote as promote
     from gnomon.api.decisions import rollback as rollback
     from gnomon.api.decisions import start_shadow as start_shadow
@@ -101,6 +103,7 @@ __all__ = [
     "StreamRow",
     "UnusedColumnWarning",
     "__version__",
+    "add_excuse",
     "check_contract",
     "check_gates",
     "check_leakage",
@@ -108,6 +111,7 @@ __all__ = [
     "check_training",
     "compare_offline",
     "diagnose",
+    "end_excuse",
     "infer_contract",
     "inspect",
     "load",
@@ -173,6 +177,8 @@ _HOMES = {
     "open_log": "api.queries",
     "outputs": "pipeline",
     "pack": "artifact",
+    "add_excuse": "api.decisions",
+    "end_excuse": "api.decisions",
     "promote": "api.decisions",
     "replay": "api.skew_checks",
     "rollback": "api.decisions",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ import uvicorn
 
 from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import GnomonError
+from gnomon.rollout.excuse import parse_excuse
 from gnomon.rollout.history import RolloutEvent, RolloutState
 from gnomon.service import pages
 from gnomon.service.control import Decisions, control
@@ -92,6 +94,25 @@ class StandIn:
 
     async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> RolloutEvent:
         return self._decide(RolloutEvent(kind="shadow_stop", artifact=artifact, by=by, why=why))
+
+    async def add_excuse(
+        self,
+        target: str,
+        artifact: str | None,
+        owner: str,
+        until: datetime,
+        *,
+        by: str | None,
+        why: str | None,
+    ) -> RolloutEvent:
+        excuse = parse_excuse(target, owner, until)
+        event = RolloutEvent(kind="excuse", artifact=artifact or "", excuse=excuse, by=by, why=why)
+        return self._decide(event)
+
+    async def end_excuse(self, number: int, *, by: str | None, why: str | None) -> RolloutEvent:
+        return self._decide(
+            RolloutEvent(kind="excuse_end", artifact="", ends=number, by=by, why=why)
+        )
 
     async def promote(
         self, artifact: str, force: bool, *, by: str | None, why: str | None

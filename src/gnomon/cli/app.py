@@ -13,6 +13,7 @@ from gnomon.cli import (
     contract,
     diagnose,
     drift,
+    excuse,
     history,
     init,
     inspect,
@@ -78,6 +79,7 @@ app.command("sign")(sign.command)
 app.command("serve")(serve.command)
 app.command("status")(status.command)
 app.add_typer(shadow.app, name="shadow")
+app.add_typer(excuse.app, name="excuse")
 app.command("promote")(promote.command)
 app.command("rollback")(rollback.command)
 app.command("history")(history.command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
@@ -54,6 +55,21 @@ class Controlled(Protocol):
     async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> RolloutEvent:
         """Stop a shadow."""
 
+    async def add_excuse(
+        self,
+        target: str,
+        artifact: str | None,
+        owner: str,
+        until: datetime,
+        *,
+        by: str | None,
+        why: str | None,
+    ) -> RolloutEvent:
+        """Excuse a column or a segment until a time."""
+
+    async def end_excuse(self, number: int, *, by: str | None, why: str | None) -> RolloutEvent:
+        """End an excuse."""
+
     async def promote(
         self, artifact: str, force: bool, *, by: str | None, why: str | None
     ) -> RolloutEvent:
@@ -94,6 +110,32 @@ class StopShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/shadow/stop``."""
 
     artifact: str
+
+
+class AddExcuse(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /gnomon/excuse/add``.
+
+    Attributes:
+        target: an output column, or ``FEATURE=VALUE``.
+        artifact: the tag whose differences are excused; the only shadow by default.
+        owner: who answers for it.
+        until: its end, with an offset from UTC.
+    """
+
+    target: str
+    artifact: str | None = None
+    owner: str
+    until: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class EndExcuse(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /gnomon/excuse/end``.
+
+    Attributes:
+        number: the number of the excuse in the history and the status.
+    """
+
+    number: int
 
 
 class Promote(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
@@ -157,6 +199,23 @@ async def _stop_shadow(runtime: Controlled, body: bytes) -> RolloutEvent:
     return await runtime.stop_shadow(request.artifact, by=request.by, why=request.why)
 
 
+async def _add_excuse(runtime: Controlled, body: bytes) -> RolloutEvent:
+    request = _decode(body, AddExcuse)
+    return await runtime.add_excuse(
+        request.target,
+        request.artifact,
+        request.owner,
+        request.until,
+        by=request.by,
+        why=request.why,
+    )
+
+
+async def _end_excuse(runtime: Controlled, body: bytes) -> RolloutEvent:
+    request = _decode(body, EndExcuse)
+    return await runtime.end_excuse(request.number, by=request.by, why=request.why)
+
+
 async def _promote(runtime: Controlled, body: bytes) -> RolloutEvent:
     request = _decode(body, Promote)
     return await runtime.promote(request.artifact, request.force, by=request.by, why=request.why)
@@ -180,6 +239,10 @@ ROUTES = {
         "POST", "Start an artifact as a shadow", _start_shadow, StartShadow, RolloutEvent
     ),
     "/gnomon/shadow/stop": Route("POST", "Stop a shadow", _stop_shadow, StopShadow, RolloutEvent),
+    "/gnomon/excuse/add": Route(
+        "POST", "Excuse a column or a segment", _add_excuse, AddExcuse, RolloutEvent
+    ),
+    "/gnomon/excuse/end": Route("POST", "End an excuse", _end_excuse, EndExcuse, RolloutEvent),
     "/gnomon/promote": Route("POST", "Make an artifact live", _promote, Promote, RolloutEvent),
     "/gnomon/rollback": Route(
         "POST", "Make the previous artifact live again", _rollback, Rollback, RolloutEvent

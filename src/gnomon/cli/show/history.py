@@ -53,11 +53,17 @@ def show_state(state: PastState) -> None:
 
 def _why(event: RolloutEvent) -> str:
     watched = "" if event.watch is None else f"watched until {local(event.watch.until)}"
-    return "; ".join(filter(None, (event.why, watched)))
+    excuse = event.excuse
+    until = "" if excuse is None else f"until {local(excuse.until)}, by {excuse.owner}"
+    return "; ".join(filter(None, (event.why, watched, until)))
 
 
 def _decision(event: RolloutEvent) -> str:
     words = event.kind.replace("_", " ")
+    if event.excuse is not None:
+        words += f" {escape(event.excuse.target)}"
+    if event.ends is not None:
+        words += f" {event.ends}"
     if event.kind == "shadow_start" and event.fraction < 1:
         words += f" {event.fraction:.3g}"
     if event.same:
