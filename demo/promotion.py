@@ -1,4 +1,4 @@
-"""Part 4: the healthy candidate is promoted and rolled back while requests come in."""
+"""Part 5: the healthy candidate is promoted and rolled back while requests come in."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ shadows keep up on a slow machine, as a promotion wants them to."""
 async def promote_and_roll_back(stage: Stage, rows: Rows) -> None:
     """Send the flights, decide twice meanwhile, and show the history."""
     output, client = stage.output, stage.client
-    output.heading("4. Promote the healthy candidate, and roll back, while requests come in")
-    stage.gnomon("promote", CANDIDATE, "--check")
+    output.heading("5. Promote the healthy candidate, and roll back, while requests come in")
     queue, done = iter(rows), 0
     with output.counting(len(rows), "requests") as step:
 

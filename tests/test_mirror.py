@@ -21,6 +21,14 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "compat/test_portable.py": ("compat/platform/linux.py", "compat/platform/portable.py"),
     "compat/test_skops.py": ("artifact/serialization/skops_file.py",),
     "artifact/test_packing.py": ("artifact/training_input.py",),
+    "audit/test_verification.py": (
+        "audit/audit_report.py",
+        "audit/bundle.py",
+        "audit/history_checks.py",
+        "audit/provenance_checks.py",
+    ),
+    "tokens/test_issued_tokens.py": ("tokens/token_record.py",),
+    "cli/test_token.py": ("cli/durations.py",),
     "artifact/vendored_code/test_vendoring.py": ("artifact/vendored_code/installed_packages.py",),
     "artifact/test_refusals.py": (
         "artifact/checks/allowances.py",
@@ -140,6 +148,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "cli/show/artifacts.py",
         "cli/sign.py",
     ),
+    "cli/test_audit.py": ("cli/show/audit.py",),
     "cli/test_check.py": ("cli/show/check.py",),
     "service/status/test_automation_status.py": ("cli/show/automation.py",),
     "cli/test_compare.py": ("cli/reporting.py", "cli/join_options.py"),
@@ -147,7 +156,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "cli/test_leakage.py": ("cli/show/leakage.py",),
     "cli/test_log.py": ("cli/show/rows.py", "cli/show/sealed.py"),
     "cli/test_repair.py": ("cli/show/repair.py",),
-    "cli/test_replay.py": ("cli/ranges.py",),
+    "cli/test_quality.py": ("api/quality.py", "cli/show/quality.py"),
     "cli/test_reports.py": ("cli/show/reports.py",),
     "cli/test_score.py": ("offline/scoring.py", "service/client/file_scoring.py"),
     "cli/test_rollout.py": (

@@ -15,6 +15,7 @@
     │   ├── UnknownTransferCoding     501  unknown_transfer_coding
     │   └── UnknownVersion            505  unknown_version
     ├── Unauthorized                  401  unauthorized
+    ├── Forbidden                     403  forbidden
     ├── OriginNotAllowed              403  origin_not_allowed
     ├── HostNotAllowed                421  host_not_allowed
     ├── UnknownRoute                  404  unknown_route
@@ -41,6 +42,7 @@
     ├── TableError                    422  invalid_table
     ├── PolicyError                   422  invalid_policy
     ├── SettingsError                 500  invalid_settings
+    ├── TokenError                    409  token_refused
     ├── StorageError                  503  storage_unavailable
     ├── UnreadableFile                500  unreadable_file
     │   └── NewerFormat               500  newer_format
@@ -50,6 +52,7 @@
     │   ├── IncompatibleContract      409  incompatible_contract
     │   ├── RolloutConflict           409  rollout_conflict
     │   └── HistoryDamaged            500  history_damaged
+    ├── BundleDamaged                 422  bundle_damaged
     ├── ServerError                   502  server_error
     └── MissingExtra                  500  missing_extra
 
@@ -69,9 +72,11 @@ __all__ = [
     "ArtifactIncompatible",
     "BodyTooLarge",
     "Breach",
+    "BundleDamaged",
     "ContractError",
     "DeadlineExceeded",
     "ExpectationFailed",
+    "Forbidden",
     "GateRefused",
     "GateUndecided",
     "GnomonError",
@@ -104,6 +109,7 @@ __all__ = [
     "StorageError",
     "TableError",
     "TargetTooLong",
+    "TokenError",
     "Unauthorized",
     "UnknownArtifact",
     "UnknownContentCoding",
@@ -246,6 +252,12 @@ class Unauthorized(GnomonError):
     """A request without a valid token, where one is required."""
 
     status, code = 401, "unauthorized"
+
+
+class Forbidden(GnomonError):
+    """The caller is known, but their role, or their token's models, do not include this."""
+
+    status, code = 403, "forbidden"
 
 
 class OriginNotAllowed(GnomonError):
@@ -419,6 +431,12 @@ class SettingsError(GnomonError):
     status, code = 500, "invalid_settings"
 
 
+class TokenError(GnomonError):
+    """A named token cannot be created or changed in this way, or not in its present state."""
+
+    status, code = 409, "token_refused"
+
+
 class StorageError(GnomonError):
     """The storage root cannot be read or written; the message includes the system's reason."""
 
@@ -476,6 +494,12 @@ class HistoryDamaged(RolloutError):
 
     status, code = 500, "history_damaged"
     events: Sequence[Any] = ()
+
+
+class BundleDamaged(GnomonError):
+    """An audit bundle that is none, or was changed after it was written."""
+
+    status, code = 422, "bundle_damaged"
 
 
 class ServerError(GnomonError):

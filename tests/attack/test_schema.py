@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.service.auth import find_control_token
+from gnomon.service.access.control_token import find_control_token
 from gnomon.testing import Server
 from tests.packing import serving_packed, times
 from tests.service.running import SCRIPT

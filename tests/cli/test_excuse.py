@@ -44,7 +44,7 @@ def test_an_excuse_is_added_listed_shown_and_ended(shell: Shell, pack: Pack) -> 
     assert f"Excuse number 3 of {shadow}: id=a, until" in result.out
     assert "id=a" in shell("excuse", "list").out
     assert "excused (number 3): id=a" in shell("status").out
-    assert "excuse id=a" in shell("history").out
+    assert "where id=a, until" in shell("history").out
     (listed,) = shell("excuse", "list", "--json").json
     assert (listed["number"], listed["excuse"]["owner"], listed["why"]) == (3, "ann", "new ids")
     assert "number 3" in shell("excuse", "end", "3").out

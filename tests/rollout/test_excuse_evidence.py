@@ -81,10 +81,9 @@ def test_a_column_is_excused_only_where_another_is_left(settings: Settings, pack
     live, shadow = pack(times(1.0)), pack(HALF_MORE)
     parsed = parse_excuse("prediction", "ann", NOW + timedelta(days=1))
     recorded = RecordedExcuse(number=3, artifact=shadow, excuse=parsed, at=NOW)
-    rows = excused_rows(
-        InferenceLog(settings, "toy"), Policy(), [recorded],
-        shadow=shadow, live=live, epoch=2, start=NOW,
-    )  # fmt: skip
+    log_live(settings, 1)
+    with InferenceLog(settings, "toy").snapshot() as log:
+        rows = excused_rows(log, Policy(), [recorded], shadow=shadow, live=live, epoch=2, start=NOW)
     assert rows is not None
     assert rows.counts() == ()
     assert inspect(shadow).contract.output_schema.names == ["prediction"]

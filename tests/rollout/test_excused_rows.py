@@ -85,6 +85,6 @@ def test_rows_are_compared_again_on_the_columns_that_are_left(settings: Settings
         }
     )  # fmt: skip
     rules = Policy().rules(pa.schema([("prediction", pa.float64())]))
-    log = InferenceLog(settings, "toy")
-    assert agreeing_without(log, disagreeing, LIVE, rules) == {"r1/0": None}
-    assert agreeing_without(log, disagreeing.slice(0, 0), LIVE, rules) == {}
+    with InferenceLog(settings, "toy").snapshot() as log:
+        assert agreeing_without(log, disagreeing, LIVE, rules) == {"r1/0": None}
+        assert agreeing_without(log, disagreeing.slice(0, 0), LIVE, rules) == {}

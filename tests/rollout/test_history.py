@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -114,6 +115,37 @@ def test_a_decision_on_an_old_state_conflicts(storage: Storage) -> None:
         two.append(event("promote", "b"))
     two.refresh()
     assert two.state.live == "flights:a"
+
+
+def test_a_conflict_names_the_decision_that_won(storage: Storage) -> None:
+    """Who lost the race learns what was decided, by whom and when; also if that is unreadable."""
+    one, two = History(storage, "flights"), History(storage, "flights")
+    at = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    one.append(event("promote", "a", by="ann", at=at))
+    with pytest.raises(RolloutConflict) as caught:
+        two.append(event("promote", "b"))
+    assert str(caught.value).startswith(
+        "another rollout decision for `flights` was recorded first: promote flights:a by ann at "
+        "2026-05-01 12:00:00 UTC at rollout/flights/000000.json"
+    )
+    storage.write("rollout/flights/000000.json", b"")
+    with pytest.raises(RolloutConflict, match="was recorded first at rollout"):
+        two.append(event("promote", "b"))
+
+
+def test_a_write_whose_first_reply_was_lost_is_no_conflict(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bucket's client sends it again, and then finds its own event."""
+    history, create = History(storage, "flights"), storage.create
+
+    def sent_twice(name: str, content: bytes) -> bool:
+        create(name, content)
+        return create(name, content)
+
+    monkeypatch.setattr(storage, "create", sent_twice)
+    history.append(event("promote", "a"))
+    assert history.state.live == "flights:a"
 
 
 DECIDE = """

@@ -21,7 +21,7 @@ from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.shadow.heartbeats import Heartbeat, RolloutPosition
 from gnomon.storage import Storage
-from tests.bucket import bucket, needs_bucket
+from tests.bucket import BUCKETS, bucket
 
 TAGS = ("a", "b", "c", "d", "e")
 
@@ -410,10 +410,10 @@ def test_readers_beside_a_writer_see_no_false_damage(tmp_path: Path) -> None:
     assert [follower.communicate(timeout=60)[0] for follower in followers] == ["whole\n"] * 2
 
 
-@needs_bucket
-def test_a_bucket_is_held_to_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("server", BUCKETS)
+def test_a_bucket_is_held_to_the_same(tmp_path: Path, server: str) -> None:
     """On S3, too, a gap, a lost end and a stray copy are named, and hidden objects are ignored."""
-    with bucket() as root:
+    with bucket(server) as root:
         storage = Storage(Settings(root=root, spool=str(tmp_path)))
         history = History(storage, "flights")
         for tag in TAGS:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,12 +17,20 @@ import uvicorn
 
 from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import GnomonError
+from gnomon.rollout.actor import Actor, signed
 from gnomon.rollout.excuse import parse_excuse
 from gnomon.rollout.history import RolloutEvent, RolloutState
 from gnomon.service import pages
+from gnomon.service.access.access import Access
+from gnomon.service.access.proxies import proxies_of
+from gnomon.service.access.refusals import Refusals
 from gnomon.service.control import Decisions, control
 from gnomon.service.http.asgi import Receive, Scope, Send, error_response, read_body, respond
 from gnomon.service.status.slice_status import LiveStatus, ShadowStatus, Status, public
+from gnomon.settings import Settings
+from gnomon.storage import Storage
+from gnomon.tokens.known_tokens import KnownTokens
+from gnomon.tokens.token_store import TokenStore
 
 TOKEN = "let-me-in"
 
@@ -58,9 +67,15 @@ CONTRACT = Contract(
 class StandIn:
     """What :class:`~gnomon.service.control.Controlled` asks for, and an ASGI app around it."""
 
-    control_token = TOKEN
-
-    def __init__(self) -> None:
+    def __init__(self, tokens: Path | None = None, proxies: Settings | None = None) -> None:
+        self.refused: list[tuple[str, str]] = []
+        self.access = Access(
+            "flights",
+            TOKEN,
+            KnownTokens(TokenStore(Storage(Settings(root=str(tokens or "/nonexistent"))))),
+            proxies_of(proxies or Settings()),
+            Refusals(lambda route, code: self.refused.append((route, code))),
+        )
         self.events: list[RolloutEvent] = []
         self.state = RolloutState()
         self.bodies: list[bytes] = []
@@ -77,7 +92,7 @@ class StandIn:
         same: bool,
         force: bool = False,
         *,
-        by: str | None,
+        by: Actor,
         why: str | None,
     ) -> RolloutEvent:
         return self._decide(
@@ -87,13 +102,15 @@ class StandIn:
                 fraction=0.5 if fraction is None else fraction,
                 same=same,
                 forced=force,
-                by=by,
                 why=why,
+                **signed(by),
             )
         )
 
-    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> RolloutEvent:
-        return self._decide(RolloutEvent(kind="shadow_stop", artifact=artifact, by=by, why=why))
+    async def stop_shadow(self, artifact: str, *, by: Actor, why: str | None) -> RolloutEvent:
+        return self._decide(
+            RolloutEvent(kind="shadow_stop", artifact=artifact, why=why, **signed(by))
+        )
 
     async def add_excuse(
         self,
@@ -102,28 +119,30 @@ class StandIn:
         owner: str,
         until: datetime,
         *,
-        by: str | None,
+        by: Actor,
         why: str | None,
     ) -> RolloutEvent:
         excuse = parse_excuse(target, owner, until)
-        event = RolloutEvent(kind="excuse", artifact=artifact or "", excuse=excuse, by=by, why=why)
-        return self._decide(event)
-
-    async def end_excuse(self, number: int, *, by: str | None, why: str | None) -> RolloutEvent:
+        tag = artifact or ""
         return self._decide(
-            RolloutEvent(kind="excuse_end", artifact="", ends=number, by=by, why=why)
+            RolloutEvent(kind="excuse", artifact=tag, excuse=excuse, why=why, **signed(by))
+        )
+
+    async def end_excuse(self, number: int, *, by: Actor, why: str | None) -> RolloutEvent:
+        return self._decide(
+            RolloutEvent(kind="excuse_end", artifact="", ends=number, why=why, **signed(by))
         )
 
     async def promote(
-        self, artifact: str, force: bool, *, by: str | None, why: str | None
+        self, artifact: str, force: bool, *, by: Actor, why: str | None
     ) -> RolloutEvent:
         return self._decide(
-            RolloutEvent(kind="promote", artifact=artifact, forced=force, by=by, why=why)
+            RolloutEvent(kind="promote", artifact=artifact, forced=force, why=why, **signed(by))
         )
 
-    async def rollback(self, *, by: str | None, why: str | None) -> RolloutEvent:
+    async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         previous = self.state.previous or "nothing"
-        return self._decide(RolloutEvent(kind="rollback", artifact=previous, by=by, why=why))
+        return self._decide(RolloutEvent(kind="rollback", artifact=previous, why=why, **signed(by)))
 
     def status(self) -> Status:
         live = self.state.live

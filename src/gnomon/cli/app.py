@@ -8,6 +8,7 @@ import typer
 
 from gnomon.cli import (
     artifacts,
+    audit,
     check,
     compare,
     contract,
@@ -17,9 +18,11 @@ from gnomon.cli import (
     history,
     init,
     inspect,
+    labels,
     leakage,
     log,
     promote,
+    quality,
     replay,
     reports,
     rollback,
@@ -28,6 +31,7 @@ from gnomon.cli import (
     shadow,
     sign,
     status,
+    token,
 )
 
 __all__ = ["app"]
@@ -83,6 +87,7 @@ app.add_typer(excuse.app, name="excuse")
 app.command("promote")(promote.command)
 app.command("rollback")(rollback.command)
 app.command("history")(history.command)
+app.add_typer(audit.app, name="audit")
 app.command("reports")(reports.command)
 app.command("replay")(replay.command)
 app.command("compare")(compare.command)
@@ -91,4 +96,7 @@ app.command("check")(check.command)
 app.command("diagnose")(diagnose.command)
 app.command("drift")(drift.command)
 app.command("leakage")(leakage.command)
+app.add_typer(labels.app, name="labels")
+app.command("quality")(quality.command)
 app.add_typer(log.app, name="log")
+app.add_typer(token.app, name="token")

@@ -9,6 +9,7 @@ from gnomon.cli.options import me
 from gnomon.errors import HistoryDamaged
 from gnomon.rollout import excuse_decisions
 from gnomon.rollout.history import RolloutEvent, read_history
+from gnomon.service.access.identity import Identity
 from gnomon.service.status.deployment_overview import reported
 from gnomon.service.status.slice_status import Status
 from gnomon.settings import Settings
@@ -68,6 +69,9 @@ class RolloutAtRoot:
 
     def status(self) -> list[Status]:
         return reported(self._settings, self._model)
+
+    def whoami(self) -> Identity | None:
+        return None
 
     def history(self) -> list[RolloutEvent]:
         history, damage = read_history(self._settings, self._model)

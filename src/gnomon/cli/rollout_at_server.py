@@ -6,8 +6,10 @@ from datetime import datetime
 
 from gnomon.cli.options import me
 from gnomon.rollout.history import RolloutEvent
+from gnomon.service.access.identity import Identity
 from gnomon.service.client.clients import Client
 from gnomon.service.status.slice_status import Status
+from gnomon.tokens.token_text import TokenText
 
 __all__ = ["RolloutAtServer"]
 
@@ -17,7 +19,9 @@ class RolloutAtServer:
 
     def __init__(self, url: str, token: str | None) -> None:
         self.place = url
-        self._client = Client(url, control_token=token, by=me())
+        named = token is not None and TokenText.parse(token.encode()) is not None
+        # A named token says who decides. This machine's account is then nobody's to decide for.
+        self._client = Client(url, control_token=token, by=None if named else me())
 
     def start_shadow(
         self, artifact: str, fraction: float | None, *, same: bool, force: bool, why: str | None
@@ -53,6 +57,9 @@ class RolloutAtServer:
 
     def status(self) -> list[Status]:
         return [self._client.status()]
+
+    def whoami(self) -> Identity | None:
+        return self._client.whoami()
 
     def history(self) -> list[RolloutEvent]:
         return self._client.history()

@@ -10,7 +10,8 @@ from typing import Protocol
 from gnomon.errors import SettingsError
 from gnomon.rollout.defaults import find_model
 from gnomon.rollout.history import RolloutEvent
-from gnomon.service.auth import find_control_token
+from gnomon.service.access.control_token import find_control_token
+from gnomon.service.access.identity import Identity
 from gnomon.service.status.slice_status import Status
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
@@ -55,6 +56,9 @@ class Target(Protocol):
     def status(self) -> list[Status]:
         """Return the status of each slice."""
 
+    def whoami(self) -> Identity | None:
+        """Return who the server takes this command for; None if there is no server."""
+
     def history(self) -> list[RolloutEvent]:
         """Return every decision, oldest first."""
 
@@ -66,7 +70,8 @@ def find_target(
 
     Args:
         url: a server's base URL.
-        token: its control token; the storage root's by default.
+        token: a named token or the control token; by default GNOMON_TOKEN, else the control token
+            of the settings or of the storage root.
         model: the model's name, if the root has several.
         artifact: a tag, which includes the model's name.
 
@@ -84,7 +89,7 @@ def find_target(
             return RolloutAtRoot(settings, name)
     from gnomon.cli.rollout_at_server import RolloutAtServer
 
-    return RolloutAtServer(url, token or find_control_token(settings))
+    return RolloutAtServer(url, token or settings.token or find_control_token(settings))
 
 
 def settings_here() -> Settings:

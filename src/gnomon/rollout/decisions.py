@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -23,10 +24,12 @@ from gnomon.errors import (
 )
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
+from gnomon.rollout.actor import Actor, signed
 from gnomon.rollout.automatic import Automatic
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates import evaluate
 from gnomon.rollout.history import History, RolloutEvent, RolloutState, open_history
+from gnomon.rollout.provenance import artifact_digests, keep_manifest, keep_policy
 from gnomon.rollout.watch import evaluate_watch, window_of
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
@@ -45,7 +48,7 @@ def start_shadow(
     same: bool = False,
     policy: Policy | None = None,
     force: bool = False,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
 ) -> RolloutEvent:
@@ -59,7 +62,7 @@ def start_shadow(
         same: allow the live artifact itself, which measures the noise floor.
         policy: the rules of its comparison; the defaults without one.
         force: start it even if its contract refuses today's requests; this is recorded.
-        by: who decides.
+        by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
 
@@ -80,18 +83,23 @@ def start_shadow(
         fraction=fraction,
         entity_key=candidate.contract.entity_key,
         same=same,
-        by=by,
         why=why,
+        **signed(by),
+        **artifact_digests(candidate.manifest.files),
     )
     history.state.after(event)
     changes = _changes(history.state, candidate, force)
     incompatible = [change for change in changes if change.level == "incompatible"]
     if incompatible and not force:
         raise _incompatible(candidate.tag, history.state.live, incompatible)
-    recorded = tuple(msgspec.to_builtins(changes))
-    return _record(
-        history, msgspec.structs.replace(event, forced=bool(incompatible), changes=recorded)
+    keep_manifest(Storage(settings), candidate)
+    event = msgspec.structs.replace(
+        event,
+        forced=bool(incompatible),
+        changes=tuple(msgspec.to_builtins(changes)),
+        policy_sha256=keep_policy(Storage(settings), policy or Policy()),
     )
+    return _record(history, event)
 
 
 def stop_shadow(
@@ -99,7 +107,7 @@ def stop_shadow(
     model: str,
     artifact: str,
     *,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
     automatic: Automatic | None = None,
@@ -122,7 +130,7 @@ def stop_shadow(
     history = _up_to_date(history, settings, model)
     running = history.state.shadows.get(artifact)
     tag = artifact if running is not None else _tag_of(artifact)
-    event = RolloutEvent(kind="shadow_stop", artifact=tag, by=by, why=why)
+    event = RolloutEvent(kind="shadow_stop", artifact=tag, why=why, **signed(by))
     return _record(history, _automatic(event, history, automatic))
 
 
@@ -133,7 +141,7 @@ def promote(
     *,
     policy: Policy | None = None,
     force: bool = False,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
     ask: Callable[[str], Gates] | None = None,
@@ -147,7 +155,7 @@ def promote(
         artifact: a tag, such as ``flights:latest``.
         policy: the limits, and how the promotion is watched; the defaults without one.
         force: promote even if gates do not pass; the history records that.
-        by: who decides.
+        by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
         ask: evaluates the gates of a tag, as :func:`check` does; a server does it in another
@@ -164,7 +172,12 @@ def promote(
     history = _up_to_date(history, settings, model)
     candidate = _inspect(model, artifact)
     event = RolloutEvent(
-        kind="promote", artifact=candidate.tag, digest=candidate.digest, by=by, why=why
+        kind="promote",
+        artifact=candidate.tag,
+        digest=candidate.digest,
+        why=why,
+        **signed(by),
+        **artifact_digests(candidate.manifest.files),
     )
     history.state.after(event)
     policy = policy or Policy()
@@ -175,9 +188,9 @@ def promote(
         passed = gates is not None and gates.verdict == "pass"
         if gates is not None and not passed and not force:
             raise _gates_refused(gates, candidate.tag in history.state.shadows)
-        verdicts = () if gates is None else tuple(msgspec.to_builtins(gates.gates))
-        event = msgspec.structs.replace(event, forced=not passed, gates=verdicts)
+        event = msgspec.structs.replace(event, forced=not passed, **_frozen(gates, settings))
     event = msgspec.structs.replace(event, watch=window_of(history.state, event, policy.rollout))
+    keep_manifest(Storage(settings), candidate)
     return _record(history, _automatic(event, history, automatic))
 
 
@@ -185,7 +198,7 @@ def rollback(
     settings: Settings,
     model: str,
     *,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
     verified: Mapping[str, str] | None = None,
@@ -196,7 +209,7 @@ def rollback(
     Args:
         settings: settings with the storage root of the rollout.
         model: the deployment's model name.
-        by: who decides.
+        by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
         verified: artifacts that a server has loaded, digest by tag; they are not inspected again.
@@ -212,7 +225,8 @@ def rollback(
     if previous is None:
         raise RolloutError("there is no previous artifact to roll back to")
     digest = (verified or {}).get(previous) or inspect(previous).digest
-    event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, by=by, why=why)
+    event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, why=why, **signed(by))
+    event = _with_earlier_digests(event, history)
     return _record(history, _automatic(event, history, automatic))
 
 
@@ -316,6 +330,28 @@ def _gates_refused(gates: Gates, in_shadow: bool) -> GateRefused:
         f"{gates.artifact} may not replace {gates.live}: {reasons}",
         hint=f"{advice}, or force it, which is recorded",
     )
+
+
+def _frozen(gates: Gates | None, settings: Settings) -> dict[str, Any]:
+    """Return the fields of an event that keep the gates, what they rest on and the policy."""
+    if gates is None:
+        return {}
+    policy = gates.policy
+    return {
+        "gates": tuple(msgspec.to_builtins(gates.gates)),
+        "evidence": msgspec.to_builtins(gates.read),
+        "policy_sha256": None if policy is None else keep_policy(Storage(settings), policy),
+    }
+
+
+def _with_earlier_digests(event: RolloutEvent, history: History) -> RolloutEvent:
+    """Add the digests that an earlier event recorded: a rollback does not read the artifact."""
+    for earlier in reversed(history.events):
+        if (earlier.artifact, earlier.digest) == (event.artifact, event.digest):
+            return msgspec.structs.replace(
+                event, contract_sha256=earlier.contract_sha256, code_sha256=earlier.code_sha256
+            )
+    return event
 
 
 def _up_to_date(history: History | None, settings: Settings, model: str) -> History:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from msgspec import structs
 
 from gnomon.compare.sketch import Sketch
-from gnomon.log import InferenceLog, input_column
+from gnomon.log import Snapshot, input_column
 from gnomon.rollout.excused_rows import ExcusedCounts, ExcusedRows
 from gnomon.rollout.outlook import WINDOW, Traffic
 from gnomon.rollout.share import BadShare
@@ -91,7 +91,7 @@ class Evidence:
 
 
 def gather(
-    log: InferenceLog,
+    log: Snapshot,
     *,
     shadow: str,
     live: str,
@@ -104,7 +104,7 @@ def gather(
     """Read the log once for the shadow, once for live's times and once for the noise floor.
 
     Args:
-        log: the model's log.
+        log: a snapshot of the model's log, of which all three see the same rows.
         shadow: the tag of the shadow.
         live: the tag it is compared with. Rows scored while another artifact was live are left out.
         epoch: the rollout epoch in which this run of the shadow began.
@@ -123,8 +123,9 @@ def gather(
     start -= CLOCKS_APART
     scored, answered = Counter[str](), Counter[str]()
     key = [*map(input_column, entity_key)]
-    needs = [*key] if excused is None else [*dict.fromkeys((*key, *_in_log(log, excused.needs)))]
-    rows = shadow_rows(log, shadow, live, needs, epoch=epoch, start=start)
+    needs = key if excused is None else [*key, *(c for c in excused.needs if c not in key)]
+    there = [name for name in needs if name in log.view.schema.names]
+    rows = shadow_rows(log, shadow, live, there, epoch=epoch, start=start)
     if excused is not None:
         rows = excused.applied(rows)
     last: list[datetime] = []
@@ -172,7 +173,7 @@ def count(
 
 
 def shadow_rows(
-    log: InferenceLog,
+    log: Snapshot,
     shadow: str,
     live: str,
     more: Sequence[str] = (),
@@ -183,7 +184,7 @@ def shadow_rows(
     """Yield the rows of a shadow that were compared with one live artifact.
 
     Args:
-        log: the model's log.
+        log: a snapshot of the model's log.
         shadow: the tag of the shadow.
         live: the tag it is compared with.
         more: columns of the log, besides those of the comparison.
@@ -201,22 +202,9 @@ def shadow_rows(
         yield batch.filter(mask)
 
 
-def logged(log: InferenceLog, features: Sequence[str]) -> Sequence[str]:
+def logged(log: Snapshot, features: Sequence[str]) -> Sequence[str]:
     """Return the features if the log has all of them, else none."""
-    if not features:  # Opening the log reads the table's state.
-        return ()
-    with log.snapshot() as snapshot:
-        return (
-            features if set(map(input_column, features)) <= set(snapshot.view.schema.names) else ()
-        )
-
-
-def _in_log(log: InferenceLog, columns: Sequence[str]) -> list[str]:
-    """Return those of the columns that the log has."""
-    if not columns:
-        return []
-    with log.snapshot() as snapshot:
-        return [name for name in columns if name in snapshot.view.schema.names]
+    return features if set(map(input_column, features)) <= set(log.view.schema.names) else ()
 
 
 def _add_times_of_each(

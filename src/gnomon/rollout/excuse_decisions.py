@@ -10,6 +10,7 @@ from gnomon.artifact import inspect
 from gnomon.contract.contract import Contract
 from gnomon.errors import RolloutError
 from gnomon.name_lists import listed
+from gnomon.rollout.actor import Actor, signed
 from gnomon.rollout.excuse import Excuse, parse_excuse
 from gnomon.rollout.history import History, RolloutEvent, RolloutState, open_history
 from gnomon.settings import Settings
@@ -25,7 +26,7 @@ def add_excuse(
     artifact: str | None = None,
     owner: str,
     until: datetime,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
 ) -> RolloutEvent:
@@ -61,7 +62,7 @@ def add_excuse(
     history.check()
     tag = _tag(history.state, artifact)
     _check_target(tag, excuse, inspect(tag).contract)
-    history.append(RolloutEvent(kind="excuse", artifact=tag, excuse=excuse, by=by, why=why))
+    history.append(RolloutEvent(kind="excuse", artifact=tag, excuse=excuse, why=why, **signed(by)))
     return history.events[-1]
 
 
@@ -70,7 +71,7 @@ def end_excuse(
     model: str,
     number: int,
     *,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
 ) -> RolloutEvent:
@@ -92,7 +93,7 @@ def end_excuse(
     history.check()
     tags = {excuse.number: excuse.artifact for excuse in history.state.excuses}
     event = RolloutEvent(
-        kind="excuse_end", artifact=tags.get(number, model), ends=number, by=by, why=why
+        kind="excuse_end", artifact=tags.get(number, model), ends=number, why=why, **signed(by)
     )
     history.append(event)
     return history.events[-1]

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from gnomon.artifact import inspect
 from gnomon.errors import GnomonError
-from gnomon.log import InferenceLog, output_column
+from gnomon.log import Snapshot, output_column
 from gnomon.policy import Policy, Rules
 from gnomon.quantities import percent
 from gnomon.rollout.evidence import CLOCKS_APART, Evidence, shadow_rows
@@ -24,7 +24,7 @@ __all__ = ["excused_rows", "with_excuses"]
 
 
 def excused_rows(
-    log: InferenceLog,
+    log: Snapshot,
     policy: Policy,
     excuses: Sequence[RecordedExcuse],
     *,
@@ -40,7 +40,7 @@ def excused_rows(
     other column is left, the column is not excused.
 
     Args:
-        log: the model's log.
+        log: a snapshot of the model's log.
         policy: has the tolerances.
         excuses: those that have an effect now.
         shadow: the tag of the shadow.

@@ -11,8 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.compare.comparators import compare
-from gnomon.log import InferenceLog, input_column, output_column
-from gnomon.log.snapshot import Snapshot
+from gnomon.log import Snapshot, input_column, output_column
 from gnomon.policy import Rules
 from gnomon.rollout.excuse import RecordedExcuse
 
@@ -138,7 +137,7 @@ def _in_segment(batch: pa.RecordBatch, recorded: RecordedExcuse) -> Mask:
 
 
 def agreeing_without(
-    log: InferenceLog | Snapshot,
+    log: Snapshot,
     disagreeing: pa.Table,
     live: str,
     rules: Rules,
@@ -146,7 +145,7 @@ def agreeing_without(
     """Compare rows again, on fewer columns, and return those that then agree.
 
     Args:
-        log: the model's log, with the answers of live.
+        log: a snapshot of the model's log, with the answers of live.
         disagreeing: rows of the shadow that disagree or flip, with their outputs.
         live: the live artifact's tag.
         rules: how the columns that are not excused are compared.

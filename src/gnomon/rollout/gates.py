@@ -11,11 +11,12 @@ from msgspec import structs
 
 from gnomon.compare.sketch import Sketch
 from gnomon.errors import RolloutError, UnreadableFile
-from gnomon.log import InferenceLog
+from gnomon.log import InferenceLog, Snapshot
 from gnomon.policy import GateLimits, Policy
 from gnomon.quantities import percent
 from gnomon.rollout import share_gates
 from gnomon.rollout.evidence import Evidence, gather
+from gnomon.rollout.evidence_range import EvidenceRange
 from gnomon.rollout.excuse import active
 from gnomon.rollout.excuse_evidence import excused_rows, with_excuses
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
@@ -59,38 +60,63 @@ def evaluate(
     shadow = state.shadows.get(artifact)
     if shadow is None:
         gates: Iterable[Gate] = [_no_shadow(policy.gates, log, state.live, artifact)]
-        last_row = None
+        last_row = read = None
     else:
-        evidence = gather(
-            log,
-            shadow=artifact,
-            live=state.live,
-            epoch=shadow.since,
-            start=shadow.at,
-            entity_key=shadow.entity_key,
-            longest_burst=policy.gates.longest_burst,
-            excused=excused_rows(
-                log,
-                policy,
-                active(state.excuses, artifact, datetime.now(UTC)),
+        confidence = policy.confidence_of_each(state.candidates)
+        with log.snapshot() as snapshot:
+            read = _range(snapshot, shadow, policy.gates, confidence, state.candidates)
+            evidence = gather(
+                snapshot,
                 shadow=artifact,
                 live=state.live,
                 epoch=shadow.since,
                 start=shadow.at,
-            ),
-        )
+                entity_key=shadow.entity_key,
+                longest_burst=policy.gates.longest_burst,
+                excused=excused_rows(
+                    snapshot,
+                    policy,
+                    active(state.excuses, artifact, datetime.now(UTC)),
+                    shadow=artifact,
+                    live=state.live,
+                    epoch=shadow.since,
+                    start=shadow.at,
+                ),
+            )
         gates = judge(
             policy.gates,
             shadow,
             evidence,
-            policy.confidence_of_each(state.candidates),
+            confidence,
             slices=slices,
             unreadable=unreadable,
             skew=skew,
         )
         last_row = evidence.last_row
-    gates = (*gates, *quality)
-    return Gates(artifact=artifact, live=state.live, gates=gates, last_row=last_row)
+    return Gates(
+        artifact=artifact,
+        live=state.live,
+        gates=(*gates, *quality),
+        last_row=last_row,
+        policy=policy,
+        read=read,
+    )
+
+
+def _range(
+    log: Snapshot, shadow: Shadow, limits: GateLimits, confidence: float, candidates: int
+) -> EvidenceRange:
+    return EvidenceRange(
+        read_at=datetime.now(UTC),
+        since=shadow.since,
+        start=shadow.at,
+        log=log.position(),
+        confidence=limits.confidence,
+        confidence_of_each=confidence,
+        candidates=max(candidates, 1),
+        entity_key=shadow.entity_key,
+        longest_burst=limits.longest_burst,
+    )
 
 
 def judge(

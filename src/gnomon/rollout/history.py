@@ -29,6 +29,7 @@ from gnomon.errors import (
 )
 from gnomon.formats import Format, decode
 from gnomon.rollout import integrity
+from gnomon.rollout.actor import signature
 from gnomon.rollout.excuse import Excuse, RecordedExcuse
 from gnomon.rollout.integrity import HistoryEnd, RecordedEnd
 from gnomon.rollout.watch_window import Watch, WatchWindow
@@ -42,7 +43,9 @@ __all__ = [
     "RolloutEvent",
     "RolloutState",
     "Shadow",
+    "decode_event",
     "fold",
+    "in_words",
     "open_history",
     "read_history",
 ]
@@ -70,6 +73,9 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
         same: whether the shadow is the live artifact itself, to measure the noise floor (A/A).
         at: when it was decided.
         by: who decided, if known.
+        authenticated: how that is known; see :class:`gnomon.rollout.actor.Actor`. None: an event
+            of an earlier release, or one that nobody signed.
+        on_behalf_of: for whom they decided, as they say.
         why: the reason they gave.
         forced: whether it was done although gates did not pass or were not evaluated, or the
             contract is incompatible.
@@ -81,6 +87,11 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
             replaced artifact becomes by this same event.
         excuse: of an excuse: what it covers.
         ends: of the end of an excuse: its number.
+        evidence: what the gates were evaluated on, as a
+            :class:`gnomon.rollout.evidence_range.EvidenceRange`.
+        policy_sha256: of the policy that decided, kept as ``policies/<sha256>.json``.
+        contract_sha256: of the artifact's contract.
+        code_sha256: of the artifact's vendored code; see :mod:`gnomon.rollout.provenance`.
         previous_sha256: the hash of the previous event; None for the first one. ``append`` sets it.
     """
 
@@ -93,6 +104,8 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
     same: bool = False
     at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
     by: str | None = None
+    authenticated: str | None = None
+    on_behalf_of: str | None = None
     why: str | None = None
     forced: bool = False
     gates: tuple[dict[str, object], ...] = ()
@@ -101,6 +114,10 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
     watch: WatchWindow | None = None
     excuse: Excuse | None = None
     ends: int | None = None
+    evidence: dict[str, object] | None = None
+    policy_sha256: str | None = None
+    contract_sha256: str | None = None
+    code_sha256: str | None = None
     previous_sha256: str | None = None
 
 
@@ -307,11 +324,9 @@ class History:
         event = msgspec.structs.replace(event, format=FORMAT, previous_sha256=self._last_digest())
         content = msgspec.json.format(msgspec.json.encode(event), indent=2) + b"\n"
         if not self._storage.create(self._name(), content):
-            raise RolloutConflict(
-                f"another rollout decision for `{self.model}` was recorded first",
-                where=self._name(),
-                hint="look at the history, then decide again",
-            )
+            winner = self._storage.read(self._name())
+            if winner != content:  # Equal if the first reply to this write was lost: it won.
+                raise self._conflict(winner)
         self._add(event, content, after)
         self.record_end()
         return after
@@ -324,6 +339,16 @@ class History:
         with contextlib.suppress(StorageError, OSError):
             integrity.record(self._storage, self.model, self._head(), self._spool)
 
+    def _conflict(self, winner: bytes | None) -> RolloutConflict:
+        """Return the error that says which decision was recorded first, if it can be read."""
+        first = f"another rollout decision for `{self.model}` was recorded first"
+        with contextlib.suppress(GnomonError):
+            event = decode_event(winner or b"", self._name())
+            first += f": {in_words(event)} at {event.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return RolloutConflict(
+            first, where=self._name(), hint="look at the history, then decide again"
+        )
+
     def _recorded_ends(self) -> tuple[list[RecordedEnd], UnreadableFile | None]:
         """Read the recorded ends, or return the error; the events can still be read."""
         try:
@@ -333,7 +358,7 @@ class History:
 
     def _read_on(self) -> None:
         while (content := self._storage.read(self._name())) is not None:
-            event = decode(content, RolloutEvent, _KIND, self._name())
+            event = decode_event(content, self._name())
             integrity.check_link(
                 self.model,
                 self.state.epoch,
@@ -384,6 +409,22 @@ class History:
 
     def _name(self) -> str:
         return integrity.event_name(self.model, self.state.epoch)
+
+
+def decode_event(content: bytes, where: str) -> RolloutEvent:
+    """Return the event in a file; ``where`` is the file's name.
+
+    Raises:
+        HistoryDamaged: it is not an event.
+        NewerFormat: a newer version of Gnomon recorded it.
+    """
+    return decode(content, RolloutEvent, _KIND, where)
+
+
+def in_words(event: RolloutEvent) -> str:
+    """Say in a few words what was decided and by whom: ``promote flights:two by ann``."""
+    who = signature(event.by or "somebody", event.authenticated, event.on_behalf_of)
+    return f"{event.kind.replace('_', ' ')} {event.artifact} by {who}"
 
 
 def read_history(settings: Settings, model: str) -> tuple[History, GnomonError | None]:

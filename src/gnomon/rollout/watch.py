@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from gnomon.artifact import inspect
 from gnomon.contract.difference import difference
 from gnomon.errors import GnomonError, RolloutError
-from gnomon.log import InferenceLog, input_column
+from gnomon.log import InferenceLog, Snapshot, input_column
 from gnomon.policy import GateLimits, Policy
 from gnomon.policy.rollout_rules import RolloutRules
 from gnomon.quantities import percent
@@ -94,30 +94,31 @@ def evaluate_watch(log: InferenceLog, state: RolloutState, policy: Policy) -> Ga
         raise RolloutError("the present live artifact is not in a watch window")
     shadow = state.shadows.get(watch.previous) if watch.shadow else None
     confidence = policy.gates.confidence_of_each(1)
-    gates = list(_of_live(log, watch, shadow, policy.gates, confidence))
     last_row = None
-    if shadow is not None:
-        evidence = gather(
-            log,
-            shadow=watch.previous,
-            live=watch.artifact,
-            epoch=shadow.since,
-            start=shadow.at,
-            entity_key=shadow.entity_key,
-            longest_burst=policy.gates.longest_burst,
-            excused=excused_rows(
-                log,
-                policy,
-                # The promotion rested on those that had an effect then.
-                active(state.excuses, watch.artifact, watch.at, datetime.now(UTC)),
+    with log.snapshot() as snapshot:
+        gates = list(_of_live(snapshot, watch, shadow, policy.gates, confidence))
+        if shadow is not None:
+            evidence = gather(
+                snapshot,
                 shadow=watch.previous,
                 live=watch.artifact,
                 epoch=shadow.since,
                 start=shadow.at,
-            ),
-        )
-        gates += _against_previous(watch, evidence, policy.gates, confidence)
-        last_row = evidence.last_row
+                entity_key=shadow.entity_key,
+                longest_burst=policy.gates.longest_burst,
+                excused=excused_rows(
+                    snapshot,
+                    policy,
+                    # The promotion rested on those that had an effect then.
+                    active(state.excuses, watch.artifact, watch.at, datetime.now(UTC)),
+                    shadow=watch.previous,
+                    live=watch.artifact,
+                    epoch=shadow.since,
+                    start=shadow.at,
+                ),
+            )
+            gates += _against_previous(watch, evidence, policy.gates, confidence)
+            last_row = evidence.last_row
     return Gates(
         artifact=watch.artifact, live=watch.previous, gates=tuple(gates), last_row=last_row
     )
@@ -147,7 +148,7 @@ def _above(limit: float | None, what: str) -> str | None:
 
 
 def _of_live(
-    log: InferenceLog,
+    log: Snapshot,
     watch: Watch,
     shadow: Shadow | None,
     limits: GateLimits,
@@ -179,9 +180,7 @@ def _against_previous(
         yield with_excuses(gate, evidence, limits.max_excused)
 
 
-def _live_rows(
-    log: InferenceLog, watch: Watch, entity_key: Sequence[str]
-) -> Iterator[pa.RecordBatch]:
+def _live_rows(log: Snapshot, watch: Watch, entity_key: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Yield the live artifact's rows since the promotion, in the form of a shadow's."""
     columns = [
         "request_id", "row", "arrived", "outcome", "error_code", "epoch",

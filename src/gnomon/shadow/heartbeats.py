@@ -86,6 +86,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
             :class:`gnomon.service.status.automation_status.AutomationStatus`.
         error: why it is not ready, or cannot follow the rollout.
         ended: whether it shut down properly, while rows still waited for a shadow.
+        warnings: what its operator should know.
     """
 
     format: int = FORMAT
@@ -107,6 +108,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     automation: dict[str, Any] = {}
     error: str | None = None
     ended: bool = False
+    warnings: tuple[str, ...] = ()
 
     def is_stale(self, now: datetime | None = None) -> bool:
         """Return whether it is out of date: its slice has ended, or has not reported for long."""

@@ -25,6 +25,8 @@ def show_status(overview: Overview) -> str:
     lines = [*_lines(overview)]
     if len(overview.slices) > 1:
         lines += _listed("slices", (_slice(status) for status in overview.slices))
+    warnings = total(overview.slices).warnings
+    lines += _listed("warning", (f"[yellow]{escape(warning)}[/]" for warning in warnings))
     lines += _listed("gone", (_gone(gone) for gone in overview.gone))
     lines += _listed("problem", (f"[red]{escape(problem)}[/]" for problem in overview.problems))
     return "\n".join(lines)

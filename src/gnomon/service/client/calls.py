@@ -14,6 +14,7 @@ from gnomon.errors import (
 )
 from gnomon.rollout.history import RolloutEvent
 from gnomon.rollout.labels.label import AcceptedLabels
+from gnomon.service.access.identity import Identity
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.failures import failure_of, foreign_answer
 from gnomon.service.client.record_json import checked, encode
@@ -188,6 +189,11 @@ def _decide(decision: DecisionRequest) -> HttpCall[RolloutEvent]:
 def status() -> HttpCall[Status]:
     """Return the call for what the answering slice runs."""
     return HttpCall(method="GET", path="/gnomon/status", control=True, read=_reader(Status))
+
+
+def whoami() -> HttpCall[Identity]:
+    """Return the call for who the client is to the server."""
+    return HttpCall(method="GET", path="/gnomon/whoami", control=True, read=_reader(Identity))
 
 
 def history() -> HttpCall[list[RolloutEvent]]:

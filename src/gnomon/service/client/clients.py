@@ -27,6 +27,7 @@ import httpx
 from gnomon.errors import GnomonError, NotReady, ServerError
 from gnomon.rollout.history import RolloutEvent
 from gnomon.rollout.labels.label import AcceptedLabels
+from gnomon.service.access.identity import Identity
 from gnomon.service.client import calls
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.calls import HttpCall
@@ -130,10 +131,11 @@ class Client(_Connection[httpx.BaseTransport]):
 
     Args:
         url: the server's base URL.
-        control_token: for labels, shadow, promote, rollback, status and history; the server keeps
-            it in ``<storage root>/control.token``.
+        control_token: for labels, shadow, promote, rollback, status and history: a token of
+            :func:`gnomon.create_token`, or the server's own in ``<storage root>/control.token``.
         predict_token: for predictions, if the server requires one.
-        by: who makes the decisions, for the rollout history; by default the server's slice.
+        by: with the server's own token, who makes the decisions, by default the server's slice;
+            with another, on whose behalf its holder makes them.
         timeout: seconds for an answer to a prediction. Control calls may take longer.
         transport: an ``httpx`` transport, to call an ASGI or WSGI app or a socket directly.
     """
@@ -331,6 +333,10 @@ class Client(_Connection[httpx.BaseTransport]):
         """Return what the answering slice runs, and its accounts."""
         return self._send(calls.status())
 
+    def whoami(self) -> Identity:
+        """Return who the server takes this client for, and its role."""
+        return self._send(calls.whoami())
+
     def history(self) -> list[RolloutEvent]:
         """Return every rollout decision, oldest first.
 
@@ -493,6 +499,10 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
     async def status(self) -> Status:
         """Like :meth:`Client.status`."""
         return await self._send(calls.status())
+
+    async def whoami(self) -> Identity:
+        """Return who the server takes this client for, and its role."""
+        return await self._send(calls.whoami())
 
     async def history(self) -> list[RolloutEvent]:
         """Like :meth:`Client.history`."""

@@ -8,13 +8,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from gnomon import rollout
 from gnomon.artifact import inspect
 from gnomon.policy import Policy
+from gnomon.rollout.actor import Actor
 from gnomon.rollout.automatic import BY, Automatic, Step
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gate_evaluation import check_in_process
 from gnomon.rollout.history import RolloutEvent
+from gnomon.service.access.access import Access
 from gnomon.service.control import Decisions
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.loaded_artifacts import LoadedArtifacts
@@ -30,10 +34,11 @@ class RolloutControl:
     """The implementation of :class:`~gnomon.service.control.Controlled` for the control routes.
 
     Args:
-        control_token: the token that callers must send.
+        access: finds out who calls, and refuses those who may not.
         settings: have the storage root with the rollout.
         policy: the policy file; defaults apply without one.
-        claim: has the slice's name, which is recorded as who decided if the caller gives none.
+        claim: has the slice's name, which is recorded as who decided if a caller with the control
+            token gives none.
         lanes: load and verify an artifact before it is promoted.
         follower: applies a decision to this slice.
         view: has the status.
@@ -41,7 +46,7 @@ class RolloutControl:
 
     def __init__(
         self,
-        control_token: str,
+        access: Access,
         settings: Settings,
         policy: Path | None,
         claim: SliceClaim,
@@ -49,7 +54,7 @@ class RolloutControl:
         follower: RolloutFollower,
         view: StatusView,
     ) -> None:
-        self.control_token = control_token
+        self.access = access
         self._settings = settings
         self._policy_path = policy
         self._policy = Policy.read(policy) if policy is not None else Policy()
@@ -65,7 +70,7 @@ class RolloutControl:
         same: bool,
         force: bool,
         *,
-        by: str | None,
+        by: Actor,
         why: str | None,
     ) -> RolloutEvent:
         """Start an artifact as a shadow; on return this slice runs it."""
@@ -80,7 +85,7 @@ class RolloutControl:
             why=why,
         )
 
-    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> RolloutEvent:
+    async def stop_shadow(self, artifact: str, *, by: Actor, why: str | None) -> RolloutEvent:
         """Stop a shadow."""
         return await self._decide(rollout.stop_shadow, artifact, by=by, why=why)
 
@@ -91,7 +96,7 @@ class RolloutControl:
         owner: str,
         until: datetime,
         *,
-        by: str | None,
+        by: Actor,
         why: str | None,
     ) -> RolloutEvent:
         """Excuse a column or a segment until a time."""
@@ -105,12 +110,12 @@ class RolloutControl:
             why=why,
         )
 
-    async def end_excuse(self, number: int, *, by: str | None, why: str | None) -> RolloutEvent:
+    async def end_excuse(self, number: int, *, by: Actor, why: str | None) -> RolloutEvent:
         """End an excuse."""
         return await self._decide(rollout.end_excuse, number, by=by, why=why)
 
     async def promote(
-        self, artifact: str, force: bool, *, by: str | None, why: str | None
+        self, artifact: str, force: bool, *, by: Actor, why: str | None
     ) -> RolloutEvent:
         """Make an artifact live: load and verify it next to the old one, check the gates, swap."""
         tag = (await asyncio.to_thread(inspect, artifact)).tag
@@ -126,7 +131,7 @@ class RolloutControl:
                 ask=self._ask_gates,
             )
 
-    async def rollback(self, *, by: str | None, why: str | None) -> RolloutEvent:
+    async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         """Make the previous artifact live again; it is still warm, so this takes milliseconds."""
         return await self._decide(rollout.rollback, by=by, why=why, verified=self._lanes.digests)
 
@@ -136,7 +141,8 @@ class RolloutControl:
         Raises:
             RolloutConflict: another decision was recorded since the gates were evaluated.
         """
-        options: dict[str, Any] = {"by": BY, "why": step.why, "automatic": automatic}
+        by = Actor(by=BY, authenticated="automatic")
+        options: dict[str, Any] = {"by": by, "why": step.why, "automatic": automatic}
         if step.kind == "rollback":
             return await self._decide(rollout.rollback, verified=self._lanes.digests, **options)
         if step.kind != "promote":
@@ -169,7 +175,7 @@ class RolloutControl:
         return check_in_process(self._settings, model, tag, self._policy_path)
 
     async def _decide(
-        self, decision: Callable[..., RolloutEvent], *args: Any, by: str | None, **options: Any
+        self, decision: Callable[..., RolloutEvent], *args: Any, by: Actor, **options: Any
     ) -> RolloutEvent:
         """Make a rollout decision in a thread, then apply it to this slice at once."""
         history = self._follower.history.copy()
@@ -178,7 +184,7 @@ class RolloutControl:
             self._settings,
             history.model,
             *args,
-            by=by or self._claim.name or None,
+            by=by if by.by else msgspec.structs.replace(by, by=self._claim.name or None),
             history=history,
             **options,
         )

@@ -13,7 +13,10 @@ from gnomon.artifact import Artifact
 from gnomon.compat.platform import IS_PORTABLE
 from gnomon.errors import LogUnavailable
 from gnomon.rollout.history import open_history
-from gnomon.service.auth import control_token
+from gnomon.service.access.access import REFRESH_SECONDS, Access
+from gnomon.service.access.control_token import control_token
+from gnomon.service.access.proxies import proxies_of
+from gnomon.service.access.refusals import Refusals
 from gnomon.service.lane.batching import Lane
 from gnomon.service.lane.codec import Codec
 from gnomon.service.lane.recording import Recorder
@@ -39,6 +42,8 @@ from gnomon.service.status.slice_status import Status
 from gnomon.service.tasks import Tasks, close_all, closing
 from gnomon.settings import Settings
 from gnomon.storage import Storage
+from gnomon.tokens.known_tokens import KnownTokens
+from gnomon.tokens.token_store import TokenStore
 
 __all__ = ["Runtime", "open_gateway", "open_runtime"]
 
@@ -115,10 +120,11 @@ async def open_runtime(
         policy: the rollout policy file; defaults apply without one.
 
     Raises:
-        SettingsError: the storage root, the control token or the policy cannot be used.
+        SettingsError: the storage root, the control token, the proxies or the policy cannot be
+            used.
     """
     async with contextlib.AsyncExitStack() as stack:
-        token = control_token(settings)
+        token, proxies = control_token(settings), proxies_of(settings)
         storage = Storage(settings)
         metrics = stack.enter_context(contextlib.closing(Metrics(model)))
 
@@ -158,7 +164,14 @@ async def open_runtime(
         view = StatusView(
             settings, claim, follower, shadows, recorder, sealer, metrics, automation_report
         )
-        control = RolloutControl(token, settings, policy, claim, lanes, follower, view)
+        access = Access(
+            model,
+            token,
+            KnownTokens(TokenStore(storage)),
+            proxies,
+            Refusals(metrics.refused_caller),
+        )
+        control = RolloutControl(access, settings, policy, claim, lanes, follower, view)
         labels = LabelIntake(settings, model, lambda: follower.live, tasks)
         automation = RolloutAutomation(
             settings, policy, claim, follower, control, automation_report
@@ -189,8 +202,11 @@ async def open_runtime(
         ):
             stack.push_async_exit(closing(close))
 
+        for warning in view.warnings:
+            logger.warning("%s", warning)
         await claim.take()
         maintenance.begin(tasks)
+        tasks.repeat("looking for tokens", REFRESH_SECONDS, access.refresh)
         await asyncio.to_thread(storage.sweep)
         yield Runtime(settings, requests, control, labels, follower, lanes, metrics, view)
 

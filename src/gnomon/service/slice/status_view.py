@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from gnomon.log.retention_notice import retention_warning
 from gnomon.service.lane.recording import Recorder
 from gnomon.service.metrics import Metrics
 from gnomon.service.slice.claim import SliceClaim
@@ -35,6 +36,9 @@ class StatusView:
         sealer: says whether the log is sealed.
         metrics: have the accounts.
         automation: has what the server decides by itself.
+
+    Attributes:
+        warnings: what the operator should know of the settings, one sentence each.
     """
 
     def __init__(
@@ -57,6 +61,8 @@ class StatusView:
         self._metrics = metrics
         self._automation = automation
         self._started = datetime.now(UTC)
+        warning = retention_warning(settings)
+        self.warnings = () if warning is None else (warning,)
 
     def status(self) -> Status:
         """Return what this slice runs now."""
@@ -75,6 +81,7 @@ class StatusView:
             automation=self._automation.status,
             excuses=tuple(excuse for excuse in state.excuses if excuse.is_active()),
             error=self.trouble(),
+            warnings=self.warnings,
         )
 
     def heartbeat(self) -> heartbeats.Heartbeat:
@@ -100,6 +107,7 @@ class StatusView:
             accounts=self._metrics.accounts(),
             automation=msgspec.to_builtins(self._automation.status),
             error=self.trouble(),
+            warnings=self.warnings,
         )
 
     def trouble(self) -> str | None:

@@ -114,6 +114,7 @@ def _status(beat: Heartbeat, history: History) -> Status:
         automation=msgspec.convert(beat.automation, AutomationStatus),
         excuses=tuple(excuse for excuse in history.state.excuses if excuse.is_active()),
         error=beat.error,
+        warnings=beat.warnings,
     )
 
 

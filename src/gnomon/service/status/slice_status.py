@@ -112,6 +112,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         automation: what the server decides by itself; ``None`` if no server runs.
         excuses: the excuses that have an effect, of all shadows.
         error: why it is not ready, cannot write its log, or cannot follow the rollout.
+        warnings: what the operator should know, such as that the log is kept for too short a time.
     """
 
     model: str
@@ -127,6 +128,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     automation: AutomationStatus | None = None
     excuses: tuple[RecordedExcuse, ...] = ()
     error: str | None = None
+    warnings: tuple[str, ...] = ()
 
     def overview(self) -> NotebookTable:
         """See :class:`gnomon.notebook.Tabular`."""

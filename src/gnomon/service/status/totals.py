@@ -33,6 +33,7 @@ def total(slices: Sequence[Status]) -> Status:
         accounts=_accounts([status.accounts for status in slices]),
         automation=_automation([s.automation for s in slices if s.automation is not None]),
         error="; ".join(_errors(slices)) or None,
+        warnings=tuple(dict.fromkeys(note for status in slices for note in status.warnings)),
     )
 
 
