@@ -12,7 +12,16 @@ import pyarrow as pa
 import pytest
 
 from gnomon.compare.sketch import Sketch
-from gnomon.policy import Decision, DriftLimits, GateLimits, Policy, Sampling, Tolerance
+from gnomon.policy import (
+    Decision,
+    DriftLimits,
+    GateLimits,
+    LabelRules,
+    Policy,
+    QualityRules,
+    Sampling,
+    Tolerance,
+)
 from gnomon.rollout.evidence import Evidence, ShadowRows
 from gnomon.rollout.gates import judge
 from gnomon.rollout.history import Shadow
@@ -23,7 +32,9 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "decision": Decision,
     "compare.COLUMN": Tolerance,
     "gates": GateLimits,
+    "quality": QualityRules,
     "drift": DriftLimits,
+    "labels": LabelRules,
 }
 GIVEN = GateLimits(min_hours=1.0, max_flips=0.1, max_skew=0.1)
 """GateLimits with none unset, so that every gate is asked."""
@@ -51,6 +62,8 @@ def asked(limits: GateLimits) -> list[str]:
 
 def toml(value: object) -> str:
     """A default as the page writes it."""
+    if isinstance(value, str):
+        return f'`"{value}"`'
     return "unset" if value is None else "`[]`" if value == () else f"`{value}`"
 
 
@@ -68,7 +81,7 @@ def test_every_key_is_documented(table: str) -> None:
     assert keys == list(TABLES[table].__struct_fields__)
 
 
-@pytest.mark.parametrize("table", ["sampling", "gates", "drift"])
+@pytest.mark.parametrize("table", ["sampling", "gates", "quality", "drift", "labels"])
 def test_every_default_is_that_of_the_code(table: str) -> None:
     """It is the value that the code uses if the key is left out."""
     columns = 5 if table == "gates" else 4

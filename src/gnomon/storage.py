@@ -19,7 +19,7 @@ from gnomon.settings import Settings
 
 __all__ = ["Storage"]
 
-FOLDERS = ("heads", "reports", "rollout", "sealed", "skew", "slices")
+FOLDERS = ("heads", "labels", "reports", "rollout", "sealed", "skew", "slices")
 """The folders of small objects under the root. The log has others."""
 
 

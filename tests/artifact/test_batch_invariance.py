@@ -112,12 +112,14 @@ def check(pipeline: Any) -> None:
     check_batch_invariance(pipeline, FRAME, contract)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIRST)
 def test_ordinary_steps_are_accepted(name: str) -> None:
     """They are accepted with unseen values too, which some steps refuse in any batch."""
     check(make_pipeline(FIRST[name], LogisticRegression(max_iter=500)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAST)
 def test_ordinary_models_are_accepted(name: str) -> None:
     """Ties and rounding included."""

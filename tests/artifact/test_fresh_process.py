@@ -20,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("fresh_children")
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_whole_artifact_passes(packed: Artifact) -> None:
     """It loads and verifies without anything of this process."""
     fresh_process.in_fresh_process(packed.path)
@@ -34,6 +35,7 @@ def test_the_reason_comes_back(copied: Path) -> None:
         fresh_process.in_fresh_process(copied)
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_a_process_that_dies_is_a_refusal(copied: Path) -> None:
     """Code that ends the interpreter is reported with its output."""

@@ -41,6 +41,7 @@ def test_it_loads_where_only_gnomon_is_importable(
     assert done.stdout.splitlines() == ["True", str(modules), "{True}"], done.stderr
 
 
+@pytest.mark.slow
 def test_its_own_code_wins_over_the_path(packed: Artifact, tmp_path: Path) -> None:
     """Another `preprocessing` on the path, as in a user's checkout, is not used."""
     write_package(tmp_path, "preprocessing", {"__init__.py": "raise SystemExit('wrong one')\n"})

@@ -19,6 +19,7 @@ def changed(contract: Contract, **changes: object) -> Contract:
     return structs.replace(contract, features=(structs.replace(first, **changes), *others))
 
 
+@pytest.mark.slow
 def test_the_copy_is_an_artifact_of_its_own(home: Path, packed: Artifact) -> None:
     """It says where it comes from, and everything but the contract is the same."""
     made = with_contract(packed.path, changed(packed.contract, description="miles flown"))

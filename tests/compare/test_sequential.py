@@ -37,6 +37,7 @@ def fixed(hits: int, rows: int) -> tuple[float, float]:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.02, 0.3])
 def test_looking_after_every_row_keeps_the_error(rate: float) -> None:
     """Over many sequences the true rate is ever missed by at most the stated share of them."""

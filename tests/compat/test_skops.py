@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 import skops
 from skops.io._persist import NODE_TYPE_MAPPING
 from skops.io._protocol import PROTOCOL
@@ -12,6 +13,7 @@ from skops.io._protocol import PROTOCOL
 from gnomon.artifact.serialization import skops_file
 
 
+@pytest.mark.slow
 def test_the_list_of_estimators_is_not_made() -> None:
     """A worker imports skops, and not all of scikit-learn with it."""
     code = (

@@ -62,6 +62,7 @@ def ask(server: Server, body: bytes) -> httpx.Response:
     return post(f"{server.url}/predict", content=body, timeout=60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [

@@ -43,6 +43,7 @@ def table_deleted(setup: Settings) -> None:
     shutil.rmtree(Path(setup.root, "log"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lose", [root_deleted, root_not_mounted, table_deleted])
 def test_a_lost_root_is_named_and_its_rows_counted_as_lost(setup: Settings, lose: Loss) -> None:
     """Segments in the spool are not read as the complete log.

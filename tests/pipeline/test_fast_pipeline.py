@@ -141,6 +141,7 @@ def test_clean_rows(both: tuple[Predictor, DirectPredictor]) -> None:
         assert says(fast, frame) == says(direct, frame)
 
 
+@pytest.mark.slow
 def test_every_strange_row_alone(both: tuple[Predictor, DirectPredictor]) -> None:
     """The same bits or the same error."""
     fast, direct = both

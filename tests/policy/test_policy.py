@@ -11,7 +11,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 
 from gnomon.errors import PolicyError
-from gnomon.policy import Comparator, Decision, DriftLimits, Policy, policy
+from gnomon.policy import Comparator, Decision, DriftLimits, Policy, QualityRules, policy
 
 OUTPUTS = pa.schema(
     [("prediction", pa.int64()), ("probability_0", pa.float64()), ("probability_1", pa.float64())]
@@ -166,6 +166,24 @@ def test_an_ignored_column_is_not_compared(tmp_path: Path) -> None:
         ("[compare.x]\nkind = 'labl'", 'got "labl"', ': compare["x"].kind', '"label"?'),
         ("[compare.x]\nkind = 'label'\nulps = 1", "no meaning for kind `label`", "compare", None),
         ("[decision]\noutput = 'p'", "expected the key `threshold`", ": decision", None),
+        ("[quality]\nmax_increase = {bier = 0.1}", "one of error, brier", ": quality", None),
+        (
+            "[quality]\nmax_increase = {brier = inf}",
+            "a finite `max_increase.brier`",
+            "quality",
+            None,
+        ),
+        ("[quality]\nmax_increase = {cost = 1}", "expected `cost` beside", ": quality", None),
+        ("[quality]\nmaturity_days = -1", "`maturity_days` to be 0 or more", ": quality", None),
+        ("[quality]\nmax_error = 0", "`max_error` above 0, got 0", ": quality", None),
+        ("[quality]\nmin_probability = 0.5", "below 0.5, got 0.5", ": quality", None),
+        (
+            "[quality]\ncost = {false_positive = 0, false_negative = 0}",
+            "a cost above 0",
+            ": quality.cost",
+            None,
+        ),
+        ("[quality]\nmissing = 'worst'", '"worst_case", got "worst"', ": quality.missing", None),
         ("[drift]\nsi = 1", "unknown field `si`", ": drift", "psi"),
         ("[drift]\npsi = 0", "`psi` above 0, got 0", ": drift", None),
         ("[drift]\npsi = nan", "`psi` above 0, got nan", ": drift", None),
@@ -231,6 +249,13 @@ def test_a_name_that_the_artifact_has_is_taken(tmp_path: Path, text: str) -> Non
     path = tmp_path / "policy.toml"
     path.write_text(text)
     Policy.read(path).check_names("a:1", NAMED, ["hour", "clock/hour"])
+
+
+def test_gates_of_labels_share_the_allowed_error() -> None:
+    """Two beside the two of the defaults: each interval has a quarter of it."""
+    with_labels = Policy(quality=QualityRules(max_increase={"brier": 0.0, "error": 0.0}))
+    assert Policy().confidence_of_each(1) == pytest.approx(0.975)
+    assert with_labels.confidence_of_each(1) == pytest.approx(0.9875)
 
 
 def test_off_unsets_a_gate(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ class StandIn:
         self.tokens: list[str | None] = []
         self.ready = True
         self.page: bytes | None = None
+        self.labels: list[Any] = []
         self._decide(RolloutEvent(kind="promote", artifact="flights:one", digest="ab" * 32))
 
     async def start_shadow(
@@ -139,6 +140,9 @@ class StandIn:
         match scope["path"]:
             case "/predict":
                 await self._predict(scope, receive, send)
+            case "/labels":
+                self.labels += msgspec.json.decode(await read_body(receive, 100_000, seconds=5))
+                await respond(send, 200, b'{"accepted":%d}' % len(self.labels))
             case "/readyz":
                 status = 200 if self.ready else 503
                 await respond(send, status, b"", b"text/plain")

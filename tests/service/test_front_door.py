@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -16,6 +17,8 @@ import pyarrow as pa
 import pytest
 
 from gnomon.log import InferenceLog
+from gnomon.rollout.labels.label_store import LabelStore
+from gnomon.rollout.labels.labelled_rows import labelled_rows
 from gnomon.testing import Server, serving
 from tests.packing import pack_in_process, times, write_service
 from tests.service.running import GOOD, SCRIPT
@@ -60,6 +63,63 @@ def test_ten_thousand_rows_at_once(server: Server) -> None:
     refused = post(server, {"rows": [*rows, GOOD]})
     assert (refused.status_code, refused.json()["error"]["code"]) == (413, "body_too_large")
     assert "10,000" in refused.json()["error"]["message"]
+
+
+def label(server: Server, body: Any, **headers: str) -> httpx.Response:
+    """POST labels with the control token."""
+    token = server.client()._control_token
+    headers = {"authorization": f"Bearer {token}", **headers}
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return httpx.post(f"{server.url}/labels", content=content, headers=headers, timeout=30)
+
+
+def test_a_label_is_stored_and_joined_with_its_prediction(server: Server) -> None:
+    """By request or by entity and time; in JSON, or one a line; sent again it changes nothing."""
+    request = post(server, GOOD).json()["request_id"]
+    with server.client() as client:
+        assert client.label({"request_id": request, "value": 3}).accepted == 1
+    entity = {"entity": {"id": "labelled"}, "event_time": GOOD["at"], "value": 4.5}
+    post(server, {**GOOD, "id": "labelled"})
+    lines = json.dumps(entity).encode() + b"\n" + json.dumps(entity).encode()
+    answer = label(server, lines, **{"content-type": "application/x-ndjson"})
+    assert (answer.status_code, answer.json()) == (200, {"accepted": 2})
+    log = InferenceLog(server.settings, "toy")
+    records = LabelStore(server.settings, "toy").read()
+    with server.client() as client:
+        contract = client.contract()
+    rows = labelled_rows(log, records, contract, within=timedelta(1))
+    found = [row for batch in rows for row in batch.to_pylist()]
+    assert [(row["input_id"], row["label"]) for row in found] == [("a", 3.0), ("labelled", 4.5)]
+    assert found[0]["request_id"] == request
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "where"),
+    [
+        ([{"request_id": "a", "value": 1}, {"request_id": "a", "value": "1"}], 422, "$[1].value"),
+        ({"request_id": "a"}, 422, "$"),
+        (b"[", 400, None),
+        (b" " * (1 << 20) + b"[]", 413, None),
+        ([{"request_id": "a", "value": 1}] * 10_001, 413, None),
+    ],
+    ids=["text", "no value", "no JSON", "bytes", "labels"],
+)
+def test_a_label_that_is_refused_says_where(
+    server: Server, body: Any, status: int, where: str | None
+) -> None:
+    """And nothing of its request is stored."""
+    before = LabelStore(server.settings, "toy").read().num_rows
+    answer = label(server, body)
+    assert answer.status_code == status
+    assert where is None or answer.json()["error"]["where"] == where
+    assert LabelStore(server.settings, "toy").read().num_rows == before
+
+
+def test_labels_need_the_token(server: Server) -> None:
+    """Also to learn what is wrong with them."""
+    answer = label(server, [], authorization="Bearer wrong")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthorized")
+    assert httpx.get(f"{server.url}/labels").status_code == 405
 
 
 BAD: dict[str, tuple[Any, int, str, str | None]] = {

@@ -112,6 +112,7 @@ def test_a_cache_that_is_one_version_late_is_named_and_the_ladder_shows_it(
     assert all(rung.as_left < rung.rows for rung in found.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hours", "shift"),
     [(1, "1 hour earlier"), (24, "1 day earlier"), (-168, "7 days later")],
@@ -154,6 +155,7 @@ def test_a_lag_that_changes_nothing_is_no_rung(served: Serve, tmp_path: Path) ->
     ]
 
 
+@pytest.mark.slow
 def test_a_step_that_another_version_explains_is_named(served: Serve, tmp_path: Path) -> None:
     """A table of step columns with several versions: the step has the value of the one before."""
     logged = served(EVERY)

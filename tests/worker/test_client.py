@@ -52,6 +52,7 @@ def shared(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Share
         yield Shared(artifact, worker)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fresh_children")
 def test_it_scores_with_the_artifacts_own_code(
     shared: Shared, toy: Toy, settings: Settings

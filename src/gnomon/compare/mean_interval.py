@@ -12,7 +12,14 @@ from gnomon.compare.e_values import log_e_values
 from gnomon.compare.sequential import Interval, more_until, outer_edge
 from gnomon.compare.two_way import combined_evidence
 
-__all__ = ["clustered_interval", "mean_interval", "split_between", "units_still_needed"]
+__all__ = [
+    "clustered_interval",
+    "difference_interval",
+    "mean_interval",
+    "split_between",
+    "units_needed_to_tell",
+    "units_still_needed",
+]
 
 Floats = npt.NDArray[np.float64]
 Weighted = tuple[npt.ArrayLike, npt.ArrayLike | None]
@@ -70,6 +77,37 @@ def mean_interval(
     (0.009, 0.038)
     """
     return clustered_interval([_counted(values, counts)], None, confidence)
+
+
+def difference_interval(values: npt.ArrayLike, bound: float, confidence: float) -> Interval:
+    """Compute the confidence sequence for the mean of values in [-bound, bound], one per unit.
+
+    It is `mean_interval` on another scale. For differences of only -1, 0 and 1 it excludes 0
+    exactly if `rate_interval` of the positive ones among those that are not 0 excludes 1/2: there a
+    unit of 0 has factor 1, so it is McNemar's test as a confidence sequence (Q. McNemar,
+    Psychometrika 12, 1947).
+
+    Raises:
+        ValueError: a value is beyond the bound.
+
+    >>> low, high = difference_interval([0, 0, 0, -1, 0, 0, 1, 0] * 250, 1, 0.95)
+    >>> round(low, 3), round(high, 3)
+    (-0.038, 0.038)
+    """
+    low, high = mean_interval(_to_unit_scale(values, bound), confidence)
+    return Interval((2 * low - 1) * bound, (2 * high - 1) * bound)
+
+
+def units_needed_to_tell(
+    values: npt.ArrayLike, bound: float, limit: float, confidence: float
+) -> int | None:
+    """Estimate as `units_still_needed`, for the mean of values in [-bound, bound].
+
+    None also where the limit is not between the bounds.
+    """
+    if not -bound < limit < bound:
+        return None
+    return units_still_needed(_to_unit_scale(values, bound), (limit / bound + 1) / 2, confidence)
 
 
 def clustered_interval(
@@ -153,6 +191,10 @@ def units_still_needed(
         lambda total: float(log_e_values(total * per_unit, knots, limit)) >= threshold,
         round(units),
     )
+
+
+def _to_unit_scale(values: npt.ArrayLike, bound: float) -> Floats:
+    return np.asarray((np.asarray(values, np.float64) / bound + 1) / 2, np.float64)
 
 
 def _counted(values: npt.ArrayLike, counts: npt.ArrayLike | None) -> tuple[Floats, Floats]:

@@ -6,13 +6,16 @@ object, as the gateway needs one for every request.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from datetime import UTC, datetime
 from random import getrandbits
 
-__all__ = ["new_request_id"]
+__all__ = ["arrival", "new_request_id"]
 
 _COUNTER_BITS = 42
+_UUID_7 = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 class _Generator:
@@ -56,3 +59,15 @@ def new_request_id() -> str:
     36
     """
     return _generate()
+
+
+def arrival(request_id: str) -> datetime | None:
+    """Return when the request with an id arrived, to the millisecond; None for an id of others.
+
+    >>> arrival("01a228b9-4b8c-730e-b5ba-2b8f719e7180").isoformat()
+    '2026-11-29T19:12:41.868000+00:00'
+    """
+    found = _UUID_7.fullmatch(request_id)
+    if found is None:
+        return None
+    return datetime.fromtimestamp(int(found[1] + found[2], 16) / 1000, UTC)

@@ -15,7 +15,6 @@ from gnomon.contract import Contract, Decoder
 from gnomon.log import Snapshot, input_column, output_column
 from gnomon.log.bodies import DecodedBodies, begins, decode
 from gnomon.log.snapshot import Role
-from gnomon.log.table.columns import marked_name, plain_type
 
 __all__ = ["Range", "Rows"]
 
@@ -178,13 +177,8 @@ class Range:
         return table.filter(answered)
 
     def _names(self, column: Callable[[str], str], schema: pa.Schema) -> list[str]:
-        """Return the names of the log's columns that have the contract's values, of its type.
-
-        Where artifacts use one name with several types, the log has a column for each type.
-        """
-        exact = [marked_name(column(f.name), plain_type(f.type)) for f in schema]
-        known = set(self.log.view.schema.names)
-        return [name if name in known else name.rpartition("@")[0] for name in exact]
+        """Return the names of the log's columns that have the contract's values, of its type."""
+        return [self.log.view.exact(column(f.name), f.type) for f in schema]
 
 
 def _typed(table: pa.Table, columns: Iterable[str], schema: pa.Schema) -> pa.Table:

@@ -2,17 +2,23 @@
 
 from gnomon.policy.drift_limits import DriftLimits
 from gnomon.policy.gate_limits import GateLimits
+from gnomon.policy.label_rules import LabelRules
 from gnomon.policy.policy import Decision, Policy, Rules, Sampling, find_policy
+from gnomon.policy.quality_rules import Costs, Metric, QualityRules
 from gnomon.policy.tolerance import Comparator, Kind, NumberOrLabel, Tolerance
 
 __all__ = [
     "Comparator",
+    "Costs",
     "Decision",
     "DriftLimits",
     "GateLimits",
     "Kind",
+    "LabelRules",
+    "Metric",
     "NumberOrLabel",
     "Policy",
+    "QualityRules",
     "Rules",
     "Sampling",
     "Tolerance",

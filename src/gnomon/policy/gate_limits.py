@@ -58,16 +58,20 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         if self.longest_burst is not None and self.longest_burst < 1:
             raise ValueError(f"expected `longest_burst` of at least 1, got {self.longest_burst}")
 
-    def confidence_of_each(self, candidates: int) -> float:
+    def confidence_of_each(self, candidates: int, *, others: int = 0) -> float:
         """Return the confidence of one interval of one candidate.
 
         The allowed error is split evenly over the gates that have an interval and over the
         candidates, so that their sum is at most the whole (Bonferroni). The number of candidates
         is that at the time of the look: of those that start later the promise is not proven.
 
+        Args:
+            candidates: how many artifacts have been shadows of the present live artifact.
+            others: gates with an interval whose limits are elsewhere in the policy.
+
         >>> round(GateLimits(max_failed=None).confidence_of_each(5), 9)
         0.99
         """
         limits = (self.max_disagreement, self.max_flips, self.max_failed, self.max_skew)
-        intervals = sum(limit is not None for limit in limits)
+        intervals = others + sum(limit is not None for limit in limits)
         return 1 - (1 - self.confidence) / (max(intervals, 1) * max(candidates, 1))

@@ -25,6 +25,9 @@
     [drift]                              # training data against served data
     psi = 0.25
 
+    [labels]                             # what the predictions turned out to be
+    late_after_days = 90
+
 Everything has a default; an empty file is a valid policy.
 """
 
@@ -47,6 +50,8 @@ from gnomon.formats import Format, check_version
 from gnomon.name_lists import did_you_mean, listed
 from gnomon.policy.drift_limits import DriftLimits
 from gnomon.policy.gate_limits import GateLimits
+from gnomon.policy.label_rules import LabelRules
+from gnomon.policy.quality_rules import QualityRules
 from gnomon.policy.tolerance import (
     Comparator,
     NumberOrLabel,
@@ -114,7 +119,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             takes precedence over patterns, an earlier pattern over a later one.
         skew: the same for one artifact online against offline; by default only rounding may differ.
         gates: the conditions of a promotion.
+        quality: its conditions on labels.
         drift: how far served data may drift from training.
+        labels: which row a label is about, and when it is late.
     """
 
     sampling: Sampling = Sampling()
@@ -122,7 +129,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     compare: dict[str, Tolerance] = {}
     skew: dict[str, Tolerance] = {}
     gates: GateLimits = GateLimits()
+    quality: QualityRules = QualityRules()
     drift: DriftLimits = DriftLimits()
+    labels: LabelRules = LabelRules()
+
+    def confidence_of_each(self, candidates: int) -> float:
+        """Return the confidence of one interval of one candidate, over the gates of all tables.
+
+        See :meth:`~gnomon.policy.GateLimits.confidence_of_each`.
+        """
+        return self.gates.confidence_of_each(candidates, others=len(self.quality.max_increase))
 
     @property
     def digest(self) -> str:

@@ -232,6 +232,9 @@ def _incompatible(tag: str, live: str | None, changes: list[Change]) -> Incompat
 def _gates(
     settings: Settings, model: str, state: RolloutState, tag: str, *, policy: Policy
 ) -> Gates:
+    # Joining labels imports pandas, which a gateway must not: its gates are another process's.
+    from gnomon.rollout.quality.evaluation import evaluate_quality
+
     with contextlib.suppress(ArtifactError, UnknownArtifact):  # The log is enough to judge it.
         policy.check_names(tag, inspect(tag).contract.output_schema)
     storage = Storage(settings)
@@ -244,6 +247,7 @@ def _gates(
         slices=reported.beats,
         unreadable=reported.unreadable,
         skew=_skew(storage, tag),
+        quality=evaluate_quality(settings, model, state, tag, policy),
     )
 
 

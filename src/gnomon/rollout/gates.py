@@ -34,6 +34,7 @@ def evaluate(
     slices: Sequence[Heartbeat] = (),
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
     skew: SkewRecord | UnreadableFile | None = None,
+    quality: Sequence[Gate] = (),
 ) -> Gates:
     """Evaluate every gate that the policy sets, on the evidence of this run of the shadow.
 
@@ -45,6 +46,7 @@ def evaluate(
         slices: the last reports of the slices, with the rows they still have to score.
         unreadable: slices whose report cannot be read, with the error.
         skew: the last replay of the artifact, or the error if it cannot be read.
+        quality: the gates that rest on labels.
 
     Raises:
         RolloutError: nothing is live.
@@ -69,13 +71,14 @@ def evaluate(
             policy.gates,
             shadow,
             evidence,
-            policy.gates.confidence_of_each(state.candidates),
+            policy.confidence_of_each(state.candidates),
             slices=slices,
             unreadable=unreadable,
             skew=skew,
         )
         last_row = evidence.last_row
-    return Gates(artifact=artifact, live=state.live, gates=tuple(gates), last_row=last_row)
+    gates = (*gates, *quality)
+    return Gates(artifact=artifact, live=state.live, gates=gates, last_row=last_row)
 
 
 def judge(
@@ -91,7 +94,7 @@ def judge(
     """Evaluate the gates on gathered evidence; gates whose limit is not set are skipped.
 
     Args:
-        confidence: of each interval, as :meth:`~gnomon.policy.GateLimits.confidence_of_each` gives.
+        confidence: of each interval, as :meth:`~gnomon.policy.Policy.confidence_of_each` gives.
     """
     yield _rows(limits.min_rows, evidence)
     if limits.min_hours is not None:

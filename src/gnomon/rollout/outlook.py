@@ -13,6 +13,7 @@ from gnomon.log import InferenceLog
 from gnomon.quantities import rough_duration
 
 __all__ = [
+    "LONGEST_SECONDS",
     "WINDOW",
     "MissingEvidence",
     "Traffic",
@@ -26,7 +27,7 @@ WINDOW: Final = timedelta(minutes=10)
 """The time over which the rate of requests is measured: long enough to measure a few requests an
 hour, and short enough to follow changes during the day."""
 
-LONGEST_SECONDS = 366 * 86_400.0
+LONGEST_SECONDS: Final = 366 * 86_400.0
 
 
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):

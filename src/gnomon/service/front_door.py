@@ -24,7 +24,7 @@ from gnomon.errors import (
     UnknownRoute,
 )
 from gnomon.service import pages
-from gnomon.service.auth import PREDICT_HINT, check_token
+from gnomon.service.auth import CONTROL_HINT, PREDICT_HINT, check_token
 from gnomon.service.control import allow, control
 from gnomon.service.http.asgi import (
     ASGI,
@@ -39,6 +39,7 @@ from gnomon.service.http.asgi import (
     respond,
     unexpected,
 )
+from gnomon.service.http.media_types import LINES
 from gnomon.service.http.request_head_cache import RequestHeadCache
 from gnomon.service.openapi.document import openapi
 from gnomon.service.origins import (
@@ -49,6 +50,7 @@ from gnomon.service.origins import (
     origins_of,
     with_headers,
 )
+from gnomon.service.slice.label_intake import LABEL_BYTES
 from gnomon.service.slice.runtime import Runtime
 from gnomon.service.status.slice_status import public
 from gnomon.service.streaming.record_stream import RecordStream, media_type
@@ -84,6 +86,7 @@ class FrontDoor:
         self.heads = RequestHeadCache()
         self._routes: dict[str, tuple[str, ASGI]] = {
             PREDICT: ("POST", self._predict),
+            "/labels": ("POST", self._labels),
             "/": ("GET", self._index),
             "/docs.json": ("GET", self._openapi),
             "/status.json": ("GET", self._status),
@@ -186,6 +189,23 @@ class FrontDoor:
         except (InvalidRequest, Overloaded, Unauthorized) as error:
             answer = await runtime.requests.reject(error, client)
         await respond(send, answer.status, answer.body, headers=answer.headers)
+
+    async def _labels(self, scope: Scope, receive: Receive, send: Send) -> None:
+        runtime = self.runtime()
+        check_token(scope, runtime.control.control_token, hint=CONTROL_HINT)
+        settings = runtime.settings
+        with runtime.requests.held.body() as grow:
+            body = await read_body(
+                receive,
+                min(settings.body_bytes, LABEL_BYTES),
+                scope["headers"],
+                seconds=settings.client_seconds,
+                grow=grow,
+                hint="send fewer labels per request",
+            )
+            lines = media_type(scope["headers"]) == LINES.encode()
+            accepted = await runtime.labels.add(body, lines=lines)
+        await respond(send, 200, msgspec.json.encode(accepted))
 
     async def _index(self, scope: Scope, receive: Receive, send: Send) -> None:
         runtime = self.runtime()

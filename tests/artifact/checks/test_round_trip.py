@@ -67,6 +67,7 @@ def test_linear_models_of_a_row_major_frame_answer_the_same_bits(model: Any) -> 
     faithful(model.fit(DIABETES.data, DIABETES.target), DIABETES.data, task="regression")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loaded", ["load_iris", "load_wine", "load_breast_cancer"])
 @pytest.mark.parametrize("model", CLASSIFIERS, ids=lambda m: type(m).__name__)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -75,6 +75,7 @@ def test_code_edited_since_packing_is_refused_with_the_file(clock: Any) -> None:
     assert "restarted notebook" in str(caught.value.hint)
 
 
+@pytest.mark.slow
 def test_code_edited_and_packed_elsewhere_is_not_taken_for_the_imported(clock: Any) -> None:
     """The file equals the artifact's, but what is in memory was compiled before."""
     before = Path(clock.__file__).read_text()
@@ -120,6 +121,7 @@ def test_a_module_that_is_imported_later_is_the_same_or_refused(
     assert importlib.import_module("preprocessing.new").KIND == "new"
 
 
+@pytest.mark.slow
 def test_data_beside_the_code_is_part_of_it(project: Project, home: Path) -> None:
     """A file that a module opens beside itself is compared as well."""
     clock = project({**PREPROCESSING, "table.csv": "a,b\n"}, module="clock")
@@ -240,6 +242,7 @@ def test_a_change_in_memory_is_found(change: str, found: str | None) -> None:
     assert changed_since_import(module, CHANGEABLE.encode(), codes) == found
 
 
+@pytest.mark.slow
 def test_a_function_that_was_replaced_since_packing_is_refused(
     clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,6 +125,7 @@ def test_a_renamed_folder_gets_its_name_back(setup: Settings) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_rows_of_an_earlier_folder_go_into_the_table(
     setup: Settings, interrupted: bool, monkeypatch: pytest.MonkeyPatch
@@ -151,6 +152,7 @@ def test_rows_of_an_earlier_folder_go_into_the_table(
         Sealer(setup, "flights").seal()
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_restored_after_its_rows_went_into_the_table(setup: Settings) -> None:
     """Its segments are in their places, but repair found them elsewhere before: they are moved
     aside, and no row is read or sealed a second time.

@@ -44,6 +44,7 @@ def check_complete(setup: Settings, ids: list[str]) -> None:
         assert repair(setup, "flights").is_whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("running", [False, True])
 @pytest.mark.parametrize("counted", [False, True])
 def test_rows_that_the_table_lost_are_taken_from_their_segment(

@@ -59,6 +59,7 @@ def damage(path: Path, how: Damage) -> bytes:
     return content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [zeroed, flipped, emptied, random, cut])
 def test_the_segment_is_set_aside_and_all_others_are_read(setup: Settings, how: Damage) -> None:
     """The lost requests are named as far as they can be known."""

@@ -51,6 +51,21 @@ def call(request: pytest.FixtureRequest, url: str) -> Calling:
 CONTROL = {"control_token": TOKEN}
 
 
+def test_labels_are_sent_as_records(call: Calling, standin: StandIn) -> None:
+    """One or many, as dicts or as a frame; what a frame has no value for is not sent."""
+    time = datetime(2026, 11, 1, tzinfo=UTC)
+    label = {"entity": {"carrier": "UA"}, "event_time": time, "value": "late"}
+    assert call("label", label, options=CONTROL).accepted == 1
+    frame = pd.DataFrame({"request_id": ["a", "b"], "value": [1.5, 2.5], "source": ["x", None]})
+    assert call("label", frame, options=CONTROL).accepted == 3
+    assert standin.labels == [
+        {"entity": {"carrier": "UA"}, "event_time": "2026-11-01T00:00:00Z", "value": "late"},
+        {"request_id": "a", "value": 1.5, "source": "x"},
+        {"request_id": "b", "value": 2.5},
+    ]
+    assert standin.tokens[-1] == f"Bearer {TOKEN}"
+
+
 def test_a_stream_that_a_client_refuses_leaves_no_thread() -> None:
     """A client with a transport cannot stream, and says so before it starts anything."""
     before = threading.active_count()

@@ -107,7 +107,16 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
     """Prediction, control, health and pages."""
     for path, route in ROUTES.items():
         assert route.method.lower() in document["paths"][path]
-    others = {"/predict", "/", "/docs.json", "/status.json", "/livez", "/readyz", "/metrics"}
+    others = {
+        "/predict",
+        "/labels",
+        "/",
+        "/docs.json",
+        "/status.json",
+        "/livez",
+        "/readyz",
+        "/metrics",
+    }
     assert set(document["paths"]) == {*ROUTES, *others}
 
 

@@ -130,6 +130,14 @@ class View:
             )
         return pa.schema([self.schema.field(name) for name in columns])
 
+    def exact(self, name: str, kind: pa.DataType) -> str:
+        """Return the column with the values that a log column has in one type.
+
+        Where artifacts use one name with several types, the log has a column for each type.
+        """
+        marked = marked_name(name, plain_type(kind))
+        return marked if marked in self.schema.names else name
+
     def sources(self, schema: pa.Schema, *, stored: bool) -> dict[str, list[str]]:
         """Return, for each of this view's columns, the columns of ``schema`` that contain it."""
         found: dict[str, list[str]] = {name: [] for name in self.schema.names}

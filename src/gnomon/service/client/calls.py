@@ -12,10 +12,11 @@ from gnomon.errors import (
     HistoryDamaged,
 )
 from gnomon.rollout.history import RolloutEvent
+from gnomon.rollout.labels.label import AcceptedLabels
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.failures import failure_of, foreign_answer
 from gnomon.service.client.record_json import checked, encode
-from gnomon.service.client.rows import Record, Rows, one_record, records
+from gnomon.service.client.rows import Record, Rows, one_record, records, scalar
 from gnomon.service.control import (
     ROUTES,
     DecisionRequest,
@@ -80,6 +81,24 @@ def predict_many(rows: Rows, columns: Sequence[str] = ()) -> HttpCall[Prediction
     return HttpCall(
         method="POST", path="/predict", content=encode(content), read=_reader(Predictions)
     )
+
+
+def label(labels: Any) -> HttpCall[AcceptedLabels]:
+    """Return the call that stores labels: one record, or many; nulls of a frame are left out."""
+    record = one_record(labels)
+    rows = [record] if record is not None else records(labels, ())
+    return HttpCall(
+        method="POST",
+        path="/labels",
+        content=encode([_given(checked(row, f"$[{index}]")) for index, row in enumerate(rows)]),
+        control=True,
+        read=_reader(AcceptedLabels),
+    )
+
+
+def _given(label: Record) -> dict[str, Any]:
+    """Return a label without its nulls; a value of null withdraws a label."""
+    return {k: v for k, v in label.items() if k == "value" or scalar(v) is not None}
 
 
 def feature_names() -> HttpCall[list[str]]:

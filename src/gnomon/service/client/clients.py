@@ -25,6 +25,7 @@ import httpx
 
 from gnomon.errors import GnomonError, NotReady, ServerError
 from gnomon.rollout.history import RolloutEvent
+from gnomon.rollout.labels.label import AcceptedLabels
 from gnomon.service.client import calls
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.calls import HttpCall
@@ -128,8 +129,8 @@ class Client(_Connection[httpx.BaseTransport]):
 
     Args:
         url: the server's base URL.
-        control_token: for shadow, promote, rollback, status and history; the server keeps it in
-            ``<storage root>/control.token``.
+        control_token: for labels, shadow, promote, rollback, status and history; the server keeps
+            it in ``<storage root>/control.token``.
         predict_token: for predictions, if the server requires one.
         by: who makes the decisions, for the rollout history; by default the server's slice.
         timeout: seconds for an answer to a prediction. Control calls may take longer.
@@ -236,6 +237,26 @@ class Client(_Connection[httpx.BaseTransport]):
         from gnomon.service.client.arrow_calls import BatchStream
 
         return self._stream(ARROW, BatchStream(progress, self.url), batches)
+
+    def label(self, labels: Record | Rows) -> AcceptedLabels:
+        """Store what predictions turned out to be; they are on disk when this returns.
+
+        If one of them is wrong, none is stored. Sending them again is harmless.
+
+        Args:
+            labels: one label (a dict) or many (a list of dicts, or a frame). Its keys are
+                ``value`` and either ``request_id`` and ``row``, or ``entity`` and ``event_time``;
+                and perhaps ``known_at``, ``source`` and ``correction``. See ``docs/labels.md``.
+
+        Raises:
+            InvalidRequest: a label is wrong; ``where`` says which, and in which field.
+            GnomonError: any other error that the server answered.
+
+        >>> answer = client.predict({"carrier": "UA", "distance": 2475})  # doctest: +SKIP
+        >>> client.label({"request_id": answer.request_id, "value": "late"})  # doctest: +SKIP
+        AcceptedLabels(accepted=1)
+        """
+        return self._send(calls.label(labels))
 
     def contract(self) -> Contract:
         """Return the contract of the live artifact."""
@@ -398,6 +419,10 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
 
         async for batch in self._stream(ARROW, BatchStream(progress, self.url), batches):
             yield batch
+
+    async def label(self, labels: Record | Rows) -> AcceptedLabels:
+        """Like :meth:`Client.label`."""
+        return await self._send(calls.label(labels))
 
     async def contract(self) -> Contract:
         """Like :meth:`Client.contract`."""

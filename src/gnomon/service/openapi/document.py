@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gnomon.contract.contract import Contract
+from gnomon.rollout.labels.label import AcceptedLabels, Label
 from gnomon.service.control import ROUTES, Route
 from gnomon.service.http.media_types import ARROW, LINES
 from gnomon.service.openapi.schemas import contract_schemas
@@ -37,6 +38,7 @@ def openapi(contract: Contract, artifact_tag: str) -> Schema:
         },
         "paths": {
             "/predict": {"post": _predict(contract)},
+            "/labels": {"post": _labels()},
             **{path: {route.method.lower(): _control(route)} for path, route in ROUTES.items()},
             **_health(),
             **_pages(),
@@ -130,6 +132,13 @@ PREDICT_ERRORS = {
     "504": "No answer within the deadline",
 }
 
+LABEL_ERRORS = {
+    **BODY_ERRORS,
+    "401": "Invalid control token",
+    "422": "A label is wrong; `where` names it and the field. None of the request is stored",
+    "500": "Something else went wrong",
+}
+
 CONTROL_ERRORS = {
     **BODY_ERRORS,
     "401": "Invalid control token",
@@ -168,6 +177,28 @@ def _predict(contract: Contract) -> Schema:
                 },
             },
             **_errors(PROTOCOL_ERRORS | PREDICT_ERRORS),
+        },
+    }
+
+
+def _labels() -> Schema:
+    label = {"$ref": REF.format(name=Label.__name__)}
+    several = {"type": "array", "items": label, "minItems": 1}
+    lines = {"type": "string", "description": "One label a line"}
+    return {
+        "operationId": "label",
+        "summary": "Store what predictions turned out to be",
+        "security": [{"control": []}],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"oneOf": [label, several]}},
+                LINES: {"schema": lines},
+            },
+        },
+        "responses": {
+            "200": _reply("Stored", {"$ref": REF.format(name=AcceptedLabels.__name__)}),
+            **_errors(PROTOCOL_ERRORS | LABEL_ERRORS),
         },
     }
 
@@ -221,7 +252,9 @@ def _own_schemas() -> dict[str, Schema]:
     bodies = [route.body for route in ROUTES.values() if route.body is not None]
     replies = {route.reply for route in ROUTES.values()}
     _, schemas = msgspec.json.schema_components(
-        [*bodies, *replies, Status], schema_hook=lambda kind: ANY, ref_template=REF
+        [*bodies, *replies, Status, Label, AcceptedLabels],
+        schema_hook=lambda kind: ANY,
+        ref_template=REF,
     )
     return {name: _first_line(schema) for name, schema in schemas.items()}
 

@@ -20,6 +20,7 @@ from gnomon.service.lane.recording import Recorder
 from gnomon.service.metric_files import release_files
 from gnomon.service.metrics import Metrics
 from gnomon.service.slice.claim import SliceClaim
+from gnomon.service.slice.label_intake import LabelIntake
 from gnomon.service.slice.loaded_artifacts import LoadedArtifacts
 from gnomon.service.slice.maintenance import Maintenance
 from gnomon.service.slice.orphans import Orphans
@@ -50,11 +51,13 @@ class Runtime:
         settings: the slice's settings.
         requests: handles prediction requests.
         control: handles rollout decisions.
+        labels: stores labels.
     """
 
     settings: Settings
     requests: RequestHandler
     control: RolloutControl
+    labels: LabelIntake
     _follower: RolloutFollower
     _lanes: LoadedArtifacts
     _metrics: Metrics
@@ -151,6 +154,7 @@ async def open_runtime(
         )
         view = StatusView(settings, claim, follower, shadows, recorder, sealer, metrics)
         control = RolloutControl(token, settings, policy, claim, lanes, follower, view)
+        labels = LabelIntake(settings, model, lambda: follower.live, tasks)
         requests = RequestHandler(settings, follower, recorder, metrics, tasks)
         maintenance = Maintenance(
             settings, storage, claim, recorder, follower, orphans, takeover, metrics, view, outlook
@@ -170,7 +174,7 @@ async def open_runtime(
         await claim.take()
         maintenance.begin(tasks)
         await asyncio.to_thread(storage.sweep)
-        yield Runtime(settings, requests, control, follower, lanes, metrics, view)
+        yield Runtime(settings, requests, control, labels, follower, lanes, metrics, view)
 
 
 async def _close_log(recorder: Recorder) -> None:

@@ -22,6 +22,7 @@ from gnomon.rollout.evidence import Evidence, ShadowRows
 from gnomon.rollout.gates import judge
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.outlook import WINDOW, Traffic
+from gnomon.rollout.quality.quality_gates import gate_name
 from gnomon.shadow import heartbeats
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
 from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
@@ -78,13 +79,14 @@ class GateOutlook:
         if not shadows:
             self._open, self._samples = {}, {}
             return
-        limits = (Policy.read(self._policy) if self._policy else Policy()).gates
-        confidence = limits.confidence_of_each(state.candidates)
+        policy = Policy.read(self._policy) if self._policy else Policy()
+        confidence = policy.confidence_of_each(state.candidates)
         beats = heartbeats.read(self._storage, self._model)
         keys = {(shadow.artifact, shadow.since) for shadow in shadows}
         self._samples = {key: samples for key, samples in self._samples.items() if key in keys}
         self._open = {
-            s.artifact: tuple(self._open_gates(limits, s, beats, confidence)) for s in shadows
+            s.artifact: (*self._open_gates(policy.gates, s, beats, confidence), *_by_labels(policy))
+            for s in shadows
         }
 
     def _open_gates(
@@ -132,6 +134,15 @@ class GateOutlook:
             seconds=now - first.at,
             answered=max(answered - first.answered, 0),
             scored=scored - first.scored,
+        )
+
+
+def _by_labels(policy: Policy) -> Iterator[OpenGate]:
+    """Yield the gates that rest on labels: slices count rows, and do not read labels."""
+    for metric in policy.quality.limits:
+        yield OpenGate(
+            gate=gate_name(metric),
+            says="decided by labels, which `gnomon quality` and `gnomon promote --check` read",
         )
 
 

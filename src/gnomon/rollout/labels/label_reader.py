@@ -1,0 +1,174 @@
+"""Labels read by a contract: what may be stored, in the columns in which it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from gnomon.contract.contract import Contract
+from gnomon.contract.json_values import key_path, reader, shown
+from gnomon.errors import InvalidRequest
+from gnomon.log.table.columns import plain_type
+from gnomon.rollout.labels.entity_text import entity_texts, name_text
+from gnomon.rollout.labels.label import Label
+from gnomon.rollout.labels.label_schema import LABELS
+from gnomon.rollout.labels.targets import Target, targets_of
+
+__all__ = ["LabelReader"]
+
+_CLOCKS_APART = timedelta(minutes=5)
+"""How far the clock of the sender may be ahead."""
+
+
+class LabelReader:
+    """Reads labels by a contract.
+
+    Args:
+        contract: the contract of the model.
+        coerce: accept entity values that are written as text, as in a CSV file.
+
+    Raises:
+        InvalidRequest: the model has no labels.
+    """
+
+    def __init__(self, contract: Contract, *, coerce: bool = False) -> None:
+        self.targets = targets_of(contract)
+        self._by_name = {target.name: target for target in self.targets}
+        self._key = tuple(contract.feature(name) for name in contract.entity_key)
+        as_given = (msgspec.structs.replace(f, coerce=f.coerce or coerce) for f in self._key)
+        self._readers = {feature.name: reader(feature) for feature in as_given}
+        self._key_text = name_text(contract.entity_key)
+
+    def records(self, labels: Sequence[tuple[str, Label]], now: datetime) -> pa.RecordBatch:
+        """Return labels in the columns in which they are stored.
+
+        Args:
+            labels: each with its place, for errors: a path such as ``$[3]`` or ``row 4``.
+            now: when they were received.
+
+        Raises:
+            InvalidRequest: the first that is wrong, with what was expected and where.
+        """
+        rows: list[dict[str, Any]] = []
+        for place, label in labels:
+            try:
+                rows += self._rows(label, now)
+            except InvalidRequest as error:
+                error.where = place + (error.where or "")
+                raise
+        return pa.RecordBatch.from_pylist(rows, schema=LABELS)
+
+    def _rows(self, label: Label, now: datetime) -> Iterator[dict[str, Any]]:
+        if label.known_at is not None and label.known_at > now + _CLOCKS_APART:
+            raise InvalidRequest(
+                f"expected a time that has passed, got {label.known_at.isoformat()}",
+                where=".known_at",
+            )
+        common = {
+            **self._prediction(label),
+            "known_at": _utc(label.known_at),
+            "source": label.source,
+            "correction": label.correction,
+            "received_at": now,
+        }
+        for target, value in self._values(label):
+            yield {**common, "target": target.name, "value": value}
+
+    def _prediction(self, label: Label) -> dict[str, Any]:
+        by_entity = label.entity is not None or label.event_time is not None
+        if label.request_id is not None and not by_entity:
+            if not label.request_id:
+                raise InvalidRequest(
+                    "expected a request id, got an empty text", where=".request_id"
+                )
+            return {"request_id": label.request_id, "row": label.row}
+        if label.request_id is not None or label.entity is None or label.event_time is None:
+            given = [name for name in _NAMES if getattr(label, name) is not None]
+            raise InvalidRequest(
+                "expected `request_id`, or `entity` and `event_time`, got "
+                + (" and ".join(f"`{name}`" for name in given) or "none of them"),
+                hint=None if self._key else "the contract has no entity key: use `request_id`",
+            )
+        return {
+            "entity_key": self._key_text,
+            "entity": self._entity(label.entity),
+            "event_time": _utc(label.event_time),
+        }
+
+    def _entity(self, entity: dict[str, Any]) -> str:
+        if not self._key:
+            raise InvalidRequest(
+                "the contract has no entity key", where=".entity", hint="use `request_id` and `row`"
+            )
+        if set(entity) != set(self._readers):
+            raise InvalidRequest(
+                f"expected the entity key {_listed(self._readers)}, got {_listed(entity) or '{}'}",
+                where=".entity",
+            )
+        columns = []
+        for feature in self._key:
+            value = entity[feature.name]
+            where = f".entity{key_path(feature.name)}"
+            if value is None:
+                raise InvalidRequest(f"expected {feature.type}, got null", where=where)
+            try:
+                read = self._readers[feature.name](value)
+            except InvalidRequest as error:
+                error.where = where
+                raise
+            columns.append(pa.array([read], plain_type(feature.arrow.type)))
+        return str(entity_texts(columns)[0].as_py())
+
+    def _values(self, label: Label) -> Iterator[tuple[Target, str | None]]:
+        if None in self._by_name:
+            yield self.targets[0], _text(self.targets[0], label.value, ".value", label.correction)
+            return
+        if not isinstance(label.value, dict) or not label.value:
+            raise InvalidRequest(
+                f"expected an object of the targets {_listed(self._by_name)}, "
+                f"got {shown(label.value)}",
+                where=".value",
+            )
+        for name, value in label.value.items():
+            where = f".value{key_path(name)}"
+            if name not in self._by_name:
+                raise InvalidRequest(
+                    f"expected a target, got `{name}`",
+                    where=where,
+                    hint=f"the targets are {_listed(self._by_name)}",
+                )
+            yield (
+                self._by_name[name],
+                _text(self._by_name[name], value, where, label.correction),
+            )
+
+
+_NAMES = ("request_id", "entity", "event_time")
+
+
+def _text(target: Target, value: Any, where: str, correction: int) -> str | None:
+    if value is None:
+        if correction:
+            return None
+        raise InvalidRequest(
+            "expected a label, got null",
+            where=where,
+            hint="leave out what is not known yet; null with a `correction` above 0 withdraws one",
+        )
+    try:
+        return target.text(value)
+    except InvalidRequest as error:
+        error.where = where
+        raise
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return None if time is None else time.astimezone(UTC)

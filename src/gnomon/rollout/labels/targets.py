@@ -1,0 +1,126 @@
+"""What a model's labels may be: the values that its contract allows for each target."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from gnomon.contract.contract import Contract
+from gnomon.contract.feature import Output, Scalar, label_text
+from gnomon.contract.json_values import shown
+from gnomon.errors import Breach, InvalidRequest
+
+__all__ = ["Target", "targets_of"]
+
+_MOST_SHOWN = 10
+_WORDS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One target of a model.
+
+    Attributes:
+        name: its name; None for the only target of a model.
+        output: the model's prediction of it.
+        classes: the labels that the model knows; empty for a number, and where they are not stated.
+        is_number: whether it is a number, as in a regression.
+    """
+
+    name: str | None
+    output: Output
+    classes: tuple[Scalar, ...]
+    is_number: bool
+
+    @property
+    def column(self) -> str:
+        """The column of joined rows with its label."""
+        return "label" if self.name is None else f"label_{self.name}"
+
+    @property
+    def arrow(self) -> pa.DataType:
+        """The type of that column."""
+        return pa.float64() if self.is_number else self.output.arrow.type
+
+    def text(self, value: object) -> str:
+        """Return a label as it is stored: a number as Python writes a float, a class as it is.
+
+        Raises:
+            InvalidRequest: it is no value of this target, without ``where``.
+        """
+        if self.is_number:
+            return repr(_number(value))
+        if self.classes:
+            return label_text(self._class(value))
+        if isinstance(value, str | int | bool) and _kind(value) == _OF_TYPE[self.output.type]:
+            return label_text(value)
+        raise InvalidRequest.of(Breach("type", self.output.type, shown(value)))
+
+    def parsed(self, text: str) -> object:
+        """Return the value that a text of a file stands for; the text itself if it is none."""
+        known = {label_text(label): label for label in self.classes}
+        if text in known:
+            return known[text]
+        if not self.is_number and self.output.type == "string":
+            return text
+        if self.output.type == "boolean" and text.lower() in _WORDS:
+            return _WORDS[text.lower()]
+        try:
+            number = float(text)
+        except ValueError:
+            return text
+        return int(number) if not self.is_number and number.is_integer() else number
+
+    def _class(self, value: object) -> Scalar:
+        known = {(_kind(label), label): label for label in self.classes}
+        if isinstance(value, str | int | float) and (_kind(value), value) in known:
+            return known[_kind(value), value]
+        listed = ", ".join(shown(label) for label in self.classes[:_MOST_SHOWN])
+        more = len(self.classes) - _MOST_SHOWN
+        rest = f" and {more} more" if more > 0 else ""
+        raise InvalidRequest.of(Breach("domain", f"one of {listed}{rest}", shown(value)))
+
+
+_OF_TYPE = {"string": "text", "boolean": "boolean", "integer": "number", "float": "number"}
+
+
+def targets_of(contract: Contract) -> tuple[Target, ...]:
+    """Return the targets of a model.
+
+    Raises:
+        InvalidRequest: the model predicts nothing that could turn out to be true or false.
+    """
+    if contract.task not in ("classification", "regression", "outlier_detection"):
+        raise InvalidRequest(
+            f"a model for {contract.task.replace('_', ' ')} has no labels",
+            hint="labels are for classification, regression and outlier detection",
+        )
+    return tuple(
+        Target(
+            output.target,
+            output,
+            contract.classes_of(output),
+            is_number=contract.task == "regression",
+        )
+        for output in contract.outputs_of("prediction")
+    )
+
+
+def _kind(value: Scalar) -> str:
+    """Return how a value is compared: 1 and 1.0 are equal, but neither equals true or "1"."""
+    if isinstance(value, bool):
+        return "boolean"
+    return "text" if isinstance(value, str) else "number"
+
+
+def _number(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if math.isfinite(number):
+            return number
+    raise InvalidRequest.of(Breach("type", "finite number", shown(value)))

@@ -1,0 +1,149 @@
+"""The gates of quality: one for each metric with a limit, on rows whose label is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gnomon.policy import Metric, QualityRules
+from gnomon.quantities import percent, plural
+from gnomon.rollout.gate import Gate, Verdict
+from gnomon.rollout.outlook import LONGEST_SECONDS, MissingEvidence, action, in_words
+from gnomon.rollout.quality.comparison import MetricComparison
+from gnomon.rollout.quality.shadow_quality import Cohort, ShadowQuality
+
+__all__ = ["gate_name", "quality_gates", "undecidable"]
+
+_LABELS = "give labels with `gnomon labels import FILE` or POST /labels"
+
+
+def gate_name(metric: Metric) -> str:
+    """Return the name of the gate of a metric."""
+    return f"quality_{metric}"
+
+
+def undecidable(rules: QualityRules, reason: str) -> Iterator[Gate]:
+    """Yield the gates if quality cannot be measured, which is neither good nor bad.
+
+    Args:
+        rules: of the policy.
+        reason: the true reason, with what to do.
+    """
+    for metric, limit in rules.limits.items():
+        yield Gate(
+            name=gate_name(metric),
+            verdict="unknown",
+            says=reason,
+            limit=limit,
+            awaits=action("no number of labels decides it before that is mended"),
+        )
+
+
+def quality_gates(rules: QualityRules, quality: ShadowQuality) -> Iterator[Gate]:
+    """Judge how much larger the shadow's loss is than live's, on the same rows.
+
+    A gate is decided if the interval of the mean over units, and the mean over rows, are on one
+    side of the limit. With ``missing = "worst_case"`` the interval also covers what the missing
+    labels might be.
+    """
+    found = {comparison.metric: comparison for comparison in quality.metrics}
+    for metric, limit in rules.limits.items():
+        yield _gate(limit, found[metric], quality, rules)
+
+
+def _gate(
+    limit: float, found: MetricComparison, quality: ShadowQuality, rules: QualityRules
+) -> Gate:
+    worst = rules.missing == "worst_case" and found.worst_case is not None
+    interval = found.worst_case if worst and found.worst_case is not None else found.interval
+    value = found.difference
+    verdict: Verdict = "no_data" if value is None else "unknown"
+    if value is not None and max(interval.high, value) <= limit:
+        verdict = "pass"
+    elif value is not None and min(interval.low, value) > limit:
+        verdict = "fail"
+    return Gate(
+        name=gate_name(found.metric),
+        verdict=verdict,
+        says=_sentence(limit, found, quality, worst),
+        limit=limit,
+        value=value,
+        interval=interval,
+        count=found.worse,
+        rows=found.rows,
+        units=None if quality.unit == "row" else found.units,
+        awaits=None if verdict in ("pass", "fail") else _awaits(limit, found, quality, worst),
+    )
+
+
+def _sentence(limit: float, found: MetricComparison, quality: ShadowQuality, worst: bool) -> str:
+    cohort = quality.cohort
+    age = f" at least {cohort.maturity_days:g} days old" if cohort.maturity_days else ""
+    if found.difference is None or found.live is None or found.shadow is None:
+        return f"none of {plural(cohort.matured, 'row')}{age} that both answered has a label"
+    interval = found.worst_case if worst and found.worst_case is not None else found.interval
+    units = {"row": "", "entity": f" ({_entities(found.units)})"}.get(
+        quality.unit, f" ({plural(found.units, 'block')})"
+    )
+    missing = (
+        f", {plural(found.missing, 'row')} without a label taken at their worst" if worst else ""
+    )
+    return (
+        f"{found.metric} {found.shadow:.4g}, live {found.live:.4g}, on {found.rows:,} labelled "
+        f"rows{age}{units}{missing}: {interval.low:+.4g} to {interval.high:+.4g}; at most "
+        f"{limit:+.4g} is allowed"
+    )
+
+
+def _entities(units: int) -> str:
+    return "1 entity" if units == 1 else f"{units:,} entities"
+
+
+def _awaits(
+    limit: float, found: MetricComparison, quality: ShadowQuality, worst: bool
+) -> MissingEvidence:
+    cohort = quality.cohort
+    if not found.rows:
+        return _first_labels(cohort)
+    if not -found.bound < limit < found.bound:
+        return action(
+            f"no number of labels decides it, because no loss is above {found.bound:.4g}: change "
+            "the limit in the policy"
+        )
+    if worst and found.missing and found.interval.high <= limit:
+        return action(
+            f"needs labels of the {plural(found.missing, 'row')} without one: `gnomon labels "
+            "wanted` lists those that decide most"
+        )
+    return _more_labels(found, cohort)
+
+
+def _first_labels(cohort: Cohort) -> MissingEvidence:
+    if cohort.matured:
+        return action(f"needs labels of them: {_LABELS}")
+    if cohort.pending:
+        return action(
+            f"needs {plural(cohort.pending, 'row')} to become {cohort.maturity_days:g} days old, "
+            f"and their labels: {_LABELS}"
+        )
+    return action(f"needs rows that the shadow scores, and their labels: {_LABELS}")
+
+
+def _more_labels(found: MetricComparison, cohort: Cohort) -> MissingEvidence:
+    if found.still_needed is None:
+        return action(
+            "no number of labels may decide it, because the difference is at the limit: change the "
+            "limit in the policy, or the artifact"
+        )
+    apart = (found.better + found.worse) / found.rows
+    needs = f"needs about {found.still_needed:,} more labelled rows if the difference stays"
+    if apart < 0.5:
+        needs += f" (only the {percent(apart, 2)} where the losses differ tell them apart)"
+    if not cohort.labelled_a_day:
+        says = f"{needs}; no label of a row of the last week came"
+        return MissingEvidence(says=says, rows=found.still_needed)
+    seconds = found.still_needed / cohort.labelled_a_day * 86_400
+    return MissingEvidence(
+        says=f"{needs}, {in_words(seconds)} at the current {cohort.labelled_a_day:,.3g} a day",
+        rows=found.still_needed,
+        seconds=seconds if seconds < LONGEST_SECONDS else None,
+    )
