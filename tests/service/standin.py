@@ -118,6 +118,11 @@ class StandIn:
             RolloutEvent(kind="promote", artifact=artifact, forced=force, why=why, **signed(by))
         )
 
+    async def approve(
+        self, artifact: str, may_force: bool, *, by: Actor, why: str | None
+    ) -> RolloutEvent:
+        return self._decide(RolloutEvent(kind="promote", artifact=artifact, why=why, **signed(by)))
+
     async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         previous = self.state.previous or "nothing"
         return self._decide(RolloutEvent(kind="rollback", artifact=previous, why=why, **signed(by)))

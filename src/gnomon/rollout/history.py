@@ -31,6 +31,7 @@ from gnomon.formats import Format, decode
 from gnomon.rollout import integrity
 from gnomon.rollout.actor import signature
 from gnomon.rollout.integrity import HistoryEnd, RecordedEnd
+from gnomon.rollout.proposal import Proposal
 from gnomon.rollout.watch_window import Watch, WatchWindow
 from gnomon.settings import Settings
 from gnomon.storage import Storage
@@ -51,11 +52,11 @@ __all__ = [
 
 FORMAT = 3
 """Format 2 added ``previous_sha256``; events of format 1 may only come before those of format 2.
-Format 3 added what changes the state: ``watch`` of a promotion."""
+Format 3 added what changes the state: ``watch`` of a promotion, and the kind ``propose``."""
 
 _KIND = Format("rollout event", FORMAT, damaged=HistoryDamaged)
 
-Kind = Literal["promote", "rollback", "shadow_start", "shadow_stop"]
+Kind = Literal["promote", "rollback", "shadow_start", "shadow_stop", "propose"]
 
 
 class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +84,7 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
         automatic: whether a server decided it by the policy's ``[rollout]`` table, not a person.
         watch: of a promotion that is watched: until when, by which gates, and the shadow that the
             replaced artifact becomes by this same event.
+        approves: of a promotion that another person proposed: the number of that event, from 1.
         evidence: what the gates were evaluated on, as a
             :class:`gnomon.rollout.evidence_range.EvidenceRange`.
         policy_sha256: of the policy that decided, kept as ``policies/<sha256>.json``.
@@ -108,6 +110,7 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[dict[str, object], ...] = ()
     automatic: bool = False
     watch: WatchWindow | None = None
+    approves: int | None = None
     evidence: dict[str, object] | None = None
     policy_sha256: str | None = None
     contract_sha256: str | None = None
@@ -143,6 +146,8 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
             after its end; the time says whether it is over.
         distrusted: the artifacts that were rolled back, or stopped as shadows by a server: only a
             person promotes them.
+        proposals: the promotions that were proposed since the last one, by tag; they may be
+            expired.
     """
 
     epoch: int = 0
@@ -151,6 +156,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
     tried: tuple[str, ...] = ()
     watch: Watch | None = None
     distrusted: tuple[str, ...] = ()
+    proposals: dict[str, Proposal] = {}
 
     @property
     def live(self) -> str | None:
@@ -184,7 +190,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
                 at=event.at,
                 entity_key=event.entity_key,
             )
-        else:
+        elif event.kind != "propose":
             # An artifact that becomes live is no longer a shadow.
             shadows.pop(event.artifact, None)
         if event.kind == "promote":
@@ -204,6 +210,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
             tried=tried,
             watch=_watch(self, event, shadows),
             distrusted=_distrusted(self, event),
+            proposals=_proposals(self, event),
         )
 
 
@@ -467,6 +474,25 @@ def _watch(state: RolloutState, event: RolloutEvent, shadows: Mapping[str, Shado
     return msgspec.structs.replace(state.watch, shadow=reverse is not None and reverse.reverse)
 
 
+def _proposals(state: RolloutState, event: RolloutEvent) -> dict[str, Proposal]:
+    """Return the proposed promotions after an event; they are judged against one live artifact."""
+    if event.kind in ("promote", "rollback"):
+        return {}
+    if event.kind != "propose":
+        return state.proposals
+    proposal = Proposal(
+        number=state.epoch + 1,
+        artifact=event.artifact,
+        digest=event.digest,
+        forced=event.forced,
+        by=event.by,
+        authenticated=event.authenticated,
+        on_behalf_of=event.on_behalf_of,
+        at=event.at,
+    )
+    return {**state.proposals, event.artifact: proposal}
+
+
 def _distrusted(state: RolloutState, event: RolloutEvent) -> tuple[str, ...]:
     """Return the artifacts that only a person may promote, after an event."""
     distrusted = dict.fromkeys(state.distrusted)
@@ -481,7 +507,7 @@ def _distrusted(state: RolloutState, event: RolloutEvent) -> tuple[str, ...]:
 
 def _check(state: RolloutState, event: RolloutEvent) -> None:
     tag, live = event.artifact, state.live
-    if event.kind == "promote" and tag == live:
+    if event.kind in ("promote", "propose") and tag == live:
         raise RolloutError(f"`{tag}` is live already")
     if event.kind == "rollback":
         if state.previous is None:

@@ -25,7 +25,7 @@ from gnomon.service.http.asgi import (
     respond,
 )
 from gnomon.service.status.slice_status import Status
-from gnomon.tokens.roles import Role
+from gnomon.tokens.roles import Role, includes
 
 __all__ = ["ROUTES", "Controlled", "Decisions", "Route", "allow", "control"]
 
@@ -62,6 +62,11 @@ class Controlled(Protocol):
         self, artifact: str, force: bool, *, by: Actor, why: str | None
     ) -> RolloutEvent:
         """Make an artifact live; ``force`` overrides gates that do not pass."""
+
+    async def approve(
+        self, artifact: str, may_force: bool, *, by: Actor, why: str | None
+    ) -> RolloutEvent:
+        """Promote an artifact that another person has proposed."""
 
     async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         """Make the previous artifact live again."""
@@ -113,6 +118,12 @@ class Promote(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
 
     artifact: str
     force: bool = False
+
+
+class Approve(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /gnomon/approve``."""
+
+    artifact: str
 
 
 class Rollback(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
@@ -180,6 +191,14 @@ async def _promote(runtime: Controlled, body: bytes, caller: Identity) -> Rollou
     )
 
 
+async def _approve(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
+    request = _decode(body, Approve)
+    may_force = includes(caller.role, "forcer")
+    return await runtime.approve(
+        request.artifact, may_force, by=caller.actor(request.by), why=request.why
+    )
+
+
 async def _rollback(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
     request = _decode(body or b"{}", Rollback)
     return await runtime.rollback(by=caller.actor(request.by), why=request.why)
@@ -220,6 +239,14 @@ ROUTES = {
     ),
     "/gnomon/promote": Route(
         "POST", "Make an artifact live", "promoter", _promote, Promote, RolloutEvent
+    ),
+    "/gnomon/approve": Route(
+        "POST",
+        "Promote an artifact that another person has proposed",
+        "promoter",
+        _approve,
+        Approve,
+        RolloutEvent,
     ),
     "/gnomon/rollback": Route(
         "POST",

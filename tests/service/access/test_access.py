@@ -25,6 +25,7 @@ NEEDS: dict[str, Role] = {
     "/gnomon/shadow/start": "operator",
     "/gnomon/shadow/stop": "operator",
     "/gnomon/promote": "promoter",
+    "/gnomon/approve": "promoter",
     "/gnomon/rollback": "promoter",
 }
 """The table of ``docs/security.md``. A new route is added here, with the role it needs."""
@@ -33,6 +34,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/gnomon/shadow/start": {"artifact": "flights:two"},
     "/gnomon/shadow/stop": {"artifact": "flights:shadow"},
     "/gnomon/promote": {"artifact": "flights:two"},
+    "/gnomon/approve": {"artifact": "flights:two"},
     "/gnomon/rollback": {},
 }
 

@@ -21,6 +21,7 @@ from gnomon.service.client.record_json import checked, encode
 from gnomon.service.client.rows import Record, Rows, one_record, records, scalar
 from gnomon.service.control import (
     ROUTES,
+    Approve,
     DecisionRequest,
     Decisions,
     Promote,
@@ -146,6 +147,11 @@ def stop_shadow(artifact: str, by: str | None, why: str | None) -> HttpCall[Roll
 def promote(artifact: str, force: bool, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
     """Return the call that makes an artifact live."""
     return _decide(Promote(artifact=artifact, force=force, by=by, why=why))
+
+
+def approve(artifact: str, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
+    """Return the call that promotes what another person has proposed."""
+    return _decide(Approve(artifact=artifact, by=by, why=why))
 
 
 def rollback(by: str | None, why: str | None) -> HttpCall[RolloutEvent]:

@@ -306,12 +306,25 @@ class Client(_Connection[httpx.BaseTransport]):
     ) -> RolloutEvent:
         """Make an artifact live. ``force`` overrides gates that do not pass; this is recorded.
 
+        If the policy asks for two people and you are the first, the event is a proposal
+        (``kind="propose"``), which another one approves.
+
         Raises:
+            ApprovalNeeded: the policy asks for two people, and you have proposed it already.
             GateRefused: a gate fails.
             GateUndecided: no gate fails, but one lacks evidence.
             RolloutConflict: another decision was recorded first.
         """
         return self._send(calls.promote(artifact, force, self._by, why))
+
+    def approve(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
+        """Promote an artifact that another person has proposed; its gates are evaluated again.
+
+        Raises:
+            ApprovalNeeded: nobody has proposed it, or you have.
+            GateRefused, GateUndecided, RolloutConflict: as :meth:`promote`.
+        """
+        return self._send(calls.approve(artifact, self._by, why))
 
     def rollback(self, *, why: str | None = None) -> RolloutEvent:
         """Make the previous artifact live again."""
@@ -467,6 +480,15 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
     ) -> RolloutEvent:
         """Like :meth:`Client.promote`."""
         return await self._send(calls.promote(artifact, force, self._by, why))
+
+    async def approve(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
+        """Promote an artifact that another person has proposed; its gates are evaluated again.
+
+        Raises:
+            ApprovalNeeded: nobody has proposed it, or you have.
+            GateRefused, GateUndecided, RolloutConflict: as :meth:`promote`.
+        """
+        return await self._send(calls.approve(artifact, self._by, why))
 
     async def rollback(self, *, why: str | None = None) -> RolloutEvent:
         """Like :meth:`Client.rollback`."""

@@ -109,6 +109,23 @@ class RolloutControl:
                 ask=self._ask_gates,
             )
 
+    async def approve(
+        self, artifact: str, may_force: bool, *, by: Actor, why: str | None
+    ) -> RolloutEvent:
+        """Promote an artifact that another person has proposed, as :meth:`promote` does."""
+        tag = (await asyncio.to_thread(inspect, artifact)).tag
+        with self._follower.keeping(tag):
+            await self._lanes.warm(tag)
+            return await self._decide(
+                rollout.approve,
+                tag,
+                may_force=may_force,
+                policy=await asyncio.to_thread(self._read_policy),
+                by=by,
+                why=why,
+                ask=self._ask_gates,
+            )
+
     async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         """Make the previous artifact live again; it is still warm, so this takes milliseconds."""
         return await self._decide(rollout.rollback, by=by, why=why, verified=self._lanes.digests)
