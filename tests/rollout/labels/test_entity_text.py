@@ -15,7 +15,7 @@ from gnomon.rollout.labels.entity_text import entity_texts, name_text
 TEXTS = st.text(max_size=5) | st.none() | st.sampled_from(['"', "\\", "\x1f", "a,b", '","'])
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(rows=st.lists(st.tuples(TEXTS, TEXTS), max_size=6))
 def test_it_is_the_json_of_the_values_and_no_two_entities_share_it(
     rows: list[tuple[str | None, str | None]],

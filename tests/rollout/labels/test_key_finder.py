@@ -11,7 +11,7 @@ from gnomon.rollout.labels.key_finder import KeyFinder, row_key
 KEYS = st.lists(st.text("ab-/0\N{LATIN SMALL LETTER E WITH ACUTE}", max_size=3) | st.none())
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(keys=KEYS, batch=KEYS)
 def test_it_finds_each_key_that_is_searched_for(
     keys: list[str | None], batch: list[str | None]

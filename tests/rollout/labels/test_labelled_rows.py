@@ -5,13 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pyarrow as pa
+from msgspec import structs
 
+from gnomon.contract.contract import Feature, Output
 from gnomon.rollout.labels.label import Label
+from gnomon.rollout.labels.labelled_rows import ShadowAnswers
 from gnomon.settings import Settings
 from tests.rollout.labels.labelled_log import (
     ANSWERS,
+    CONTRACT,
     DAY,
     LIVE,
+    SHADOW,
     TWO_TARGETS,
     joined,
     log_live,
@@ -76,6 +81,29 @@ def test_a_feature_can_be_added(settings: Settings) -> None:
     [one] = log_live(settings, [{"customer": "a"}])
     [row] = joined(settings, stored(Label(request_id=one, value="yes")), inputs=["asked"])
     assert (row["input_customer"], row["input_asked"]) == ("a", DAY)
+
+
+def test_rows_of_an_artifact_with_other_types_break_nothing(settings: Settings) -> None:
+    """A newly promoted artifact reads the log of the one before: what it cannot read is null."""
+    [one] = log_live(settings, [{"customer": "a"}])
+    log_shadow(settings, [one])
+    number = Feature(name="customer", type="integer", dtype="int64")
+    changed = structs.replace(
+        CONTRACT,
+        features=(number, *CONTRACT.features[1:]),
+        outputs=(Output(name="prediction", type="boolean"), *CONTRACT.outputs[1:]),
+        classes=(False, True),
+    )
+    records = stored(
+        Label(request_id=one, value=True),
+        Label(entity={"customer": 7}, event_time=DAY, value=True),
+        contract=changed,
+    )
+    shadow = ShadowAnswers(SHADOW, changed)
+    [row] = joined(settings, records, changed, shadow=shadow)
+    assert (row["request_id"], row["label"]) == (one, True)
+    assert (row["input_customer"], row["live_prediction"], row["shadow_prediction"]) == (None,) * 3
+    assert row["shadow_probability_yes"] == 0.25
 
 
 def test_without_labels_there_are_no_rows(settings: Settings) -> None:

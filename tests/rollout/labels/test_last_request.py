@@ -11,7 +11,7 @@ from gnomon.rollout.labels.last_request import LastRequests
 PAIRS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 6)), min_size=1, max_size=8)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(labels=PAIRS, batches=st.lists(PAIRS, max_size=4), within=st.integers(0, 4))
 def test_it_is_what_a_look_at_all_rows_finds(
     labels: list[tuple[int, int]], batches: list[list[tuple[int, int]]], within: int

@@ -75,7 +75,7 @@ RECORDS = st.lists(
 )
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(labels=RECORDS, again=st.integers(1, 3), seed=st.randoms())
 def test_sending_again_in_any_order_changes_no_label(
     labels: list[Label], again: int, seed: Any

@@ -138,6 +138,13 @@ class View:
         marked = marked_name(name, plain_type(kind))
         return marked if marked in self.schema.names else name
 
+    def holds(self, column: str, kind: pa.DataType) -> bool:
+        """Return whether there is a column, and its values can be read in a type."""
+        if column not in self.schema.names:
+            return False
+        found = self.schema.field(column).type
+        return found == plain_type(kind) or (_is_number(found) and _is_number(kind))
+
     def sources(self, schema: pa.Schema, *, stored: bool) -> dict[str, list[str]]:
         """Return, for each of this view's columns, the columns of ``schema`` that contain it."""
         found: dict[str, list[str]] = {name: [] for name in self.schema.names}
@@ -163,8 +170,11 @@ class View:
 def _united(kinds: Sequence[pa.DataType]) -> pa.DataType:
     if len(kinds) == 1:
         return kinds[0]
-    numbers = all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds)
-    return pa.float64() if numbers else pa.string()
+    return pa.float64() if all(map(_is_number, kinds)) else pa.string()
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:

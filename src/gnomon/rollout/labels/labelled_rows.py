@@ -80,7 +80,7 @@ def labelled_rows(
             **{input_column(name): _exact(snapshot, contract, name) for name in features},
             **_outputs(snapshot, contract, "live_"),
         }
-        logged = [name for name, _ in wanted.values() if name in snapshot.view.schema.names]
+        logged = [name for name, kind in wanted.values() if snapshot.view.holds(name, kind)]
         found = match(
             records, snapshot, contract, within=within, columns=logged, start=start, end=end
         )
@@ -174,7 +174,7 @@ def _shadow_rows(
         "flipped": ("flipped", pa.bool_()),
         **_outputs(snapshot, shadow.contract, "shadow_"),
     }
-    known = set(snapshot.view.schema.names)
+    known = {column for column, kind in own.values() if snapshot.view.holds(column, kind)}
     keys = row_key(rows.column("request_id"), rows.column("row"))
     finder = KeyFinder(keys)
     source = np.full(len(finder.keys), -1)

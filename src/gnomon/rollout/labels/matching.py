@@ -112,11 +112,12 @@ class _Search:
             keys = row_key(ids.column("request_id"), ids.column("row"))
             self._add(direct, _ByKey(keys, _key_of("request_id"), kept))
             self._add(direct, _ByKey(keys, _key_of("client_id"), kept), ["client_id"])
-        typed = {
-            name: log.view.exact(input_column(name), contract.feature(name).arrow.type)
+        kinds = {
+            name: contract.feature(name).arrow.type
             for name in (*contract.entity_key, *filter(None, [contract.event_time]))
         }
-        if len(by_entity) and set(typed.values()) <= set(log.view.schema.names):
+        typed = {name: log.view.exact(input_column(name), kind) for name, kind in kinds.items()}
+        if len(by_entity) and all(log.view.holds(typed[name], kinds[name]) for name in kinds):
             labels = records.select(["entity", "event_time"]).take(pa.array(by_entity))
             self._add(
                 by_entity, _by_entity(labels, contract, typed, within, kept), list(typed.values())
