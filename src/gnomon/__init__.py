@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gnomon.api.queries import RolloutHistory as RolloutHistory
     from gnomon.api.queries import check_contract as check_contract
     from gnomon.api.queries import check_gates as check_gates
+    from gnomon.api.queries import check_gates_on_history as check_gates_on_history
     from gnomon.api.queries import check_leakage as check_leakage
     from gnomon.api.queries import measure_drift as measure_drift
     from gnomon.api.queries import open_log as open_log
@@ -136,6 +137,7 @@ __all__ = [
     "add_excuse",
     "check_contract",
     "check_gates",
+    "check_gates_on_history",
     "check_leakage",
     "check_split",
     "check_training",
@@ -215,6 +217,7 @@ _HOMES = {
     "UnusedColumnWarning": "artifact.checks.unused_columns",
     "check_contract": "api.queries",
     "check_gates": "api.queries",
+    "check_gates_on_history": "api.queries",
     "check_leakage": "api.queries",
     "check_split": "leakage",
     "check_training": "leakage",

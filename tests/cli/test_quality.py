@@ -91,3 +91,27 @@ def test_a_shadow_without_labels_says_so(labelled: Running) -> None:
     """Rows from before the labels: nothing is compared, and nothing fails."""
     shown = labelled.shell("quality", "--end", "2020-01-01").out
     assert "0 of 0 rows that both answered have a label" in shown
+
+
+def test_an_artifact_is_judged_on_history_before_it_runs(labelled: Running, tmp_path: Path) -> None:
+    """The spare, which never ran, answers two x: it is replayed, and its gates say so."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[gates]\nmin_rows = 10\n[quality]\nmax_increase = {absolute_error = 0.5}\n")
+    words = ["promote", labelled.spare, "--check", "--policy", str(policy), "--json"]
+    done = labelled.shell(*words, "--on-history", "..", expect=1)
+    gates = {gate["name"]: gate for gate in done.json["gates"]}
+    assert list(gates) == ["rows", "disagreement", "failed", "quality_absolute_error"]
+    assert (gates["rows"]["value"], gates["disagreement"]["count"]) == (70, 70)
+    assert gates["quality_absolute_error"]["verdict"] == "fail"
+    none = labelled.shell(*words, "--on-history", "..2020-01-01", expect=1).json
+    assert (none["verdict"], none["gates"][0]["value"]) == ("no_data", 0)
+
+
+def test_history_is_only_checked(labelled: Running) -> None:
+    """Nothing is promoted on a replay; live itself is not judged."""
+    done = labelled.shell("promote", labelled.spare, "--on-history", "..", expect=2)
+    assert "--on-history needs --check" in done.err
+    done = labelled.shell("promote", labelled.live, "--check", "--on-history", "..", expect=2)
+    assert "is live" in done.err
+    done = labelled.shell("promote", labelled.spare, "--check", "--on-history", "today", expect=2)
+    assert "expected START..END" in done.err

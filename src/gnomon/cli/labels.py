@@ -14,7 +14,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="labels",
-    help="Import labels (what predictions turned out to be), and count them.",
+    help="Import and count labels: what predictions turned out to be.",
     no_args_is_help=True,
 )
 

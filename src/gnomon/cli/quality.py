@@ -25,7 +25,7 @@ def command(
     policy: PolicyFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare shadows with live by labels, on rows that both answered.
+    """Compare shadows with live by labels.
 
     Each metric is a mean loss: a negative difference is an improvement. The intervals hold however
     often you look; rows of one entity count once. `gnomon promote --check` judges the differences

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -31,6 +32,22 @@ def parse_time(text: str) -> datetime:
         f"{text} happens {often} in this machine's time zone, as clocks are changed then; give an "
         f"offset: {earlier.isoformat()} or {later.isoformat()}"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """A range of times, open where there is none."""
+
+    start: datetime | None
+    end: datetime | None
+
+
+def parse_range(text: str) -> TimeRange:
+    """Parse ``START..END``, of which either may be left out."""
+    start, dots, end = text.partition("..")
+    if not dots:
+        raise typer.BadParameter(f"expected START..END, got {text!r}; .. alone is all of the log")
+    return TimeRange(parse_time(start) if start else None, parse_time(end) if end else None)
 
 
 Which: TypeAlias = Annotated[

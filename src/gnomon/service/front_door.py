@@ -205,7 +205,7 @@ class FrontDoor:
                 scope["headers"],
                 seconds=settings.client_seconds,
                 grow=grow,
-                hint="send fewer labels per request",
+                hint="send fewer labels per request, or use `gnomon labels import`",
             )
             lines = media_type(scope["headers"]) == LINES.encode()
             accepted = await runtime.labels.add(body, lines=lines)
