@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from gnomon.rollout.labels.imports.label_import import LabelImport as LabelImport
     from gnomon.rollout.labels.label import AcceptedLabels as AcceptedLabels
     from gnomon.rollout.labels.label import Label as Label
-    from gnomon.rollout.labels.label_status import LabelStatus as LabelStatus
+    from gnomon.rollout.labels.label_counts import LabelStatus as LabelStatus
     from gnomon.service.access.identity import Identity as Identity
     from gnomon.service.client.answers import Prediction as Prediction
     from gnomon.service.client.answers import Predictions as Predictions
@@ -190,7 +190,7 @@ _HOMES = {
     "IssuedToken": "tokens.issued_tokens",
     "Label": "rollout.labels.label",
     "LabelImport": "rollout.labels.imports.label_import",
-    "LabelStatus": "rollout.labels.label_status",
+    "LabelStatus": "rollout.labels.label_counts",
     "LabelledTable": "leakage",
     "LeakageReport": "leakage",
     "LeakageWarning": "leakage",
@@ -215,6 +215,7 @@ _HOMES = {
     "Status": "service.status.slice_status",
     "StreamRow": "service.client.stream_calls",
     "UnusedColumnWarning": "artifact.checks.unused_columns",
+    "add_excuse": "api.decisions",
     "check_contract": "api.queries",
     "check_gates": "api.queries",
     "check_gates_on_history": "api.queries",
@@ -224,6 +225,7 @@ _HOMES = {
     "compare_offline": "api.skew_checks",
     "create_token": "tokens.issued_tokens",
     "diagnose": "api.skew_checks",
+    "end_excuse": "api.decisions",
     "export_audit": "api.audits",
     "import_labels": "api.labels",
     "infer_contract": "contract",
@@ -236,8 +238,6 @@ _HOMES = {
     "open_log": "api.queries",
     "outputs": "pipeline",
     "pack": "artifact",
-    "add_excuse": "api.decisions",
-    "end_excuse": "api.decisions",
     "promote": "api.decisions",
     "replay": "api.skew_checks",
     "revoke_token": "tokens.issued_tokens",

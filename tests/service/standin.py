@@ -20,6 +20,7 @@ from gnomon.errors import GnomonError
 from gnomon.rollout.actor import Actor, signed
 from gnomon.rollout.excuse import parse_excuse
 from gnomon.rollout.history import RolloutEvent, RolloutState
+from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service import pages
 from gnomon.service.access.access import Access
 from gnomon.service.access.proxies import proxies_of
@@ -140,6 +141,11 @@ class StandIn:
             RolloutEvent(kind="promote", artifact=artifact, forced=force, why=why, **signed(by))
         )
 
+    async def approve(
+        self, artifact: str, may_force: bool, *, by: Actor, why: str | None
+    ) -> RolloutEvent:
+        return self._decide(RolloutEvent(kind="promote", artifact=artifact, why=why, **signed(by)))
+
     async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         previous = self.state.previous or "nothing"
         return self._decide(RolloutEvent(kind="rollback", artifact=previous, why=why, **signed(by)))
@@ -166,6 +172,12 @@ class StandIn:
                 for tag in self.state.shadows
             ),
         )
+
+    async def label_status(self) -> LabelStatus:
+        return LabelStatus(
+            model="flights", received=0, fates={}, unmatched={}, late=0, early=0,
+            known_after_days=None, ages=(), examples=(),
+        )  # fmt: skip
 
     async def history(self) -> Decisions:
         return Decisions(self.events)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gnomon.cli import (
+    approve,
     artifacts,
     audit,
     check,
@@ -85,6 +86,7 @@ app.command("status")(status.command)
 app.add_typer(shadow.app, name="shadow")
 app.add_typer(excuse.app, name="excuse")
 app.command("promote")(promote.command)
+app.command("approve")(approve.command)
 app.command("rollback")(rollback.command)
 app.command("history")(history.command)
 app.add_typer(audit.app, name="audit")

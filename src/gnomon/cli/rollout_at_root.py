@@ -6,7 +6,7 @@ from datetime import datetime
 
 from gnomon.api import decisions
 from gnomon.cli.options import me
-from gnomon.errors import HistoryDamaged
+from gnomon.errors import ApprovalNeeded, HistoryDamaged
 from gnomon.rollout import excuse_decisions
 from gnomon.rollout.history import RolloutEvent, read_history
 from gnomon.service.access.identity import Identity
@@ -60,6 +60,13 @@ class RolloutAtRoot:
 
     def promote(self, artifact: str, *, force: bool, why: str | None) -> RolloutEvent:
         return decisions.promote(artifact, force=force, by=me(), why=why, settings=self._settings)
+
+    def approve(self, artifact: str, *, why: str | None) -> RolloutEvent:
+        raise ApprovalNeeded(
+            "an approval is made at a running server, which knows who you are; none runs",
+            where=self.place,
+            hint="start one with `gnomon serve`, or give --url",
+        )
 
     def rollback(self, *, why: str | None) -> RolloutEvent:
         return decisions.rollback(self._model, by=me(), why=why, settings=self._settings)

@@ -42,6 +42,9 @@ class RolloutAtServer:
     def promote(self, artifact: str, *, force: bool, why: str | None) -> RolloutEvent:
         return self._client.promote(artifact, force=force, why=why)
 
+    def approve(self, artifact: str, *, why: str | None) -> RolloutEvent:
+        return self._client.approve(artifact, why=why)
+
     def rollback(self, *, why: str | None) -> RolloutEvent:
         return self._client.rollback(why=why)
 

@@ -47,6 +47,9 @@ class Target(Protocol):
     def promote(self, artifact: str, *, force: bool, why: str | None) -> RolloutEvent:
         """Make an artifact live."""
 
+    def approve(self, artifact: str, *, why: str | None) -> RolloutEvent:
+        """Promote an artifact that another person has proposed."""
+
     def rollback(self, *, why: str | None) -> RolloutEvent:
         """Make the previous artifact live again."""
 

@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING
 from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
-    from gnomon.rollout.decisions import check, promote, rollback, start_shadow, stop_shadow
+    from gnomon.rollout.decisions import (
+        approve,
+        check,
+        promote,
+        rollback,
+        start_shadow,
+        stop_shadow,
+    )
     from gnomon.rollout.excuse_decisions import add_excuse, end_excuse
 
 __all__ = [
     "add_excuse",
+    "approve",
     "check",
     "end_excuse",
     "promote",

@@ -32,6 +32,7 @@ from gnomon.rollout import integrity
 from gnomon.rollout.actor import signature
 from gnomon.rollout.excuse import Excuse, RecordedExcuse
 from gnomon.rollout.integrity import HistoryEnd, RecordedEnd
+from gnomon.rollout.proposal import Proposal
 from gnomon.rollout.watch_window import Watch, WatchWindow
 from gnomon.settings import Settings
 from gnomon.storage import Storage
@@ -52,12 +53,14 @@ __all__ = [
 
 FORMAT = 3
 """Format 2 added ``previous_sha256``; events of format 1 may only come before those of format 2.
-Format 3 added what changes the state: ``watch`` of a promotion, and the kinds ``excuse`` and
-``excuse_end``."""
+Format 3 added what changes the state: ``watch`` of a promotion, and the kinds ``propose``,
+``excuse`` and ``excuse_end``."""
 
 _KIND = Format("rollout event", FORMAT, damaged=HistoryDamaged)
 
-Kind = Literal["promote", "rollback", "shadow_start", "shadow_stop", "excuse", "excuse_end"]
+Kind = Literal[
+    "promote", "rollback", "shadow_start", "shadow_stop", "propose", "excuse", "excuse_end"
+]
 
 
 class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +88,7 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
         automatic: whether a server decided it by the policy's ``[rollout]`` table, not a person.
         watch: of a promotion that is watched: until when, by which gates, and the shadow that the
             replaced artifact becomes by this same event.
+        approves: of a promotion that another person proposed: the number of that event, from 1.
         excuse: of an excuse: what it covers.
         ends: of the end of an excuse: its number.
         evidence: what the gates were evaluated on, as a
@@ -112,6 +116,7 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[dict[str, object], ...] = ()
     automatic: bool = False
     watch: WatchWindow | None = None
+    approves: int | None = None
     excuse: Excuse | None = None
     ends: int | None = None
     evidence: dict[str, object] | None = None
@@ -149,6 +154,8 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
             after its end; the time says whether it is over.
         distrusted: the artifacts that were rolled back, or stopped as shadows by a server: only a
             person promotes them.
+        proposals: the promotions that were proposed since the last one, by tag; they may be
+            expired.
         excuses: those that were not ended; the time says which have expired.
     """
 
@@ -158,6 +165,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
     tried: tuple[str, ...] = ()
     watch: Watch | None = None
     distrusted: tuple[str, ...] = ()
+    proposals: dict[str, Proposal] = {}
     excuses: tuple[RecordedExcuse, ...] = ()
 
     @property
@@ -192,7 +200,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
                 at=event.at,
                 entity_key=event.entity_key,
             )
-        elif event.kind not in ("excuse", "excuse_end"):
+        elif event.kind not in ("propose", "excuse", "excuse_end"):
             # An artifact that becomes live is no longer a shadow.
             shadows.pop(event.artifact, None)
         if event.kind == "promote":
@@ -212,6 +220,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
             tried=tried,
             watch=_watch(self, event, shadows),
             distrusted=_distrusted(self, event),
+            proposals=_proposals(self, event),
             excuses=_excuses(self, event),
         )
 
@@ -476,6 +485,25 @@ def _watch(state: RolloutState, event: RolloutEvent, shadows: Mapping[str, Shado
     return msgspec.structs.replace(state.watch, shadow=reverse is not None and reverse.reverse)
 
 
+def _proposals(state: RolloutState, event: RolloutEvent) -> dict[str, Proposal]:
+    """Return the proposed promotions after an event; they are judged against one live artifact."""
+    if event.kind in ("promote", "rollback"):
+        return {}
+    if event.kind != "propose":
+        return state.proposals
+    proposal = Proposal(
+        number=state.epoch + 1,
+        artifact=event.artifact,
+        digest=event.digest,
+        forced=event.forced,
+        by=event.by,
+        authenticated=event.authenticated,
+        on_behalf_of=event.on_behalf_of,
+        at=event.at,
+    )
+    return {**state.proposals, event.artifact: proposal}
+
+
 def _excuses(state: RolloutState, event: RolloutEvent) -> tuple[RecordedExcuse, ...]:
     """Return the excuses after an event."""
     if event.kind == "excuse_end":
@@ -507,7 +535,7 @@ def _distrusted(state: RolloutState, event: RolloutEvent) -> tuple[str, ...]:
 
 def _check(state: RolloutState, event: RolloutEvent) -> None:
     tag, live = event.artifact, state.live
-    if event.kind == "promote" and tag == live:
+    if event.kind in ("promote", "propose") and tag == live:
         raise RolloutError(f"`{tag}` is live already")
     if event.kind == "rollback":
         if state.previous is None:

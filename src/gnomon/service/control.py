@@ -12,6 +12,7 @@ from gnomon.errors import GnomonError, InvalidRequest, MalformedBody, MethodNotA
 from gnomon.field_errors import struct_error
 from gnomon.rollout.actor import Actor
 from gnomon.rollout.history import RolloutEvent
+from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service.access.access import Access
 from gnomon.service.access.identity import Identity
 from gnomon.service.http.asgi import (
@@ -25,7 +26,7 @@ from gnomon.service.http.asgi import (
     respond,
 )
 from gnomon.service.status.slice_status import Status
-from gnomon.tokens.roles import Role
+from gnomon.tokens.roles import Role, includes
 
 __all__ = ["ROUTES", "Controlled", "Decisions", "Route", "allow", "control"]
 
@@ -78,6 +79,11 @@ class Controlled(Protocol):
     ) -> RolloutEvent:
         """Make an artifact live; ``force`` overrides gates that do not pass."""
 
+    async def approve(
+        self, artifact: str, may_force: bool, *, by: Actor, why: str | None
+    ) -> RolloutEvent:
+        """Promote an artifact that another person has proposed."""
+
     async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         """Make the previous artifact live again."""
 
@@ -86,6 +92,9 @@ class Controlled(Protocol):
 
     async def history(self) -> Decisions:
         """Return all rollout decisions so far, oldest first."""
+
+    async def label_status(self) -> LabelStatus:
+        """Count the answers with labels, and the labels by what became of them."""
 
 
 class DecisionRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -151,6 +160,12 @@ class Promote(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
 
     artifact: str
     force: bool = False
+
+
+class Approve(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /gnomon/approve``."""
+
+    artifact: str
 
 
 class Rollback(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
@@ -235,6 +250,14 @@ async def _promote(runtime: Controlled, body: bytes, caller: Identity) -> Rollou
     )
 
 
+async def _approve(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
+    request = _decode(body, Approve)
+    may_force = includes(caller.role, "forcer")
+    return await runtime.approve(
+        request.artifact, may_force, by=caller.actor(request.by), why=request.why
+    )
+
+
 async def _rollback(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
     request = _decode(body or b"{}", Rollback)
     return await runtime.rollback(by=caller.actor(request.by), why=request.why)
@@ -246,6 +269,10 @@ async def _status(runtime: Controlled, body: bytes, caller: Identity) -> Status:
 
 async def _history(runtime: Controlled, body: bytes, caller: Identity) -> Decisions:
     return await runtime.history()
+
+
+async def _label_status(runtime: Controlled, body: bytes, caller: Identity) -> LabelStatus:
+    return await runtime.label_status()
 
 
 async def _whoami(runtime: Controlled, body: bytes, caller: Identity) -> Identity:
@@ -278,6 +305,14 @@ ROUTES = {
     "/gnomon/promote": Route(
         "POST", "Make an artifact live", "promoter", _promote, Promote, RolloutEvent
     ),
+    "/gnomon/approve": Route(
+        "POST",
+        "Promote an artifact that another person has proposed",
+        "promoter",
+        _approve,
+        Approve,
+        RolloutEvent,
+    ),
     "/gnomon/rollback": Route(
         "POST",
         "Make the previous artifact live again",
@@ -290,6 +325,14 @@ ROUTES = {
         "GET", "What this slice runs, and its accounts", "viewer", _status, None, Status
     ),
     "/gnomon/history": Route("GET", "Every rollout decision", "viewer", _history, None, Decisions),
+    "/gnomon/labels": Route(
+        "GET",
+        "How many answers have labels, and what became of all labels",
+        "viewer",
+        _label_status,
+        None,
+        LabelStatus,
+    ),
     "/gnomon/whoami": Route(
         "GET",
         "Who the server takes the caller for, and their role",

@@ -22,12 +22,14 @@ from tests.service.standin import TOKEN, StandIn
 NEEDS: dict[str, Role] = {
     "/gnomon/status": "viewer",
     "/gnomon/history": "viewer",
+    "/gnomon/labels": "viewer",
     "/gnomon/whoami": "viewer",
     "/gnomon/shadow/start": "operator",
     "/gnomon/shadow/stop": "operator",
     "/gnomon/excuse/add": "promoter",
     "/gnomon/excuse/end": "operator",
     "/gnomon/promote": "promoter",
+    "/gnomon/approve": "promoter",
     "/gnomon/rollback": "promoter",
 }
 """The table of ``docs/security.md``. A new route is added here, with the role it needs."""
@@ -40,6 +42,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "/gnomon/excuse/end": {"number": 4},
     "/gnomon/promote": {"artifact": "flights:two"},
+    "/gnomon/approve": {"artifact": "flights:two"},
     "/gnomon/rollback": {},
 }  # fmt: skip
 

@@ -18,6 +18,7 @@ from gnomon.rollout.past_state import PastState
 __all__ = ["show_history", "show_state"]
 
 _DONE = {
+    "propose": "proposed to make {} live",
     "promote": "made {} live",
     "rollback": "rolled back to {}",
     "shadow_start": "started {} in shadow",
@@ -70,6 +71,8 @@ def _entry(event: RolloutEvent) -> str:
     text = f"{escape(_who(event))} {done.format(f'[bold]{escape(event.artifact)}[/]')}"
     if event.kind == "shadow_start" and event.fraction < 1:
         text += f" for {percent(event.fraction)} of the requests"
+    if event.approves is not None:
+        text += f", as proposed in #{event.approves}"
     if event.same:
         text += ", against itself"
     if event.forced:

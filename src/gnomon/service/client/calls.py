@@ -14,6 +14,7 @@ from gnomon.errors import (
 )
 from gnomon.rollout.history import RolloutEvent
 from gnomon.rollout.labels.label import AcceptedLabels
+from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service.access.identity import Identity
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.failures import failure_of, foreign_answer
@@ -22,6 +23,7 @@ from gnomon.service.client.rows import Record, Rows, one_record, records, scalar
 from gnomon.service.control import (
     ROUTES,
     AddExcuse,
+    Approve,
     DecisionRequest,
     Decisions,
     EndExcuse,
@@ -169,6 +171,11 @@ def promote(artifact: str, force: bool, by: str | None, why: str | None) -> Http
     return _decide(Promote(artifact=artifact, force=force, by=by, why=why))
 
 
+def approve(artifact: str, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
+    """Return the call that promotes what another person has proposed."""
+    return _decide(Approve(artifact=artifact, by=by, why=why))
+
+
 def rollback(by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
     """Return the call that makes the previous artifact live again."""
     return _decide(Rollback(by=by, why=why))
@@ -194,6 +201,17 @@ def status() -> HttpCall[Status]:
 def whoami() -> HttpCall[Identity]:
     """Return the call for who the client is to the server."""
     return HttpCall(method="GET", path="/gnomon/whoami", control=True, read=_reader(Identity))
+
+
+def label_status() -> HttpCall[LabelStatus]:
+    """Return the call that counts labels."""
+    return HttpCall(
+        method="GET",
+        path="/gnomon/labels",
+        control=True,
+        seconds=CONTROL_SECONDS,
+        read=_reader(LabelStatus),
+    )
 
 
 def history() -> HttpCall[list[RolloutEvent]]:

@@ -27,6 +27,7 @@ import httpx
 from gnomon.errors import GnomonError, NotReady, ServerError
 from gnomon.rollout.history import RolloutEvent
 from gnomon.rollout.labels.label import AcceptedLabels
+from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service.access.identity import Identity
 from gnomon.service.client import calls
 from gnomon.service.client.answers import Prediction, Predictions
@@ -261,6 +262,13 @@ class Client(_Connection[httpx.BaseTransport]):
         """
         return self._send(calls.label(labels))
 
+    def label_status(self) -> LabelStatus:
+        """Return how many answers have labels, and what became of all labels.
+
+        The log is read for it. It has the rows of this slice's machine and the sealed ones.
+        """
+        return self._send(calls.label_status())
+
     def contract(self) -> Contract:
         """Return the contract of the live artifact."""
         return self._send(calls.contract())
@@ -318,12 +326,25 @@ class Client(_Connection[httpx.BaseTransport]):
     ) -> RolloutEvent:
         """Make an artifact live. ``force`` overrides gates that do not pass; this is recorded.
 
+        If the policy asks for two people and you are the first, the event is a proposal
+        (``kind="propose"``), which another one approves.
+
         Raises:
+            ApprovalNeeded: the policy asks for two people, and you have proposed it already.
             GateRefused: a gate fails.
             GateUndecided: no gate fails, but one lacks evidence.
             RolloutConflict: another decision was recorded first.
         """
         return self._send(calls.promote(artifact, force, self._by, why))
+
+    def approve(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
+        """Promote an artifact that another person has proposed; its gates are evaluated again.
+
+        Raises:
+            ApprovalNeeded: nobody has proposed it, or you have.
+            GateRefused, GateUndecided, RolloutConflict: as :meth:`promote`.
+        """
+        return self._send(calls.approve(artifact, self._by, why))
 
     def rollback(self, *, why: str | None = None) -> RolloutEvent:
         """Make the previous artifact live again."""
@@ -450,6 +471,10 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         """Like :meth:`Client.label`."""
         return await self._send(calls.label(labels))
 
+    async def label_status(self) -> LabelStatus:
+        """Like :meth:`Client.label_status`."""
+        return await self._send(calls.label_status())
+
     async def contract(self) -> Contract:
         """Like :meth:`Client.contract`."""
         return await self._send(calls.contract())
@@ -491,6 +516,15 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
     ) -> RolloutEvent:
         """Like :meth:`Client.promote`."""
         return await self._send(calls.promote(artifact, force, self._by, why))
+
+    async def approve(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
+        """Promote an artifact that another person has proposed; its gates are evaluated again.
+
+        Raises:
+            ApprovalNeeded: nobody has proposed it, or you have.
+            GateRefused, GateUndecided, RolloutConflict: as :meth:`promote`.
+        """
+        return await self._send(calls.approve(artifact, self._by, why))
 
     async def rollback(self, *, why: str | None = None) -> RolloutEvent:
         """Like :meth:`Client.rollback`."""
