@@ -120,6 +120,7 @@ def test_nothing_is_watched_without_a_window(settings: Settings) -> None:
 WATCHED = Policy(rollout=RolloutRules(watch_hours=2, reverse_shadow=0.25))
 
 
+@pytest.mark.slow
 def test_a_promotion_begins_its_window(settings: Settings, pack: Pack) -> None:
     """The event has its end, its gates and the reverse shadow; the first promotion has none."""
     old, new = pack(times(1.0)), pack(HALF_MORE)
@@ -142,6 +143,7 @@ def test_a_promotion_begins_its_window(settings: Settings, pack: Pack) -> None:
     assert (undone.automatic, undone.artifact) == (True, old)
 
 
+@pytest.mark.slow
 def test_a_replaced_artifact_that_cannot_read_the_requests_does_not_go_on(
     settings: Settings, pack: Pack
 ) -> None:
