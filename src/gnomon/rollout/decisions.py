@@ -13,6 +13,7 @@ from gnomon.artifact import Artifact, inspect
 from gnomon.contract.difference import Change, difference
 from gnomon.errors import (
     ArtifactError,
+    Forbidden,
     GateRefused,
     GateUndecided,
     GnomonError,
@@ -25,6 +26,7 @@ from gnomon.errors import (
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
 from gnomon.rollout.actor import Actor, signed
+from gnomon.rollout.approvals import approved_or_proposed, nothing_to_approve, pending_proposal
 from gnomon.rollout.automatic import Automatic
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates import evaluate
@@ -36,7 +38,7 @@ from gnomon.shadow import heartbeats
 from gnomon.skew import skew_record
 from gnomon.storage import Storage
 
-__all__ = ["check", "check_watch", "promote", "rollback", "start_shadow", "stop_shadow"]
+__all__ = ["approve", "check", "check_watch", "promote", "rollback", "start_shadow", "stop_shadow"]
 
 
 def start_shadow(
@@ -131,7 +133,7 @@ def stop_shadow(
     running = history.state.shadows.get(artifact)
     tag = artifact if running is not None else _tag_of(artifact)
     event = RolloutEvent(kind="shadow_stop", artifact=tag, why=why, **signed(by))
-    return _record(history, _automatic(event, history, automatic))
+    return _record(history, _automatic(event, history, automatic, settings))
 
 
 def promote(
@@ -146,8 +148,11 @@ def promote(
     history: History | None = None,
     ask: Callable[[str], Gates] | None = None,
     automatic: Automatic | None = None,
+    only_approve: bool = False,
 ) -> RolloutEvent:
     """Make an artifact live, if its gates pass. A model's first artifact has no gates to pass.
+
+    If the policy asks for two people, the first one's promotion is recorded as a proposal.
 
     Args:
         settings: settings with the storage root of the rollout and the log.
@@ -161,8 +166,10 @@ def promote(
         ask: evaluates the gates of a tag, as :func:`check` does; a server does it in another
             process.
         automatic: what it rests on, if no person decides it.
+        only_approve: refuse it if it would be a proposal.
 
     Raises:
+        ApprovalNeeded: the policy asks for two people, and the actor is not the second one.
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
         GateRefused: a gate fails, or the artifact is not a running shadow.
         GateUndecided: no gate fails, but one does not have enough evidence.
@@ -189,9 +196,70 @@ def promote(
         if gates is not None and not passed and not force:
             raise _gates_refused(gates, candidate.tag in history.state.shadows)
         event = msgspec.structs.replace(event, forced=not passed, **_frozen(gates, settings))
-    event = msgspec.structs.replace(event, watch=window_of(history.state, event, policy.rollout))
+    event = approved_or_proposed(
+        history.state, event, policy.rollout.approvals, only_approve=only_approve
+    )
+    if event.kind == "promote":
+        watch = window_of(history.state, event, policy.rollout)
+        event = msgspec.structs.replace(event, watch=watch)
     keep_manifest(Storage(settings), candidate)
-    return _record(history, _automatic(event, history, automatic))
+    return _record(history, _automatic(event, history, automatic, settings))
+
+
+def approve(
+    settings: Settings,
+    model: str,
+    artifact: str,
+    *,
+    may_force: bool = False,
+    policy: Policy | None = None,
+    by: str | Actor | None = None,
+    why: str | None = None,
+    history: History | None = None,
+    ask: Callable[[str], Gates] | None = None,
+) -> RolloutEvent:
+    """Promote an artifact that another person has proposed; its gates are evaluated again.
+
+    Args:
+        settings: settings with the storage root of the rollout and the log.
+        model: the deployment's model name.
+        artifact: a tag, such as ``flights:latest``.
+        may_force: whether the approver may force; a proposal that does needs that.
+        policy: as for :func:`promote`.
+        by: who approves; a name alone is a claim, which is not enough.
+        why: the reason, for the history.
+        history: as for :func:`promote`.
+        ask: as for :func:`promote`.
+
+    Raises:
+        ApprovalNeeded: nobody has proposed it, the proposal has expired, or the approver is not
+            another person.
+        Forbidden: the proposal forces, and the approver may not.
+        GnomonError: as :func:`promote`.
+    """
+    history = _up_to_date(history, settings, model)
+    tag = artifact if artifact in history.state.proposals else _tag_of(artifact)
+    proposal = pending_proposal(history.state, tag)
+    if proposal is None:
+        raise nothing_to_approve(tag)
+    if proposal.forced and not may_force:
+        raise Forbidden(
+            f"the proposal to promote {tag} forces it, and its approval needs the role forcer",
+            where=f"event {proposal.number}",
+            hint="ask someone with the role forcer",
+        )
+    return promote(
+        settings,
+        model,
+        tag,
+        policy=policy,
+        force=proposal.forced,
+        by=by,
+        why=why,
+        history=history,
+        ask=ask,
+        only_approve=True,
+    )
 
 
 def rollback(
@@ -227,7 +295,7 @@ def rollback(
     digest = (verified or {}).get(previous) or inspect(previous).digest
     event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, why=why, **signed(by))
     event = _with_earlier_digests(event, history)
-    return _record(history, _automatic(event, history, automatic))
+    return _record(history, _automatic(event, history, automatic, settings))
 
 
 def check(settings: Settings, model: str, artifact: str, policy: Policy | None = None) -> Gates:
@@ -376,7 +444,9 @@ def _tag_of(artifact: str) -> str:
     return inspect(artifact).tag if version in ("", "latest") else artifact
 
 
-def _automatic(event: RolloutEvent, history: History, automatic: Automatic | None) -> RolloutEvent:
+def _automatic(
+    event: RolloutEvent, history: History, automatic: Automatic | None, settings: Settings
+) -> RolloutEvent:
     """Mark an automatic decision, and refuse it if anything was decided since it was evaluated."""
     if automatic is None:
         return event
@@ -385,10 +455,9 @@ def _automatic(event: RolloutEvent, history: History, automatic: Automatic | Non
             "another decision was recorded while the gates were evaluated",
             hint="nothing is to be done: they are evaluated again on the new state",
         )
-    frozen = event.gates
-    if automatic.gates is not None and not frozen:
-        frozen = tuple(msgspec.to_builtins(automatic.gates.gates))
-    return msgspec.structs.replace(event, automatic=True, gates=frozen)
+    if not event.gates:
+        event = msgspec.structs.replace(event, **_frozen(automatic.gates, settings))
+    return msgspec.structs.replace(event, automatic=True)
 
 
 def _record(history: History, event: RolloutEvent) -> RolloutEvent:
