@@ -116,7 +116,7 @@ def _awaits(
             f"needs labels of the {plural(found.missing, 'row')} without one: `gnomon labels "
             "wanted` lists those that decide most"
         )
-    return _more_labels(found, cohort)
+    return _more_labels(found, quality)
 
 
 def _first_labels(cohort: Cohort) -> MissingEvidence:
@@ -130,22 +130,26 @@ def _first_labels(cohort: Cohort) -> MissingEvidence:
     return action(f"needs rows that the shadow scores, and their labels: {_LABELS}")
 
 
-def _more_labels(found: MetricComparison, cohort: Cohort) -> MissingEvidence:
+def _more_labels(found: MetricComparison, quality: ShadowQuality) -> MissingEvidence:
+    cohort = quality.cohort
     if found.still_needed is None:
         return action(
             "no number of labels may decide it, because the difference is at the limit: change the "
             "limit in the policy, or the artifact"
         )
     apart = (found.better + found.worse) / found.rows
-    needs = f"needs about {found.still_needed:,} more labelled rows if the difference stays"
+    of = " of other entities" if quality.unit == "entity" else ""
+    needs = f"needs about {found.still_needed:,} more labelled rows{of} if the difference stays"
     if apart < 0.5:
         needs += f" (only the {percent(apart, 2)} where the losses differ tell them apart)"
     if not cohort.labelled_a_day:
         says = f"{needs}; no label of a row of the last week came"
         return MissingEvidence(says=says, rows=found.still_needed)
-    seconds = found.still_needed / cohort.labelled_a_day * 86_400
+    a_day = cohort.labelled_a_day
+    seconds = found.still_needed / a_day * 86_400
+    rate = f"{a_day:,.0f}" if a_day >= 100 else f"{a_day:.3g}"
     return MissingEvidence(
-        says=f"{needs}, {in_words(seconds)} at the current {cohort.labelled_a_day:,.3g} a day",
+        says=f"{needs}, {in_words(seconds)} at the current {rate} a day",
         rows=found.still_needed,
         seconds=seconds if seconds < LONGEST_SECONDS else None,
     )
