@@ -62,6 +62,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     ),
     "drift/test_metrics.py": ("drift/bins.py",),
     "rollout/labels/test_label_reader.py": ("rollout/labels/label.py",),
+    "rollout/labels/test_label_status.py": ("rollout/labels/label_counts.py",),
     "rollout/labels/test_label_store.py": ("rollout/labels/label_schema.py",),
     "policy/test_policy.py": (
         "policy/drift_limits.py",
@@ -220,6 +221,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/client_connection.py",
     ),
     "service/test_front_door.py": (
+        "rollout/label_count.py",
         "service/lane/answer_encoding.py",
         "service/slice/request_handler.py",
     ),

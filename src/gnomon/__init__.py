@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from gnomon.rollout.labels.imports.label_import import LabelImport as LabelImport
     from gnomon.rollout.labels.label import AcceptedLabels as AcceptedLabels
     from gnomon.rollout.labels.label import Label as Label
-    from gnomon.rollout.labels.label_status import LabelStatus as LabelStatus
+    from gnomon.rollout.labels.label_counts import LabelStatus as LabelStatus
     from gnomon.service.access.identity import Identity as Identity
     from gnomon.service.client.answers import Prediction as Prediction
     from gnomon.service.client.answers import Predictions as Predictions
@@ -186,7 +186,7 @@ _HOMES = {
     "IssuedToken": "tokens.issued_tokens",
     "Label": "rollout.labels.label",
     "LabelImport": "rollout.labels.imports.label_import",
-    "LabelStatus": "rollout.labels.label_status",
+    "LabelStatus": "rollout.labels.label_counts",
     "LabelledTable": "leakage",
     "LeakageReport": "leakage",
     "LeakageWarning": "leakage",

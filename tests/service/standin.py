@@ -18,6 +18,7 @@ from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import GnomonError
 from gnomon.rollout.actor import Actor, signed
 from gnomon.rollout.history import RolloutEvent, RolloutState
+from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service import pages
 from gnomon.service.access.access import Access
 from gnomon.service.access.proxies import proxies_of
@@ -148,6 +149,12 @@ class StandIn:
                 for tag in self.state.shadows
             ),
         )
+
+    async def label_status(self) -> LabelStatus:
+        return LabelStatus(
+            model="flights", received=0, fates={}, unmatched={}, late=0, early=0,
+            known_after_days=None, ages=(), examples=(),
+        )  # fmt: skip
 
     async def history(self) -> Decisions:
         return Decisions(self.events)

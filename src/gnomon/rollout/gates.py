@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from types import MappingProxyType
 
 from msgspec import structs
 
 from gnomon.compare.sketch import Sketch
 from gnomon.errors import RolloutError, UnreadableFile
-from gnomon.log import InferenceLog, Snapshot
+from gnomon.log import InferenceLog
 from gnomon.policy import GateLimits, Policy
 from gnomon.quantities import percent
 from gnomon.rollout import share_gates
@@ -62,7 +61,15 @@ def evaluate(
     else:
         confidence = policy.confidence_of_each(state.candidates)
         with log.snapshot() as snapshot:
-            read = _range(snapshot, shadow, policy.gates, confidence, state.candidates)
+            read = EvidenceRange.of(
+                snapshot,
+                policy.gates,
+                since=shadow.since,
+                start=shadow.at,
+                confidence=confidence,
+                candidates=state.candidates,
+                entity_key=shadow.entity_key,
+            )
             evidence = gather(
                 snapshot,
                 shadow=artifact,
@@ -89,22 +96,6 @@ def evaluate(
         last_row=last_row,
         policy=policy,
         read=read,
-    )
-
-
-def _range(
-    log: Snapshot, shadow: Shadow, limits: GateLimits, confidence: float, candidates: int
-) -> EvidenceRange:
-    return EvidenceRange(
-        read_at=datetime.now(UTC),
-        since=shadow.since,
-        start=shadow.at,
-        log=log.position(),
-        confidence=limits.confidence,
-        confidence_of_each=confidence,
-        candidates=max(candidates, 1),
-        entity_key=shadow.entity_key,
-        longest_burst=limits.longest_burst,
     )
 
 

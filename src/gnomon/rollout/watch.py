@@ -18,6 +18,7 @@ from gnomon.policy.rollout_rules import RolloutRules
 from gnomon.quantities import percent
 from gnomon.rollout import share_gates
 from gnomon.rollout.evidence import CLOCKS_APART, Evidence, ShadowRows, count, gather, logged
+from gnomon.rollout.evidence_range import EvidenceRange
 from gnomon.rollout.gate import Gate, Gates
 from gnomon.rollout.gates import latency_gate
 from gnomon.rollout.history import RolloutEvent, RolloutState, Shadow
@@ -94,6 +95,14 @@ def evaluate_watch(log: InferenceLog, state: RolloutState, policy: Policy) -> Ga
     confidence = policy.gates.confidence_of_each(1)
     last_row = None
     with log.snapshot() as snapshot:
+        read = EvidenceRange.of(
+            snapshot,
+            policy.gates,
+            since=watch.since,
+            start=watch.at,
+            confidence=confidence,
+            entity_key=() if shadow is None else shadow.entity_key,
+        )
         gates = list(_of_live(snapshot, watch, shadow, policy.gates, confidence))
         if shadow is not None:
             evidence = gather(
@@ -108,7 +117,12 @@ def evaluate_watch(log: InferenceLog, state: RolloutState, policy: Policy) -> Ga
             gates += _against_previous(watch, evidence, policy.gates, confidence)
             last_row = evidence.last_row
     return Gates(
-        artifact=watch.artifact, live=watch.previous, gates=tuple(gates), last_row=last_row
+        artifact=watch.artifact,
+        live=watch.previous,
+        gates=tuple(gates),
+        last_row=last_row,
+        policy=policy,
+        read=read,
     )
 
 

@@ -11,6 +11,7 @@ from gnomon.errors import GnomonError, InvalidRequest, MalformedBody, MethodNotA
 from gnomon.field_errors import struct_error
 from gnomon.rollout.actor import Actor
 from gnomon.rollout.history import RolloutEvent
+from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service.access.access import Access
 from gnomon.service.access.identity import Identity
 from gnomon.service.http.asgi import (
@@ -75,6 +76,9 @@ class Controlled(Protocol):
 
     async def history(self) -> Decisions:
         """Return all rollout decisions so far, oldest first."""
+
+    async def label_status(self) -> LabelStatus:
+        """Count the answers with labels, and the labels by what became of them."""
 
 
 class DecisionRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -208,6 +212,10 @@ async def _history(runtime: Controlled, body: bytes, caller: Identity) -> Decisi
     return await runtime.history()
 
 
+async def _label_status(runtime: Controlled, body: bytes, caller: Identity) -> LabelStatus:
+    return await runtime.label_status()
+
+
 async def _whoami(runtime: Controlled, body: bytes, caller: Identity) -> Identity:
     return caller
 
@@ -252,6 +260,14 @@ ROUTES = {
         "GET", "What this slice runs, and its accounts", "viewer", _status, None, Status
     ),
     "/gnomon/history": Route("GET", "Every rollout decision", "viewer", _history, None, Decisions),
+    "/gnomon/labels": Route(
+        "GET",
+        "How many answers have labels, and what became of all labels",
+        "viewer",
+        _label_status,
+        None,
+        LabelStatus,
+    ),
     "/gnomon/whoami": Route(
         "GET",
         "Who the server takes the caller for, and their role",

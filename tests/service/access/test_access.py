@@ -20,6 +20,7 @@ from tests.service.standin import TOKEN, StandIn
 NEEDS: dict[str, Role] = {
     "/gnomon/status": "viewer",
     "/gnomon/history": "viewer",
+    "/gnomon/labels": "viewer",
     "/gnomon/whoami": "viewer",
     "/gnomon/shadow/start": "operator",
     "/gnomon/shadow/stop": "operator",

@@ -13,6 +13,7 @@ from gnomon.errors import (
 )
 from gnomon.rollout.history import RolloutEvent
 from gnomon.rollout.labels.label import AcceptedLabels
+from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service.access.identity import Identity
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.failures import failure_of, foreign_answer
@@ -178,6 +179,17 @@ def status() -> HttpCall[Status]:
 def whoami() -> HttpCall[Identity]:
     """Return the call for who the client is to the server."""
     return HttpCall(method="GET", path="/gnomon/whoami", control=True, read=_reader(Identity))
+
+
+def label_status() -> HttpCall[LabelStatus]:
+    """Return the call that counts labels."""
+    return HttpCall(
+        method="GET",
+        path="/gnomon/labels",
+        control=True,
+        seconds=CONTROL_SECONDS,
+        read=_reader(LabelStatus),
+    )
 
 
 def history() -> HttpCall[list[RolloutEvent]]:

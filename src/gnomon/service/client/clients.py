@@ -26,6 +26,7 @@ import httpx
 from gnomon.errors import GnomonError, NotReady, ServerError
 from gnomon.rollout.history import RolloutEvent
 from gnomon.rollout.labels.label import AcceptedLabels
+from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service.access.identity import Identity
 from gnomon.service.client import calls
 from gnomon.service.client.answers import Prediction, Predictions
@@ -260,6 +261,13 @@ class Client(_Connection[httpx.BaseTransport]):
         """
         return self._send(calls.label(labels))
 
+    def label_status(self) -> LabelStatus:
+        """Return how many answers have labels, and what became of all labels.
+
+        The log is read for it. It has the rows of this slice's machine and the sealed ones.
+        """
+        return self._send(calls.label_status())
+
     def contract(self) -> Contract:
         """Return the contract of the live artifact."""
         return self._send(calls.contract())
@@ -442,6 +450,10 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
     async def label(self, labels: Record | Rows) -> AcceptedLabels:
         """Like :meth:`Client.label`."""
         return await self._send(calls.label(labels))
+
+    async def label_status(self) -> LabelStatus:
+        """Like :meth:`Client.label_status`."""
+        return await self._send(calls.label_status())
 
     async def contract(self) -> Contract:
         """Like :meth:`Client.contract`."""

@@ -17,6 +17,8 @@ from gnomon.rollout.automatic import BY, Automatic, Step
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gate_evaluation import check_in_process
 from gnomon.rollout.history import RolloutEvent
+from gnomon.rollout.label_count import count_in_process
+from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service.access.access import Access
 from gnomon.service.control import Decisions
 from gnomon.service.slice.claim import SliceClaim
@@ -24,6 +26,7 @@ from gnomon.service.slice.loaded_artifacts import LoadedArtifacts
 from gnomon.service.slice.rollout_follower import RolloutFollower
 from gnomon.service.slice.status_view import StatusView
 from gnomon.service.status.slice_status import Status
+from gnomon.service.tasks import in_thread
 from gnomon.settings import Settings
 
 __all__ = ["RolloutControl"]
@@ -61,6 +64,7 @@ class RolloutControl:
         self._lanes = lanes
         self._follower = follower
         self._view = view
+        self._counting = asyncio.Lock()
 
     async def start_shadow(
         self,
@@ -152,6 +156,12 @@ class RolloutControl:
         await self._follower.follow(check=True)
         error = self._follower.history_error
         return Decisions(list(self._follower.history.events), None if error is None else str(error))
+
+    async def label_status(self) -> LabelStatus:
+        """Count labels; one count at a time, as each reads the log."""
+        async with self._counting:
+            model = self._follower.history.model
+            return await in_thread(count_in_process, self._settings, model, self._policy_path)
 
     def status(self) -> Status:
         """Return what this slice runs now."""
