@@ -32,7 +32,7 @@ def index(
     """Return the page as UTF-8 HTML, with all assets included.
 
     Args:
-        status: the slice's status; fields that need the control token are left out.
+        status: the slice's status; fields that need the role viewer are left out.
         contract: the live artifact's; ``None`` while there is none.
         allowed: by name, the problems that were explicitly allowed when it was packed.
     """

@@ -52,7 +52,7 @@ class HttpCall(msgspec.Struct, Generic[Read], frozen=True, kw_only=True):
     """One request to the server, and how its answer is read.
 
     Attributes:
-        control: whether it needs the control token.
+        control: whether it needs a role, so that the control token is sent.
         seconds: a timeout for this request, if the client's is too short.
     """
 

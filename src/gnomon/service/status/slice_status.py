@@ -16,7 +16,7 @@ from gnomon.shadow.shadow_counts import Latency, ShadowReport
 
 __all__ = ["Latency", "LiveStatus", "RowAccounts", "ShadowStatus", "Status", "public"]
 
-HIDDEN = "GET /gnomon/status says why; it needs the control token"
+HIDDEN = "GET /gnomon/status says why; it needs a token"
 
 
 class LiveStatus(msgspec.Struct, frozen=True, kw_only=True):
