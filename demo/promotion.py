@@ -48,5 +48,18 @@ async def promote_and_roll_back(stage: Stage, rows: Rows) -> None:
         not failures and answers.total() == len(rows) and set(answers) == {LIVE, CANDIDATE},
         f"{len(rows):,} requests meanwhile, {len(failures)} failed: answered {said}",
     )
-    stage.gnomon("history")
     stage.gnomon("log", "accounts")
+    audit(stage)
+
+
+def audit(stage: Stage) -> None:
+    """Show the log book, and prove it to somebody who has only a file and a public key."""
+    stage.gnomon("history")
+    key, bundle = (stage.place.folder / name for name in ("audit-key", "audit.tar"))
+    stage.gnomon("sign", "--new-key", stage.place.shown(key))
+    stage.gnomon(
+        "audit", "export", "--key", stage.place.shown(key), "--out", stage.place.shown(bundle)
+    )
+    stage.gnomon(
+        "audit", "verify", stage.place.shown(bundle), "--key", f"{stage.place.shown(key)}.pub"
+    )

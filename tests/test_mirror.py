@@ -29,6 +29,8 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     ),
     "tokens/test_issued_tokens.py": ("tokens/token_record.py",),
     "cli/test_token.py": ("cli/durations.py",),
+    "rollout/test_approvals.py": ("rollout/proposal.py",),
+    "attack/test_access.py": ("cli/approve.py",),
     "artifact/vendored_code/test_vendoring.py": ("artifact/vendored_code/installed_packages.py",),
     "artifact/test_refusals.py": (
         "artifact/checks/allowances.py",
@@ -60,6 +62,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     ),
     "drift/test_metrics.py": ("drift/bins.py",),
     "rollout/labels/test_label_reader.py": ("rollout/labels/label.py",),
+    "rollout/labels/test_label_status.py": ("rollout/labels/label_counts.py",),
     "rollout/labels/test_label_store.py": ("rollout/labels/label_schema.py",),
     "policy/test_policy.py": (
         "policy/drift_limits.py",
@@ -218,6 +221,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/client_connection.py",
     ),
     "service/test_front_door.py": (
+        "rollout/label_count.py",
         "service/lane/answer_encoding.py",
         "service/slice/request_handler.py",
     ),

@@ -49,6 +49,7 @@
     ├── RolloutError                  409  rollout_refused
     │   ├── GateRefused               409  gate_refused
     │   │   └── GateUndecided         409  gate_undecided
+    │   ├── ApprovalNeeded            409  approval_needed
     │   ├── IncompatibleContract      409  incompatible_contract
     │   ├── RolloutConflict           409  rollout_conflict
     │   └── HistoryDamaged            500  history_damaged
@@ -67,6 +68,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 __all__ = [
+    "ApprovalNeeded",
     "ArtifactCorrupt",
     "ArtifactError",
     "ArtifactIncompatible",
@@ -471,6 +473,12 @@ class GateUndecided(GateRefused):
     """A promotion whose gates do not fail, but lack evidence that may still arrive."""
 
     status, code = 409, "gate_undecided"
+
+
+class ApprovalNeeded(RolloutError):
+    """By the policy another person has to approve the promotion."""
+
+    status, code = 409, "approval_needed"
 
 
 class IncompatibleContract(RolloutError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import gnomon
 from gnomon.service.control import ROUTES
 from gnomon.testing import Server, serving
 from gnomon.tokens.roles import ROLES
+from tests.forking import run_python
 from tests.packing import SCRIPT, install, times, write_service
 from tests.tokens.windows import parts_of
 
@@ -33,7 +36,8 @@ def server(
     """One server; its proxy authenticates users."""
     place = tmp_path_factory.mktemp("access")
     install(packed_once(times(1), "toy", SCRIPT), place / "bentoml")
-    write_service(place / "deployment")
+    (place / "policy.toml").write_text("[rollout]\napprovals = 2\n")
+    write_service(place / "deployment", f'"toy", policy={str(place / "policy.toml")!r}')
     environment = {
         "BENTOML_HOME": str(place / "bentoml"),
         "GNOMON_TRUSTED_PROXIES": PROXY,
@@ -58,6 +62,20 @@ def call(
 
 def token_of(server: Server, name: str, role: Any, **more: Any) -> str:
     return gnomon.create_token(name, role, settings=server.settings, **more).token
+
+
+def command(server: Server, token: str, *arguments: str) -> str:
+    """The output of a ``gnomon`` command, sent with a token from the environment."""
+    environment = {
+        **os.environ,
+        "GNOMON_TOKEN": token,
+        "GNOMON_URL": server.url,
+        "GNOMON_ROOT": server.settings.root,
+        "COLUMNS": "200",
+    }
+    done = run_python(["-m", "gnomon", *arguments], cwd=Path.cwd(), env=environment)
+    assert done.returncode == 0, done.stderr
+    return " ".join(done.stdout.split())
 
 
 def until_refused(server: Server, token: str) -> str:
@@ -143,8 +161,7 @@ def test_no_secret_is_where_others_read(server: Server) -> None:
     for file in Path(server.settings.root).rglob("*"):
         if file.is_file() and file.name != "control.token":
             texts.append(file.read_bytes().decode("latin-1"))
-    log = server.log.read_text()
-    assert "refused POST /gnomon/promote" in log
+    assert "refused " in server.log.read_text()
     for secret in (forcer.split("_", 2)[2], control, "predict-secret-of-everybody"):
         for part in parts_of(secret):
             assert not [text for text in texts if part in text]
@@ -163,3 +180,49 @@ def test_refusals_are_counted(server: Server) -> None:
     for _ in range(30):
         call(server, "/gnomon/rollback", method="POST", token="guess")
     assert count() == before + 30
+
+
+def test_two_people_promote(server: Server, packed_once: Callable[..., Path]) -> None:
+    """Neither the same one, nor the control token, nor a claim at the storage root is the second;
+    of several that approve at once, one promotes.
+    """
+    home = Path(server.settings.root).parent / "bentoml"
+    tag = install(packed_once(times(2), "toy", SCRIPT), home)
+    first = token_of(server, "first", "forcer")
+    body = {"artifact": tag, "force": True, "why": "better"}
+
+    def promote(token: str, path: str = "/gnomon/promote", body: Any = body) -> httpx.Response:
+        return call(server, path, token=token, method="POST", json=body)
+
+    event = promote(first).json()
+    assert (event["kind"], event["by"], event["forced"]) == ("propose", "first", True)
+    control = (Path(server.settings.root) / "control.token").read_text().strip()
+    for token in (first, control):
+        refused = promote(token)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "approval_needed")
+    promoter = token_of(server, "promoter", "promoter")
+    approval = {"artifact": tag}
+    assert promote(promoter, "/gnomon/approve", approval).status_code == 403
+    assert call(server, "/status.json").json()["live"]["artifact"] != tag
+    others = [token_of(server, f"other-{n}", "forcer") for n in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda t: promote(t, "/gnomon/approve", approval), others))
+    assert [answer.status_code for answer in answers].count(200) == 1
+    assert {answer.status_code for answer in answers} == {200, 409}
+    events = call(server, "/gnomon/history", token=first).json()["events"]
+    assert [event["kind"] for event in events] == ["promote", "propose", "promote"]
+    assert events[2]["approves"] == 2
+    assert events[2]["authenticated"] == f"token {events[2]['by']}"
+    assert call(server, "/status.json").json()["live"]["artifact"] == tag
+    back = promote(promoter, "/gnomon/rollback", {})
+    assert (back.status_code, back.json()["kind"]) == (200, "rollback")
+
+    printed = command(server, first, "promote", tag, "--force")
+    assert f"{tag} is proposed" in printed
+    assert f"gnomon approve {tag}" in printed
+    assert "is live" in command(server, others[0], "approve", tag)
+    shown = command(server, others[0], "history")
+    assert "other-0 (token)" in shown
+    assert "as proposed in #5" in shown
+    assert "other-0 (token other-0)" in command(server, others[0], "token", "whoami")
+    assert promote(promoter, "/gnomon/rollback", {}).status_code == 200

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ import uvicorn
 from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import GnomonError
 from gnomon.rollout.actor import Actor, signed
+from gnomon.rollout.excuse import parse_excuse
 from gnomon.rollout.history import RolloutEvent, RolloutState
+from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service import pages
 from gnomon.service.access.access import Access
 from gnomon.service.access.proxies import proxies_of
@@ -110,12 +113,38 @@ class StandIn:
             RolloutEvent(kind="shadow_stop", artifact=artifact, why=why, **signed(by))
         )
 
+    async def add_excuse(
+        self,
+        target: str,
+        artifact: str | None,
+        owner: str,
+        until: datetime,
+        *,
+        by: Actor,
+        why: str | None,
+    ) -> RolloutEvent:
+        excuse = parse_excuse(target, owner, until)
+        tag = artifact or ""
+        return self._decide(
+            RolloutEvent(kind="excuse", artifact=tag, excuse=excuse, why=why, **signed(by))
+        )
+
+    async def end_excuse(self, number: int, *, by: Actor, why: str | None) -> RolloutEvent:
+        return self._decide(
+            RolloutEvent(kind="excuse_end", artifact="", ends=number, why=why, **signed(by))
+        )
+
     async def promote(
         self, artifact: str, force: bool, *, by: Actor, why: str | None
     ) -> RolloutEvent:
         return self._decide(
             RolloutEvent(kind="promote", artifact=artifact, forced=force, why=why, **signed(by))
         )
+
+    async def approve(
+        self, artifact: str, may_force: bool, *, by: Actor, why: str | None
+    ) -> RolloutEvent:
+        return self._decide(RolloutEvent(kind="promote", artifact=artifact, why=why, **signed(by)))
 
     async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         previous = self.state.previous or "nothing"
@@ -143,6 +172,12 @@ class StandIn:
                 for tag in self.state.shadows
             ),
         )
+
+    async def label_status(self) -> LabelStatus:
+        return LabelStatus(
+            model="flights", received=0, fates={}, unmatched={}, late=0, early=0,
+            known_after_days=None, ages=(), examples=(),
+        )  # fmt: skip
 
     async def history(self) -> Decisions:
         return Decisions(self.events)

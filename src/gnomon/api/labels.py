@@ -8,12 +8,11 @@ from pathlib import Path
 
 from gnomon.artifact import Artifact
 from gnomon.contract.time_zones import zone
-from gnomon.log import InferenceLog
 from gnomon.policy import Policy, find_policy
 from gnomon.rollout.defaults import find_artifact, find_model
+from gnomon.rollout.label_count import count_labels
 from gnomon.rollout.labels.imports.label_import import LabelImport, import_file
-from gnomon.rollout.labels.label_status import LabelStatus
-from gnomon.rollout.labels.label_status import label_status as count_labels
+from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.rollout.labels.label_store import LabelStore
 from gnomon.settings import Settings
 
@@ -93,10 +92,4 @@ def label_status(
     """
     settings = settings or Settings.read()
     name = find_model(settings, model)
-    return count_labels(
-        InferenceLog(settings, name),
-        LabelStore(settings, name).read(),
-        find_artifact(settings, name).contract,
-        name,
-        (policy or find_policy()).labels,
-    )
+    return count_labels(settings, name, policy or find_policy())

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gnomon.cli import (
+    approve,
     artifacts,
     audit,
     check,
@@ -14,6 +15,7 @@ from gnomon.cli import (
     contract,
     diagnose,
     drift,
+    excuse,
     history,
     init,
     inspect,
@@ -82,7 +84,9 @@ app.command("sign")(sign.command)
 app.command("serve")(serve.command)
 app.command("status")(status.command)
 app.add_typer(shadow.app, name="shadow")
+app.add_typer(excuse.app, name="excuse")
 app.command("promote")(promote.command)
+app.command("approve")(approve.command)
 app.command("rollback")(rollback.command)
 app.command("history")(history.command)
 app.add_typer(audit.app, name="audit")

@@ -31,6 +31,8 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         longest_burst: how many entities one after the other, or rows without an entity key, may be
             bad together without telling more than one of them: blocks of at least so many are then
             the unit of evidence. None takes them as independent.
+        max_excused: share of compared rows that excuses may cover; the gates that they concern do
+            not pass beyond it.
     """
 
     min_rows: int = 1_000
@@ -44,9 +46,17 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_skew: float | None = None
     confidence: float = 0.95
     longest_burst: int | None = None
+    max_excused: float = 0.2
 
     def __post_init__(self) -> None:
-        for name in ("max_disagreement", "max_flips", "max_failed", "min_coverage", "max_skew"):
+        for name in (
+            "max_disagreement",
+            "max_flips",
+            "max_failed",
+            "min_coverage",
+            "max_skew",
+            "max_excused",
+        ):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"expected `{name}` between 0 and 1, got {value}")

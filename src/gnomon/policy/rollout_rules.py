@@ -23,14 +23,21 @@ class RolloutRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             proves worse than the policy allows. None: it is not watched.
         reverse_shadow: whether the artifact that was replaced goes on as a shadow while the
             promotion is watched; or the share of entities that it scores.
+        approvals: how many people a promotion needs, 1 or 2. A rollback never needs two.
     """
 
     mode: Mode = "advise"
     check_seconds: float = 60.0
     watch_hours: float | None = None
     reverse_shadow: bool | float = True
+    approvals: Literal[1, 2] = 1
 
     def __post_init__(self) -> None:
+        if self.approvals == 2 and self.mode == "auto-promote":
+            raise ValueError(
+                "expected `mode` to be advise or auto-abort where `approvals` is 2: auto-promote "
+                "promotes without a person"
+            )
         if not 1 <= self.check_seconds < math.inf:
             raise ValueError(
                 f"expected `check_seconds` to be at least 1 second, got {self.check_seconds}"

@@ -14,6 +14,7 @@ from gnomon.artifact import Artifact, inspect
 from gnomon.contract.difference import Change, difference
 from gnomon.errors import (
     ArtifactError,
+    Forbidden,
     GateRefused,
     GateUndecided,
     GnomonError,
@@ -26,6 +27,7 @@ from gnomon.errors import (
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
 from gnomon.rollout.actor import Actor, signed
+from gnomon.rollout.approvals import approved_or_proposed, nothing_to_approve, pending_proposal
 from gnomon.rollout.automatic import Automatic
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates import evaluate
@@ -37,7 +39,7 @@ from gnomon.shadow import heartbeats
 from gnomon.skew import skew_record
 from gnomon.storage import Storage
 
-__all__ = ["check", "check_watch", "promote", "rollback", "start_shadow", "stop_shadow"]
+__all__ = ["approve", "check", "check_watch", "promote", "rollback", "start_shadow", "stop_shadow"]
 
 
 def start_shadow(
@@ -147,8 +149,11 @@ def promote(
     history: History | None = None,
     ask: Callable[[str], Gates] | None = None,
     automatic: Automatic | None = None,
+    only_approve: bool = False,
 ) -> RolloutEvent:
     """Make an artifact live, if its gates pass. A model's first artifact has no gates to pass.
+
+    If the policy asks for two people, the first one's promotion is recorded as a proposal.
 
     Args:
         settings: settings with the storage root of the rollout and the log.
@@ -162,8 +167,10 @@ def promote(
         ask: evaluates the gates of a tag, as :func:`check` does; a server does it in another
             process.
         automatic: what it rests on, if no person decides it.
+        only_approve: refuse it if it would be a proposal.
 
     Raises:
+        ApprovalNeeded: the policy asks for two people, and the actor is not the second one.
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
         GateRefused: a gate fails, or the artifact is not a running shadow.
         GateUndecided: no gate fails, but one does not have enough evidence.
@@ -192,9 +199,70 @@ def promote(
         event = msgspec.structs.replace(
             event, at=datetime.now(UTC), forced=not passed, **_frozen(gates, settings)
         )  # Evaluating the gates takes a while, and the decision is after what it rests on.
-    event = msgspec.structs.replace(event, watch=window_of(history.state, event, policy.rollout))
+    event = approved_or_proposed(
+        history.state, event, policy.rollout.approvals, only_approve=only_approve
+    )
+    if event.kind == "promote":
+        watch = window_of(history.state, event, policy.rollout)
+        event = msgspec.structs.replace(event, watch=watch)
     keep_manifest(Storage(settings), candidate)
     return _record(history, _automatic(event, history, automatic, settings))
+
+
+def approve(
+    settings: Settings,
+    model: str,
+    artifact: str,
+    *,
+    may_force: bool = False,
+    policy: Policy | None = None,
+    by: str | Actor | None = None,
+    why: str | None = None,
+    history: History | None = None,
+    ask: Callable[[str], Gates] | None = None,
+) -> RolloutEvent:
+    """Promote an artifact that another person has proposed; its gates are evaluated again.
+
+    Args:
+        settings: settings with the storage root of the rollout and the log.
+        model: the deployment's model name.
+        artifact: a tag, such as ``flights:latest``.
+        may_force: whether the approver may force; a proposal that does needs that.
+        policy: as for :func:`promote`.
+        by: who approves; a name alone is a claim, which is not enough.
+        why: the reason, for the history.
+        history: as for :func:`promote`.
+        ask: as for :func:`promote`.
+
+    Raises:
+        ApprovalNeeded: nobody has proposed it, the proposal has expired, or the approver is not
+            another person.
+        Forbidden: the proposal forces, and the approver may not.
+        GnomonError: as :func:`promote`.
+    """
+    history = _up_to_date(history, settings, model)
+    tag = artifact if artifact in history.state.proposals else _tag_of(artifact)
+    proposal = pending_proposal(history.state, tag)
+    if proposal is None:
+        raise nothing_to_approve(tag)
+    if proposal.forced and not may_force:
+        raise Forbidden(
+            f"the proposal to promote {tag} forces it, and its approval needs the role forcer",
+            where=f"event {proposal.number}",
+            hint="ask someone with the role forcer",
+        )
+    return promote(
+        settings,
+        model,
+        tag,
+        policy=policy,
+        force=proposal.forced,
+        by=by,
+        why=why,
+        history=history,
+        ask=ask,
+        only_approve=True,
+    )
 
 
 def rollback(

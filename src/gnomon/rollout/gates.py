@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 from msgspec import structs
@@ -16,6 +17,8 @@ from gnomon.quantities import percent
 from gnomon.rollout import share_gates
 from gnomon.rollout.evidence import Evidence, gather
 from gnomon.rollout.evidence_range import EvidenceRange
+from gnomon.rollout.excuse import active
+from gnomon.rollout.excuse_evidence import excused_rows, with_excuses
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.outlook import MissingEvidence, action, in_words, live_traffic, more_rows
@@ -78,6 +81,15 @@ def evaluate(
                 start=shadow.at,
                 entity_key=shadow.entity_key,
                 longest_burst=policy.gates.longest_burst,
+                excused=excused_rows(
+                    snapshot,
+                    policy,
+                    active(state.excuses, artifact, datetime.now(UTC)),
+                    shadow=artifact,
+                    live=state.live,
+                    epoch=shadow.since,
+                    start=shadow.at,
+                ),
             )
         gates = judge(
             policy.gates,
@@ -118,9 +130,11 @@ def judge(
     if limits.min_hours is not None:
         yield _hours(limits.min_hours, shadow, evidence)
     if limits.max_disagreement is not None:
-        yield share_gates.disagreement_gate(limits.max_disagreement, confidence, evidence)
+        gate = share_gates.disagreement_gate(limits.max_disagreement, confidence, evidence)
+        yield with_excuses(gate, evidence, limits.max_excused)
     if limits.max_flips is not None:
-        yield share_gates.flips_gate(limits.max_flips, confidence, evidence)
+        gate = share_gates.flips_gate(limits.max_flips, confidence, evidence)
+        yield with_excuses(gate, evidence, limits.max_excused)
     if limits.max_failed is not None:
         yield share_gates.failed_gate(limits.max_failed, confidence, evidence)
     if limits.max_latency_ratio is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +19,8 @@ from gnomon.quantities import percent
 from gnomon.rollout import share_gates
 from gnomon.rollout.evidence import CLOCKS_APART, Evidence, ShadowRows, count, gather, logged
 from gnomon.rollout.evidence_range import EvidenceRange
+from gnomon.rollout.excuse import active
+from gnomon.rollout.excuse_evidence import excused_rows, with_excuses
 from gnomon.rollout.gate import Gate, Gates
 from gnomon.rollout.gates import latency_gate
 from gnomon.rollout.history import RolloutEvent, RolloutState, Shadow
@@ -113,6 +115,16 @@ def evaluate_watch(log: InferenceLog, state: RolloutState, policy: Policy) -> Ga
                 start=shadow.at,
                 entity_key=shadow.entity_key,
                 longest_burst=policy.gates.longest_burst,
+                excused=excused_rows(
+                    snapshot,
+                    policy,
+                    # The promotion rested on those that had an effect then.
+                    active(state.excuses, watch.artifact, watch.at, datetime.now(UTC)),
+                    shadow=watch.previous,
+                    live=watch.artifact,
+                    epoch=shadow.since,
+                    start=shadow.at,
+                ),
             )
             gates += _against_previous(watch, evidence, policy.gates, confidence)
             last_row = evidence.last_row
@@ -175,9 +187,11 @@ def _against_previous(
             limits.max_latency_ratio, new_against_old, who=watch.artifact, than=watch.previous
         )
     if limits.max_disagreement is not None and "disagreement" in watch.gates:
-        yield share_gates.disagreement_gate(limits.max_disagreement, confidence, evidence)
+        gate = share_gates.disagreement_gate(limits.max_disagreement, confidence, evidence)
+        yield with_excuses(gate, evidence, limits.max_excused)
     if limits.max_flips is not None and "flips" in watch.gates:
-        yield share_gates.flips_gate(limits.max_flips, confidence, evidence)
+        gate = share_gates.flips_gate(limits.max_flips, confidence, evidence)
+        yield with_excuses(gate, evidence, limits.max_excused)
 
 
 def _live_rows(log: Snapshot, watch: Watch, entity_key: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
@@ -11,6 +12,7 @@ from gnomon.errors import GnomonError, InvalidRequest, MalformedBody, MethodNotA
 from gnomon.field_errors import struct_error
 from gnomon.rollout.actor import Actor
 from gnomon.rollout.history import RolloutEvent
+from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service.access.access import Access
 from gnomon.service.access.identity import Identity
 from gnomon.service.http.asgi import (
@@ -24,7 +26,7 @@ from gnomon.service.http.asgi import (
     respond,
 )
 from gnomon.service.status.slice_status import Status
-from gnomon.tokens.roles import Role
+from gnomon.tokens.roles import Role, includes
 
 __all__ = ["ROUTES", "Controlled", "Decisions", "Route", "allow", "control"]
 
@@ -57,10 +59,30 @@ class Controlled(Protocol):
     async def stop_shadow(self, artifact: str, *, by: Actor, why: str | None) -> RolloutEvent:
         """Stop a shadow."""
 
+    async def add_excuse(
+        self,
+        target: str,
+        artifact: str | None,
+        owner: str,
+        until: datetime,
+        *,
+        by: Actor,
+        why: str | None,
+    ) -> RolloutEvent:
+        """Excuse a column or a segment until a time."""
+
+    async def end_excuse(self, number: int, *, by: Actor, why: str | None) -> RolloutEvent:
+        """End an excuse."""
+
     async def promote(
         self, artifact: str, force: bool, *, by: Actor, why: str | None
     ) -> RolloutEvent:
         """Make an artifact live; ``force`` overrides gates that do not pass."""
+
+    async def approve(
+        self, artifact: str, may_force: bool, *, by: Actor, why: str | None
+    ) -> RolloutEvent:
+        """Promote an artifact that another person has proposed."""
 
     async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         """Make the previous artifact live again."""
@@ -70,6 +92,9 @@ class Controlled(Protocol):
 
     async def history(self) -> Decisions:
         """Return all rollout decisions so far, oldest first."""
+
+    async def label_status(self) -> LabelStatus:
+        """Count the answers with labels, and the labels by what became of them."""
 
 
 class DecisionRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -104,11 +129,43 @@ class StopShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     artifact: str
 
 
+class AddExcuse(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /gnomon/excuse/add``.
+
+    Attributes:
+        target: an output column, or ``FEATURE=VALUE``.
+        artifact: the tag whose differences are excused; the only shadow by default.
+        owner: who answers for it.
+        until: its end, with an offset from UTC.
+    """
+
+    target: str
+    artifact: str | None = None
+    owner: str
+    until: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class EndExcuse(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /gnomon/excuse/end``.
+
+    Attributes:
+        number: the number of the excuse in the history and the status.
+    """
+
+    number: int
+
+
 class Promote(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/promote``."""
 
     artifact: str
     force: bool = False
+
+
+class Approve(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /gnomon/approve``."""
+
+    artifact: str
 
 
 class Rollback(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
@@ -168,11 +225,36 @@ async def _stop_shadow(runtime: Controlled, body: bytes, caller: Identity) -> Ro
     return await runtime.stop_shadow(request.artifact, by=caller.actor(request.by), why=request.why)
 
 
+async def _add_excuse(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
+    request = _decode(body, AddExcuse)
+    return await runtime.add_excuse(
+        request.target,
+        request.artifact,
+        request.owner,
+        request.until,
+        by=caller.actor(request.by),
+        why=request.why,
+    )
+
+
+async def _end_excuse(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
+    request = _decode(body, EndExcuse)
+    return await runtime.end_excuse(request.number, by=caller.actor(request.by), why=request.why)
+
+
 async def _promote(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
     request = _decode(body, Promote)
     _require_force(request.force, caller, "/gnomon/promote")
     return await runtime.promote(
         request.artifact, request.force, by=caller.actor(request.by), why=request.why
+    )
+
+
+async def _approve(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
+    request = _decode(body, Approve)
+    may_force = includes(caller.role, "forcer")
+    return await runtime.approve(
+        request.artifact, may_force, by=caller.actor(request.by), why=request.why
     )
 
 
@@ -187,6 +269,10 @@ async def _status(runtime: Controlled, body: bytes, caller: Identity) -> Status:
 
 async def _history(runtime: Controlled, body: bytes, caller: Identity) -> Decisions:
     return await runtime.history()
+
+
+async def _label_status(runtime: Controlled, body: bytes, caller: Identity) -> LabelStatus:
+    return await runtime.label_status()
 
 
 async def _whoami(runtime: Controlled, body: bytes, caller: Identity) -> Identity:
@@ -210,8 +296,22 @@ ROUTES = {
     "/gnomon/shadow/stop": Route(
         "POST", "Stop a shadow", "operator", _stop_shadow, StopShadow, RolloutEvent
     ),
+    "/gnomon/excuse/add": Route(
+        "POST", "Excuse a column or a segment", "promoter", _add_excuse, AddExcuse, RolloutEvent
+    ),
+    "/gnomon/excuse/end": Route(
+        "POST", "End an excuse", "operator", _end_excuse, EndExcuse, RolloutEvent
+    ),
     "/gnomon/promote": Route(
         "POST", "Make an artifact live", "promoter", _promote, Promote, RolloutEvent
+    ),
+    "/gnomon/approve": Route(
+        "POST",
+        "Promote an artifact that another person has proposed",
+        "promoter",
+        _approve,
+        Approve,
+        RolloutEvent,
     ),
     "/gnomon/rollback": Route(
         "POST",
@@ -225,6 +325,14 @@ ROUTES = {
         "GET", "What this slice runs, and its accounts", "viewer", _status, None, Status
     ),
     "/gnomon/history": Route("GET", "Every rollout decision", "viewer", _history, None, Decisions),
+    "/gnomon/labels": Route(
+        "GET",
+        "How many answers have labels, and what became of all labels",
+        "viewer",
+        _label_status,
+        None,
+        LabelStatus,
+    ),
     "/gnomon/whoami": Route(
         "GET",
         "Who the server takes the caller for, and their role",

@@ -7,7 +7,8 @@ from datetime import timedelta
 from gnomon.log import InferenceLog
 from gnomon.policy import LabelRules
 from gnomon.rollout.labels.label import Label
-from gnomon.rollout.labels.label_status import LabelStatus, label_status
+from gnomon.rollout.labels.label_counts import LabelStatus
+from gnomon.rollout.labels.label_status import label_status
 from gnomon.settings import Settings
 from tests.rollout.labels.labelled_log import CONTRACT, DAY, log_live, stored
 

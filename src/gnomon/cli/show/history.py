@@ -18,10 +18,13 @@ from gnomon.rollout.past_state import PastState
 __all__ = ["show_history", "show_state"]
 
 _DONE = {
+    "propose": "proposed to make {} live",
     "promote": "made {} live",
     "rollback": "rolled back to {}",
     "shadow_start": "started {} in shadow",
     "shadow_stop": "stopped the shadow {}",
+    "excuse": "excused differences of {}",
+    "excuse_end": "ended an excuse of {}",
 }
 
 
@@ -68,12 +71,20 @@ def _entry(event: RolloutEvent) -> str:
     text = f"{escape(_who(event))} {done.format(f'[bold]{escape(event.artifact)}[/]')}"
     if event.kind == "shadow_start" and event.fraction < 1:
         text += f" for {percent(event.fraction)} of the requests"
+    if event.approves is not None:
+        text += f", as proposed in #{event.approves}"
     if event.same:
         text += ", against itself"
     if event.forced:
         text += ", [yellow]forced[/]"
     if event.automatic:
         text += ", by the policy"
+    if event.excuse is not None:
+        excuse = event.excuse
+        until = local(excuse.until)
+        text += f" where {escape(excuse.target)}, until {until}, owned by {escape(excuse.owner)}"
+    if event.ends is not None:
+        text += f", number {event.ends}"
     if event.watch is not None:
         text += f", watched until {local(event.watch.until)}"
     text += f": {escape(event.why)}" if event.why else ""

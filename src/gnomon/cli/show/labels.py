@@ -7,7 +7,7 @@ from rich.markup import escape
 from gnomon.cli.console import columns, local, out, share
 from gnomon.quantities import plural, rough_duration
 from gnomon.rollout.labels.imports.label_import import LabelImport
-from gnomon.rollout.labels.label_status import LabelStatus
+from gnomon.rollout.labels.label_counts import LabelStatus
 
 __all__ = ["show_import", "show_status"]
 

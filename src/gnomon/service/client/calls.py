@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
@@ -13,6 +14,7 @@ from gnomon.errors import (
 )
 from gnomon.rollout.history import RolloutEvent
 from gnomon.rollout.labels.label import AcceptedLabels
+from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service.access.identity import Identity
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.failures import failure_of, foreign_answer
@@ -20,8 +22,11 @@ from gnomon.service.client.record_json import checked, encode
 from gnomon.service.client.rows import Record, Rows, one_record, records, scalar
 from gnomon.service.control import (
     ROUTES,
+    AddExcuse,
+    Approve,
     DecisionRequest,
     Decisions,
+    EndExcuse,
     Promote,
     Rollback,
     StartShadow,
@@ -142,9 +147,33 @@ def stop_shadow(artifact: str, by: str | None, why: str | None) -> HttpCall[Roll
     return _decide(StopShadow(artifact=artifact, by=by, why=why))
 
 
+def add_excuse(
+    target: str,
+    artifact: str | None,
+    owner: str,
+    until: datetime,
+    by: str | None,
+    why: str,
+) -> HttpCall[RolloutEvent]:
+    """Return the call that excuses a column or a segment."""
+    return _decide(
+        AddExcuse(target=target, artifact=artifact, owner=owner, until=until, by=by, why=why)
+    )
+
+
+def end_excuse(number: int, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
+    """Return the call that ends an excuse."""
+    return _decide(EndExcuse(number=number, by=by, why=why))
+
+
 def promote(artifact: str, force: bool, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
     """Return the call that makes an artifact live."""
     return _decide(Promote(artifact=artifact, force=force, by=by, why=why))
+
+
+def approve(artifact: str, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
+    """Return the call that promotes what another person has proposed."""
+    return _decide(Approve(artifact=artifact, by=by, why=why))
 
 
 def rollback(by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
@@ -172,6 +201,17 @@ def status() -> HttpCall[Status]:
 def whoami() -> HttpCall[Identity]:
     """Return the call for who the client is to the server."""
     return HttpCall(method="GET", path="/gnomon/whoami", control=True, read=_reader(Identity))
+
+
+def label_status() -> HttpCall[LabelStatus]:
+    """Return the call that counts labels."""
+    return HttpCall(
+        method="GET",
+        path="/gnomon/labels",
+        control=True,
+        seconds=CONTROL_SECONDS,
+        read=_reader(LabelStatus),
+    )
 
 
 def history() -> HttpCall[list[RolloutEvent]]:

@@ -18,6 +18,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
@@ -26,6 +27,7 @@ import httpx
 from gnomon.errors import GnomonError, NotReady, ServerError
 from gnomon.rollout.history import RolloutEvent
 from gnomon.rollout.labels.label import AcceptedLabels
+from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service.access.identity import Identity
 from gnomon.service.client import calls
 from gnomon.service.client.answers import Prediction, Predictions
@@ -260,6 +262,13 @@ class Client(_Connection[httpx.BaseTransport]):
         """
         return self._send(calls.label(labels))
 
+    def label_status(self) -> LabelStatus:
+        """Return how many answers have labels, and what became of all labels.
+
+        The log is read for it. It has the rows of this slice's machine and the sealed ones.
+        """
+        return self._send(calls.label_status())
+
     def contract(self) -> Contract:
         """Return the contract of the live artifact."""
         return self._send(calls.contract())
@@ -293,17 +302,49 @@ class Client(_Connection[httpx.BaseTransport]):
         """Stop a shadow."""
         return self._send(calls.stop_shadow(artifact, self._by, why))
 
+    def add_excuse(
+        self,
+        target: str,
+        *,
+        owner: str,
+        until: datetime,
+        why: str,
+        artifact: str | None = None,
+    ) -> RolloutEvent:
+        """Excuse an output column, or a segment such as ``origin=JFK``, until a time.
+
+        ``until`` needs a time zone. Without an ``artifact`` it is of the only shadow.
+        """
+        return self._send(calls.add_excuse(target, artifact, owner, until, self._by, why))
+
+    def end_excuse(self, number: int, *, why: str | None = None) -> RolloutEvent:
+        """End the excuse with this number."""
+        return self._send(calls.end_excuse(number, self._by, why))
+
     def promote(
         self, artifact: str, *, force: bool = False, why: str | None = None
     ) -> RolloutEvent:
         """Make an artifact live. ``force`` overrides gates that do not pass; this is recorded.
 
+        If the policy asks for two people and you are the first, the event is a proposal
+        (``kind="propose"``), which another one approves.
+
         Raises:
+            ApprovalNeeded: the policy asks for two people, and you have proposed it already.
             GateRefused: a gate fails.
             GateUndecided: no gate fails, but one lacks evidence.
             RolloutConflict: another decision was recorded first.
         """
         return self._send(calls.promote(artifact, force, self._by, why))
+
+    def approve(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
+        """Promote an artifact that another person has proposed; its gates are evaluated again.
+
+        Raises:
+            ApprovalNeeded: nobody has proposed it, or you have.
+            GateRefused, GateUndecided, RolloutConflict: as :meth:`promote`.
+        """
+        return self._send(calls.approve(artifact, self._by, why))
 
     def rollback(self, *, why: str | None = None) -> RolloutEvent:
         """Make the previous artifact live again."""
@@ -430,6 +471,10 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         """Like :meth:`Client.label`."""
         return await self._send(calls.label(labels))
 
+    async def label_status(self) -> LabelStatus:
+        """Like :meth:`Client.label_status`."""
+        return await self._send(calls.label_status())
+
     async def contract(self) -> Contract:
         """Like :meth:`Client.contract`."""
         return await self._send(calls.contract())
@@ -450,11 +495,36 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         """Like :meth:`Client.stop_shadow`."""
         return await self._send(calls.stop_shadow(artifact, self._by, why))
 
+    async def add_excuse(
+        self,
+        target: str,
+        *,
+        owner: str,
+        until: datetime,
+        why: str,
+        artifact: str | None = None,
+    ) -> RolloutEvent:
+        """Like :meth:`Client.add_excuse`."""
+        return await self._send(calls.add_excuse(target, artifact, owner, until, self._by, why))
+
+    async def end_excuse(self, number: int, *, why: str | None = None) -> RolloutEvent:
+        """Like :meth:`Client.end_excuse`."""
+        return await self._send(calls.end_excuse(number, self._by, why))
+
     async def promote(
         self, artifact: str, *, force: bool = False, why: str | None = None
     ) -> RolloutEvent:
         """Like :meth:`Client.promote`."""
         return await self._send(calls.promote(artifact, force, self._by, why))
+
+    async def approve(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
+        """Promote an artifact that another person has proposed; its gates are evaluated again.
+
+        Raises:
+            ApprovalNeeded: nobody has proposed it, or you have.
+            GateRefused, GateUndecided, RolloutConflict: as :meth:`promote`.
+        """
+        return await self._send(calls.approve(artifact, self._by, why))
 
     async def rollback(self, *, why: str | None = None) -> RolloutEvent:
         """Like :meth:`Client.rollback`."""

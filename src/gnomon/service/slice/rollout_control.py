@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from gnomon.rollout.automatic import BY, Automatic, Step
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gate_evaluation import check_in_process
 from gnomon.rollout.history import RolloutEvent
+from gnomon.rollout.label_count import count_in_process
+from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service.access.access import Access
 from gnomon.service.control import Decisions
 from gnomon.service.slice.claim import SliceClaim
@@ -24,6 +27,7 @@ from gnomon.service.slice.loaded_artifacts import LoadedArtifacts
 from gnomon.service.slice.rollout_follower import RolloutFollower
 from gnomon.service.slice.status_view import StatusView
 from gnomon.service.status.slice_status import Status
+from gnomon.service.tasks import in_thread
 from gnomon.settings import Settings
 
 __all__ = ["RolloutControl"]
@@ -61,6 +65,7 @@ class RolloutControl:
         self._lanes = lanes
         self._follower = follower
         self._view = view
+        self._counting = asyncio.Lock()
 
     async def start_shadow(
         self,
@@ -88,6 +93,31 @@ class RolloutControl:
         """Stop a shadow."""
         return await self._decide(rollout.stop_shadow, artifact, by=by, why=why)
 
+    async def add_excuse(
+        self,
+        target: str,
+        artifact: str | None,
+        owner: str,
+        until: datetime,
+        *,
+        by: Actor,
+        why: str | None,
+    ) -> RolloutEvent:
+        """Excuse a column or a segment until a time."""
+        return await self._decide(
+            rollout.add_excuse,
+            target,
+            artifact=artifact,
+            owner=owner,
+            until=until,
+            by=by,
+            why=why,
+        )
+
+    async def end_excuse(self, number: int, *, by: Actor, why: str | None) -> RolloutEvent:
+        """End an excuse."""
+        return await self._decide(rollout.end_excuse, number, by=by, why=why)
+
     async def promote(
         self, artifact: str, force: bool, *, by: Actor, why: str | None
     ) -> RolloutEvent:
@@ -100,6 +130,23 @@ class RolloutControl:
                 tag,
                 policy=await asyncio.to_thread(self._read_policy),
                 force=force,
+                by=by,
+                why=why,
+                ask=self._ask_gates,
+            )
+
+    async def approve(
+        self, artifact: str, may_force: bool, *, by: Actor, why: str | None
+    ) -> RolloutEvent:
+        """Promote an artifact that another person has proposed, as :meth:`promote` does."""
+        tag = (await asyncio.to_thread(inspect, artifact)).tag
+        with self._follower.keeping(tag):
+            await self._lanes.warm(tag)
+            return await self._decide(
+                rollout.approve,
+                tag,
+                may_force=may_force,
+                policy=await asyncio.to_thread(self._read_policy),
                 by=by,
                 why=why,
                 ask=self._ask_gates,
@@ -135,6 +182,12 @@ class RolloutControl:
         await self._follower.follow(check=True)
         error = self._follower.history_error
         return Decisions(list(self._follower.history.events), None if error is None else str(error))
+
+    async def label_status(self) -> LabelStatus:
+        """Count labels; one count at a time, as each reads the log."""
+        async with self._counting:
+            model = self._follower.history.model
+            return await in_thread(count_in_process, self._settings, model, self._policy_path)
 
     def status(self) -> Status:
         """Return what this slice runs now."""
