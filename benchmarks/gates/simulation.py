@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from benchmarks.gates.streams import LOOK_EVERY, ROWS, Rows, Stream
@@ -73,25 +75,42 @@ def _outcomes(stream: Stream, runs: int) -> Iterator[Outcome]:
     }
     for rate in (None,) if stream.drifts else RATES:
         rng = np.random.default_rng(SEED)
-        parts: dict[str, list[Verdicts]] = {method: [] for method in methods}
+        parts: dict[str, list[Judged]] = {method: [] for method in methods}
         for start in range(0, runs, RUNS_AT_ONCE):
             rows = stream.draw(rng, min(RUNS_AT_ONCE, runs - start), rate or 0.0)
             for method, decide in methods.items():
-                parts[method].append(decide(rows))
+                parts[method].append(_judged(decide(rows), rows))
         for method, found in parts.items():
-            verdicts = Verdicts(*(np.concatenate(column) for column in zip(*found, strict=True)))
-            true_rates = rows.rates[verdicts.looks]
+            all_runs = Judged(*(np.concatenate(column) for column in zip(*found, strict=True)))
             yield Outcome(
                 stream=stream.name,
                 unit=stream.unit,
                 rate=rate,
                 method=method,
                 runs=runs,
-                false_passes=int(((verdicts.sides < 0) & (true_rates >= LIMIT)).sum()),
-                false_fails=int(((verdicts.sides > 0) & (true_rates <= LIMIT)).sum()),
-                median_rows=_rows_until(verdicts, 0.5),
-                ninety_percent_rows=_rows_until(verdicts, 0.9),
+                false_passes=int(all_runs.false_passes.sum()),
+                false_fails=int(all_runs.false_fails.sum()),
+                median_rows=_rows_until(all_runs, 0.5),
+                ninety_percent_rows=_rows_until(all_runs, 0.9),
             )
+
+
+class Judged(NamedTuple):
+    """Of each run, whether its decision was false, and the rows that it took."""
+
+    false_passes: npt.NDArray[np.bool_]
+    false_fails: npt.NDArray[np.bool_]
+    rows: npt.NDArray[np.int64]
+
+
+def _judged(verdicts: Verdicts, rows: Rows) -> Judged:
+    rates = np.broadcast_to(rows.rates, (len(rows.bad), ROWS // LOOK_EVERY))
+    true_rates = rates[np.arange(len(rates)), verdicts.looks]
+    return Judged(
+        (verdicts.sides < 0) & (true_rates >= LIMIT),
+        (verdicts.sides > 0) & (true_rates <= LIMIT),
+        np.where(verdicts.sides != 0, (verdicts.looks + 1) * LOOK_EVERY, ROWS + 1),
+    )
 
 
 def fixed_sample_rows(rate: float, power: float) -> int:
@@ -111,8 +130,7 @@ def fixed_sample_rows(rate: float, power: float) -> int:
     return int(rows[np.argmax(right_side >= power)])
 
 
-def _rows_until(verdicts: Verdicts, share: float) -> int | None:
+def _rows_until(runs: Judged, share: float) -> int | None:
     """Return the rows after which that share of the runs had decided."""
-    rows = np.where(verdicts.sides != 0, (verdicts.looks + 1) * LOOK_EVERY, ROWS + 1)
-    found = int(np.quantile(rows, share, method="higher"))
+    found = int(np.quantile(runs.rows, share, method="higher"))
     return found if found <= ROWS else None

@@ -21,8 +21,9 @@ LARGEST_ENTITY = 2_000
 WARM_UP_CYCLES = 20
 QUANTILES = 1 << 16
 
+Floats = npt.NDArray[np.float64]
 Rng = np.random.Generator
-Unit = Literal["row", "entity", "closed entity", "block"]
+Unit = Literal["row", "entity", "closed entity", "block", "entity and block"]
 
 
 @dataclass
@@ -32,7 +33,7 @@ class Rows:
     Attributes:
         bad: shape (runs, rows).
         entities: shape (runs, rows), numbers from 0 in each run; None if rows have no entity.
-        rates: the true average rate of the rows up to each look.
+        rates: the true average rate of the rows up to each look, shape (runs, looks) or (looks,).
     """
 
     bad: npt.NDArray[np.bool_]
@@ -63,14 +64,42 @@ def independent(rng: Rng, runs: int, rate: float) -> Rows:
     return Rows(rng.random((runs, ROWS), np.float32) < rate, None, _constant(rate))
 
 
-def ramp(first: float, last: float) -> Callable[[Rng, int, float], Rows]:
-    """Make independent rows whose rate goes from one value to another in a straight line."""
-    along = np.linspace(first, last, ROWS)
+def changing(rate_of: Callable[[Floats], Floats]) -> Callable[[Rng, int, float], Rows]:
+    """Make independent rows whose rate depends on their number, which counts from 0."""
+    along = rate_of(np.arange(ROWS, dtype=np.float64))
     averages = np.cumsum(along) / np.arange(1, ROWS + 1)
 
     def draw(rng: Rng, runs: int, rate: float) -> Rows:
         bad = rng.random((runs, ROWS), np.float32) < along.astype(np.float32)
         return Rows(bad, None, averages[LOOK_EVERY - 1 :: LOOK_EVERY])
+
+    return draw
+
+
+def ramp(first: float, last: float) -> Callable[[Rng, int, float], Rows]:
+    """Make rows whose rate goes from one value to another in a straight line."""
+    return changing(lambda row: first + (last - first) * row / (ROWS - 1))
+
+
+def against_the_past(low: float, high: float, limit: float) -> Callable[[Rng, int, float], Rows]:
+    """Make rows whose rate is high while the rows so far are better than the limit, else low.
+
+    The rate follows from the past as an adversary would choose it, batch by batch, so that the
+    average rate and the rows so far are on different sides of the limit as often as possible.
+    """
+
+    def draw(rng: Rng, runs: int, rate: float) -> Rows:
+        bad = np.empty((runs, ROWS), bool)
+        expected, found = np.zeros(runs), np.zeros(runs)
+        rates = np.empty((runs, ROWS // LOOK_EVERY))
+        for look in range(ROWS // LOOK_EVERY):
+            now = np.where(found < limit * look * LOOK_EVERY, high, low)
+            drawn = rng.random((runs, LOOK_EVERY), np.float32) < now[:, np.newaxis]
+            bad[:, look * LOOK_EVERY : (look + 1) * LOOK_EVERY] = drawn
+            found += drawn.sum(axis=1)
+            expected += now * LOOK_EVERY
+            rates[:, look] = expected / ((look + 1) * LOOK_EVERY)
+        return Rows(bad, None, rates)
 
     return draw
 
@@ -137,12 +166,40 @@ def bursty(lengths: Sequence[int]) -> Callable[[Rng, int, float], Rows]:
     return draw
 
 
+def outages(
+    length: int, entities: int, *, correlation: float = 0.0
+) -> Callable[[Rng, int, float], Rows]:
+    """Make rows of entities that come back at random, with bursts of bad rows of all entities.
+
+    Args:
+        length: rows of a burst.
+        entities: how many there are.
+        correlation: of two rows of one entity outside bursts; then half of the bad rows are not in
+            bursts.
+    """
+
+    def draw(rng: Rng, runs: int, rate: float) -> Rows:
+        of_bursts = rate / 2 if correlation else rate
+        rows = bursty([length])(rng, runs, of_bursts)
+        drawn = rng.integers(entities, size=(runs, ROWS), dtype=np.int32)
+        if correlation:
+            own = (rate - of_bursts) / (1 - of_bursts)
+            quantiles = rng.integers(QUANTILES, size=(runs, entities), dtype=np.uint16)
+            entity_rates = _beta_quantiles(own, correlation)[quantiles]
+            run = np.arange(runs)[:, np.newaxis]
+            rows.bad |= rng.random((runs, ROWS), np.float32) < entity_rates[run, drawn]
+        return Rows(rows.bad, drawn, _constant(rate))
+
+    return draw
+
+
 @cache
 def _beta_quantiles(rate: float, correlation: float) -> npt.NDArray[np.float32]:
     """Return quantiles of the rates of entities: drawing among them is ten times as fast."""
     levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
     rows = 1 / correlation - 1
-    return stats.beta(rate * rows, (1 - rate) * rows).ppf(levels).astype(np.float32)
+    quantiles = stats.beta(rate * rows, (1 - rate) * rows).ppf(levels)
+    return np.asarray(quantiles, np.float32)
 
 
 def _heavy_tailed(rng: Rng) -> npt.NDArray[np.int32]:
@@ -182,8 +239,33 @@ STREAMS = [
     Stream("bursts of 500", "block", bursty([500])),
     Stream("bursts of 5, 50 or 500", "block", bursty([5, 50, 500])),
     Stream("250 single bad rows a burst of 500", "block", bursty([1] * 250 + [500])),
+    Stream(
+        "outages of 50, 1,000 entities that come back",
+        "entity and block",
+        outages(50, 1_000),
+        longest_burst=50,
+    ),
+    Stream(
+        "outages of 50 and bad entities",
+        "entity and block",
+        outages(50, 1_000, correlation=0.3),
+        longest_burst=50,
+    ),
     Stream("drift from 2% to 8%", "row", ramp(0.02, 0.08), drifts=True),
     Stream("drift from 8% to 2%", "row", ramp(0.08, 0.02), drifts=True),
     Stream("drift from 4% to 6%", "row", ramp(0.04, 0.06), drifts=True),
     Stream("drift from 6% to 4%", "row", ramp(0.06, 0.04), drifts=True),
+    Stream(
+        "step from 4% to 6%",
+        "row",
+        changing(lambda row: np.where(row < ROWS / 2, 0.04, 0.06)),
+        drifts=True,
+    ),
+    Stream(
+        "season of 2,000 rows, 0% to 10%",
+        "row",
+        changing(lambda row: 0.05 + 0.05 * np.sin(2 * np.pi * row / 2_000)),
+        drifts=True,
+    ),
+    Stream("rate chosen against the past", "row", against_the_past(0, 0.1, 0.05), drifts=True),
 ]

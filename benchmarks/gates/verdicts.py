@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +14,10 @@ from scipy import stats
 
 from benchmarks.gates.streams import LOOK_EVERY, ROWS, Rows, Unit
 from gnomon.compare.block_length import block_lengths, block_values, merged_blocks
-from gnomon.compare.mean_interval import log_e_values, split_between
+from gnomon.compare.e_values import log_e_values
+from gnomon.compare.mean_interval import split_between
 from gnomon.compare.sequential import rate_interval
+from gnomon.compare.two_way import combined_evidence
 
 __all__ = [
     "CONFIDENCE",
@@ -24,19 +26,25 @@ __all__ = [
     "by_peeking",
     "by_rows",
     "by_units",
+    "decided_at",
     "fixed_sample_counts",
 ]
 
 LIMIT = 0.05
 CONFIDENCE = 0.95
+THRESHOLD = -math.log1p(-CONFIDENCE)
 LOOKS = np.arange(LOOK_EVERY, ROWS + 1, LOOK_EVERY)
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+MOST_ROWS = 5_000
 _BINARY = np.array([0.0, 1.0])
 _KNOTS = np.arange(61) / 60
 """Shares are split between these; for entities of up to 6 rows it changes nothing."""
+_SURELY = 0.5
+_ANGLES = 2 * math.asin(math.sqrt(LIMIT)) * (np.arange(48) + 0.5) / 48
+"""Of rates from 0 to about four times the limit."""
 
 
 class Verdicts(NamedTuple):
@@ -61,10 +69,14 @@ class Counts(NamedTuple):
 def by_units(rows: Rows, unit: Unit, longest_burst: int) -> Verdicts:
     """Decide with `log_e_values`, which is `mean_interval` at the limit."""
     if unit == "row":
-        return _first(len(rows.bad), _row_sides(rows))
-    if unit == "block":
-        return _first(len(rows.bad), _block_sides(rows, longest_burst))
-    return _first(len(rows.bad), _entity_sides(rows, closed=unit == "closed entity"))
+        return _by_counts(rows, unit_counts(tuple(LOOKS.tolist())))
+    evidence = {
+        "entity": lambda: _of_entities(rows),
+        "closed entity": lambda: _of_entities(rows, closed=True),
+        "block": lambda: _of_blocks(rows, longest_burst),
+        "entity and block": lambda: _of_both(rows, longest_burst),
+    }[unit]()
+    return _first(len(rows.bad), evidence)
 
 
 def by_rows(rows: Rows) -> Verdicts:
@@ -77,39 +89,60 @@ def by_peeking(rows: Rows) -> Verdicts:
     return _by_counts(rows, fixed_sample_counts(LOOKS))
 
 
-Sides = Callable[[int, Ints], Ints]
-"""Of a look and the runs that are still undecided: the side of each."""
+class Found(NamedTuple):
+    """The evidence of several runs at one look.
+
+    Attributes:
+        sides: of the limit on which the mean over units is.
+        log_e: the logarithm of the e-value of the limit; of hopeless ones only a bound.
+    """
+
+    sides: Ints
+    log_e: Floats
 
 
-def _first(runs: int, sides_at: Sides) -> Verdicts:
+EvidenceAt = Callable[[int, Ints], Found]
+"""The evidence at a look of the runs that are still undecided."""
+
+
+def _first(runs: int, evidence_at: EvidenceAt) -> Verdicts:
     sides, looks = np.zeros(runs, np.int64), np.zeros(runs, np.int64)
     undecided = np.arange(runs)
     for look in range(len(LOOKS)):
         if not len(undecided):
             break
-        sides[undecided] = sides_at(look, undecided)
+        found = evidence_at(look, undecided)
+        sides[undecided] = np.where(found.log_e >= THRESHOLD, found.sides, 0)
         looks[undecided] = look
         undecided = undecided[sides[undecided] == 0]
     return Verdicts(sides, looks)
 
 
-def _sides(weights: Floats, knots: Floats) -> Ints:
-    """Which side of the limit the interval of each sample is on."""
-    excluded = log_e_values(weights, knots, LIMIT) >= -math.log1p(-CONFIDENCE)
-    return np.where(excluded, np.sign(weights @ (knots - LIMIT)), 0).astype(np.int64)
+def _found(weights: Floats, knots: Floats) -> Found:
+    """Weigh the evidence of each sample, with all nodes only where it may be enough."""
+    log_e = _at_most(weights, knots)
+    near = log_e >= THRESHOLD
+    if near.any():
+        log_e[near] = log_e_values(weights[near], knots, LIMIT)
+    return Found(np.sign(weights @ (knots - LIMIT)).astype(np.int64), log_e)
 
 
-def _row_sides(rows: Rows) -> Sides:
-    hits = _hits(rows)
+def _at_most(weights: Floats, knots: Floats) -> Floats:
+    """Bound the log e-values from above: by the best of a few rates near the limit.
 
-    def at(look: int, runs: Ints) -> Ints:
-        bad = hits[runs, look]
-        return _sides(np.stack([LOOKS[look] - bad, bad], axis=1).astype(np.float64), _BINARY)
+    In the angle of the rate, the logarithm of the wealth of n units is curved by at most 4 n, so
+    between two angles it is about n / 2 times their squared distance above the better one at most.
+    Infinite where the best rate may be beyond them.
+    """
+    distance = _ANGLES[1] - _ANGLES[0]
+    rates = np.sin(_ANGLES) ** 2
+    factors = np.outer(knots, rates / LIMIT) + np.outer(1 - knots, (1 - rates) / (1 - LIMIT))
+    exponents = weights @ np.log(factors)
+    bound = exponents.max(axis=1) + weights.sum(axis=1) * distance**2 / 2 + _SURELY
+    return np.where(exponents.argmax(axis=1) == len(_ANGLES) - 1, np.inf, bound)
 
-    return at
 
-
-def _entity_sides(rows: Rows, *, closed: bool) -> Sides:
+def _of_entities(rows: Rows, *, closed: bool = False) -> EvidenceAt:
     """Keep each entity's share up to date, and how many entities have which share."""
     assert rows.entities is not None
     entities = int(rows.entities.max()) + 1
@@ -117,16 +150,19 @@ def _entity_sides(rows: Rows, *, closed: bool) -> Sides:
     bad_seen = np.zeros_like(seen)
     latest = np.zeros_like(seen)
     weights = np.zeros((len(rows.bad), len(_KNOTS)))
+    entity_of = rows.entities
 
     def count(units: Ints, sign: int) -> None:
         lower, upper_part = split_between(bad_seen[units] / seen[units], _KNOTS)
         cells = units // entities * len(_KNOTS) + lower
-        np.add.at(weights.reshape(-1), cells, sign * (1 - upper_part))
-        np.add.at(weights.reshape(-1), cells + 1, sign * upper_part)
+        size = weights.size
+        for places, parts in ((cells, 1 - upper_part), (cells + 1, upper_part)):
+            change = np.bincount(places, sign * parts, minlength=size)
+            weights.reshape(-1)[:] += change
 
-    def at(look: int, runs: Ints) -> Ints:
+    def at(look: int, runs: Ints) -> Found:
         batch = slice(look * LOOK_EVERY, (look + 1) * LOOK_EVERY)
-        units = (rows.entities[runs, batch] + entities * runs[:, np.newaxis]).ravel()
+        units = (entity_of[runs, batch] + entities * runs[:, np.newaxis]).ravel()
         bad = rows.bad[runs, batch].ravel()
         if closed:
             new = seen[units] == 0
@@ -137,25 +173,41 @@ def _entity_sides(rows: Rows, *, closed: bool) -> Sides:
         np.add.at(seen, units, 1)
         np.add.at(bad_seen, units[bad], 1)
         count(distinct, 1)
-        return _sides(weights[runs], _KNOTS)
+        return _found(weights[runs], _KNOTS)
 
     return at
 
 
-def _block_sides(rows: Rows, longest_burst: int) -> Sides:
+def _of_blocks(rows: Rows, longest_burst: int) -> EvidenceAt:
     values = np.stack([block_values(bad, longest_burst) for bad in rows.bad])
 
-    def at(look: int, runs: Ints) -> Ints:
+    def at(look: int, runs: Ints) -> Found:
         blocks, rest = divmod(int(LOOKS[look]), longest_burst)
-        sides = np.zeros(len(runs), np.int64)
-        if rest >= LOOK_EVERY or not blocks:  # No block was completed since the last look.
-            return sides
         seen = values[runs, :blocks]
+        if rest >= LOOK_EVERY:  # No block was completed since the last look.
+            return Found(np.zeros(len(runs), np.int64), np.zeros(len(runs)))
+        sides, log_e = np.zeros(len(runs), np.int64), np.zeros(len(runs))
         lengths = block_lengths(seen)
         for length in np.unique(lengths).tolist():
             same = lengths == length
-            sides[same] = _sides(_counted(merged_blocks(seen[same], length)), _KNOTS)
-        return sides
+            sides[same], log_e[same] = _found(_counted(merged_blocks(seen[same], length)), _KNOTS)
+        return Found(sides, log_e)
+
+    return at
+
+
+def _of_both(rows: Rows, longest_burst: int) -> EvidenceAt:
+    """Combine the evidence by entity and by block, as a gate does that expects bursts."""
+    by_entity, by_block = _of_entities(rows), _of_blocks(rows, longest_burst)
+    hits = _hits(rows)
+
+    def at(look: int, runs: Ints) -> Found:
+        kinds = [by_entity(look, runs), by_block(look, runs)]
+        bad = hits[runs, look]
+        of_rows = _found(np.stack([LOOKS[look] - bad, bad], axis=1).astype(np.float64), _BINARY)
+        same = kinds[0].sides == kinds[1].sides
+        evidence = combined_evidence([kind.log_e for kind in kinds], of_rows.log_e)
+        return Found(np.where(same, kinds[0].sides, 0), evidence)
 
     return at
 
@@ -183,13 +235,42 @@ def _by_counts(rows: Rows, counts: Counts) -> Verdicts:
     return Verdicts(np.take_along_axis(sides, looks[:, np.newaxis], axis=1)[:, 0], looks)
 
 
+def decided_at(rate: float, runs: int, every: int) -> Ints:
+    """Return the number of independent rows after which each run decides, looking that often."""
+    looks = np.arange(every, MOST_ROWS + 1, every)
+    counts = unit_counts(tuple(looks.tolist()))
+    drawn = np.random.default_rng(1).random((runs, MOST_ROWS), np.float32) < rate
+    hits = np.cumsum(drawn, axis=1, dtype=np.int64)[:, every - 1 :: every]
+    decided = (hits >= counts.fewest_failing) | (hits <= counts.most_passing)
+    return np.where(decided.any(axis=1), looks[decided.argmax(axis=1)], MOST_ROWS + 1)
+
+
+@cache
+def unit_counts(looks: tuple[int, ...]) -> Counts:
+    """Find the counts with which each look decides where each row is a unit."""
+    passes = [_least(n, partial(_is_beyond, n, 0)) for n in looks]
+    fails = [_least(n, partial(_is_beyond, n, 1)) for n in looks]
+    return Counts(np.array(passes) - 1, np.array(fails))
+
+
+def _is_beyond(rows: int, least: int, bad: int) -> bool:
+    """Return whether so many bad rows are on a side of the limit (-1, 0 or 1) from this one on."""
+    wealth = float(log_e_values([rows - bad, bad], _BINARY, LIMIT))
+    side = 0 if wealth < THRESHOLD else 1 if bad > LIMIT * rows else -1
+    return side >= least
+
+
 @cache
 def _anytime_counts() -> Counts:
     """Find the counts with which each look decides by `rate_interval`."""
     looks = LOOKS.tolist()
-    passes = [_least(n, lambda h, n=n: rate_interval(h, n, CONFIDENCE).high > LIMIT) for n in looks]
-    fails = [_least(n, lambda h, n=n: rate_interval(h, n, CONFIDENCE).low > LIMIT) for n in looks]
+    passes = [_least(n, partial(_ends_above, 1, n)) for n in looks]
+    fails = [_least(n, partial(_ends_above, 0, n)) for n in looks]
     return Counts(np.array(passes) - 1, np.array(fails))
+
+
+def _ends_above(end: int, rows: int, hits: int) -> bool:
+    return rate_interval(hits, rows, CONFIDENCE)[end] > LIMIT
 
 
 def fixed_sample_counts(rows: Ints) -> Counts:

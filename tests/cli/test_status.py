@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from gnomon.cli.show.status import show_status
+from gnomon.cli.status import RecentGates
+from gnomon.policy import Policy
+from gnomon.rollout.gate import Gates
 from gnomon.service.status.deployment_overview import Overview
-from gnomon.service.status.slice_status import RowAccounts, ShadowStatus, Status
+from gnomon.service.status.slice_status import LiveStatus, RowAccounts, ShadowStatus, Status
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
@@ -137,3 +140,56 @@ def test_what_was_wrong_with_rows_is_named() -> None:
     assert "training did not see: origin 3" in shown
     assert r"does not know: \[red]f7 7, \[red]f6 6" in shown
     assert "and 2 more" in shown
+
+
+def test_without_a_log_the_status_is_shown_and_why_there_are_no_gates(
+    shell: Shell, deployment: tuple[Storage, str]
+) -> None:
+    """On the screen and as JSON, with the error that `promote --check` has."""
+    _, tag = deployment
+    text = shell("status", "--gates").out
+    assert f"gates of {tag}: there is no log of a model `toy`" in text
+    (gates,) = shell("status", "--gates", "--json").json["gates"]
+    assert gates["artifact"] == tag
+    assert "there is no log" in gates["error"]
+
+
+def test_gates_are_those_of_a_promotion(
+    monkeypatch: pytest.MonkeyPatch, shell: Shell, deployment: tuple[Storage, str]
+) -> None:
+    """Each shadow's are evaluated as for `promote --check`, but not those of live itself."""
+    asked = []
+
+    def check_gates(tag: str, **options: Any) -> Gates:
+        asked.append((tag, options["policy"]))
+        return Gates(artifact=tag, live="toy:1", gates=())
+
+    monkeypatch.setattr("gnomon.api.queries.check_gates", check_gates)
+    monkeypatch.chdir(shell.folder)
+    monkeypatch.setenv("GNOMON_ROOT", ".gnomon")
+    status = Status(
+        model="toy",
+        ready=True,
+        live=LiveStatus(artifact="toy:1"),
+        shadows=(ShadowStatus(artifact="toy:1"), ShadowStatus(artifact="toy:2")),
+    )
+    (gates,) = RecentGates(None).of(Overview(place="here", slices=[status]))
+    assert (gates.artifact, asked) == ("toy:2", [("toy:2", Policy())])
+
+
+def test_gates_are_evaluated_for_a_tenth_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second that it takes is followed by ten of rest."""
+    clock = [0.0]
+    evaluated_at = []
+
+    def evaluated(self: RecentGates, overview: Overview) -> list[Gates]:
+        evaluated_at.append(clock[0])
+        clock[0] += 1
+        return []
+
+    monkeypatch.setattr(RecentGates, "_evaluated", evaluated)
+    recent = RecentGates(None, clock=lambda: clock[0])
+    for seconds in (0.0, 5.0, 10.9, 11.0):
+        clock[0] = seconds
+        recent.of(Overview(place="here", slices=[]))
+    assert evaluated_at == [0.0, 11.0]

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+import ville
 
 from gnomon.compare.sequential import rate_interval
 
@@ -80,3 +81,13 @@ def test_the_ends_are_exact_where_all_rows_are_alike(rows: int) -> None:
     assert every.high == 1.0
     assert none.high == pytest.approx(1 - every.low)
     assert (none.high == 1.0) == (rows == 0)
+
+
+def test_another_package_gives_the_same_interval() -> None:
+    """`ville` computes the beta-binomial confidence sequence of a rate by itself."""
+    rows = (np.random.default_rng(1).random(2_000) < 0.07).astype(float)
+    sequence = ville.BernoulliCS(alpha=0.05, prior=(0.5, 0.5), intersect=False).fit(rows)
+    for looked in (1, 10, 100, 1_999):
+        low, high = rate_interval(int(rows[: looked + 1].sum()), looked + 1, 0.95)
+        assert low == pytest.approx(sequence.lower_[looked], abs=1e-6)
+        assert high == pytest.approx(sequence.upper_[looked], abs=1e-6)

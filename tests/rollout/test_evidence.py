@@ -67,14 +67,17 @@ def test_rows_are_counted_by_entity(settings: Settings) -> None:
     found = gathered(settings, entity_key=("customer",))
     disagreed = found.shadow.share("disagreed", "compared")
     assert str(disagreed) == "10 of 100 rows (6 entities)"
-    assert disagreed.units is not None
-    assert sorted(disagreed.units.values) == pytest.approx([1 / 16] * 2 + [2 / 17] * 4)
+    (units,) = disagreed.units
+    assert sorted(units.values) == pytest.approx([1 / 16] * 2 + [2 / 17] * 4)
     assert found.shadow.share("failed", "done").bad == 20
     assert str(found.noise.share("disagreed", "compared")) == "5 of 10 rows (2 entities)"
 
 
-def test_a_key_that_is_not_logged_leaves_rows_independent(settings: Settings) -> None:
-    """No row has the feature, so no row can be told to be of an entity."""
+def test_a_key_that_is_not_logged_leaves_requests(settings: Settings) -> None:
+    """No row has the feature, so no row can be told to be of an entity; here each request has one
+    row.
+    """
     log_live(settings, 1)
     log_shadow(settings, agreed=3)
-    assert gathered(settings, entity_key=("nobody",)).shadow.units is None
+    share = gathered(settings, entity_key=("nobody",)).shadow.share("failed", "done")
+    assert (share.units, share.rows) == ((), 3)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from gnomon.compare.sequential import rate_interval
+from gnomon.compare.mean_interval import mean_interval
+from gnomon.compare.sequential import Interval
 from gnomon.compare.sketch import Sketch
 from gnomon.errors import NewerFormat, RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
@@ -28,6 +29,11 @@ LIMITS = GateLimits(
     min_coverage=0.99, max_lag_rows=100, max_skew=0.01,
 )  # fmt: skip
 SKEW = SkewRecord(artifact=SHADOW, digest="d", rows=5_000, disagreed=0)
+
+
+def rate_of(bad: int, rows: int) -> Interval:
+    """The interval of independent rows."""
+    return mean_interval([0, 1], 0.95, counts=[rows - bad, bad])
 
 
 def times(micros: float, rows: int = 100, size: int = 0) -> dict[int, Sketch]:
@@ -75,7 +81,7 @@ def test_good_evidence_passes_every_gate() -> None:
     assert {gate.verdict for gate in gates.values()} == {"pass"}
     disagreement = gates["disagreement"]
     assert (disagreement.count, disagreement.rows, disagreement.value) == (100, 10_000, 0.01)
-    assert disagreement.interval == rate_interval(100, 10_000, 0.95)
+    assert disagreement.interval == rate_of(100, 10_000)
 
 
 def test_an_unset_limit_is_not_asked() -> None:
@@ -101,7 +107,7 @@ def by_entity(*shares: tuple[int, int]) -> Evidence:
     """Evidence of entities, each with its bad rows and all its rows."""
     bad, of = np.array(shares, np.int64).T
     counts = {"disagreed": bad, "compared": of, "flipped": bad, "decided": of}
-    units = UnitCounts({**counts, "failed": 0 * bad, "done": of}, "entity", None)
+    units = UnitCounts({**counts, "failed": 0 * bad, "done": of}, np.ones_like(of), "entity")
     total, found = int(of.sum()), int(bad.sum())
     return replace(GOOD, shadow=rows(total, disagreed=found, flipped=found, units=units))
 
@@ -111,10 +117,10 @@ def test_rows_of_few_entities_are_little_evidence() -> None:
     assert judged(by_entity(*[(0, 1)] * 1_000))["disagreement"].verdict == "pass"
     gate = judged(by_entity(*[(0, 100)] * 10))["disagreement"]
     assert (gate.verdict, gate.rows, gate.units) == ("unknown", 1_000, 10)
-    assert gate.says.startswith("0 of 1,000 rows (10 entities) disagree with live: 0% to 37.7%")
+    assert gate.says.startswith("0 of 1,000 rows (10 entities) disagree with live: 0% to 36.65%")
     assert gate.awaits is not None
-    assert gate.awaits.rows == 10_600  # 116 entities, as 116 independent rows
-    assert gate.awaits.says.startswith("needs about 10,600 more rows of other entities")
+    assert gate.awaits.rows == 8_200  # 92 entities, as 92 independent rows
+    assert gate.awaits.says.startswith("needs about 8,200 more rows of other entities")
 
 
 def test_bad_rows_of_few_entities_fail_nothing() -> None:
@@ -312,8 +318,8 @@ def test_a_gate_says_how_many_rows_are_still_needed() -> None:
     assert awaits is not None
     assert awaits.says == f"needs about {awaits.rows:,} more rows if the share stays"
     total = 400 + (awaits.rows or 0)
-    assert rate_interval(0, total, 0.95).high <= 0.01
-    assert rate_interval(0, total - total // 50, 0.95).high > 0.01
+    assert rate_of(0, total).high <= 0.01
+    assert rate_of(0, total - total // 50).high > 0.01
     on_it = judged(replace(GOOD, shadow=rows(400, disagreed=20)))
     assert "the share is at the limit" in on_it["disagreement"].because
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -13,37 +14,138 @@ import typer
 from gnomon.cli.options import AsJson, Model, Token, Url
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from gnomon.rollout.gate import Gates
     from gnomon.service.status.deployment_overview import Overview
 
 __all__ = ["command"]
 
-REFRESH_SECONDS = 1.0
+REST = 10
+"""Gates read the log, so they are evaluated for at most a tenth of the time."""
 
 
 def command(
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Keep it up to date until Ctrl-C.")
+        bool, typer.Option("--watch", "-w", help="Keep it up to date until Ctrl-C or q.")
     ] = False,
+    gates: Annotated[
+        bool,
+        typer.Option(
+            "--gates",
+            help="Evaluate each shadow's gates on the log, as `gnomon promote --check` does.",
+        ),
+    ] = False,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            "--policy",
+            help="The policy for --gates. Default: shadow/policy.toml, else the defaults.",
+        ),
+    ] = None,
     model: Model = None,
     url: Url = None,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what is live, what is in shadow, and the accounts."""
-    from gnomon.cli.console import out, print_json
-    from gnomon.cli.show.status import show_status
-    from gnomon.service.status.totals import total
+    if gates and url is not None:
+        raise typer.BadParameter("--gates reads the log, so set GNOMON_ROOT instead of --url")
 
     def look() -> Overview:
         return _find(url, token, model)
 
+    evaluated = RecentGates(policy) if gates else None
     if watch:
-        _watch(look)
+        _watch(look, evaluated)
     elif as_json:
-        current = look()
-        print_json({**msgspec.structs.asdict(current), "total": total(current.slices)})
+        _print_json(look(), evaluated)
     else:
-        out.print(show_status(look()), soft_wrap=True)
+        from gnomon.cli.console import out
+
+        out.print(_shown(look(), evaluated), soft_wrap=True)
+
+
+class Unevaluated(msgspec.Struct, frozen=True, kw_only=True):
+    """A shadow whose gates cannot be evaluated, such as before the first request was logged."""
+
+    artifact: str
+    error: str
+
+
+class RecentGates:
+    """The gates of running shadows, evaluated again after a pause that depends on what it takes.
+
+    Args:
+        policy: the policy file, read each time.
+        clock: returns seconds.
+    """
+
+    def __init__(self, policy: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._gates: list[Gates | Unevaluated] = []
+        self._next = clock()
+
+    def of(self, overview: Overview) -> list[Gates | Unevaluated]:
+        """Return the gates of each shadow that may replace live, or why there are none."""
+        began = self._clock()
+        if began >= self._next:
+            self._gates = [*self._evaluated(overview)]
+            ended = self._clock()
+            self._next = ended + REST * (ended - began)
+        return self._gates
+
+    def _evaluated(self, overview: Overview) -> Iterator[Gates | Unevaluated]:
+        from gnomon.api import queries
+        from gnomon.cli.rollout_target import settings_here
+        from gnomon.errors import GnomonError
+        from gnomon.policy import find_policy
+        from gnomon.service.status.totals import total
+
+        status, policy = total(overview.slices), find_policy(self._policy)
+        for shadow in status.shadows:
+            tag = shadow.artifact
+            if status.live is not None and tag == status.live.artifact:
+                continue  # It measures the noise floor.
+            try:
+                yield queries.check_gates(tag, policy=policy, settings=settings_here())
+            except GnomonError as error:
+                yield Unevaluated(artifact=tag, error=str(error))
+
+
+def _print_json(overview: Overview, evaluated: RecentGates | None) -> None:
+    from gnomon.cli.console import print_json
+    from gnomon.service.status.totals import total
+
+    document = {**msgspec.structs.asdict(overview), "total": total(overview.slices)}
+    if evaluated is not None:
+        document["gates"] = [_as_json(gates) for gates in evaluated.of(overview)]
+    print_json(document)
+
+
+def _as_json(gates: Gates | Unevaluated) -> dict[str, object]:
+    verdict = {} if isinstance(gates, Unevaluated) else {"verdict": gates.verdict}
+    return {**verdict, **msgspec.structs.asdict(gates)}
+
+
+def _shown(overview: Overview, evaluated: RecentGates | None) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    from gnomon.cli.show.gates import gates_shown
+    from gnomon.cli.show.status import show_status
+
+    status = Text.from_markup(show_status(overview))
+    if evaluated is None:
+        return status
+    shown: list[RenderableType] = [status]
+    for gates in evaluated.of(overview):
+        if isinstance(gates, Unevaluated):
+            shown.append(Text(f"gates of {gates.artifact}: {gates.error}", style="yellow"))
+        else:
+            shown += gates_shown(gates)
+    return Group(*shown)
 
 
 def _find(url: str | None, token: str | None, model: str | None) -> Overview:
@@ -62,20 +164,17 @@ def _find(url: str | None, token: str | None, model: str | None) -> Overview:
     return Overview(place=target.place, slices=target.status())
 
 
-def _watch(look: Callable[[], Overview]) -> None:
-    """Show the status every second; while a server does not answer, show the error and retry."""
-    from rich.live import Live
-    from rich.markup import escape
+def _watch(look: Callable[[], Overview], evaluated: RecentGates | None) -> None:
+    """Keep the status up to date; while a server does not answer, show the error and retry."""
+    from rich.text import Text
 
-    from gnomon.cli.console import out
-    from gnomon.cli.show.status import show_status
+    from gnomon.cli.watching import watch
     from gnomon.errors import GnomonError
 
-    with Live(console=out, auto_refresh=False) as live, contextlib.suppress(KeyboardInterrupt):
-        while not out.quiet:  # Until the reader is gone.
-            try:
-                content = show_status(look())
-            except GnomonError as error:
-                content = f"[yellow]{escape(str(error))}[/]"
-            live.update(content, refresh=True)
-            time.sleep(REFRESH_SECONDS)
+    def content() -> RenderableType:
+        try:
+            return _shown(look(), evaluated)
+        except GnomonError as error:
+            return Text(str(error), style="yellow")
+
+    watch(content)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from gnomon.compare.sequential import Interval, more_until, outer_edge, rate_interval
+from gnomon.compare.e_values import log_e_values
+from gnomon.compare.sequential import Interval, more_until, outer_edge
+from gnomon.compare.two_way import combined_evidence
 
 __all__ = [
+    "clustered_interval",
     "difference_interval",
-    "log_e_values",
     "mean_interval",
     "split_between",
     "units_needed_to_tell",
@@ -19,44 +22,30 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+Weighted = tuple[npt.ArrayLike, npt.ArrayLike | None]
+"""Values, and how many units have each, or one unit for each."""
 
-_FEWEST_NODES = 64
-_MOST_NODES = 1 << 14
-_NODES_PER_ROOT_UNIT = 4
-"""With the nodes at equal distances in the angle, the integrand is a peak no narrower than
-1 / (2 sqrt(n)). 4 sqrt(n) nodes are 1.27 to that width, where the error of the sum is
-exp(-2 pi^2 1.27^2), about 1e-14 of it (the trapezoid rule of a periodic Gaussian)."""
-_STEPS = 40
+_STEPS = 26
+"""Ends are rounded outward by at most 1e-7."""
 _MOST_KNOTS = 128
 """Distinct values that are told apart, so that 100,000 units take a fraction of a second."""
 
 
-def mean_interval(values: npt.ArrayLike, confidence: float) -> Interval:
+def mean_interval(
+    values: npt.ArrayLike, confidence: float, *, counts: npt.ArrayLike | None = None
+) -> Interval:
     """Compute the confidence sequence for the mean of values in [0, 1], one per unit.
 
     With the stated probability the true mean is in *every* interval of the sequence, after each
     number of units, so looking often and stopping at any time does not increase the error. The
     values need not be independent of what they are made of: rows of one entity may repeat each
-    other in any way, as long as the units are independent draws of one distribution. For values of
-    only 0 and 1 it is `rate_interval`.
+    other in any way, as long as the units are independent draws of one distribution.
 
-    For each mean m and each rate p,
-
-        M_n(m, p) = product over i of (X_i p / m + (1 - X_i) (1 - p) / (1 - m))
-
-    is the wealth of a bettor against m whose factors have mean 1 if the mean is m, so it is a
-    martingale, and so is its average M_n(m) over any fixed distribution of p. By Ville's
-    inequality, the probability that M_n(m) ever reaches 1 / (1 - confidence) is at most
-    1 - confidence. The interval is every m for which it has not. p is distributed as
-    Beta(1/2, 1/2), which for X of 0 and 1 gives the method of mixtures of `rate_interval`. The
-    integral is a sum over Gauss-Chebyshev nodes, p_j = sin^2(pi (2 j - 1) / (4 J)): exact for fewer
-    than 2 J units. A sum over fixed nodes is a martingale too, only weaker.
-
-    log M_n(m) is convex in m, because 1 / m and 1 / (1 - m) are log-convex, and by Jensen's
-    inequality it is at most 0 at the mean of the values, so each end is found by bisection.
-    Beyond 128 distinct values, each is replaced by a mixture of its two neighbours among 128 that
-    has the same mean. The logarithm of a factor is concave in X, so this can only widen the
-    interval.
+    The interval is every m for which M_n(m) of `log_e_values` has not reached 1 / (1 - confidence).
+    At the mean of the values it is at most 1, by the inequality of arithmetic and geometric means,
+    and from there it rises, so each end is found by bisection. Beyond 128 distinct values, each is
+    replaced by a mixture of its two neighbours among 128 that has the same mean. The logarithm of a
+    factor is concave in X, so this can only widen the interval.
 
     **Values that still change.** The promise is of units whose value is final when first used. The
     share of an entity of which more rows come later is not: then M_n is recomputed, not multiplied.
@@ -67,14 +56,13 @@ def mean_interval(values: npt.ArrayLike, confidence: float) -> Interval:
     To use of an entity only the rows that came until the look after its first one is proven, and
     leaves most rows out: "closed entity" there.
 
-    **Means that drift.** If the units are independent with different means, E M_n(m) <= 1 where m
-    is the average of their means (by the inequality of arithmetic and geometric means). The
-    interval is then of the average so far, at any one look; over many looks, by simulation.
+    **Means that drift.** Whether a fixed limit is in the interval is a statement about the average
+    of the true means so far, with the same promise: see `log_e_values`.
 
-    Sources: I. Waudby-Smith, A. Ramdas, "Estimating means of bounded random variables by betting",
-    J. R. Stat. Soc. B 86 (2024), for the factors; F. Orabona, K.-S. Jun, "Tight concentrations and
-    confidence sequences from the regret of universal portfolio", IEEE Trans. Inf. Theory 70 (2024),
-    for the mixture; H. Robbins, Ann. Math. Statist. 41 (1970).
+    Args:
+        values: at least one for each unit or, with ``counts``, for each distinct value.
+        confidence: the probability.
+        counts: how many units have each value, also in parts; by default one.
 
     Raises:
         ValueError: a value is not in [0, 1].
@@ -83,20 +71,12 @@ def mean_interval(values: npt.ArrayLike, confidence: float) -> Interval:
     Interval(low=0.0, high=1.0)
     >>> low, high = mean_interval([0, 0.5, 0, 0.1] * 250, 0.95)
     >>> round(low, 3), round(high, 3)
-    (0.128, 0.173)
+    (0.129, 0.172)
+    >>> low, high = mean_interval([0, 1], 0.95, counts=[980, 20])
+    >>> round(low, 3), round(high, 3)
+    (0.009, 0.038)
     """
-    knots, counts = _counted(values)
-    if np.isin(knots, (0.0, 1.0)).all():
-        return rate_interval(int(counts[knots == 1.0].sum()), int(counts.sum()), confidence)
-    limit = -math.log1p(-confidence)
-    mean = float(np.average(knots, weights=counts))
-    knots, weights = _thinned(knots, counts)
-
-    def excluded(candidate: float) -> bool:
-        # A value strictly between 0 and 1 rules both ends out.
-        return not 0 < candidate < 1 or float(log_e_values(weights, knots, candidate)) >= limit
-
-    return Interval(*(outer_edge(end, mean, excluded, steps=_STEPS) for end in (0.0, 1.0)))
+    return clustered_interval([_counted(values, counts)], None, confidence)
 
 
 def difference_interval(values: npt.ArrayLike, bound: float, confidence: float) -> Interval:
@@ -130,29 +110,38 @@ def units_needed_to_tell(
     return units_still_needed(_to_unit_scale(values, bound), (limit / bound + 1) / 2, confidence)
 
 
-def log_e_values(weights: npt.ArrayLike, knots: npt.ArrayLike, mean: float) -> Floats:
-    """Compute log M_n(mean) of `mean_interval` for many samples at once.
-
-    The interval of a sample excludes ``mean`` where it is at least -log(1 - confidence), and is
-    then on the side where the sample's own mean is.
+def clustered_interval(
+    kinds: Sequence[Weighted], rows: Weighted | None, confidence: float
+) -> Interval:
+    """Compute the interval of a mean from units of several kinds, as `combined_evidence` does.
 
     Args:
-        weights: shape (..., K): how many units of the sample have each value, in whole units or in
-            the parts that `split_between` gives.
-        knots: shape (K,): the values, in [0, 1].
-        mean: strictly between 0 and 1.
-
-    Returns:
-        Shape (...,).
-
-    >>> limit = -math.log(0.05)
-    >>> [bool(e >= limit) for e in log_e_values([[130, 0], [30, 2]], [0, 1], 0.05)]
-    [True, False]
+        kinds: the values and how many units have each, of each kind of unit.
+        rows: the same of the rows; needed if there are several kinds.
+        confidence: the probability.
     """
-    weights = np.asarray(weights, np.float64)
-    largest = float(weights.sum(axis=-1).max(initial=0))
-    exponents = weights @ _log_factors(np.asarray(knots, np.float64), mean, _node_count(largest))
-    return _log_mean_exp(exponents)
+    counted = [_counted(*kind) for kind in kinds]
+    if not all(len(values) for values, _ in counted):
+        return Interval(0.0, 1.0)
+    means = [float(np.average(values, weights=counts)) for values, counts in counted]
+    few = [_thinned(*kind) for kind in counted]
+    of_rows = None if rows is None else _counted(*rows)
+    limit = -math.log1p(-confidence)
+
+    def excluded(candidate: float) -> bool:
+        # One value above 0 rules out a mean of 0, and one below 1 a mean of 1.
+        if candidate in (0.0, 1.0):
+            return all((values != candidate).any() for values, _ in counted)
+        evidence = [log_e_values(counts, values, candidate) for values, counts in few]
+        if of_rows is not None:
+            values, counts = of_rows
+            evidence = [combined_evidence(evidence, log_e_values(counts, values, candidate))]
+        return float(evidence[0]) >= limit
+
+    return Interval(
+        outer_edge(0.0, min(means), excluded, steps=_STEPS),
+        outer_edge(1.0, max(means), excluded, steps=_STEPS),
+    )
 
 
 def split_between(
@@ -176,23 +165,31 @@ def split_between(
     return lower, (values - knots[lower]) / (knots[lower + 1] - knots[lower])
 
 
-def units_still_needed(values: npt.ArrayLike, limit: float, confidence: float) -> int | None:
+def units_still_needed(
+    values: npt.ArrayLike,
+    limit: float,
+    confidence: float,
+    *,
+    counts: npt.ArrayLike | None = None,
+) -> int | None:
     """Estimate how many more units decide on which side of a limit the mean is.
 
     The values seen so far are taken as the distribution; without any, all are taken as 0. None if
     more than a billion are needed.
 
     >>> units_still_needed([], 0.05, 0.95)
-    116
+    92
     """
-    knots, counts = _thinned(*_counted(values))
-    units = float(counts.sum())
+    knots, weights = _thinned(*_counted(values, counts))
+    units = float(weights.sum())
     if not units:
-        knots, counts = np.zeros(1), np.ones(1)
-    per_unit = counts / counts.sum() @ _log_factors(knots, limit, _MOST_NODES)
-    threshold = -math.log1p(-confidence)
+        knots, weights = np.zeros(1), np.ones(1)
+    if not 0 < limit < 1:
+        return None if (knots <= limit).all() else 0
+    per_unit, threshold = weights / weights.sum(), -math.log1p(-confidence)
     return more_until(
-        lambda total: float(_log_mean_exp(total * per_unit)) >= threshold, round(units)
+        lambda total: float(log_e_values(total * per_unit, knots, limit)) >= threshold,
+        round(units),
     )
 
 
@@ -200,14 +197,16 @@ def _to_unit_scale(values: npt.ArrayLike, bound: float) -> Floats:
     return np.asarray((np.asarray(values, np.float64) / bound + 1) / 2, np.float64)
 
 
-def _counted(values: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Return the distinct values, rising, and how often each occurs."""
+def _counted(values: npt.ArrayLike, counts: npt.ArrayLike | None) -> tuple[Floats, Floats]:
+    """Return the distinct values, rising, and how many units have each."""
     array = np.asarray(values, np.float64).ravel()
+    weights = np.ones(len(array)) if counts is None else np.asarray(counts, np.float64).ravel()
+    array, weights = array[weights > 0], weights[weights > 0]
     wrong = array[~((array >= 0) & (array <= 1))]
     if len(wrong):
         raise ValueError(f"expected values in [0, 1], one per unit, got {wrong[0]:g}")
-    distinct, counts = np.unique(array, return_counts=True)
-    return distinct.astype(np.float64), counts.astype(np.float64)
+    distinct, places = np.unique(array, return_inverse=True)
+    return distinct, np.bincount(places, weights, minlength=len(distinct)).astype(np.float64)
 
 
 def _thinned(knots: Floats, counts: Floats) -> tuple[Floats, Floats]:
@@ -219,20 +218,3 @@ def _thinned(knots: Floats, counts: Floats) -> tuple[Floats, Floats]:
     weights = np.bincount(lower, counts * (1 - upper_part), minlength=_MOST_KNOTS)
     weights += np.bincount(lower + 1, counts * upper_part, minlength=_MOST_KNOTS)
     return kept, weights.astype(np.float64)
-
-
-def _node_count(units: float) -> int:
-    return min(max(math.ceil(_NODES_PER_ROOT_UNIT * math.sqrt(units)), _FEWEST_NODES), _MOST_NODES)
-
-
-def _log_factors(knots: Floats, mean: float, nodes: int) -> Floats:
-    """Return the logarithm of each value's factor at each node, shape (K, J)."""
-    rates = np.sin(np.pi * (2 * np.arange(nodes) + 1) / (4 * nodes)) ** 2
-    return np.log(np.outer(knots, rates / mean) + np.outer(1 - knots, (1 - rates) / (1 - mean)))
-
-
-def _log_mean_exp(exponents: Floats) -> Floats:
-    """Return the logarithm of the mean over the last axis."""
-    largest = exponents.max(axis=-1, keepdims=True)
-    sums = np.exp(exponents - largest).mean(axis=-1)
-    return np.asarray(np.log(sums) + largest[..., 0])

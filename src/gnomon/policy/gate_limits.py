@@ -28,9 +28,8 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         max_skew: share of replayed rows where the artifact online and offline disagree.
         confidence: with this probability no interval of any gate of any candidate misses the true
             share, however often you look.
-        longest_burst: how many entities one after the other, or rows without an entity key, may be
-            bad together without telling more than one of them: blocks of at least so many are then
-            the unit of evidence. None takes them as independent.
+        longest_burst: how many rows one after the other may be bad together, of whatever entities:
+            blocks of at least so many rows are then units of evidence too. None expects none.
         max_excused: share of compared rows that excuses may cover; the gates that they concern do
             not pass beyond it.
     """

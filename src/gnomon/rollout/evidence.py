@@ -54,7 +54,7 @@ class ShadowRows(ShadowCounts, frozen=True, kw_only=True):
     Attributes:
         errors: failed rows by error code.
         worst: rows that disagree, flips and the largest differences first.
-        units: the counts of each unit of evidence; None where each row is taken as one.
+        units: the counts of each unit of evidence; None where only rows were counted.
     """
 
     errors: dict[str, int] = msgspec.field(default_factory=dict)
@@ -63,7 +63,7 @@ class ShadowRows(ShadowCounts, frozen=True, kw_only=True):
 
     def share(self, bad: str, of: str) -> BadShare:
         """Return the share of bad rows among the rows of a kind, both by the name of the count."""
-        units = None if self.units is None else self.units.shares(bad, of)
+        units = () if self.units is None else self.units.shares(bad, of)
         return BadShare(getattr(self, bad), getattr(self, of), units)
 
 
@@ -109,9 +109,9 @@ def gather(
         live: the tag it is compared with. Rows scored while another artifact was live are left out.
         epoch: the rollout epoch in which this run of the shadow began.
         start: when it began.
-        entity_key: the features that name the entity of a row. Each row is a unit of its own
+        entity_key: the features that name the entity of a row. The rows of each request are a unit
             without one, or if the log has no column of a feature.
-        longest_burst: how many units in a row may be bad together.
+        longest_burst: how many rows one after the other may be bad together.
         excused: takes the excused rows out.
     """
     entity_key = logged(log, entity_key)
@@ -154,7 +154,7 @@ def count(
 ) -> ShadowRows:
     """Count a shadow's rows, with their ``outcome`` and comparison columns; see :func:`gather`."""
     total, errors = ShadowCounts(), Counter[str]()
-    units = UnitCounter(entity_key, longest_burst) if entity_key or longest_burst else None
+    units = UnitCounter(entity_key, longest_burst)
     worst: list[RowReference] = []
     for batch in batches:
         total = added((total, count_records(batch)))
@@ -162,13 +162,12 @@ def count(
         errors.update(pc.fill_null(failed.column("error_code"), "prediction_failed").to_pylist())
         disagreeing = batch.filter(pc.invert(batch.column("agreed")))
         worst = heapq.nlargest(KEPT_EXAMPLES, [*worst, *_worst(disagreeing)], key=_badness)
-        if units is not None:
-            units.add(batch)
+        units.add(batch)
     return ShadowRows(
         **structs.asdict(total),
         errors=errors,
         worst=tuple(worst),
-        units=None if units is None else units.counts(),
+        units=units.counts(),
     )
 
 

@@ -100,7 +100,7 @@ def _share_awaits(
         return action(_AT_THE_LIMIT)
     if not more:
         return action(_HEAVY_ENTITIES)
-    of_entities = share.units is not None and share.units.unit == "entity"
+    of_entities = any(units.kind == "entity" for units in share.units)
     needs = "rows of other entities" if of_entities else "rows"
     return more_rows(more, needs, traffic, about=True, given=_IF_IT_STAYS if share.rows else "")
 

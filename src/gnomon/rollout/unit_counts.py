@@ -3,125 +3,137 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.compare.block_length import block_length, block_values
 from gnomon.log import input_column
 from gnomon.log.sampling import row_keys
 from gnomon.quantities import plural
+from gnomon.rollout.row_blocks import MARKS, OrderedRows, RowOrder, marks_of
 
 __all__ = ["UnitCounter", "UnitCounts", "UnitShares"]
 
 _FOLD_ROWS = 1 << 18
 """Counts of so many units are merged, so that memory grows with units and not with rows."""
 
-_COUNTS = ("failed", "done", "disagreed", "compared", "flipped", "decided")
+Kind = Literal["entity", "request", "block"]
 
 
 class UnitShares(NamedTuple):
-    """The share of bad rows of each unit of evidence, in the order of their first rows.
+    """The share of bad rows of each unit of evidence.
 
     Attributes:
-        values: the shares.
-        says: how many units of which kind, such as ``300 entities``.
-        unit: what a unit, or each part of a block, is: ``entity`` or ``row``.
+        values: of each unit.
+        kind: what a unit is: the rows of an entity, of a request, or a block of consecutive rows.
+        says: how many units, such as ``300 entities``.
         rows_each: how many rows a unit has on average.
     """
 
     values: npt.NDArray[np.float64]
+    kind: Kind
     says: str
-    unit: str = "entity"
     rows_each: float = 1.0
 
 
 class UnitCounts(NamedTuple):
-    """The counts of each entity or row, in the order in which the first row of each arrived.
+    """The counts of each entity or request, and the rows in order if bursts are expected.
 
     Attributes:
-        counts: of each of the fields of ``ShadowCounts``, and ``done``: how many rows of each unit.
-        unit: what a unit is, in the singular: ``entity`` or ``row``.
-        longest_burst: how many units in a row may be bad together; then blocks of at least so many
-            are the units.
+        counts: by each of `MARKS`, how many such rows a unit has.
+        repeats: how many units have these counts.
+        kind: ``entity`` or ``request``.
+        rows: in the order of arrival; None where bad rows are not expected in bursts.
     """
 
     counts: dict[str, npt.NDArray[np.int64]]
-    unit: str
-    longest_burst: int | None
+    repeats: npt.NDArray[np.int64]
+    kind: Kind
+    rows: OrderedRows | None = None
 
-    def shares(self, bad: str, of: str) -> UnitShares:
-        """Return the share of bad rows of each unit that has rows of the kind ``of``."""
+    def shares(self, bad: str, of: str) -> tuple[UnitShares, ...]:
+        """Return the share of bad rows of each unit that has rows of the kind ``of``.
+
+        First of the entities or requests, unless each has one row, then of the blocks of rows.
+        Empty where each row is a unit.
+        """
+        found = [self._by_unit(bad, of)] if (self.counts[of] > 1).any() else []
+        if self.rows is not None:
+            blocks, length = self.rows.blocks(bad, of)
+            says = f"{plural(len(blocks), 'block')} of {plural(length, 'row')}"
+            found.append(UnitShares(blocks, "block", says, length))
+        return tuple(found)
+
+    def _by_unit(self, bad: str, of: str) -> UnitShares:
         rows = self.counts[of]
         there = rows > 0
-        values = self.counts[bad][there] / rows[there]
-        rows_each = float(rows[there].mean()) if len(values) else 1.0
-        if self.longest_burst is None:
-            says = _plural(len(values), self.unit)
-            return UnitShares(values, says, self.unit, rows_each)
-        length = block_length(values, shortest=self.longest_burst)
-        blocks = block_values(values, length)
-        says = f"{plural(len(blocks), 'block')} of {_plural(length, self.unit)}"
-        return UnitShares(blocks, says, self.unit, rows_each * length)
+        repeats = self.repeats[there]
+        values = np.repeat(self.counts[bad][there] / rows[there], repeats)
+        says = plural(len(values), self.kind)
+        if self.kind == "entity" and len(values) != 1:
+            says = f"{len(values):,} entities"
+        return UnitShares(values, self.kind, says, float(np.average(rows[there], weights=repeats)))
 
 
 class UnitCounter:
-    """Counts the rows of each entity, or row, over any number of batches, in any order.
+    """Counts the rows of each entity or request, over any number of batches, in any order.
 
     Args:
         entity_key: the features that name an entity; rows of a request with a null among them are
-            one entity. Without features each row is a unit.
-        longest_burst: see :class:`UnitCounts`.
+            one entity. Without features the rows of a request are a unit, because they are sent
+            together; if they are in several batches, those of each.
+        longest_burst: how many rows one after the other may be bad together, if any.
     """
 
     def __init__(self, entity_key: Sequence[str], longest_burst: int | None) -> None:
         self._columns = tuple(input_column(name) for name in entity_key)
-        self._longest_burst = longest_burst
+        self._order = None if longest_burst is None else RowOrder(longest_burst)
         self._parts: list[pa.Table] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Count a batch of a shadow's records."""
-        requests = batch.column("request_id")
+        marks = marks_of(batch)
+        if self._order is not None:
+            self._order.add(batch.column("arrived"), marks)
+        units = batch.column("request_id")
         if self._columns:
-            units = pa.array(row_keys(batch, requests.to_pylist(), self._columns), pa.string())
-        else:
-            row = pc.cast(batch.column("row"), pa.string())
-            units = pc.binary_join_element_wise(requests, row, "/")
-        scored = pc.equal(batch.column("outcome"), "scored")
-        agreed, flipped = batch.column("agreed"), batch.column("flipped")
-        marks = {
-            "failed": pc.invert(scored),
-            "done": pc.is_valid(scored),
-            "disagreed": pc.fill_null(pc.invert(agreed), False),
-            "compared": pc.is_valid(agreed),
-            "flipped": pc.fill_null(flipped, False),
-            "decided": pc.is_valid(flipped),
-        }
-        counts = {name: pc.cast(mask, pa.int64()) for name, mask in marks.items()}
-        rows = pa.table({"unit": units, "arrived": batch.column("arrived"), **counts})
-        self._parts.append(_by_unit([rows]))
+            units = pa.array(row_keys(batch, units.to_pylist(), self._columns), pa.string())
+        ones = {name: pc.cast(mask, pa.int64()) for name, mask in marks.items()}
+        by_unit = _by_unit(pa.table({"unit": units, **ones}))
+        self._parts.append(by_unit if self._columns else _by_counts(by_unit))
         if sum(part.num_rows for part in self._parts[1:]) > _FOLD_ROWS:
-            self._parts = [_by_unit(self._parts)]
+            self._parts = [self._merged()]
 
     def counts(self) -> UnitCounts:
         """Return the counts so far."""
-        counts = {name: np.zeros(0, np.int64) for name in _COUNTS}
+        counts = {name: np.zeros(0, np.int64) for name in (*MARKS, "repeats")}
         if self._parts:
-            table = _by_unit(self._parts).sort_by([("arrived", "ascending"), ("unit", "ascending")])
-            counts = {name: table.column(name).to_numpy() for name in _COUNTS}
-        return UnitCounts(counts, "entity" if self._columns else "row", self._longest_burst)
+            table = self._merged()
+            table = _by_counts(table) if self._columns else table
+            counts = {name: table.column(name).to_numpy() for name in counts}
+        repeats = counts.pop("repeats")
+        rows = None if self._order is None else self._order.ordered()
+        return UnitCounts(counts, repeats, "entity" if self._columns else "request", rows)
+
+    def _merged(self) -> pa.Table:
+        table = pa.concat_tables(self._parts)
+        return _by_unit(table) if self._columns else _sums(table, MARKS, ("repeats",))
 
 
-def _by_unit(parts: Sequence[pa.Table]) -> pa.Table:
-    """Sum the counts of each unit, with the time of its first row."""
-    sums = [(name, "sum") for name in _COUNTS]
-    table = pa.concat_tables(parts).group_by("unit").aggregate([("arrived", "min"), *sums])
-    plain = {"arrived_min": "arrived", **{f"{name}_sum": name for name in _COUNTS}}
-    return table.rename_columns([plain.get(name, name) for name in table.column_names])
+def _by_unit(rows: pa.Table) -> pa.Table:
+    """Sum the counts of each unit."""
+    return _sums(rows, ("unit",), MARKS)
 
 
-def _plural(n: int, unit: str) -> str:
-    return plural(n, unit) if unit == "row" or n == 1 else f"{n:,} entities"
+def _by_counts(units: pa.Table) -> pa.Table:
+    """Count the units that have the same counts."""
+    ones = pa.array(np.ones(units.num_rows, np.int64))
+    return _sums(units.append_column("repeats", ones), MARKS, ("repeats",))
+
+
+def _sums(table: pa.Table, keys: Sequence[str], names: Sequence[str]) -> pa.Table:
+    sums = table.group_by(list(keys)).aggregate([(name, "sum") for name in names])
+    return sums.rename_columns([name.removesuffix("_sum") for name in sums.column_names])

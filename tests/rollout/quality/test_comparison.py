@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from gnomon.compare.mean_interval import log_e_values, split_between
+from gnomon.compare.e_values import log_e_values
+from gnomon.compare.mean_interval import split_between
 from gnomon.rollout.quality.comparison import MetricComparison, compare
 from gnomon.rollout.quality.losses import RowLosses
 from gnomon.rollout.quality.pair_sums import PairSums

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from gnomon.cli.console import columns, local, out
 from gnomon.rollout.gate import Gates
 
-__all__ = ["gate_table", "show_gates"]
+__all__ = ["gate_table", "gates_shown", "show_gates"]
 
 MARKS = {
     "pass": "[green]✓ pass[/]",
@@ -30,13 +32,20 @@ def gate_table(gates: Iterable[tuple[str, str, str]]) -> Table:
 
 def show_gates(gates: Gates) -> None:
     """Print a table of the gates, and the verdict."""
-    out.print(gate_table((gate.name, gate.verdict, gate.because) for gate in gates.gates))
+    for part in gates_shown(gates):
+        out.print(part, soft_wrap=not isinstance(part, Table))
+
+
+def gates_shown(gates: Gates) -> list[RenderableType]:
+    """Return a table of the gates, when the last row arrived, and the verdict."""
+    table = gate_table((gate.name, gate.verdict, gate.because) for gate in gates.gates)
     sentences = {
         "pass": f"{gates.artifact} may replace {gates.live}.",
         "fail": f"{gates.artifact} may not replace {gates.live}.",
         "unknown": f"It is not yet known whether {gates.artifact} may replace {gates.live}.",
         "no_data": f"It is not yet known whether {gates.artifact} may replace {gates.live}.",
     }
+    shown: list[RenderableType] = [table]
     if gates.last_row is not None:
-        out.print(f"The last row arrived at {local(gates.last_row)}.")
-    out.print(sentences[gates.verdict], markup=False, soft_wrap=True)
+        shown.append(Text(f"The last row arrived at {local(gates.last_row)}."))
+    return [*shown, Text(sentences[gates.verdict])]
