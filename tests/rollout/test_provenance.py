@@ -48,6 +48,7 @@ def test_each_decision_names_its_policy_contract_and_code(settings: Settings, pa
     assert first.code_sha256 != forced.code_sha256
     assert forced.evidence is not None
     assert forced.evidence["since"] == 2
+    assert msgspec.convert(forced.evidence, EvidenceRange).read_at <= forced.at
 
 
 def test_policies_and_manifests_are_kept(settings: Settings, pack: Pack) -> None:

@@ -78,10 +78,10 @@ def check_policies(bundle: Bundle, events: Sequence[RolloutEvent]) -> AuditCheck
         return AuditCheck(name="policies", verdict="failed", says=says)
     unnamed = sum(bool(event.gates) and event.policy_sha256 is None for event in events)
     if absent or unnamed:
-        says = f"{plural(len(absent), 'policy')} missing" if absent else "all there are"
+        says = f"policies missing: {len(absent):,} of {len(named):,}"
         says += f"; {plural(unnamed, 'decision')} with gates name none" if unnamed else ""
         return AuditCheck(name="policies", verdict="not_proven", says=says)
-    says = f"{len(named):,} that decided, as they were"
+    says = f"each policy that decided is as it was ({len(named):,})"
     return AuditCheck(name="policies", verdict="proven", says=says)
 
 

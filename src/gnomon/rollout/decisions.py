@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -195,7 +196,9 @@ def promote(
         passed = gates is not None and gates.verdict == "pass"
         if gates is not None and not passed and not force:
             raise _gates_refused(gates, candidate.tag in history.state.shadows)
-        event = msgspec.structs.replace(event, forced=not passed, **_frozen(gates, settings))
+        event = msgspec.structs.replace(
+            event, at=datetime.now(UTC), forced=not passed, **_frozen(gates, settings)
+        )  # Evaluating the gates takes a while, and the decision is after what it rests on.
     event = approved_or_proposed(
         history.state, event, policy.rollout.approvals, only_approve=only_approve
     )
