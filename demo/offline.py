@@ -39,8 +39,6 @@ def skewed_code(stage: Stage, rows: int) -> None:
         and (found.column or "").endswith("/hour"),
         f"the first column to differ is {found and found.column}, and undoing the cause repairs it",
     )
-    stage.output.say("So its gates refuse it:")
-    stage.gnomon("promote", SKEWED, "--check", expect=1)
 
 
 def compare(stage: Stage, artifact: str, name: str, *, expect: int) -> gnomon.Report:

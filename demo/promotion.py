@@ -1,4 +1,4 @@
-"""Part 4: the healthy candidate is promoted and rolled back while requests come in."""
+"""Part 5: the healthy candidate is promoted and rolled back while requests come in."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ shadows keep up on a slow machine, as a promotion wants them to."""
 async def promote_and_roll_back(stage: Stage, rows: Rows) -> None:
     """Send the flights, decide twice meanwhile, and show the history."""
     output, client = stage.output, stage.client
-    output.heading("4. Promote the healthy candidate, and roll back, while requests come in")
-    stage.gnomon("promote", CANDIDATE, "--check")
+    output.heading("5. Promote the healthy candidate, and roll back, while requests come in")
     queue, done = iter(rows), 0
     with output.counting(len(rows), "requests") as step:
 
@@ -49,5 +48,18 @@ async def promote_and_roll_back(stage: Stage, rows: Rows) -> None:
         not failures and answers.total() == len(rows) and set(answers) == {LIVE, CANDIDATE},
         f"{len(rows):,} requests meanwhile, {len(failures)} failed: answered {said}",
     )
-    stage.gnomon("history")
     stage.gnomon("log", "accounts")
+    audit(stage)
+
+
+def audit(stage: Stage) -> None:
+    """Show the log book, and prove it to somebody who has only a file and a public key."""
+    stage.gnomon("history")
+    key, bundle = (stage.place.folder / name for name in ("audit-key", "audit.tar"))
+    stage.gnomon("sign", "--new-key", stage.place.shown(key))
+    stage.gnomon(
+        "audit", "export", "--key", stage.place.shown(key), "--out", stage.place.shown(bundle)
+    )
+    stage.gnomon(
+        "audit", "verify", stage.place.shown(bundle), "--key", f"{stage.place.shown(key)}.pub"
+    )

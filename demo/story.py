@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gnomon
 from demo.april import serve_april
+from demo.landings import judge_by_labels
 from demo.offline import online_against_offline, skewed_code
 from demo.output import DemoOutput
 from demo.place import Place
@@ -30,7 +31,8 @@ async def tell(output: DemoOutput, place: Place, most: int | None) -> None:
         DemoFailed: something it claims is not so.
     """
     train(output, place)
-    rows = list(records(flights(4)))[:most]
+    april = flights(4)[:most]
+    rows = list(records(april))
     later = max(len(rows) // 4, min(2_000, len(rows) // 2))
     first, last = rows[:-later], rows[-later:]
     gnomon.promote(LIVE, by=BY, why="the first model")
@@ -41,6 +43,8 @@ async def tell(output: DemoOutput, place: Place, most: int | None) -> None:
             await live_against_shadow(stage)
             online_against_offline(stage, len(first))
             skewed_code(stage, len(first))
+            landed = april[: len(first)].dropna(subset="outcome")
+            await judge_by_labels(stage, landed[["flight_id", "time_hour", "outcome"]])
             await promote_and_roll_back(stage, last)
     output.heading("Look around")
     output.say(f"The report of the skew: {place.shown(place.reports / 'skew.html')}")

@@ -19,6 +19,7 @@ from gnomon.policy import (
     LabelRules,
     Policy,
     QualityRules,
+    RolloutRules,
     Sampling,
     Tolerance,
 )
@@ -35,6 +36,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "quality": QualityRules,
     "drift": DriftLimits,
     "labels": LabelRules,
+    "rollout": RolloutRules,
 }
 GIVEN = GateLimits(min_hours=1.0, max_flips=0.1, max_skew=0.1)
 """GateLimits with none unset, so that every gate is asked."""
@@ -81,7 +83,7 @@ def test_every_key_is_documented(table: str) -> None:
     assert keys == list(TABLES[table].__struct_fields__)
 
 
-@pytest.mark.parametrize("table", ["sampling", "gates", "quality", "drift", "labels"])
+@pytest.mark.parametrize("table", ["sampling", "gates", "quality", "drift", "labels", "rollout"])
 def test_every_default_is_that_of_the_code(table: str) -> None:
     """It is the value that the code uses if the key is left out."""
     columns = 5 if table == "gates" else 4

@@ -26,7 +26,7 @@ from gnomon.log.segments.closed_segments import closed_segments
 from gnomon.log.spool_owner import claim_spool
 from gnomon.policy import Policy
 from gnomon.report import Report
-from gnomon.rollout.history import History
+from gnomon.rollout.history import History, RolloutEvent
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.shadow.feed.attempt import Attempts
@@ -90,6 +90,17 @@ def test_a_rollout_event_of_format_1_is_read(tmp_path: Path) -> None:
     assert (event.kind, event.artifact) == ("promote", "flights:boosting-1")
     assert history.state.previous == "flights:logistic-1"
     assert {gate["verdict"] for gate in event.gates} == {"pass"}
+
+
+def test_rollout_events_of_format_2_come_before_those_of_format_3(tmp_path: Path) -> None:
+    """The chain of hashes goes on; the next decision is recorded in the newest format."""
+    storage = stored(tmp_path, "rollout/flights/000000.json", "event-2.json")
+    history = History(storage, "flights")
+    history.refresh()
+    assert history.events[-1].format == 2
+    history.append(RolloutEvent(kind="promote", artifact="flights:two"))
+    assert history.events[-1].format == 3
+    assert History(storage, "flights").refresh()
 
 
 def test_checks_of_format_1_are_read() -> None:
@@ -234,7 +245,7 @@ def read_owner(path: Path) -> object:
 Reader = Callable[[Path], object]
 
 FILES: list[tuple[str, int, Reader]] = [
-    ("rollout/flights/000000.json", 2, read_event),
+    ("rollout/flights/000000.json", 3, read_event),
     ("heads/flights.json", 1, read_head),
     ("slices/flights/host-1.json", 1, read_heartbeat),
     ("skew/flights/boosting-1.json", 1, read_skew),

@@ -11,14 +11,22 @@ from gnomon.lazy_imports import lazy
 from gnomon.version import __version__
 
 if TYPE_CHECKING:
+    from gnomon.api.audits import export_audit as export_audit
+    from gnomon.api.audits import verify_audit as verify_audit
     from gnomon.api.decisions import promote as promote
     from gnomon.api.decisions import rollback as rollback
     from gnomon.api.decisions import start_shadow as start_shadow
     from gnomon.api.decisions import stop_shadow as stop_shadow
+    from gnomon.api.labels import import_labels as import_labels
+    from gnomon.api.labels import label_status as label_status
+    from gnomon.api.quality import QualityReport as QualityReport
+    from gnomon.api.quality import measure_quality as measure_quality
+    from gnomon.api.quality import wanted_labels as wanted_labels
     from gnomon.api.queries import DriftCheck as DriftCheck
     from gnomon.api.queries import RolloutHistory as RolloutHistory
     from gnomon.api.queries import check_contract as check_contract
     from gnomon.api.queries import check_gates as check_gates
+    from gnomon.api.queries import check_gates_on_history as check_gates_on_history
     from gnomon.api.queries import check_leakage as check_leakage
     from gnomon.api.queries import measure_drift as measure_drift
     from gnomon.api.queries import open_log as open_log
@@ -37,6 +45,8 @@ if TYPE_CHECKING:
     from gnomon.artifact import step_outputs as step_outputs
     from gnomon.artifact.checks.allowances import PackWarning as PackWarning
     from gnomon.artifact.checks.unused_columns import UnusedColumnWarning as UnusedColumnWarning
+    from gnomon.audit import AuditExport as AuditExport
+    from gnomon.audit import AuditReport as AuditReport
     from gnomon.contract import Contract as Contract
     from gnomon.contract import ContractReport as ContractReport
     from gnomon.contract import infer_contract as infer_contract
@@ -56,6 +66,11 @@ if TYPE_CHECKING:
     from gnomon.report.saved import SavedReports as SavedReports
     from gnomon.rollout.gate import Gates as Gates
     from gnomon.rollout.history import RolloutEvent as RolloutEvent
+    from gnomon.rollout.labels.imports.label_import import LabelImport as LabelImport
+    from gnomon.rollout.labels.label import AcceptedLabels as AcceptedLabels
+    from gnomon.rollout.labels.label import Label as Label
+    from gnomon.rollout.labels.label_counts import LabelStatus as LabelStatus
+    from gnomon.service.access.identity import Identity as Identity
     from gnomon.service.client.answers import Prediction as Prediction
     from gnomon.service.client.answers import Predictions as Predictions
     from gnomon.service.client.answers import Row as Row
@@ -66,10 +81,19 @@ if TYPE_CHECKING:
     from gnomon.service.status.slice_status import ShadowStatus as ShadowStatus
     from gnomon.service.status.slice_status import Status as Status
     from gnomon.settings import Settings as Settings
+    from gnomon.tokens.issued_tokens import IssuedToken as IssuedToken
+    from gnomon.tokens.issued_tokens import NewToken as NewToken
+    from gnomon.tokens.issued_tokens import create_token as create_token
+    from gnomon.tokens.issued_tokens import list_tokens as list_tokens
+    from gnomon.tokens.issued_tokens import revoke_token as revoke_token
+    from gnomon.tokens.issued_tokens import rotate_token as rotate_token
 
 __all__ = [
+    "AcceptedLabels",
     "Artifact",
     "AsyncClient",
+    "AuditExport",
+    "AuditReport",
     "Client",
     "Contract",
     "ContractReport",
@@ -77,16 +101,23 @@ __all__ = [
     "DriftReport",
     "Gates",
     "GnomonError",
+    "Identity",
     "InferenceLog",
+    "IssuedToken",
+    "Label",
+    "LabelImport",
+    "LabelStatus",
     "LabelledTable",
     "LeakageReport",
     "LeakageWarning",
     "LiveStatus",
     "LoadedArtifact",
+    "NewToken",
     "PackWarning",
     "Policy",
     "Prediction",
     "Predictions",
+    "QualityReport",
     "Report",
     "RolloutEvent",
     "RolloutHistory",
@@ -103,32 +134,46 @@ __all__ = [
     "__version__",
     "check_contract",
     "check_gates",
+    "check_gates_on_history",
     "check_leakage",
     "check_split",
     "check_training",
     "compare_offline",
+    "create_token",
     "diagnose",
+    "export_audit",
+    "import_labels",
     "infer_contract",
     "inspect",
+    "label_status",
+    "list_tokens",
     "load",
     "measure_drift",
+    "measure_quality",
     "open_log",
     "outputs",
     "pack",
     "promote",
     "replay",
+    "revoke_token",
     "rollback",
     "rollout_history",
+    "rotate_token",
     "running_artifacts",
     "saved_reports",
     "start_shadow",
     "step_outputs",
     "stop_shadow",
+    "verify_audit",
+    "wanted_labels",
 ]
 
 _HOMES = {
+    "AcceptedLabels": "rollout.labels.label",
     "Artifact": "artifact",
     "AsyncClient": "service.client.clients",
+    "AuditExport": "audit",
+    "AuditReport": "audit",
     "Client": "service.client.clients",
     "Contract": "contract",
     "ContractReport": "contract",
@@ -136,16 +181,23 @@ _HOMES = {
     "DriftReport": "drift",
     "Gates": "rollout.gate",
     "GnomonError": "errors",
+    "Identity": "service.access.identity",
     "InferenceLog": "log",
+    "IssuedToken": "tokens.issued_tokens",
+    "Label": "rollout.labels.label",
+    "LabelImport": "rollout.labels.imports.label_import",
+    "LabelStatus": "rollout.labels.label_counts",
     "LabelledTable": "leakage",
     "LeakageReport": "leakage",
     "LeakageWarning": "leakage",
     "LiveStatus": "service.status.slice_status",
     "LoadedArtifact": "artifact",
+    "NewToken": "tokens.issued_tokens",
     "PackWarning": "artifact.checks.allowances",
     "Policy": "policy",
     "Prediction": "service.client.answers",
     "Predictions": "service.client.answers",
+    "QualityReport": "api.quality",
     "Report": "report",
     "RolloutEvent": "rollout.history",
     "RolloutHistory": "api.queries",
@@ -161,27 +213,38 @@ _HOMES = {
     "UnusedColumnWarning": "artifact.checks.unused_columns",
     "check_contract": "api.queries",
     "check_gates": "api.queries",
+    "check_gates_on_history": "api.queries",
     "check_leakage": "api.queries",
     "check_split": "leakage",
     "check_training": "leakage",
     "compare_offline": "api.skew_checks",
+    "create_token": "tokens.issued_tokens",
     "diagnose": "api.skew_checks",
+    "export_audit": "api.audits",
+    "import_labels": "api.labels",
     "infer_contract": "contract",
     "inspect": "artifact",
+    "label_status": "api.labels",
+    "list_tokens": "tokens.issued_tokens",
     "load": "artifact",
     "measure_drift": "api.queries",
+    "measure_quality": "api.quality",
     "open_log": "api.queries",
     "outputs": "pipeline",
     "pack": "artifact",
     "promote": "api.decisions",
     "replay": "api.skew_checks",
+    "revoke_token": "tokens.issued_tokens",
     "rollback": "api.decisions",
     "rollout_history": "api.queries",
+    "rotate_token": "tokens.issued_tokens",
     "running_artifacts": "api.queries",
     "saved_reports": "api.queries",
     "start_shadow": "api.decisions",
     "step_outputs": "artifact",
     "stop_shadow": "api.decisions",
+    "verify_audit": "api.audits",
+    "wanted_labels": "api.quality",
 }
 
 _RENAMED = {

@@ -15,6 +15,7 @@
     │   ├── UnknownTransferCoding     501  unknown_transfer_coding
     │   └── UnknownVersion            505  unknown_version
     ├── Unauthorized                  401  unauthorized
+    ├── Forbidden                     403  forbidden
     ├── OriginNotAllowed              403  origin_not_allowed
     ├── HostNotAllowed                421  host_not_allowed
     ├── UnknownRoute                  404  unknown_route
@@ -41,15 +42,18 @@
     ├── TableError                    422  invalid_table
     ├── PolicyError                   422  invalid_policy
     ├── SettingsError                 500  invalid_settings
+    ├── TokenError                    409  token_refused
     ├── StorageError                  503  storage_unavailable
     ├── UnreadableFile                500  unreadable_file
     │   └── NewerFormat               500  newer_format
     ├── RolloutError                  409  rollout_refused
     │   ├── GateRefused               409  gate_refused
     │   │   └── GateUndecided         409  gate_undecided
+    │   ├── ApprovalNeeded            409  approval_needed
     │   ├── IncompatibleContract      409  incompatible_contract
     │   ├── RolloutConflict           409  rollout_conflict
     │   └── HistoryDamaged            500  history_damaged
+    ├── BundleDamaged                 422  bundle_damaged
     ├── ServerError                   502  server_error
     └── MissingExtra                  500  missing_extra
 
@@ -64,14 +68,17 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 __all__ = [
+    "ApprovalNeeded",
     "ArtifactCorrupt",
     "ArtifactError",
     "ArtifactIncompatible",
     "BodyTooLarge",
     "Breach",
+    "BundleDamaged",
     "ContractError",
     "DeadlineExceeded",
     "ExpectationFailed",
+    "Forbidden",
     "GateRefused",
     "GateUndecided",
     "GnomonError",
@@ -104,6 +111,7 @@ __all__ = [
     "StorageError",
     "TableError",
     "TargetTooLong",
+    "TokenError",
     "Unauthorized",
     "UnknownArtifact",
     "UnknownContentCoding",
@@ -246,6 +254,12 @@ class Unauthorized(GnomonError):
     """A request without a valid token, where one is required."""
 
     status, code = 401, "unauthorized"
+
+
+class Forbidden(GnomonError):
+    """The caller is known, but their role, or their token's models, do not include this."""
+
+    status, code = 403, "forbidden"
 
 
 class OriginNotAllowed(GnomonError):
@@ -419,6 +433,12 @@ class SettingsError(GnomonError):
     status, code = 500, "invalid_settings"
 
 
+class TokenError(GnomonError):
+    """A named token cannot be created or changed in this way, or not in its present state."""
+
+    status, code = 409, "token_refused"
+
+
 class StorageError(GnomonError):
     """The storage root cannot be read or written; the message includes the system's reason."""
 
@@ -455,6 +475,12 @@ class GateUndecided(GateRefused):
     status, code = 409, "gate_undecided"
 
 
+class ApprovalNeeded(RolloutError):
+    """By the policy another person has to approve the promotion."""
+
+    status, code = 409, "approval_needed"
+
+
 class IncompatibleContract(RolloutError):
     """A shadow that would refuse live's requests; ``force`` overrides and is recorded."""
 
@@ -476,6 +502,12 @@ class HistoryDamaged(RolloutError):
 
     status, code = 500, "history_damaged"
     events: Sequence[Any] = ()
+
+
+class BundleDamaged(GnomonError):
+    """An audit bundle that is none, or was changed after it was written."""
+
+    status, code = 422, "bundle_damaged"
 
 
 class ServerError(GnomonError):

@@ -34,7 +34,7 @@ _NO_LIMIT = ("spool_bytes", "retention_bytes", "retention_days", "worker_bytes")
 _MAY_BE_ZERO = ("batch_seconds", "fsync_seconds", *_NO_LIMIT)
 _PROCESSES = ("slices", "workers", "worker_threads")
 _URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
-_NOT_BLANK = ("root", "spool", "url", "control_token", "predict_token")
+_NOT_BLANK = ("root", "spool", "url", "control_token", "predict_token", "token")
 """Settings that mean something else when they are empty: the working directory, or a token that
 any client can send. A variable is often empty because another one, from which it is made, is not
 set."""
@@ -92,6 +92,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         control_token: bearer token for control routes. Unset: one is made at start and written
             to ``<root>/control.token``, readable by its owner only.
         predict_token: bearer token for prediction routes. Unset: predictions are open.
+        token: for the ``gnomon`` commands, the named token to send to a server; servers ignore it.
+            Unset: the control token.
+        trusted_proxies: addresses or networks of proxies that authenticate users, separated by
+            commas: ``10.0.0.5, fd00::/64``. Only from these are the headers below believed.
+        proxy_user_header: the header in which such a proxy names the user.
+        proxy_groups_header: the header in which it lists the user's groups, separated by commas.
+        proxy_roles: the roles of these groups, separated by commas:
+            ``ml-leads=promoter, sre=forcer, *=viewer``, where ``*`` is every user of the proxy.
         umask: the umask of the files and folders that Gnomon writes, in octal.
             ``077``: for their owner only. ``027`` lets the group read, ``007`` write too.
         trusted_keys: public keys, or files of them, separated by commas: only artifacts signed
@@ -138,6 +146,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_bytes: int = 0
     control_token: str | None = None
     predict_token: str | None = None
+    token: str | None = None
+    trusted_proxies: str | None = None
+    proxy_user_header: str = "X-Forwarded-User"
+    proxy_groups_header: str = "X-Forwarded-Groups"
+    proxy_roles: str | None = None
     umask: str = "077"
     trusted_keys: str | None = None
     hosts: str | None = None
@@ -213,7 +226,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return {
             f"GNOMON_{name.upper()}": _for_child(name, value)
             for name, value in values.items()
-            if value is not None and not name.endswith("_token")
+            if value is not None and not name.endswith("token")
         }
 
     @property

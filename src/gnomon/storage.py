@@ -19,7 +19,18 @@ from gnomon.settings import Settings
 
 __all__ = ["Storage"]
 
-FOLDERS = ("heads", "labels", "reports", "rollout", "sealed", "skew", "slices")
+FOLDERS = (
+    "heads",
+    "labels",
+    "manifests",
+    "policies",
+    "reports",
+    "rollout",
+    "sealed",
+    "skew",
+    "slices",
+    "tokens",
+)
 """The folders of small objects under the root. The log has others."""
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gnomon.errors import GnomonError, NotReady, ServerError
-from gnomon.service.auth import find_control_token
+from gnomon.service.access.control_token import find_control_token
 from gnomon.service.client.clients import Client
 from gnomon.settings import Settings
 

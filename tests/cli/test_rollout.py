@@ -39,15 +39,23 @@ def test_a_rollout_without_a_server_is_recorded_in_the_storage_root(
     assert decisions == ["promote", "shadow_start", "shadow_stop", "promote", "rollback"]
     history = shell("history").out
     assert "in a hurry" in history
-    assert "promote, forced" in history
+    assert f"made {two} live, forced: in a hurry" in history
+    assert "@" in history
+    shown = shell("history", "--last", "2").out
+    assert "3 earlier decisions: gnomon history --last 5" in shown
+    assert "started" not in shown
+    assert len(shell("history", "--last", "2", "--json").json) == 2
     then = shell("history", "--at", at).out.replace("\n", " ")
     assert f"{two} answered at" in then
-    assert "(promote, forced, by" in then
+    assert f"made {two} live, forced: in a hurry" in then
     assert "in a hurry" in then
     assert "? no data" in then
     state = shell("history", "--at", at, "--json").json
     assert (state["live"], state["decision"]["why"]) == (two, "in a hurry")
-    assert "Nothing was live at" in shell("history", "--at", "2020-01-01").out
+    nothing = shell("history", "--at", "2020-01-01").out
+    assert "Nothing was live at 2020-01-01 00:00:00; the first decision was at" in nothing
+    future = shell("history", "--at", "2100-01-01").out
+    assert "is in the future: this is as decided so far." in future
     assert "expected a time such as" in shell("history", "--at", "noon", expect=2).err
 
 

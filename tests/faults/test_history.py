@@ -73,8 +73,8 @@ def add_empty_event(events: Path) -> str:
 
 
 def add_newer_event(events: Path) -> str:
-    (events / "000003.json").write_bytes(b'{"format": 3, "kind": "canary"}')
-    return "this rollout event has format 3"
+    (events / "000003.json").write_bytes(b'{"format": 4, "kind": "canary"}')
+    return "this rollout event has format 4"
 
 
 def delete_all_events(events: Path) -> str:

@@ -33,7 +33,7 @@ def test_everything_a_deployment_writes_is_under_its_root(
             assert log.table(role="live", columns=["row"]).num_rows == 50
         root = Path(server.settings.root)
         assert {p.name for p in root.iterdir()} == {
-            "control.token", "heads", "log", "rollout", "root.json", "sealed", "server.log",
-            "slices", "spool",
+            "control.token", "heads", "log", "manifests", "policies", "rollout", "root.json",
+            "sealed", "server.log", "slices", "spool",
         }  # fmt: skip
     assert files(tmp_path / "deployment") == {"service/__init__.py"}

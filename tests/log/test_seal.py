@@ -30,7 +30,7 @@ from gnomon.log.segments.segment_writer import SegmentWriter
 from gnomon.log.table.log_table import LogTable
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
-from tests.bucket import bucket, needs_bucket
+from tests.bucket import BUCKETS, bucket
 from tests.forking import start_python
 from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, ids_of, live, settings, shadow
 
@@ -361,10 +361,10 @@ def test_two_machines_seal_into_one_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@needs_bucket
-def test_the_root_may_be_a_bucket(tmp_path: Path) -> None:
+@pytest.mark.parametrize("server", BUCKETS)
+def test_the_root_may_be_a_bucket(tmp_path: Path, server: str) -> None:
     """The same on S3, with endpoint and credentials from the usual variables."""
-    with bucket() as root:
+    with bucket(server) as root:
         seal_from_two_machines(root, tmp_path)
 
 

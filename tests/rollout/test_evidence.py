@@ -11,8 +11,8 @@ from tests.shadow.evidence import LIVE, SHADOW, log_live, log_shadow
 
 def gathered(settings: Settings, **more: Any) -> Evidence:
     start = datetime.now(UTC) - timedelta(minutes=5)
-    log = InferenceLog(settings, "toy")
-    return gather(log, shadow=SHADOW, live=LIVE, epoch=2, start=start, **more)
+    with InferenceLog(settings, "toy").snapshot() as log:
+        return gather(log, shadow=SHADOW, live=LIVE, epoch=2, start=start, **more)
 
 
 def test_rows_are_counted_by_what_became_of_them(settings: Settings) -> None:

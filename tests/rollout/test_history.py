@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -116,6 +117,37 @@ def test_a_decision_on_an_old_state_conflicts(storage: Storage) -> None:
     assert two.state.live == "flights:a"
 
 
+def test_a_conflict_names_the_decision_that_won(storage: Storage) -> None:
+    """Who lost the race learns what was decided, by whom and when; also if that is unreadable."""
+    one, two = History(storage, "flights"), History(storage, "flights")
+    at = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    one.append(event("promote", "a", by="ann", at=at))
+    with pytest.raises(RolloutConflict) as caught:
+        two.append(event("promote", "b"))
+    assert str(caught.value).startswith(
+        "another rollout decision for `flights` was recorded first: promote flights:a by ann at "
+        "2026-05-01 12:00:00 UTC at rollout/flights/000000.json"
+    )
+    storage.write("rollout/flights/000000.json", b"")
+    with pytest.raises(RolloutConflict, match="was recorded first at rollout"):
+        two.append(event("promote", "b"))
+
+
+def test_a_write_whose_first_reply_was_lost_is_no_conflict(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bucket's client sends it again, and then finds its own event."""
+    history, create = History(storage, "flights"), storage.create
+
+    def sent_twice(name: str, content: bytes) -> bool:
+        create(name, content)
+        return create(name, content)
+
+    monkeypatch.setattr(storage, "create", sent_twice)
+    history.append(event("promote", "a"))
+    assert history.state.live == "flights:a"
+
+
 DECIDE = """
 import sys
 from gnomon.errors import RolloutConflict
@@ -165,8 +197,8 @@ def test_of_concurrent_decisions_exactly_one_wins(storage: Storage) -> None:
 
 def test_events_of_a_later_format_are_not_guessed_at(storage: Storage) -> None:
     """A newer format is refused by name; an unknown key of the same format is let be."""
-    storage.create("rollout/flights/000000.json", b'{"format": 3, "kind": "explode"}')
-    with pytest.raises(NewerFormat, match=r"format 3; .* reads up to 2 .*000000\.json.*upgrade"):
+    storage.create("rollout/flights/000000.json", b'{"format": 4, "kind": "explode"}')
+    with pytest.raises(NewerFormat, match=r"format 4; .* reads up to 3 .*000000\.json.*upgrade"):
         History(storage, "flights").refresh()
     added = msgspec.json.decode(msgspec.json.encode(event("promote", "a"))) | {"new": 1}
     storage.create("rollout/other/000000.json", msgspec.json.encode(added))

@@ -21,7 +21,7 @@ from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.shadow.heartbeats import Heartbeat, RolloutPosition
 from gnomon.storage import Storage
-from tests.bucket import bucket, needs_bucket
+from tests.bucket import BUCKETS, bucket
 
 TAGS = ("a", "b", "c", "d", "e")
 
@@ -70,7 +70,7 @@ def test_each_event_holds_the_hash_of_the_one_before(folder: Path) -> None:
     events = [msgspec.json.decode(path.read_bytes()) for path in sorted(folder.iterdir())]
     hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())]
     assert [event["previous_sha256"] for event in events] == [None, *hashes[:-1]]
-    assert {event["format"] for event in events} == {2}
+    assert {event["format"] for event in events} == {3}
     assert refreshed(folder).state.lives == tuple(f"flights:{tag}" for tag in TAGS)
 
 
@@ -328,9 +328,9 @@ def test_a_newer_event_is_no_damage_and_no_absence(folder: Path) -> None:
     """It is refused with both versions; the state is that of the events before."""
     before = hashlib.sha256((folder / "000004.json").read_bytes()).hexdigest()
     (folder / "000005.json").write_bytes(
-        msgspec.json.encode({"format": 3, "kind": "canary", "previous_sha256": before})
+        msgspec.json.encode({"format": 4, "kind": "canary", "previous_sha256": before})
     )
-    with pytest.raises(NewerFormat, match=r"format 3; .* reads up to 2 at .*000005\.json"):
+    with pytest.raises(NewerFormat, match=r"format 4; .* reads up to 3 at .*000005\.json"):
         refreshed(folder)
 
 
@@ -410,10 +410,10 @@ def test_readers_beside_a_writer_see_no_false_damage(tmp_path: Path) -> None:
     assert [follower.communicate(timeout=60)[0] for follower in followers] == ["whole\n"] * 2
 
 
-@needs_bucket
-def test_a_bucket_is_held_to_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("server", BUCKETS)
+def test_a_bucket_is_held_to_the_same(tmp_path: Path, server: str) -> None:
     """On S3, too, a gap, a lost end and a stray copy are named, and hidden objects are ignored."""
-    with bucket() as root:
+    with bucket(server) as root:
         storage = Storage(Settings(root=root, spool=str(tmp_path)))
         history = History(storage, "flights")
         for tag in TAGS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,11 +16,20 @@ import uvicorn
 
 from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import GnomonError
+from gnomon.rollout.actor import Actor, signed
 from gnomon.rollout.history import RolloutEvent, RolloutState
+from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service import pages
+from gnomon.service.access.access import Access
+from gnomon.service.access.proxies import proxies_of
+from gnomon.service.access.refusals import Refusals
 from gnomon.service.control import Decisions, control
 from gnomon.service.http.asgi import Receive, Scope, Send, error_response, read_body, respond
 from gnomon.service.status.slice_status import LiveStatus, ShadowStatus, Status, public
+from gnomon.settings import Settings
+from gnomon.storage import Storage
+from gnomon.tokens.known_tokens import KnownTokens
+from gnomon.tokens.token_store import TokenStore
 
 TOKEN = "let-me-in"
 
@@ -56,9 +66,15 @@ CONTRACT = Contract(
 class StandIn:
     """What :class:`~gnomon.service.control.Controlled` asks for, and an ASGI app around it."""
 
-    control_token = TOKEN
-
-    def __init__(self) -> None:
+    def __init__(self, tokens: Path | None = None, proxies: Settings | None = None) -> None:
+        self.refused: list[tuple[str, str]] = []
+        self.access = Access(
+            "flights",
+            TOKEN,
+            KnownTokens(TokenStore(Storage(Settings(root=str(tokens or "/nonexistent"))))),
+            proxies_of(proxies or Settings()),
+            Refusals(lambda route, code: self.refused.append((route, code))),
+        )
         self.events: list[RolloutEvent] = []
         self.state = RolloutState()
         self.bodies: list[bytes] = []
@@ -75,7 +91,7 @@ class StandIn:
         same: bool,
         force: bool = False,
         *,
-        by: str | None,
+        by: Actor,
         why: str | None,
     ) -> RolloutEvent:
         return self._decide(
@@ -85,24 +101,31 @@ class StandIn:
                 fraction=0.5 if fraction is None else fraction,
                 same=same,
                 forced=force,
-                by=by,
                 why=why,
+                **signed(by),
             )
         )
 
-    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> RolloutEvent:
-        return self._decide(RolloutEvent(kind="shadow_stop", artifact=artifact, by=by, why=why))
-
-    async def promote(
-        self, artifact: str, force: bool, *, by: str | None, why: str | None
-    ) -> RolloutEvent:
+    async def stop_shadow(self, artifact: str, *, by: Actor, why: str | None) -> RolloutEvent:
         return self._decide(
-            RolloutEvent(kind="promote", artifact=artifact, forced=force, by=by, why=why)
+            RolloutEvent(kind="shadow_stop", artifact=artifact, why=why, **signed(by))
         )
 
-    async def rollback(self, *, by: str | None, why: str | None) -> RolloutEvent:
+    async def promote(
+        self, artifact: str, force: bool, *, by: Actor, why: str | None
+    ) -> RolloutEvent:
+        return self._decide(
+            RolloutEvent(kind="promote", artifact=artifact, forced=force, why=why, **signed(by))
+        )
+
+    async def approve(
+        self, artifact: str, may_force: bool, *, by: Actor, why: str | None
+    ) -> RolloutEvent:
+        return self._decide(RolloutEvent(kind="promote", artifact=artifact, why=why, **signed(by)))
+
+    async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         previous = self.state.previous or "nothing"
-        return self._decide(RolloutEvent(kind="rollback", artifact=previous, by=by, why=why))
+        return self._decide(RolloutEvent(kind="rollback", artifact=previous, why=why, **signed(by)))
 
     def status(self) -> Status:
         live = self.state.live
@@ -126,6 +149,12 @@ class StandIn:
                 for tag in self.state.shadows
             ),
         )
+
+    async def label_status(self) -> LabelStatus:
+        return LabelStatus(
+            model="flights", received=0, fates={}, unmatched={}, late=0, early=0,
+            known_after_days=None, ages=(), examples=(),
+        )  # fmt: skip
 
     async def history(self) -> Decisions:
         return Decisions(self.events)

@@ -91,6 +91,9 @@ def test_a_label_is_stored_and_joined_with_its_prediction(server: Server) -> Non
     found = [row for batch in rows for row in batch.to_pylist()]
     assert [(row["input_id"], row["label"]) for row in found] == [("a", 3.0), ("labelled", 4.5)]
     assert found[0]["request_id"] == request
+    with server.client() as client:
+        status = client.label_status()
+    assert (status.fates["counted"], status.fates["duplicate"]) == (2, 1)
 
 
 @pytest.mark.parametrize(

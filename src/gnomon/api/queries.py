@@ -36,6 +36,7 @@ __all__ = [
     "RolloutHistory",
     "check_contract",
     "check_gates",
+    "check_gates_on_history",
     "check_leakage",
     "measure_drift",
     "open_log",
@@ -220,6 +221,46 @@ def check_gates(
     """
     tag = tag_of(artifact)
     return check(settings or Settings.read(), model_of(tag), tag, policy or find_policy())
+
+
+def check_gates_on_history(
+    artifact: str | Artifact,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    policy: Policy | None = None,
+    settings: Settings | None = None,
+) -> Gates:
+    """Replay an artifact over logged requests, and evaluate its gates on them, labels included.
+
+    It need not have run as a shadow. The gates of a running shadow (latency, coverage, lag, skew)
+    are left out. Nothing is recorded, and a promotion still needs a shadow.
+
+    Args:
+        artifact: a tag, such as ``flights:latest``, or what :func:`~gnomon.pack` returned; a
+            model's name alone means its newest version.
+        start: requests from this time on; UTC when it has no zone.
+        end: requests before this time.
+        policy: the limits; when not given, the policy of the deployment in this folder.
+        settings: settings with the storage root; read from the environment when not given.
+
+    Raises:
+        ArtifactError, UnknownArtifact: an artifact does not pass inspection.
+        LogError: there is no log of the model.
+        PolicyError: the policy names something that the artifacts do not have.
+        RolloutError: nothing is live, it is live, or labels cannot be compared with its answers.
+    """
+    from gnomon.rollout.history_check import check_on_history
+
+    tag = tag_of(artifact)
+    return check_on_history(
+        settings or Settings.read(),
+        model_of(tag),
+        tag,
+        policy or find_policy(),
+        start=start,
+        end=end,
+    )
 
 
 def measure_drift(

@@ -24,7 +24,7 @@ from gnomon.errors import ArtifactCorrupt, ArtifactIncompatible
 from gnomon.formats import Format, decode
 from gnomon.printable import printable
 
-__all__ = ["FORMAT", "TAG_PART", "Lineage", "Manifest", "Serializer", "sha256"]
+__all__ = ["FORMAT", "TAG_PART", "Lineage", "Manifest", "Serializer", "decode_manifest", "sha256"]
 
 FORMAT = 2
 """1: the first format. 2: added ``allowed``."""
@@ -188,6 +188,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                     where=str(folder.path / REQUIREMENTS),
                     hint="do not install it; find out who changed it",
                 )
+
+
+def decode_manifest(content: bytes, where: str) -> Manifest:
+    """Return the manifest in these bytes, of an artifact that need not be here.
+
+    Raises:
+        ArtifactCorrupt: it is not a manifest.
+        ArtifactIncompatible: it has a format that this version does not support.
+    """
+    with parsing(MANIFEST, where):
+        return decode(content, Manifest, _KIND, where)
 
 
 def hash_files(folder: Path) -> Mapping[str, str]:

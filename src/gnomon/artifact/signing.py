@@ -44,7 +44,11 @@ __all__ = [
     "PublicKey",
     "Signer",
     "check_signature",
+    "is_valid",
+    "make_signature",
     "new_key",
+    "parse_keys",
+    "public_key",
     "read_private",
     "sign",
     "trusted_keys",
@@ -152,27 +156,41 @@ def trusted_keys() -> tuple[PublicKey, ...] | None:
     given = os.environ.get(TRUSTED_KEYS)
     if given is None:
         return None
-    keys: list[PublicKey] = []
-    for entry in given.replace("\n", ",").split(","):
-        if entry.strip().startswith("ssh-"):
-            keys.append(PublicKey.parse(entry, TRUSTED_KEYS))
-        elif entry.strip():
-            keys += _keys_of(Path(entry.strip()))
+    keys = parse_keys(given, TRUSTED_KEYS)
     if not keys:
         raise SettingsError(
             "it is set, but names no key",
             where=TRUSTED_KEYS,
             hint="unset it to accept unsigned artifacts, or name public keys or files of them",
         )
+    return keys
+
+
+def parse_keys(given: str, where: str) -> tuple[PublicKey, ...]:
+    """Parse public keys, or paths of files of them, separated by commas or line breaks.
+
+    Args:
+        given: the keys.
+        where: the variable or option that gives them, for errors.
+
+    Raises:
+        SettingsError: a file is unreadable, or contains anything but keys.
+    """
+    keys: list[PublicKey] = []
+    for entry in given.replace("\n", ",").split(","):
+        if entry.strip().startswith("ssh-"):
+            keys.append(PublicKey.parse(entry, where))
+        elif entry.strip():
+            keys += _keys_of(Path(entry.strip()), where)
     return tuple(keys)
 
 
-def _keys_of(path: Path) -> list[PublicKey]:
+def _keys_of(path: Path, where: str) -> list[PublicKey]:
     try:
         refuse_special(path)
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read the public keys: {error}", where=TRUSTED_KEYS) from None
+        raise SettingsError(f"cannot read the public keys: {error}", where=where) from None
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return [PublicKey.parse(line, str(path)) for line in lines]
 
@@ -227,23 +245,43 @@ def _read(folder: ArtifactFolder) -> tuple[_Signature, ...]:
         return decode(content, _Signatures, _KIND, str(place)).signatures
 
 
-def _verify(one: _Signature, tag: str, digest: str, where: str) -> None:
+def make_signature(key: Ed25519PrivateKey, content: bytes) -> str:
+    """Return the signature of these bytes, in base64."""
+    return base64.b64encode(key.sign(content)).decode()
+
+
+def is_valid(key: PublicKey, signature: str, content: bytes) -> bool:
+    """Return whether a signature in base64 is of these bytes by this key.
+
+    Raises:
+        MissingExtra: the package that verifies is not installed.
+    """
     _need_cryptography()
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    raw = base64.b64decode(one.key.split()[1])[-32:]
+    raw = base64.b64decode(key.line.split()[1])[-32:]
     try:
-        signature = base64.b64decode(one.signature, validate=True)
-        Ed25519PublicKey.from_public_bytes(raw).verify(signature, message(tag, digest, one.signed))
-    except (InvalidSignature, ValueError, OverflowError):
+        decoded = base64.b64decode(signature, validate=True)
+        Ed25519PublicKey.from_public_bytes(raw).verify(decoded, content)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _verify(one: _Signature, tag: str, digest: str, where: str) -> None:
+    try:
+        valid = is_valid(PublicKey(one.key), one.signature, message(tag, digest, one.signed))
+    except OverflowError:  # A time that has no UTC.
+        valid = False
+    if not valid:
         fingerprint = PublicKey(one.key).fingerprint
         raise UntrustedSignature(
             f"the signature of {fingerprint} is not for {tag} with this content",
             where=where,
             hint="do not load it: it was changed after signing, or the signature belongs to "
             "another artifact",
-        ) from None
+        )
 
 
 def sign(folder: ArtifactFolder, tag: str, digest: str, key: Ed25519PrivateKey) -> PublicKey:
@@ -257,7 +295,7 @@ def sign(folder: ArtifactFolder, tag: str, digest: str, key: Ed25519PrivateKey) 
     """
     public = public_key(key)
     now = datetime.now(UTC).replace(microsecond=0)
-    made = base64.b64encode(key.sign(message(tag, digest, now))).decode()
+    made = make_signature(key, message(tag, digest, now))
     others = [one for one in _read(folder) if one.key != public.line]
     if len(others) >= MOST_SIGNATURES:
         raise SigningError(

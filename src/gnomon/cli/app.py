@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from gnomon.cli import (
+    approve,
     artifacts,
+    audit,
     check,
     compare,
     contract,
@@ -16,9 +18,11 @@ from gnomon.cli import (
     history,
     init,
     inspect,
+    labels,
     leakage,
     log,
     promote,
+    quality,
     replay,
     reports,
     rollback,
@@ -27,6 +31,7 @@ from gnomon.cli import (
     shadow,
     sign,
     status,
+    token,
 )
 
 __all__ = ["app"]
@@ -79,8 +84,10 @@ app.command("serve")(serve.command)
 app.command("status")(status.command)
 app.add_typer(shadow.app, name="shadow")
 app.command("promote")(promote.command)
+app.command("approve")(approve.command)
 app.command("rollback")(rollback.command)
 app.command("history")(history.command)
+app.add_typer(audit.app, name="audit")
 app.command("reports")(reports.command)
 app.command("replay")(replay.command)
 app.command("compare")(compare.command)
@@ -89,4 +96,7 @@ app.command("check")(check.command)
 app.command("diagnose")(diagnose.command)
 app.command("drift")(drift.command)
 app.command("leakage")(leakage.command)
+app.add_typer(labels.app, name="labels")
+app.command("quality")(quality.command)
 app.add_typer(log.app, name="log")
+app.add_typer(token.app, name="token")

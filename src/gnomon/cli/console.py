@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -67,6 +67,7 @@ def print_json(value: Any) -> None:
 
 
 _DONE = {
+    "propose": ("is proposed", "is proposed"),
     "promote": ("is live", "is recorded as live"),
     "rollback": ("is live again", "is recorded as live again"),
     "shadow_start": ("is in shadow", "is recorded as a shadow"),
@@ -80,11 +81,15 @@ def print_event(event: RolloutEvent, place: str, pending: str | None, as_json: b
         print_json(event)
         return
     from gnomon.contract.difference import Change
+    from gnomon.rollout.proposal import PROPOSAL_HOURS
 
     done = _DONE[event.kind][pending is not None]
     reason = "its contract is incompatible" if event.changes else "its gates did not pass"
     forced = f", though {reason}" if event.forced else ""
     when = "" if pending is None else f" {pending}"
+    if event.kind == "propose":
+        until = local(event.at + timedelta(hours=PROPOSAL_HOURS))
+        when = f" Another person approves it until {until}: gnomon approve {event.artifact}"
     out.print(f"{event.artifact} {done} at {place}{forced}.{when}", markup=False)
     for change in msgspec.convert(event.changes, list[Change]):
         if change.level != "compatible":

@@ -12,6 +12,8 @@ from gnomon.cli.ranges import parse_time
 
 __all__ = ["command"]
 
+SHOWN = 50
+
 
 def command(
     at: Annotated[
@@ -24,16 +26,27 @@ def command(
             "time zone, if it has no offset.",
         ),
     ] = None,
+    last: Annotated[
+        int | None,
+        typer.Option(
+            "--last",
+            min=1,
+            metavar="N",
+            help=f"Show only the newest N. Default: {SHOWN}, with --json all.",
+        ),
+    ] = None,
     model: Model = None,
     url: Url = None,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show every rollout decision: what, when, by whom and why. The oldest comes first.
+    """Show who decided what, when and why.
+
+    It is the log book of the rollout, with the evidence of each decision; the newest comes last.
 
     Exit code 2: the history is damaged; the decisions before the damage are shown.
     """
-    from gnomon.cli.console import out, print_json
+    from gnomon.cli.console import print_json
     from gnomon.cli.rollout_target import find_target
     from gnomon.cli.show.history import show_history, show_state
     from gnomon.errors import HistoryDamaged
@@ -46,10 +59,10 @@ def command(
         events, damage = list(error.events), error
     if at is not None:
         state = state_at(events, at)
-        print_json(state) if as_json else show_state(state)
+        print_json(state) if as_json else show_state(state, events)
     elif as_json:
-        print_json(events)
+        print_json(events if last is None else events[-last:])
     else:
-        out.print(show_history(events))
+        show_history(events, last or SHOWN)
     if damage is not None:
         raise damage

@@ -25,10 +25,10 @@ Token: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--token",
-        envvar="GNOMON_CONTROL_TOKEN",
+        envvar=["GNOMON_TOKEN", "GNOMON_CONTROL_TOKEN"],
         metavar="TOKEN",
         show_envvar=True,
-        help="The control token. Default: the storage root's control.token.",
+        help="A named token, or the control token. Default: the storage root's control.token.",
     ),
 ]
 Model: TypeAlias = Annotated[

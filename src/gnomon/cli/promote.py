@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnomon.cli.options import AsJson, Token, Url, Why
+from gnomon.cli.ranges import TimeRange, parse_range
 from gnomon.errors import GateUndecided
 
 if TYPE_CHECKING:
@@ -29,6 +30,16 @@ def command(
             help="Evaluate the gates and change nothing. Exit code 1: not promotable yet.",
         ),
     ] = False,
+    history: Annotated[
+        TimeRange | None,
+        typer.Option(
+            "--on-history",
+            parser=parse_range,
+            metavar="START..END",
+            help="With --check: replay it over the requests of this range, and evaluate its gates "
+            "on them; it need not be a shadow. Either time may be left out: .. is all of the log.",
+        ),
+    ] = None,
     force: Annotated[
         bool,
         typer.Option("--force", help="Promote regardless of the gates; the history records that."),
@@ -57,8 +68,10 @@ def command(
     """Make an artifact live if its gates pass. No request fails meanwhile."""
     if check and seconds:
         raise typer.BadParameter("--check cannot be combined with --wait")
+    if history is not None and not check:
+        raise typer.BadParameter("--on-history needs --check: only a shadow is promoted")
     if check:
-        _check(artifact, policy, as_json)
+        _check(artifact, policy, history, as_json)
         return
     from gnomon.cli.console import print_event, wait
     from gnomon.cli.rollout_target import find_target
@@ -85,17 +98,29 @@ def _promote(
         time.sleep(min(ASK_AGAIN_SECONDS, remaining))
 
 
-def _check(artifact: str, policy: Path | None, as_json: bool) -> None:
+def _check(
+    artifact: str,
+    policy: Path | None,
+    history: TimeRange | None,
+    as_json: bool,
+) -> None:
     import msgspec
 
-    from gnomon.api.queries import check_gates
+    from gnomon.api.queries import check_gates, check_gates_on_history
     from gnomon.cli.console import print_json, wait
     from gnomon.cli.rollout_target import settings_here
     from gnomon.cli.show.gates import show_gates
     from gnomon.policy import find_policy
 
-    with wait("evaluating the gates"):
-        gates = check_gates(artifact, policy=find_policy(policy), settings=settings_here())
+    rules, settings = find_policy(policy), settings_here()
+    if history is None:
+        with wait("evaluating the gates"):
+            gates = check_gates(artifact, policy=rules, settings=settings)
+    else:
+        with wait(f"replaying logged requests through {artifact}"):
+            gates = check_gates_on_history(
+                artifact, start=history.start, end=history.end, policy=rules, settings=settings
+            )
     if as_json:
         print_json({"verdict": gates.verdict, **msgspec.structs.asdict(gates)})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -12,13 +13,41 @@ __all__ = ["AsRole", "End", "PolicyFile", "Start", "Which"]
 
 
 def parse_time(text: str) -> datetime:
-    """Parse a time in ISO 8601; without an offset it is in this machine's time zone."""
+    """Parse a time in ISO 8601; without an offset it is in this machine's time zone.
+
+    Raises:
+        typer.BadParameter: it is not a time, or clocks that are changed show it twice or never.
+    """
     try:
-        return datetime.fromisoformat(text).astimezone()
-    except ValueError:
+        time = datetime.fromisoformat(text)
+        earlier, later = (time.replace(fold=fold).astimezone() for fold in (0, 1))
+    except (ValueError, OverflowError):
         raise typer.BadParameter(
             f"expected a time such as 2024-05-01T12:00 or 2024-05-01T12:00:00+00:00, got {text!r}"
         ) from None
+    if earlier == later:
+        return earlier
+    often = "twice" if earlier.replace(tzinfo=None) == time else "never"
+    raise typer.BadParameter(
+        f"{text} happens {often} in this machine's time zone, as clocks are changed then; give an "
+        f"offset: {earlier.isoformat()} or {later.isoformat()}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """A range of times, open where there is none."""
+
+    start: datetime | None
+    end: datetime | None
+
+
+def parse_range(text: str) -> TimeRange:
+    """Parse ``START..END``, of which either may be left out."""
+    start, dots, end = text.partition("..")
+    if not dots:
+        raise typer.BadParameter(f"expected START..END, got {text!r}; .. alone is all of the log")
+    return TimeRange(parse_time(start) if start else None, parse_time(end) if end else None)
 
 
 Which: TypeAlias = Annotated[

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gnomon.api import decisions
 from gnomon.cli.options import me
-from gnomon.errors import HistoryDamaged
+from gnomon.errors import ApprovalNeeded, HistoryDamaged
 from gnomon.rollout.history import RolloutEvent, read_history
+from gnomon.service.access.identity import Identity
 from gnomon.service.status.deployment_overview import reported
 from gnomon.service.status.slice_status import Status
 from gnomon.settings import Settings
@@ -40,6 +41,13 @@ class RolloutAtRoot:
     def promote(self, artifact: str, *, force: bool, why: str | None) -> RolloutEvent:
         return decisions.promote(artifact, force=force, by=me(), why=why, settings=self._settings)
 
+    def approve(self, artifact: str, *, why: str | None) -> RolloutEvent:
+        raise ApprovalNeeded(
+            "an approval is made at a running server, which knows who you are; none runs",
+            where=self.place,
+            hint="start one with `gnomon serve`, or give --url",
+        )
+
     def rollback(self, *, why: str | None) -> RolloutEvent:
         return decisions.rollback(self._model, by=me(), why=why, settings=self._settings)
 
@@ -48,6 +56,9 @@ class RolloutAtRoot:
 
     def status(self) -> list[Status]:
         return reported(self._settings, self._model)
+
+    def whoami(self) -> Identity | None:
+        return None
 
     def history(self) -> list[RolloutEvent]:
         history, damage = read_history(self._settings, self._model)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from gnomon.cli.options import me
 from gnomon.rollout.history import RolloutEvent
+from gnomon.service.access.identity import Identity
 from gnomon.service.client.clients import Client
 from gnomon.service.status.slice_status import Status
+from gnomon.tokens.token_text import TokenText
 
 __all__ = ["RolloutAtServer"]
 
@@ -15,7 +17,9 @@ class RolloutAtServer:
 
     def __init__(self, url: str, token: str | None) -> None:
         self.place = url
-        self._client = Client(url, control_token=token, by=me())
+        named = token is not None and TokenText.parse(token.encode()) is not None
+        # A named token says who decides. This machine's account is then nobody's to decide for.
+        self._client = Client(url, control_token=token, by=None if named else me())
 
     def start_shadow(
         self, artifact: str, fraction: float | None, *, same: bool, force: bool, why: str | None
@@ -27,6 +31,9 @@ class RolloutAtServer:
 
     def promote(self, artifact: str, *, force: bool, why: str | None) -> RolloutEvent:
         return self._client.promote(artifact, force=force, why=why)
+
+    def approve(self, artifact: str, *, why: str | None) -> RolloutEvent:
+        return self._client.approve(artifact, why=why)
 
     def rollback(self, *, why: str | None) -> RolloutEvent:
         return self._client.rollback(why=why)
@@ -43,6 +50,9 @@ class RolloutAtServer:
 
     def status(self) -> list[Status]:
         return [self._client.status()]
+
+    def whoami(self) -> Identity | None:
+        return self._client.whoami()
 
     def history(self) -> list[RolloutEvent]:
         return self._client.history()

@@ -9,7 +9,8 @@ from typing import Protocol
 from gnomon.errors import SettingsError
 from gnomon.rollout.defaults import find_model
 from gnomon.rollout.history import RolloutEvent
-from gnomon.service.auth import find_control_token
+from gnomon.service.access.control_token import find_control_token
+from gnomon.service.access.identity import Identity
 from gnomon.service.status.slice_status import Status
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
@@ -37,6 +38,9 @@ class Target(Protocol):
     def promote(self, artifact: str, *, force: bool, why: str | None) -> RolloutEvent:
         """Make an artifact live."""
 
+    def approve(self, artifact: str, *, why: str | None) -> RolloutEvent:
+        """Promote an artifact that another person has proposed."""
+
     def rollback(self, *, why: str | None) -> RolloutEvent:
         """Make the previous artifact live again."""
 
@@ -45,6 +49,9 @@ class Target(Protocol):
 
     def status(self) -> list[Status]:
         """Return the status of each slice."""
+
+    def whoami(self) -> Identity | None:
+        """Return who the server takes this command for; None if there is no server."""
 
     def history(self) -> list[RolloutEvent]:
         """Return every decision, oldest first."""
@@ -57,7 +64,8 @@ def find_target(
 
     Args:
         url: a server's base URL.
-        token: its control token; the storage root's by default.
+        token: a named token or the control token; by default GNOMON_TOKEN, else the control token
+            of the settings or of the storage root.
         model: the model's name, if the root has several.
         artifact: a tag, which includes the model's name.
 
@@ -75,7 +83,7 @@ def find_target(
             return RolloutAtRoot(settings, name)
     from gnomon.cli.rollout_at_server import RolloutAtServer
 
-    return RolloutAtServer(url, token or find_control_token(settings))
+    return RolloutAtServer(url, token or settings.token or find_control_token(settings))
 
 
 def settings_here() -> Settings:

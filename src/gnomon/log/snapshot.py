@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.errors import LogError
+from gnomon.log.log_position import LogPosition
 from gnomon.log.segments.layout import REQUESTS, folders, stream_segments, synced_position
 from gnomon.log.segments.missing_segments import MissingSegment, missing_segments
 from gnomon.log.segments.tail import EmptySegment, SegmentReader
@@ -66,6 +67,13 @@ class Unsealed(NamedTuple):
         """The role of its rows."""
         return "live" if self.reader.path.parent.name == REQUESTS else "shadow"
 
+    @property
+    def name(self) -> str:
+        """``<slice>/<stream>/<segment>``, as in the address of its rows."""
+        metadata = self.reader.schema.metadata
+        slice_name, stream = metadata[b"gnomon.slice"], metadata[b"gnomon.stream"]
+        return f"{slice_name.decode()}/{stream.decode()}/{self.reader.sequence:08d}"
+
 
 class Snapshot:
     """A fixed view of the log that can be read any number of times; close it when done.
@@ -96,6 +104,19 @@ class Snapshot:
     def sealed_up_to(self, stream_key: str) -> int:
         """Return the highest segment of a stream that is in the table; -1 when none is."""
         return _reached(self._table, stream_key)
+
+    def position(self) -> LogPosition:
+        """Return how far the snapshot goes in each stream."""
+        version = None if self._table is None else int(self._table.version())
+        return LogPosition(
+            table_version=version,
+            sealed={
+                name: self.sealed_up_to(f"{name}/{sealed.identity}")
+                for ledger in self.ledgers
+                for name, sealed in ledger.streams.items()
+            },
+            unsealed={segment.name: segment.end for segment in self._segments},
+        )
 
     @property
     def is_empty(self) -> bool:

@@ -5,6 +5,7 @@ from gnomon.policy.gate_limits import GateLimits
 from gnomon.policy.label_rules import LabelRules
 from gnomon.policy.policy import Decision, Policy, Rules, Sampling, find_policy
 from gnomon.policy.quality_rules import Costs, Metric, QualityRules
+from gnomon.policy.rollout_rules import RolloutRules
 from gnomon.policy.tolerance import Comparator, Kind, NumberOrLabel, Tolerance
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "NumberOrLabel",
     "Policy",
     "QualityRules",
+    "RolloutRules",
     "Rules",
     "Sampling",
     "Tolerance",

@@ -28,6 +28,9 @@
     [labels]                             # what the predictions turned out to be
     late_after_days = 90
 
+    [rollout]                            # what a server decides by itself
+    mode = "auto-abort"
+
 Everything has a default; an empty file is a valid policy.
 """
 
@@ -52,6 +55,7 @@ from gnomon.policy.drift_limits import DriftLimits
 from gnomon.policy.gate_limits import GateLimits
 from gnomon.policy.label_rules import LabelRules
 from gnomon.policy.quality_rules import QualityRules
+from gnomon.policy.rollout_rules import RolloutRules
 from gnomon.policy.tolerance import (
     Comparator,
     NumberOrLabel,
@@ -122,6 +126,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         quality: its conditions on labels.
         drift: how far served data may drift from training.
         labels: which row a label is about, and when it is late.
+        rollout: what a server decides by itself, and how it watches a promotion.
     """
 
     sampling: Sampling = Sampling()
@@ -132,6 +137,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     quality: QualityRules = QualityRules()
     drift: DriftLimits = DriftLimits()
     labels: LabelRules = LabelRules()
+    rollout: RolloutRules = RolloutRules()
 
     def confidence_of_each(self, candidates: int) -> float:
         """Return the confidence of one interval of one candidate, over the gates of all tables.

@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING
 from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
-    from gnomon.rollout.decisions import check, promote, rollback, start_shadow, stop_shadow
+    from gnomon.rollout.decisions import (
+        approve,
+        check,
+        promote,
+        rollback,
+        start_shadow,
+        stop_shadow,
+    )
 
-__all__ = ["check", "promote", "rollback", "start_shadow", "stop_shadow"]
+__all__ = ["approve", "check", "promote", "rollback", "start_shadow", "stop_shadow"]
 
 __getattr__ = lazy(__name__, dict.fromkeys(__all__, "decisions"))

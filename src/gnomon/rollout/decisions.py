@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -12,25 +13,32 @@ from gnomon.artifact import Artifact, inspect
 from gnomon.contract.difference import Change, difference
 from gnomon.errors import (
     ArtifactError,
+    Forbidden,
     GateRefused,
     GateUndecided,
     GnomonError,
     IncompatibleContract,
+    RolloutConflict,
     RolloutError,
     UnknownArtifact,
     UnreadableFile,
 )
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
+from gnomon.rollout.actor import Actor, signed
+from gnomon.rollout.approvals import approved_or_proposed, nothing_to_approve, pending_proposal
+from gnomon.rollout.automatic import Automatic
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates import evaluate
 from gnomon.rollout.history import History, RolloutEvent, RolloutState, open_history
+from gnomon.rollout.provenance import artifact_digests, keep_manifest, keep_policy
+from gnomon.rollout.watch import evaluate_watch, window_of
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.skew import skew_record
 from gnomon.storage import Storage
 
-__all__ = ["check", "promote", "rollback", "start_shadow", "stop_shadow"]
+__all__ = ["approve", "check", "check_watch", "promote", "rollback", "start_shadow", "stop_shadow"]
 
 
 def start_shadow(
@@ -42,7 +50,7 @@ def start_shadow(
     same: bool = False,
     policy: Policy | None = None,
     force: bool = False,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
 ) -> RolloutEvent:
@@ -56,7 +64,7 @@ def start_shadow(
         same: allow the live artifact itself, which measures the noise floor.
         policy: the rules of its comparison; the defaults without one.
         force: start it even if its contract refuses today's requests; this is recorded.
-        by: who decides.
+        by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
 
@@ -77,18 +85,23 @@ def start_shadow(
         fraction=fraction,
         entity_key=candidate.contract.entity_key,
         same=same,
-        by=by,
         why=why,
+        **signed(by),
+        **artifact_digests(candidate.manifest.files),
     )
     history.state.after(event)
     changes = _changes(history.state, candidate, force)
     incompatible = [change for change in changes if change.level == "incompatible"]
     if incompatible and not force:
         raise _incompatible(candidate.tag, history.state.live, incompatible)
-    recorded = tuple(msgspec.to_builtins(changes))
-    return _record(
-        history, msgspec.structs.replace(event, forced=bool(incompatible), changes=recorded)
+    keep_manifest(Storage(settings), candidate)
+    event = msgspec.structs.replace(
+        event,
+        forced=bool(incompatible),
+        changes=tuple(msgspec.to_builtins(changes)),
+        policy_sha256=keep_policy(Storage(settings), policy or Policy()),
     )
+    return _record(history, event)
 
 
 def stop_shadow(
@@ -96,11 +109,21 @@ def stop_shadow(
     model: str,
     artifact: str,
     *,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
+    automatic: Automatic | None = None,
 ) -> RolloutEvent:
     """Stop a shadow. Its artifact need not be in the store any more.
+
+    Args:
+        settings: settings with the storage root of the rollout.
+        model: the deployment's model name.
+        artifact: the shadow's tag.
+        by: who decides.
+        why: the reason, for the history.
+        history: the history as read so far; it is updated. Without it, it is read again.
+        automatic: what it rests on, if no person decides it.
 
     Raises:
         RolloutError: it is not a running shadow.
@@ -109,7 +132,8 @@ def stop_shadow(
     history = _up_to_date(history, settings, model)
     running = history.state.shadows.get(artifact)
     tag = artifact if running is not None else _tag_of(artifact)
-    return _record(history, RolloutEvent(kind="shadow_stop", artifact=tag, by=by, why=why))
+    event = RolloutEvent(kind="shadow_stop", artifact=tag, why=why, **signed(by))
+    return _record(history, _automatic(event, history, automatic))
 
 
 def promote(
@@ -119,26 +143,33 @@ def promote(
     *,
     policy: Policy | None = None,
     force: bool = False,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
     ask: Callable[[str], Gates] | None = None,
+    automatic: Automatic | None = None,
+    only_approve: bool = False,
 ) -> RolloutEvent:
     """Make an artifact live, if its gates pass. A model's first artifact has no gates to pass.
+
+    If the policy asks for two people, the first one's promotion is recorded as a proposal.
 
     Args:
         settings: settings with the storage root of the rollout and the log.
         model: the deployment's model name.
         artifact: a tag, such as ``flights:latest``.
-        policy: the limits; the defaults without one.
+        policy: the limits, and how the promotion is watched; the defaults without one.
         force: promote even if gates do not pass; the history records that.
-        by: who decides.
+        by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
         ask: evaluates the gates of a tag, as :func:`check` does; a server does it in another
             process.
+        automatic: what it rests on, if no person decides it.
+        only_approve: refuse it if it would be a proposal.
 
     Raises:
+        ApprovalNeeded: the policy asks for two people, and the actor is not the second one.
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
         GateRefused: a gate fails, or the artifact is not a running shadow.
         GateUndecided: no gate fails, but one does not have enough evidence.
@@ -148,39 +179,109 @@ def promote(
     history = _up_to_date(history, settings, model)
     candidate = _inspect(model, artifact)
     event = RolloutEvent(
-        kind="promote", artifact=candidate.tag, digest=candidate.digest, by=by, why=why
+        kind="promote",
+        artifact=candidate.tag,
+        digest=candidate.digest,
+        why=why,
+        **signed(by),
+        **artifact_digests(candidate.manifest.files),
     )
     history.state.after(event)
+    policy = policy or Policy()
     if history.state.live is not None:
         if ask is None:
-            ask = partial(_gates, settings, model, history.state, policy=policy or Policy())
+            ask = partial(_gates, settings, model, history.state, policy=policy)
         gates = _gates_unless_forced(ask, candidate.tag, force)
         passed = gates is not None and gates.verdict == "pass"
         if gates is not None and not passed and not force:
             raise _gates_refused(gates, candidate.tag in history.state.shadows)
-        verdicts = () if gates is None else tuple(msgspec.to_builtins(gates.gates))
-        event = msgspec.structs.replace(event, forced=not passed, gates=verdicts)
-    return _record(history, event)
+        event = msgspec.structs.replace(event, forced=not passed, **_frozen(gates, settings))
+    event = approved_or_proposed(
+        history.state, event, policy.rollout.approvals, only_approve=only_approve
+    )
+    if event.kind == "promote":
+        watch = window_of(history.state, event, policy.rollout)
+        event = msgspec.structs.replace(event, watch=watch)
+    keep_manifest(Storage(settings), candidate)
+    return _record(history, _automatic(event, history, automatic))
+
+
+def approve(
+    settings: Settings,
+    model: str,
+    artifact: str,
+    *,
+    may_force: bool = False,
+    policy: Policy | None = None,
+    by: str | Actor | None = None,
+    why: str | None = None,
+    history: History | None = None,
+    ask: Callable[[str], Gates] | None = None,
+) -> RolloutEvent:
+    """Promote an artifact that another person has proposed; its gates are evaluated again.
+
+    Args:
+        settings: settings with the storage root of the rollout and the log.
+        model: the deployment's model name.
+        artifact: a tag, such as ``flights:latest``.
+        may_force: whether the approver may force; a proposal that does needs that.
+        policy: as for :func:`promote`.
+        by: who approves; a name alone is a claim, which is not enough.
+        why: the reason, for the history.
+        history: as for :func:`promote`.
+        ask: as for :func:`promote`.
+
+    Raises:
+        ApprovalNeeded: nobody has proposed it, the proposal has expired, or the approver is not
+            another person.
+        Forbidden: the proposal forces, and the approver may not.
+        GnomonError: as :func:`promote`.
+    """
+    history = _up_to_date(history, settings, model)
+    tag = artifact if artifact in history.state.proposals else _tag_of(artifact)
+    proposal = pending_proposal(history.state, tag)
+    if proposal is None:
+        raise nothing_to_approve(tag)
+    if proposal.forced and not may_force:
+        raise Forbidden(
+            f"the proposal to promote {tag} forces it, and its approval needs the role forcer",
+            where=f"event {proposal.number}",
+            hint="ask someone with the role forcer",
+        )
+    return promote(
+        settings,
+        model,
+        tag,
+        policy=policy,
+        force=proposal.forced,
+        by=by,
+        why=why,
+        history=history,
+        ask=ask,
+        only_approve=True,
+    )
 
 
 def rollback(
     settings: Settings,
     model: str,
     *,
-    by: str | None = None,
+    by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
     verified: Mapping[str, str] | None = None,
+    automatic: Automatic | None = None,
 ) -> RolloutEvent:
     """Make the previous artifact live again; no gates are evaluated.
 
     Args:
         settings: settings with the storage root of the rollout.
         model: the deployment's model name.
-        by: who decides.
+        by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
         verified: artifacts that a server has loaded, digest by tag; they are not inspected again.
+        automatic: what it rests on, if no person decides it.
 
     Raises:
         ArtifactError, UnknownArtifact: that artifact does not pass inspection any more.
@@ -192,8 +293,9 @@ def rollback(
     if previous is None:
         raise RolloutError("there is no previous artifact to roll back to")
     digest = (verified or {}).get(previous) or inspect(previous).digest
-    event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, by=by, why=why)
-    return _record(history, event)
+    event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, why=why, **signed(by))
+    event = _with_earlier_digests(event, history)
+    return _record(history, _automatic(event, history, automatic))
 
 
 def check(settings: Settings, model: str, artifact: str, policy: Policy | None = None) -> Gates:
@@ -206,6 +308,16 @@ def check(settings: Settings, model: str, artifact: str, policy: Policy | None =
     state = _up_to_date(None, settings, model).state
     tag = artifact if artifact in state.shadows else _tag_of(artifact)
     return _gates(settings, model, state, tag, policy=policy or Policy())
+
+
+def check_watch(settings: Settings, model: str, policy: Policy | None = None) -> Gates:
+    """Evaluate the gates of the watch window of the live artifact, without recording anything.
+
+    Raises:
+        RolloutError: its promotion is not watched.
+    """
+    state = _up_to_date(None, settings, model).state
+    return evaluate_watch(InferenceLog(settings, model), state, policy or Policy())
 
 
 def _changes(state: RolloutState, candidate: Artifact, force: bool) -> list[Change]:
@@ -288,6 +400,28 @@ def _gates_refused(gates: Gates, in_shadow: bool) -> GateRefused:
     )
 
 
+def _frozen(gates: Gates | None, settings: Settings) -> dict[str, Any]:
+    """Return the fields of an event that keep the gates, what they rest on and the policy."""
+    if gates is None:
+        return {}
+    policy = gates.policy
+    return {
+        "gates": tuple(msgspec.to_builtins(gates.gates)),
+        "evidence": msgspec.to_builtins(gates.read),
+        "policy_sha256": None if policy is None else keep_policy(Storage(settings), policy),
+    }
+
+
+def _with_earlier_digests(event: RolloutEvent, history: History) -> RolloutEvent:
+    """Add the digests that an earlier event recorded: a rollback does not read the artifact."""
+    for earlier in reversed(history.events):
+        if (earlier.artifact, earlier.digest) == (event.artifact, event.digest):
+            return msgspec.structs.replace(
+                event, contract_sha256=earlier.contract_sha256, code_sha256=earlier.code_sha256
+            )
+    return event
+
+
 def _up_to_date(history: History | None, settings: Settings, model: str) -> History:
     history = history or open_history(settings, model)
     history.check()
@@ -308,6 +442,21 @@ def _tag_of(artifact: str) -> str:
     """Return a full tag unchanged, and resolve a name or ``latest`` in the store."""
     _, _, version = artifact.partition(":")
     return inspect(artifact).tag if version in ("", "latest") else artifact
+
+
+def _automatic(event: RolloutEvent, history: History, automatic: Automatic | None) -> RolloutEvent:
+    """Mark an automatic decision, and refuse it if anything was decided since it was evaluated."""
+    if automatic is None:
+        return event
+    if history.state.epoch != automatic.epoch:
+        raise RolloutConflict(
+            "another decision was recorded while the gates were evaluated",
+            hint="nothing is to be done: they are evaluated again on the new state",
+        )
+    frozen = event.gates
+    if automatic.gates is not None and not frozen:
+        frozen = tuple(msgspec.to_builtins(automatic.gates.gates))
+    return msgspec.structs.replace(event, automatic=True, gates=frozen)
 
 
 def _record(history: History, event: RolloutEvent) -> RolloutEvent:

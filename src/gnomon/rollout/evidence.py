@@ -15,14 +15,14 @@ import pyarrow.compute as pc
 from msgspec import structs
 
 from gnomon.compare.sketch import Sketch
-from gnomon.log import InferenceLog, input_column
+from gnomon.log import Snapshot, input_column
 from gnomon.rollout.outlook import WINDOW, Traffic
 from gnomon.rollout.share import BadShare
 from gnomon.rollout.unit_counts import UnitCounter, UnitCounts
 from gnomon.shadow.feed.progress import count as count_records
 from gnomon.shadow.shadow_counts import ShadowCounts, added
 
-__all__ = ["Evidence", "RowReference", "ShadowRows", "count", "gather"]
+__all__ = ["CLOCKS_APART", "Evidence", "RowReference", "ShadowRows", "count", "gather", "logged"]
 
 KEPT_EXAMPLES = 10
 CLOCKS_APART = timedelta(minutes=1)
@@ -79,7 +79,7 @@ class Evidence:
 
 
 def gather(
-    log: InferenceLog,
+    log: Snapshot,
     *,
     shadow: str,
     live: str,
@@ -91,7 +91,7 @@ def gather(
     """Read the log once for the shadow, once for live's times and once for the noise floor.
 
     Args:
-        log: the model's log.
+        log: a snapshot of the model's log, of which all three see the same rows.
         shadow: the tag of the shadow.
         live: the tag it is compared with. Rows scored while another artifact was live are left out.
         epoch: the rollout epoch in which this run of the shadow began.
@@ -100,7 +100,7 @@ def gather(
             without one, or if the log has no column of a feature.
         longest_burst: how many rows one after the other may be bad together.
     """
-    entity_key = _logged(log, entity_key)
+    entity_key = logged(log, entity_key)
     times: dict[int, Sketch] = {}
     live_times: dict[int, Sketch] = {}
     now = datetime.now(UTC)
@@ -150,7 +150,7 @@ def count(
 
 
 def _shadow_rows(
-    log: InferenceLog,
+    log: Snapshot,
     shadow: str,
     live: str,
     entity_key: Sequence[str],
@@ -169,14 +169,9 @@ def _shadow_rows(
         yield batch.filter(mask)
 
 
-def _logged(log: InferenceLog, features: Sequence[str]) -> Sequence[str]:
+def logged(log: Snapshot, features: Sequence[str]) -> Sequence[str]:
     """Return the features if the log has all of them, else none."""
-    if not features:  # Opening the log reads the table's state.
-        return ()
-    with log.snapshot() as snapshot:
-        return (
-            features if set(map(input_column, features)) <= set(snapshot.view.schema.names) else ()
-        )
+    return features if set(map(input_column, features)) <= set(log.view.schema.names) else ()
 
 
 def _add_times_of_each(

@@ -9,7 +9,9 @@ import msgspec
 
 from gnomon.compare.sequential import Interval
 from gnomon.notebook import NotebookTable, Tabular
+from gnomon.policy import Policy
 from gnomon.rollout.evidence import RowReference
+from gnomon.rollout.evidence_range import EvidenceRange
 from gnomon.rollout.outlook import MissingEvidence
 
 __all__ = ["Gate", "Gates", "Verdict", "share_of"]
@@ -64,12 +66,16 @@ class Gates(Tabular, msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         last_row: when the last row of the evidence arrived; None without rows.
+        policy: the policy with the limits.
+        read: what was read of the log; None if the artifact is not a running shadow.
     """
 
     artifact: str
     live: str
     gates: tuple[Gate, ...]
     last_row: datetime | None = None
+    policy: Policy | None = None
+    read: EvidenceRange | None = None
 
     @property
     def verdict(self) -> Verdict:

@@ -4,29 +4,31 @@ Reading the log for evidence takes seconds and hundreds of megabytes, some of wh
 free. That is too much for a gateway; when a separate process ends, all of it is freed.
 
 ``python -m gnomon.rollout.gate_evaluation MODEL ARTIFACT [POLICY]`` prints the gates, or an error,
-as JSON.
+as JSON; with ``--watch`` as the artifact, those of the live artifact's watch window.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import msgspec
 
 from gnomon.errors import GnomonError, RolloutError
 from gnomon.policy import Policy
-from gnomon.rollout.decisions import check
+from gnomon.rollout.decisions import check, check_watch
 from gnomon.rollout.gate import Gates
 from gnomon.settings import Settings
 from gnomon.wire_errors import SentError
 from gnomon.worker.background import enter_background
 from gnomon.worker.spawn import child_environment
 
-__all__ = ["check_in_process", "main"]
+__all__ = ["GateProcess", "check_in_process", "main"]
 
 NICENESS = 10
+WATCH = "--watch"
 SECONDS = 170.0
 """The time limit; it is shorter than a client's time limit for a control call."""
 
@@ -57,30 +59,74 @@ def check_in_process(settings: Settings, model: str, artifact: str, policy: Path
         RolloutError: nothing is live, or the process ended without an answer.
         GnomonError: any error while reading the evidence.
     """
-    arguments = [model, artifact, *([] if policy is None else [str(policy.absolute())])]
-    try:
-        process = subprocess.run(
-            [sys.executable, "-P", "-m", "gnomon.rollout.gate_evaluation", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            env=child_environment(settings),
-            timeout=SECONDS,
-        )
-        reply = _reply.decode(process.stdout)
-    except subprocess.TimeoutExpired:
-        raise RolloutError(
-            f"the gates were not evaluated within {SECONDS:g} s",
-            hint="evaluate them without a limit: gnomon promote ARTIFACT --check",
-        ) from None
-    except msgspec.DecodeError:
-        raise RolloutError(
-            f"the process that evaluates the gates ended with {process.returncode} before it "
-            "finished",
-            hint="its own message, if any, is on standard error",
-        ) from None
-    if isinstance(reply, _Failed):
-        raise reply.error()
-    return reply.gates
+    return GateProcess(settings, model, artifact, policy).result()
+
+
+class GateProcess:
+    """One evaluation of gates in another process, which another thread may end.
+
+    Args:
+        settings: settings with the storage root of the rollout and the log.
+        model: the deployment's model name.
+        artifact: the tag of a shadow; None: the gates of the live artifact's watch window.
+        policy: the policy file; the defaults without one.
+    """
+
+    def __init__(
+        self, settings: Settings, model: str, artifact: str | None, policy: Path | None
+    ) -> None:
+        self._arguments = [
+            model,
+            WATCH if artifact is None else artifact,
+            *([] if policy is None else [str(policy.absolute())]),
+        ]
+        self._environment = child_environment(settings)
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_ended = False
+
+    def result(self) -> Gates:
+        """Run the process and return the gates; see :func:`check_in_process`."""
+        process = self._start()
+        with process:
+            try:
+                printed, _ = process.communicate(timeout=SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise RolloutError(
+                    f"the gates were not evaluated within {SECONDS:g} s",
+                    hint="evaluate them without a limit: gnomon promote ARTIFACT --check",
+                ) from None
+        try:
+            reply = _reply.decode(printed)
+        except msgspec.DecodeError:
+            raise RolloutError(
+                f"the process that evaluates the gates ended with {process.returncode} before it "
+                "finished",
+                hint="its own message, if any, is on standard error",
+            ) from None
+        if isinstance(reply, _Failed):
+            raise reply.error()
+        return reply.gates
+
+    def end(self) -> None:
+        """Kill the process, now or as soon as it would start."""
+        with self._lock:
+            self._is_ended = True
+            if self._process is not None:
+                self._process.kill()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._is_ended:
+                raise RolloutError("the gates were not evaluated, because the server stops")
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "gnomon.rollout.gate_evaluation", *self._arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                env=self._environment,
+            )
+            return self._process
 
 
 def main(arguments: list[str]) -> None:
@@ -90,7 +136,10 @@ def main(arguments: list[str]) -> None:
     reply: _Evaluated | _Failed
     try:
         policy = Policy.read(policies[0]) if policies else Policy()
-        reply = _Evaluated(check(settings, model, artifact, policy))
+        if artifact == WATCH:
+            reply = _Evaluated(check_watch(settings, model, policy))
+        else:
+            reply = _Evaluated(check(settings, model, artifact, policy))
     except GnomonError as error:
         reply = _Failed.of(error)
     sys.stdout.buffer.write(msgspec.json.encode(reply))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 from msgspec import structs
 
 from gnomon.compare.sketch import Sketch
 from gnomon.errors import RolloutError, UnreadableFile
-from gnomon.log import InferenceLog
+from gnomon.log import InferenceLog, Snapshot
 from gnomon.policy import GateLimits, Policy
 from gnomon.quantities import percent
 from gnomon.rollout import share_gates
 from gnomon.rollout.evidence import Evidence, gather
+from gnomon.rollout.evidence_range import EvidenceRange
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.outlook import MissingEvidence, action, in_words, live_traffic, more_rows
@@ -22,7 +24,7 @@ from gnomon.shadow.feed.pace import ENOUGH_TIMES
 from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.skew.skew_record import SkewRecord
 
-__all__ = ["evaluate", "judge"]
+__all__ = ["evaluate", "judge", "latency_gate"]
 
 
 def evaluate(
@@ -56,29 +58,54 @@ def evaluate(
     shadow = state.shadows.get(artifact)
     if shadow is None:
         gates: Iterable[Gate] = [_no_shadow(policy.gates, log, state.live, artifact)]
-        last_row = None
+        last_row = read = None
     else:
-        evidence = gather(
-            log,
-            shadow=artifact,
-            live=state.live,
-            epoch=shadow.since,
-            start=shadow.at,
-            entity_key=shadow.entity_key,
-            longest_burst=policy.gates.longest_burst,
-        )
+        confidence = policy.confidence_of_each(state.candidates)
+        with log.snapshot() as snapshot:
+            read = _range(snapshot, shadow, policy.gates, confidence, state.candidates)
+            evidence = gather(
+                snapshot,
+                shadow=artifact,
+                live=state.live,
+                epoch=shadow.since,
+                start=shadow.at,
+                entity_key=shadow.entity_key,
+                longest_burst=policy.gates.longest_burst,
+            )
         gates = judge(
             policy.gates,
             shadow,
             evidence,
-            policy.confidence_of_each(state.candidates),
+            confidence,
             slices=slices,
             unreadable=unreadable,
             skew=skew,
         )
         last_row = evidence.last_row
-    gates = (*gates, *quality)
-    return Gates(artifact=artifact, live=state.live, gates=gates, last_row=last_row)
+    return Gates(
+        artifact=artifact,
+        live=state.live,
+        gates=(*gates, *quality),
+        last_row=last_row,
+        policy=policy,
+        read=read,
+    )
+
+
+def _range(
+    log: Snapshot, shadow: Shadow, limits: GateLimits, confidence: float, candidates: int
+) -> EvidenceRange:
+    return EvidenceRange(
+        read_at=datetime.now(UTC),
+        since=shadow.since,
+        start=shadow.at,
+        log=log.position(),
+        confidence=limits.confidence,
+        confidence_of_each=confidence,
+        candidates=max(candidates, 1),
+        entity_key=shadow.entity_key,
+        longest_burst=limits.longest_burst,
+    )
 
 
 def judge(
@@ -106,7 +133,7 @@ def judge(
     if limits.max_failed is not None:
         yield share_gates.failed_gate(limits.max_failed, confidence, evidence)
     if limits.max_latency_ratio is not None:
-        yield _latency(limits.max_latency_ratio, evidence)
+        yield latency_gate(limits.max_latency_ratio, evidence)
     lag, silent = _lag(shadow, slices, unreadable)
     if limits.min_coverage is not None:
         yield _coverage(limits.min_coverage, evidence, lag, silent)
@@ -169,8 +196,17 @@ def _hours(limit: float, shadow: Shadow, evidence: Evidence) -> Gate:
     )
 
 
-def _latency(limit: float, evidence: Evidence) -> Gate:
-    """Judge the latency ratio, averaged over the batch sizes of both, weighted by shadow rows."""
+def latency_gate(
+    limit: float, evidence: Evidence, *, who: str = "the shadow", than: str = "live"
+) -> Gate:
+    """Judge the latency ratio, averaged over the batch sizes of both, weighted by shadow rows.
+
+    Args:
+        limit: the largest ratio that passes.
+        evidence: has the times of the one that is judged as those of the shadow.
+        who: the one that is judged, in the sentence.
+        than: the one that it is compared with.
+    """
     ratios: list[tuple[int, float]] = []
     for size, shadow_times in evidence.times.items():
         live_times = evidence.live_times.get(size, Sketch())
@@ -183,7 +219,7 @@ def _latency(limit: float, evidence: Evidence) -> Gate:
         return Gate(
             name="latency",
             verdict=_open(evidence.times),
-            says=f"{rows_of_both} rows each of live and shadow in batches of similar size; "
+            says=f"{rows_of_both} rows each of {than} and {who} in batches of similar size; "
             f"{ENOUGH_TIMES} are needed",
             limit=limit,
             rows=rows_of_both,
@@ -193,7 +229,7 @@ def _latency(limit: float, evidence: Evidence) -> Gate:
     return Gate(
         name="latency",
         verdict="pass" if ratio <= limit else "fail",
-        says=f"the shadow takes {ratio:.2f} times live's time for batches of similar size "
+        says=f"{who} takes {ratio:.2f} times {than}'s time for batches of similar size "
         f"({rows:,} rows); limit {limit:g} times",
         limit=limit,
         value=ratio,

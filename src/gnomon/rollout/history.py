@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -28,7 +29,10 @@ from gnomon.errors import (
 )
 from gnomon.formats import Format, decode
 from gnomon.rollout import integrity
+from gnomon.rollout.actor import signature
 from gnomon.rollout.integrity import HistoryEnd, RecordedEnd
+from gnomon.rollout.proposal import Proposal
+from gnomon.rollout.watch_window import Watch, WatchWindow
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
@@ -39,17 +43,20 @@ __all__ = [
     "RolloutEvent",
     "RolloutState",
     "Shadow",
+    "decode_event",
     "fold",
+    "in_words",
     "open_history",
     "read_history",
 ]
 
-FORMAT = 2
-"""Format 2 added ``previous_sha256``. Events of format 1 may only come before those of format 2."""
+FORMAT = 3
+"""Format 2 added ``previous_sha256``; events of format 1 may only come before those of format 2.
+Format 3 added what changes the state: ``watch`` of a promotion, and the kind ``propose``."""
 
 _KIND = Format("rollout event", FORMAT, damaged=HistoryDamaged)
 
-Kind = Literal["promote", "rollback", "shadow_start", "shadow_stop"]
+Kind = Literal["promote", "rollback", "shadow_start", "shadow_stop", "propose"]
 
 
 class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,12 +72,24 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
         same: whether the shadow is the live artifact itself, to measure the noise floor (A/A).
         at: when it was decided.
         by: who decided, if known.
+        authenticated: how that is known; see :class:`gnomon.rollout.actor.Actor`. None: an event
+            of an earlier release, or one that nobody signed.
+        on_behalf_of: for whom they decided, as they say.
         why: the reason they gave.
         forced: whether it was done although gates did not pass or were not evaluated, or the
             contract is incompatible.
         gates: each gate's verdict and evidence at that time.
         changes: how a shadow's contract differs from the live one, each as a
             :class:`gnomon.contract.difference.Change`.
+        automatic: whether a server decided it by the policy's ``[rollout]`` table, not a person.
+        watch: of a promotion that is watched: until when, by which gates, and the shadow that the
+            replaced artifact becomes by this same event.
+        approves: of a promotion that another person proposed: the number of that event, from 1.
+        evidence: what the gates were evaluated on, as a
+            :class:`gnomon.rollout.evidence_range.EvidenceRange`.
+        policy_sha256: of the policy that decided, kept as ``policies/<sha256>.json``.
+        contract_sha256: of the artifact's contract.
+        code_sha256: of the artifact's vendored code; see :mod:`gnomon.rollout.provenance`.
         previous_sha256: the hash of the previous event; None for the first one. ``append`` sets it.
     """
 
@@ -83,15 +102,27 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
     same: bool = False
     at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
     by: str | None = None
+    authenticated: str | None = None
+    on_behalf_of: str | None = None
     why: str | None = None
     forced: bool = False
     gates: tuple[dict[str, object], ...] = ()
     changes: tuple[dict[str, object], ...] = ()
+    automatic: bool = False
+    watch: WatchWindow | None = None
+    approves: int | None = None
+    evidence: dict[str, object] | None = None
+    policy_sha256: str | None = None
+    contract_sha256: str | None = None
+    code_sha256: str | None = None
     previous_sha256: str | None = None
 
 
 class Shadow(msgspec.Struct, frozen=True, kw_only=True):
-    """A shadow that should be running: its sample, and the epoch it was started in."""
+    """A shadow that should be running: its sample, and the epoch it was started in.
+
+    A reverse shadow is the artifact that live replaced; it ends with the watch window.
+    """
 
     artifact: str
     digest: str | None
@@ -99,6 +130,7 @@ class Shadow(msgspec.Struct, frozen=True, kw_only=True):
     since: int
     at: datetime
     entity_key: tuple[str, ...] = ()
+    reverse: bool = False
 
 
 class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,13 +140,23 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
         epoch: the number of events, which is also the number of the next event.
         lives: the artifacts that were live, the live one last. A rollback removes the last one.
         shadows: the running shadows by tag, in the order they were started.
-        tried: the artifacts that were shadows of the present live artifact, stopped ones included.
+        tried: the artifacts that were shadows of the present live artifact, stopped ones included,
+            reverse shadows not.
+        watch: the watch window of the present live artifact, if its promotion has one. It stays
+            after its end; the time says whether it is over.
+        distrusted: the artifacts that were rolled back, or stopped as shadows by a server: only a
+            person promotes them.
+        proposals: the promotions that were proposed since the last one, by tag; they may be
+            expired.
     """
 
     epoch: int = 0
     lives: tuple[str, ...] = ()
     shadows: dict[str, Shadow] = {}
     tried: tuple[str, ...] = ()
+    watch: Watch | None = None
+    distrusted: tuple[str, ...] = ()
+    proposals: dict[str, Proposal] = {}
 
     @property
     def live(self) -> str | None:
@@ -148,16 +190,28 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
                 at=event.at,
                 entity_key=event.entity_key,
             )
-        else:
+        elif event.kind != "propose":
             # An artifact that becomes live is no longer a shadow.
             shadows.pop(event.artifact, None)
         if event.kind == "promote":
             lives = (*lives, event.artifact)
         elif event.kind == "rollback":
             lives = lives[:-1]
-        before = self.tried if lives == self.lives else ()
-        tried = tuple(dict.fromkeys((*before, *shadows)))
-        return RolloutState(epoch=self.epoch + 1, lives=lives, shadows=shadows, tried=tried)
+        is_same_live = lives == self.lives
+        if not is_same_live:
+            shadows = {tag: shadow for tag, shadow in shadows.items() if not shadow.reverse}
+            shadows |= _reverse_shadow(event, self.epoch + 1)
+        candidates = (tag for tag, shadow in shadows.items() if not shadow.reverse)
+        tried = tuple(dict.fromkeys((*(self.tried if is_same_live else ()), *candidates)))
+        return RolloutState(
+            epoch=self.epoch + 1,
+            lives=lives,
+            shadows=shadows,
+            tried=tried,
+            watch=_watch(self, event, shadows),
+            distrusted=_distrusted(self, event),
+            proposals=_proposals(self, event),
+        )
 
 
 def fold(events: list[RolloutEvent]) -> RolloutState:
@@ -268,11 +322,9 @@ class History:
         event = msgspec.structs.replace(event, format=FORMAT, previous_sha256=self._last_digest())
         content = msgspec.json.format(msgspec.json.encode(event), indent=2) + b"\n"
         if not self._storage.create(self._name(), content):
-            raise RolloutConflict(
-                f"another rollout decision for `{self.model}` was recorded first",
-                where=self._name(),
-                hint="look at the history, then decide again",
-            )
+            winner = self._storage.read(self._name())
+            if winner != content:  # Equal if the first reply to this write was lost: it won.
+                raise self._conflict(winner)
         self._add(event, content, after)
         self.record_end()
         return after
@@ -285,6 +337,16 @@ class History:
         with contextlib.suppress(StorageError, OSError):
             integrity.record(self._storage, self.model, self._head(), self._spool)
 
+    def _conflict(self, winner: bytes | None) -> RolloutConflict:
+        """Return the error that says which decision was recorded first, if it can be read."""
+        first = f"another rollout decision for `{self.model}` was recorded first"
+        with contextlib.suppress(GnomonError):
+            event = decode_event(winner or b"", self._name())
+            first += f": {in_words(event)} at {event.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return RolloutConflict(
+            first, where=self._name(), hint="look at the history, then decide again"
+        )
+
     def _recorded_ends(self) -> tuple[list[RecordedEnd], UnreadableFile | None]:
         """Read the recorded ends, or return the error; the events can still be read."""
         try:
@@ -294,7 +356,7 @@ class History:
 
     def _read_on(self) -> None:
         while (content := self._storage.read(self._name())) is not None:
-            event = decode(content, RolloutEvent, _KIND, self._name())
+            event = decode_event(content, self._name())
             integrity.check_link(
                 self.model,
                 self.state.epoch,
@@ -347,6 +409,22 @@ class History:
         return integrity.event_name(self.model, self.state.epoch)
 
 
+def decode_event(content: bytes, where: str) -> RolloutEvent:
+    """Return the event in a file; ``where`` is the file's name.
+
+    Raises:
+        HistoryDamaged: it is not an event.
+        NewerFormat: a newer version of Gnomon recorded it.
+    """
+    return decode(content, RolloutEvent, _KIND, where)
+
+
+def in_words(event: RolloutEvent) -> str:
+    """Say in a few words what was decided and by whom: ``promote flights:two by ann``."""
+    who = signature(event.by or "somebody", event.authenticated, event.on_behalf_of)
+    return f"{event.kind.replace('_', ' ')} {event.artifact} by {who}"
+
+
 def read_history(settings: Settings, model: str) -> tuple[History, GnomonError | None]:
     """Read a model's history as far as possible, and return it with the error, if any."""
     history = open_history(settings, model)
@@ -361,9 +439,75 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def _reverse_shadow(event: RolloutEvent, epoch: int) -> dict[str, Shadow]:
+    """Return the shadow that a promotion makes of the artifact it replaces, by its tag."""
+    reverse = None if event.watch is None else event.watch.reverse_shadow
+    if reverse is None:
+        return {}
+    shadow = Shadow(
+        artifact=reverse.artifact,
+        digest=reverse.digest,
+        fraction=reverse.fraction,
+        since=epoch,
+        at=event.at,
+        entity_key=reverse.entity_key,
+        reverse=True,
+    )
+    return {reverse.artifact: shadow}
+
+
+def _watch(state: RolloutState, event: RolloutEvent, shadows: Mapping[str, Shadow]) -> Watch | None:
+    """Return the watch window after an event: only a promotion or a rollback begins or ends one."""
+    if event.kind == "promote" and event.watch is not None and state.live is not None:
+        return Watch(
+            artifact=event.artifact,
+            previous=state.live,
+            since=state.epoch + 1,
+            at=event.at,
+            until=event.watch.until,
+            gates=event.watch.gates,
+            shadow=event.watch.reverse_shadow is not None,
+        )
+    if event.kind in ("promote", "rollback") or state.watch is None:
+        return None
+    reverse = shadows.get(state.watch.previous)
+    return msgspec.structs.replace(state.watch, shadow=reverse is not None and reverse.reverse)
+
+
+def _proposals(state: RolloutState, event: RolloutEvent) -> dict[str, Proposal]:
+    """Return the proposed promotions after an event; they are judged against one live artifact."""
+    if event.kind in ("promote", "rollback"):
+        return {}
+    if event.kind != "propose":
+        return state.proposals
+    proposal = Proposal(
+        number=state.epoch + 1,
+        artifact=event.artifact,
+        digest=event.digest,
+        forced=event.forced,
+        by=event.by,
+        authenticated=event.authenticated,
+        on_behalf_of=event.on_behalf_of,
+        at=event.at,
+    )
+    return {**state.proposals, event.artifact: proposal}
+
+
+def _distrusted(state: RolloutState, event: RolloutEvent) -> tuple[str, ...]:
+    """Return the artifacts that only a person may promote, after an event."""
+    distrusted = dict.fromkeys(state.distrusted)
+    if event.kind == "promote":
+        distrusted.pop(event.artifact, None)
+    elif event.kind == "rollback" and state.live is not None:
+        distrusted[state.live] = None
+    elif event.kind == "shadow_stop" and event.automatic and event.artifact in state.tried:
+        distrusted[event.artifact] = None
+    return tuple(distrusted)
+
+
 def _check(state: RolloutState, event: RolloutEvent) -> None:
     tag, live = event.artifact, state.live
-    if event.kind == "promote" and tag == live:
+    if event.kind in ("promote", "propose") and tag == live:
         raise RolloutError(f"`{tag}` is live already")
     if event.kind == "rollback":
         if state.previous is None:

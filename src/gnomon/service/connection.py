@@ -28,7 +28,7 @@ from gnomon.compat.uvicorn import (
     make_connections_with,
 )
 from gnomon.errors import GnomonError, MalformedRequest, Unauthorized
-from gnomon.service.auth import PREDICT_HINT, check_token
+from gnomon.service.access.bearer import PREDICT_HINT, check_token
 from gnomon.service.client_connection import ClientConnection
 from gnomon.service.front_door import FrontDoor
 from gnomon.service.http.asgi import CLOSE, Scope, is_encoded, response, unexpected

@@ -1,4 +1,4 @@
-"""The control routes, ``/gnomon/*``, for holders of the control token."""
+"""The control routes, ``/gnomon/*``: each needs a role."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import msgspec
 
 from gnomon.errors import GnomonError, InvalidRequest, MalformedBody, MethodNotAllowed, UnknownRoute
 from gnomon.field_errors import struct_error
+from gnomon.rollout.actor import Actor
 from gnomon.rollout.history import RolloutEvent
-from gnomon.service.auth import CONTROL_HINT, check_token
+from gnomon.rollout.labels.label_counts import LabelStatus
+from gnomon.service.access.access import Access
+from gnomon.service.access.identity import Identity
 from gnomon.service.http.asgi import (
     ClientGone,
     Header,
@@ -22,6 +25,7 @@ from gnomon.service.http.asgi import (
     respond,
 )
 from gnomon.service.status.slice_status import Status
+from gnomon.tokens.roles import Role, includes
 
 __all__ = ["ROUTES", "Controlled", "Decisions", "Route", "allow", "control"]
 
@@ -33,8 +37,8 @@ class Controlled(Protocol):
     """The methods of a running gateway that the control routes call."""
 
     @property
-    def control_token(self) -> str:
-        """The token that a caller must send."""
+    def access(self) -> Access:
+        """Finds out who calls, and refuses those who may not."""
 
     async def start_shadow(
         self,
@@ -43,7 +47,7 @@ class Controlled(Protocol):
         same: bool,
         force: bool,
         *,
-        by: str | None,
+        by: Actor,
         why: str | None,
     ) -> RolloutEvent:
         """Start an artifact as a shadow.
@@ -51,15 +55,20 @@ class Controlled(Protocol):
         ``fraction=None`` uses the policy's fraction; ``force`` accepts an incompatible contract.
         """
 
-    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> RolloutEvent:
+    async def stop_shadow(self, artifact: str, *, by: Actor, why: str | None) -> RolloutEvent:
         """Stop a shadow."""
 
     async def promote(
-        self, artifact: str, force: bool, *, by: str | None, why: str | None
+        self, artifact: str, force: bool, *, by: Actor, why: str | None
     ) -> RolloutEvent:
         """Make an artifact live; ``force`` overrides gates that do not pass."""
 
-    async def rollback(self, *, by: str | None, why: str | None) -> RolloutEvent:
+    async def approve(
+        self, artifact: str, may_force: bool, *, by: Actor, why: str | None
+    ) -> RolloutEvent:
+        """Promote an artifact that another person has proposed."""
+
+    async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         """Make the previous artifact live again."""
 
     def status(self) -> Status:
@@ -68,9 +77,17 @@ class Controlled(Protocol):
     async def history(self) -> Decisions:
         """Return all rollout decisions so far, oldest first."""
 
+    async def label_status(self) -> LabelStatus:
+        """Count the answers with labels, and the labels by what became of them."""
+
 
 class DecisionRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Who makes a decision, and the reason; both are kept in the history."""
+    """For whom a decision is made, and the reason; both are kept in the history.
+
+    Attributes:
+        by: with the control token, who decides, as claimed; with a credential of its own the
+            caller decides, and this is on whose behalf.
+    """
 
     by: str | None = None
     why: str | None = None
@@ -103,6 +120,12 @@ class Promote(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     force: bool = False
 
 
+class Approve(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /gnomon/approve``."""
+
+    artifact: str
+
+
 class Rollback(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/rollback``."""
 
@@ -128,6 +151,7 @@ class Route(msgspec.Struct, frozen=True):
     Attributes:
         method: the HTTP method it accepts.
         summary: what it does, for the documentation.
+        role: the role that it needs; with ``force`` a request needs ``forcer``.
         answer: the function that handles a request.
         body: the type of its request body.
         reply: the type of its answer.
@@ -135,57 +159,123 @@ class Route(msgspec.Struct, frozen=True):
 
     method: str
     summary: str
-    answer: Callable[[Controlled, bytes], Awaitable[Any]]
+    role: Role
+    answer: Callable[[Controlled, bytes, Identity], Awaitable[Any]]
     body: type[msgspec.Struct] | None
     reply: type[msgspec.Struct]
 
 
-async def _start_shadow(runtime: Controlled, body: bytes) -> RolloutEvent:
+async def _start_shadow(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
     request = _decode(body, StartShadow)
+    _require_force(request.force, caller, "/gnomon/shadow/start")
     return await runtime.start_shadow(
         request.artifact,
         request.fraction,
         request.same,
         request.force,
-        by=request.by,
+        by=caller.actor(request.by),
         why=request.why,
     )
 
 
-async def _stop_shadow(runtime: Controlled, body: bytes) -> RolloutEvent:
+async def _stop_shadow(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
     request = _decode(body, StopShadow)
-    return await runtime.stop_shadow(request.artifact, by=request.by, why=request.why)
+    return await runtime.stop_shadow(request.artifact, by=caller.actor(request.by), why=request.why)
 
 
-async def _promote(runtime: Controlled, body: bytes) -> RolloutEvent:
+async def _promote(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
     request = _decode(body, Promote)
-    return await runtime.promote(request.artifact, request.force, by=request.by, why=request.why)
+    _require_force(request.force, caller, "/gnomon/promote")
+    return await runtime.promote(
+        request.artifact, request.force, by=caller.actor(request.by), why=request.why
+    )
 
 
-async def _rollback(runtime: Controlled, body: bytes) -> RolloutEvent:
+async def _approve(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
+    request = _decode(body, Approve)
+    may_force = includes(caller.role, "forcer")
+    return await runtime.approve(
+        request.artifact, may_force, by=caller.actor(request.by), why=request.why
+    )
+
+
+async def _rollback(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
     request = _decode(body or b"{}", Rollback)
-    return await runtime.rollback(by=request.by, why=request.why)
+    return await runtime.rollback(by=caller.actor(request.by), why=request.why)
 
 
-async def _status(runtime: Controlled, body: bytes) -> Status:
+async def _status(runtime: Controlled, body: bytes, caller: Identity) -> Status:
     return runtime.status()
 
 
-async def _history(runtime: Controlled, body: bytes) -> Decisions:
+async def _history(runtime: Controlled, body: bytes, caller: Identity) -> Decisions:
     return await runtime.history()
+
+
+async def _label_status(runtime: Controlled, body: bytes, caller: Identity) -> LabelStatus:
+    return await runtime.label_status()
+
+
+async def _whoami(runtime: Controlled, body: bytes, caller: Identity) -> Identity:
+    return caller
+
+
+def _require_force(force: bool, caller: Identity, route: str) -> None:
+    if force:
+        caller.require("forcer", route, why="`force`")
 
 
 ROUTES = {
     "/gnomon/shadow/start": Route(
-        "POST", "Start an artifact as a shadow", _start_shadow, StartShadow, RolloutEvent
+        "POST",
+        "Start an artifact as a shadow",
+        "operator",
+        _start_shadow,
+        StartShadow,
+        RolloutEvent,
     ),
-    "/gnomon/shadow/stop": Route("POST", "Stop a shadow", _stop_shadow, StopShadow, RolloutEvent),
-    "/gnomon/promote": Route("POST", "Make an artifact live", _promote, Promote, RolloutEvent),
+    "/gnomon/shadow/stop": Route(
+        "POST", "Stop a shadow", "operator", _stop_shadow, StopShadow, RolloutEvent
+    ),
+    "/gnomon/promote": Route(
+        "POST", "Make an artifact live", "promoter", _promote, Promote, RolloutEvent
+    ),
+    "/gnomon/approve": Route(
+        "POST",
+        "Promote an artifact that another person has proposed",
+        "promoter",
+        _approve,
+        Approve,
+        RolloutEvent,
+    ),
     "/gnomon/rollback": Route(
-        "POST", "Make the previous artifact live again", _rollback, Rollback, RolloutEvent
+        "POST",
+        "Make the previous artifact live again",
+        "promoter",
+        _rollback,
+        Rollback,
+        RolloutEvent,
     ),
-    "/gnomon/status": Route("GET", "What this slice runs, and its accounts", _status, None, Status),
-    "/gnomon/history": Route("GET", "Every rollout decision", _history, None, Decisions),
+    "/gnomon/status": Route(
+        "GET", "What this slice runs, and its accounts", "viewer", _status, None, Status
+    ),
+    "/gnomon/history": Route("GET", "Every rollout decision", "viewer", _history, None, Decisions),
+    "/gnomon/labels": Route(
+        "GET",
+        "How many answers have labels, and what became of all labels",
+        "viewer",
+        _label_status,
+        None,
+        LabelStatus,
+    ),
+    "/gnomon/whoami": Route(
+        "GET",
+        "Who the server takes the caller for, and their role",
+        "viewer",
+        _whoami,
+        None,
+        Identity,
+    ),
 }
 
 
@@ -210,11 +300,12 @@ async def _answer(runtime: Controlled, scope: Scope, receive: Receive) -> bytes:
     route = ROUTES[path]
     if method.encode() not in allow(route.method).split(b", "):
         raise MethodNotAllowed(f"expected {route.method}, got {method}", where=path)
-    check_token(scope, runtime.control_token, hint=CONTROL_HINT)
+    caller = await runtime.access.authorize(scope, route.role)
     body = await read_body(
         receive, BODY_BYTES, scope["headers"], seconds=BODY_SECONDS, hint="shorten the reason"
     )
-    return msgspec.json.encode(await route.answer(runtime, bytes(body)))
+    with runtime.access.refusing(scope, "the role forcer"):
+        return msgspec.json.encode(await route.answer(runtime, bytes(body), caller))
 
 
 def allow(method: str) -> bytes:

@@ -24,7 +24,8 @@ from gnomon.errors import (
     UnknownRoute,
 )
 from gnomon.service import pages
-from gnomon.service.auth import CONTROL_HINT, PREDICT_HINT, check_token
+from gnomon.service.access.bearer import PREDICT_HINT, check_token
+from gnomon.service.access.proxies import proxies_of
 from gnomon.service.control import allow, control
 from gnomon.service.http.asgi import (
     ASGI,
@@ -94,6 +95,8 @@ class FrontDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
+        if scope["type"] in ("http", "websocket"):
+            proxies_of(self.runtime().settings).strip(scope)
         if scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         elif scope["type"] != "http":
@@ -170,7 +173,8 @@ class FrontDoor:
         client = _client_id(scope)
         try:
             if runtime.settings.predict_token is not None:
-                check_token(scope, runtime.settings.predict_token, hint=PREDICT_HINT)
+                with runtime.control.access.refusing(scope, "the prediction token"):
+                    check_token(scope, runtime.settings.predict_token, hint=PREDICT_HINT)
             settings = runtime.settings
             if media_type(scope["headers"]):
                 stream = RecordStream(scope, receive, send, runtime.requests, settings, client)
@@ -192,7 +196,7 @@ class FrontDoor:
 
     async def _labels(self, scope: Scope, receive: Receive, send: Send) -> None:
         runtime = self.runtime()
-        check_token(scope, runtime.control.control_token, hint=CONTROL_HINT)
+        await runtime.control.access.authorize(scope, "labeller")
         settings = runtime.settings
         with runtime.requests.held.body() as grow:
             body = await read_body(
@@ -201,7 +205,7 @@ class FrontDoor:
                 scope["headers"],
                 seconds=settings.client_seconds,
                 grow=grow,
-                hint="send fewer labels per request",
+                hint="send fewer labels per request, or use `gnomon labels import`",
             )
             lines = media_type(scope["headers"]) == LINES.encode()
             accepted = await runtime.labels.add(body, lines=lines)

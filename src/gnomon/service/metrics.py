@@ -94,6 +94,12 @@ class Metrics:
             "Requests refused for the host they name or the page that sent them, by error code",
             labelnames=["model", "code"],
         )
+        self._callers = self._make(
+            Counts,
+            "gnomon_callers_refused_total",
+            "Requests refused for their credential or its role, by route and error code",
+            labelnames=["model", "route", "code"],
+        )
         self._restarts = self._make(
             Counts,
             "gnomon_restarts_total",
@@ -192,6 +198,10 @@ class Metrics:
     def refused(self, code: str) -> None:
         """Count a request that was refused by its head, before its body was read."""
         self._refused.labels(self._model, code).inc()
+
+    def refused_caller(self, route: str, code: str) -> None:
+        """Count a request whose credential is missing, invalid or does not suffice."""
+        self._callers.labels(self._model, route, code).inc()
 
     def restarted(self, role: str) -> None:
         """Count a child process that ended unexpectedly."""

@@ -82,8 +82,11 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         latency_ms: the live worker's time per batch; None before the first.
         shadows: the shadows it runs.
         accounts: rows by outcome since it started.
+        automation: what it decides by itself, as
+            :class:`gnomon.service.status.automation_status.AutomationStatus`.
         error: why it is not ready, or cannot follow the rollout.
         ended: whether it shut down properly, while rows still waited for a shadow.
+        warnings: what its operator should know.
     """
 
     format: int = FORMAT
@@ -102,8 +105,10 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: Latency | None = None
     shadows: tuple[ShadowBeat, ...] = ()
     accounts: dict[str, Any] = msgspec.field(default_factory=dict, name="books")
+    automation: dict[str, Any] = {}
     error: str | None = None
     ended: bool = False
+    warnings: tuple[str, ...] = ()
 
     def is_stale(self, now: datetime | None = None) -> bool:
         """Return whether it is out of date: its slice has ended, or has not reported for long."""

@@ -15,6 +15,7 @@ from gnomon.rollout.labels import label_store
 from gnomon.rollout.labels.label import Label
 from gnomon.rollout.labels.label_store import LabelStore, LabelWriter
 from gnomon.settings import Settings
+from tests.bucket import BUCKETS, bucket
 from tests.rollout.labels.labelled_log import DAY, stored
 
 DATA = Path(__file__).parent / "data"
@@ -87,6 +88,22 @@ def test_the_labels_of_a_time_can_be_read_again(settings: Settings) -> None:
     store.add(batch("a"))
     store.add(batch("b", after=timedelta(days=1)))
     assert store.read(DAY + timedelta(hours=1)).column("request_id").to_pylist() == ["a"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("server", BUCKETS)
+def test_a_bucket_keeps_labels_as_a_folder_does(server: str) -> None:
+    """Writers have files of their own, and an import adds its rows once."""
+    with bucket(server) as url:
+        store = LabelStore(Settings(root=url), "toy")
+        assert store.read().num_rows == 0
+        writer = LabelWriter(store)
+        writer.add(batch("a"))
+        writer.add(batch("b", after=timedelta(minutes=1)))
+        LabelWriter(store).add(batch("c", after=timedelta(minutes=2)))
+        again = batch("d", after=timedelta(minutes=3))
+        assert [store.add(again), store.add(again)] == [True, False]
+        assert requests(store) == ["a", "b", "c", "d"]
 
 
 def test_nothing_is_read_where_nothing_was_written(settings: Settings) -> None:

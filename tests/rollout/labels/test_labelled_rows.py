@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pyarrow as pa
+
 from gnomon.rollout.labels.label import Label
 from gnomon.settings import Settings
 from tests.rollout.labels.labelled_log import (
@@ -74,6 +76,14 @@ def test_a_feature_can_be_added(settings: Settings) -> None:
     [one] = log_live(settings, [{"customer": "a"}])
     [row] = joined(settings, stored(Label(request_id=one, value="yes")), inputs=["asked"])
     assert (row["input_customer"], row["input_asked"]) == ("a", DAY)
+
+
+def test_without_labels_there_are_no_rows(settings: Settings) -> None:
+    """That is the state of every deployment at first."""
+    log_shadow(settings, log_live(settings, [{}]))
+    assert joined(settings, stored()) == joined(settings, stored(), shadow=ANSWERS) == []
+    nothing = stored().slice(0, 0).combine_chunks()
+    assert joined(settings, pa.table(nothing.columns, schema=nothing.schema)) == []
 
 
 def test_rows_without_a_certain_label_are_left_out(settings: Settings) -> None:

@@ -24,7 +24,8 @@ from gnomon.log import (
 from gnomon.policy import GateLimits, Metric, Policy, QualityRules
 from gnomon.rollout.gate import Gate
 from gnomon.rollout.history import open_history
-from gnomon.rollout.labels.label import Label, LabelReader
+from gnomon.rollout.labels.label import Label
+from gnomon.rollout.labels.label_reader import LabelReader
 from gnomon.rollout.labels.label_store import LabelStore
 from gnomon.rollout.quality.evaluation import quality_of
 from gnomon.settings import Settings

@@ -107,3 +107,10 @@ def test_answers_of_different_kinds_are_refused() -> None:
     """No label says which of a class and a number is nearer."""
     with pytest.raises(RolloutError, match="live is a model of classification and the shadow of"):
         question(CLASSIFIER, REGRESSOR, Policy())
+
+
+def test_both_need_the_output_that_is_decided_on() -> None:
+    """Without it there is no decision to compare."""
+    decision = Decision(output="score", threshold=1)
+    with pytest.raises(RolloutError, match="live has no output `score`"):
+        question(CLASSIFIER, CLASSIFIER, Policy(decision=decision))

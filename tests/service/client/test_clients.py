@@ -64,6 +64,7 @@ def test_labels_are_sent_as_records(call: Calling, standin: StandIn) -> None:
         {"request_id": "b", "value": 2.5},
     ]
     assert standin.tokens[-1] == f"Bearer {TOKEN}"
+    assert call("label_status", options=CONTROL).model == "flights"
 
 
 def test_a_stream_that_a_client_refuses_leaves_no_thread() -> None:

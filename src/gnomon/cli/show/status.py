@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from rich.markup import escape
 
 from gnomon.cli.console import ago, local, share
+from gnomon.cli.show.automation import automation_lines
 from gnomon.service.status.deployment_overview import GoneSlice, Overview
 from gnomon.service.status.slice_status import LiveStatus, RowAccounts, ShadowStatus, Status
 from gnomon.service.status.totals import total
@@ -23,6 +24,8 @@ def show_status(overview: Overview) -> str:
     lines = [*_lines(overview)]
     if len(overview.slices) > 1:
         lines += _listed("slices", (_slice(status) for status in overview.slices))
+    warnings = total(overview.slices).warnings
+    lines += _listed("warning", (f"[yellow]{escape(warning)}[/]" for warning in warnings))
     lines += _listed("gone", (_gone(gone) for gone in overview.gone))
     lines += _listed("problem", (f"[red]{escape(problem)}[/]" for problem in overview.problems))
     return "\n".join(lines)
@@ -46,6 +49,8 @@ def _lines(overview: Overview) -> Iterator[str]:
     for shadow in status.shadows:
         itself = status.live is not None and status.live.artifact == shadow.artifact
         yield from _shadow(shadow, itself)
+    if status.automation is not None:
+        yield from automation_lines(status.automation)
     if status.previous is not None:
         yield f"[dim]previous[/]  {escape(status.previous)}"
 
@@ -125,6 +130,7 @@ def _shadow(shadow: ShadowStatus, itself: bool) -> Iterator[str]:
         f"for {ago(shadow.since)}" if shadow.since else "",
         traffic,
         "is live itself (A/A): its differences are noise" if itself else "",
+        "was live before (reverse shadow)" if shadow.reverse else "",
         _takes(shadow.latency_ms),
     )
     if shadow.eligible:

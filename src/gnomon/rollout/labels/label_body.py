@@ -16,7 +16,7 @@ __all__ = ["PlacedLabel", "as_label", "decode_labels"]
 PlacedLabel = tuple[str, Label]
 """A label with its place in what was sent, such as ``$[3]`` or ``line 4: $``."""
 
-_SPLIT = "send fewer labels per request"
+_SPLIT = "send fewer labels per request, or use `gnomon labels import`"
 
 
 def decode_labels(body: bytes | bytearray, *, lines: bool, most: int) -> list[PlacedLabel]:

@@ -56,13 +56,30 @@ class LabelReader:
         rows: list[dict[str, Any]] = []
         for place, label in labels:
             try:
-                rows += self._rows(label, now)
+                rows += self.rows(label, now)
             except InvalidRequest as error:
                 error.where = place + (error.where or "")
                 raise
-        return pa.RecordBatch.from_pylist(rows, schema=LABELS)
+        return self.batch(rows)
 
-    def _rows(self, label: Label, now: datetime) -> Iterator[dict[str, Any]]:
+    def batch(self, rows: Sequence[dict[str, Any]]) -> pa.RecordBatch:
+        """Return the rows of :meth:`rows` in the columns in which they are stored."""
+        of_entities = [row for row in rows if "entity_key" in row]
+        columns = [
+            pa.array([row["entity"][place] for row in of_entities], plain_type(feature.arrow.type))
+            for place, feature in enumerate(self._key)
+        ]
+        if of_entities:
+            for row, text in zip(of_entities, entity_texts(columns).to_pylist(), strict=True):
+                row["entity"] = text
+        return pa.RecordBatch.from_pylist(list(rows), schema=LABELS)
+
+    def rows(self, label: Label, now: datetime) -> Iterator[dict[str, Any]]:
+        """Yield a row for each target of a label, for :meth:`batch`.
+
+        Raises:
+            InvalidRequest: it is wrong; ``where`` is the field, such as ``.value``.
+        """
         if label.known_at is not None and label.known_at > now + _CLOCKS_APART:
             raise InvalidRequest(
                 f"expected a time that has passed, got {label.known_at.isoformat()}",
@@ -99,7 +116,7 @@ class LabelReader:
             "event_time": _utc(label.event_time),
         }
 
-    def _entity(self, entity: dict[str, Any]) -> str:
+    def _entity(self, entity: dict[str, Any]) -> list[Any]:
         if not self._key:
             raise InvalidRequest(
                 "the contract has no entity key", where=".entity", hint="use `request_id` and `row`"
@@ -109,19 +126,18 @@ class LabelReader:
                 f"expected the entity key {_listed(self._readers)}, got {_listed(entity) or '{}'}",
                 where=".entity",
             )
-        columns = []
+        values = []
         for feature in self._key:
             value = entity[feature.name]
             where = f".entity{key_path(feature.name)}"
             if value is None:
                 raise InvalidRequest(f"expected {feature.type}, got null", where=where)
             try:
-                read = self._readers[feature.name](value)
+                values.append(self._readers[feature.name](value))
             except InvalidRequest as error:
                 error.where = where
                 raise
-            columns.append(pa.array([read], plain_type(feature.arrow.type)))
-        return str(entity_texts(columns)[0].as_py())
+        return values
 
     def _values(self, label: Label) -> Iterator[tuple[Target, str | None]]:
         if None in self._by_name:

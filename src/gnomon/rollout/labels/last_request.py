@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["LastRequests"]
+__all__ = ["LastRequests", "micros"]
 
 _NONE = np.iinfo(np.int64).min
 

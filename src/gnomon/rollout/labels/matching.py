@@ -103,14 +103,12 @@ class _Search:
     ) -> None:
         self._records = records
         self._kept_schema = log.view.pick(kept)
-        direct = pc.indices_nonzero(pc.is_valid(records.column("request_id")))
-        by_entity = pc.indices_nonzero(
-            pc.equal(records.column("entity_key"), name_text(contract.entity_key))
-        )
+        direct = _where(pc.is_valid(records.column("request_id")))
+        by_entity = _where(pc.equal(records.column("entity_key"), name_text(contract.entity_key)))
         self._ways: list[tuple[npt.NDArray[np.int64], _Way]] = []
         self.columns = list(kept)
         if len(direct):
-            ids = records.select(["request_id", "row"]).take(direct)
+            ids = records.select(["request_id", "row"]).take(pa.array(direct))
             keys = row_key(ids.column("request_id"), ids.column("row"))
             self._add(direct, _ByKey(keys, _key_of("request_id"), kept))
             self._add(direct, _ByKey(keys, _key_of("client_id"), kept), ["client_id"])
@@ -119,13 +117,13 @@ class _Search:
             for name in (*contract.entity_key, *filter(None, [contract.event_time]))
         }
         if len(by_entity) and set(typed.values()) <= set(log.view.schema.names):
-            labels = records.select(["entity", "event_time"]).take(by_entity)
+            labels = records.select(["entity", "event_time"]).take(pa.array(by_entity))
             self._add(
                 by_entity, _by_entity(labels, contract, typed, within, kept), list(typed.values())
             )
 
-    def _add(self, records: pa.Array, way: _Way, columns: Sequence[str] = ()) -> None:
-        self._ways.append((np.asarray(records).astype(np.int64), way))
+    def _add(self, records: npt.NDArray[np.int64], way: _Way, columns: Sequence[str] = ()) -> None:
+        self._ways.append((records, way))
         self.columns += [name for name in columns if name not in self.columns]
 
     def see(self, batch: pa.RecordBatch) -> None:
@@ -262,6 +260,11 @@ class _ByLastRequest:
         reasons[self._last.ties > 1] = "ambiguous"
         batches = [] if self._rows is None else self._rows.combine_chunks().to_batches()
         return batches, rows, reasons
+
+
+def _where(mask: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Return where a mask is true. Arrow's own function crashes on one without chunks."""
+    return np.flatnonzero(np.asarray(pc.fill_null(mask, False)))
 
 
 def _each_once(

@@ -28,6 +28,8 @@ class MetricComparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
         interval: of the mean difference over units, valid however often it is computed.
         worst_case: the same if each missing label were the best for the shadow, up to if each were
             the worst; None where that was not asked.
+        possible_difference: the difference over all rows, from each missing label at its best for
+            the shadow to each at its worst; None without rows.
         better: rows where the shadow's loss is smaller.
         worse: rows where it is larger.
         better_interval: of the share of the better among both; of decisions it is McNemar's test.
@@ -47,6 +49,7 @@ class MetricComparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     difference: float | None
     interval: Interval
     worst_case: Interval | None
+    possible_difference: Interval | None
     better: int
     worse: int
     better_interval: Interval | None = None
@@ -103,6 +106,7 @@ def compare(
         )
         if worst_case
         else None,
+        possible_difference=found.possible_difference,
         better=better,
         worse=worse,
         better_interval=rate_interval(better, better + worse, confidence) if by_row else None,

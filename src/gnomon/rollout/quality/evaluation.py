@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
 
 from gnomon.artifact import inspect
 from gnomon.errors import ArtifactError, RolloutError, UnknownArtifact
@@ -12,11 +15,12 @@ from gnomon.rollout.gate import Gate
 from gnomon.rollout.history import RolloutState
 from gnomon.rollout.quality.known_labels import known_labels
 from gnomon.rollout.quality.measure import Measured, measure, run_of
+from gnomon.rollout.quality.paired_rows import Run
 from gnomon.rollout.quality.quality_gates import quality_gates, undecidable
 from gnomon.rollout.quality.shadow_quality import ShadowQuality
 from gnomon.settings import Settings
 
-__all__ = ["evaluate_quality", "quality_of"]
+__all__ = ["ComparedRows", "compared_rows", "evaluate_quality", "quality_of"]
 
 
 def quality_of(
@@ -38,7 +42,7 @@ def quality_of(
         artifact: the tag of a shadow. The rows of a running one are those of its run, of one that
             was stopped those of all its runs.
         policy: the decision, the rules of quality and of labels, and the confidence.
-        start: rows that arrived from this time on.
+        start: rows that arrived from this time on; UTC when it has no zone.
         end: rows that arrived before this time.
 
     Raises:
@@ -47,17 +51,54 @@ def quality_of(
         PolicyError: the policy names a metric or feature that the artifacts do not have.
         RolloutError: nothing is live, or the answers are not of a kind that has labels.
     """
+    compared = compared_rows(settings, model, state, artifact, policy, start=start, end=end)
+    confidence = policy.confidence_of_each(state.candidates)
+    return measure(compared.log, compared.sides, compared.run, compared.labels, policy, confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRows:
+    """What it takes to read the rows that both answered, with their labels.
+
+    Attributes:
+        log: the model's log.
+        sides: the artifacts.
+        run: which of their rows.
+        labels: the labels of these rows.
+    """
+
+    log: InferenceLog
+    sides: Measured
+    run: Run
+    labels: pa.Table
+
+
+def compared_rows(
+    settings: Settings,
+    model: str,
+    state: RolloutState,
+    artifact: str,
+    policy: Policy,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> ComparedRows:
+    """Find the rows of an artifact's run as a shadow, and their labels; see :func:`quality_of`."""
     if state.live is None:
         raise RolloutError("there is no live artifact to compare a shadow with")
     sides = Measured(inspect(state.live), inspect(artifact))
     run = state.shadows.get(sides.shadow.tag)
+    start, end = _with_zone(start), _with_zone(end)
     if run is not None:
         start = run.at if start is None else max(start, run.at)
     log = InferenceLog(settings, model)
     rows = run_of(sides, epoch=None if run is None else run.since, start=start, end=end)
     labels = known_labels(settings, log, sides.live, policy.labels, start=rows.start, end=rows.end)
-    confidence = policy.confidence_of_each(state.candidates)
-    return measure(log, sides, rows, labels, policy, confidence)
+    return ComparedRows(log, sides, rows, labels)
+
+
+def _with_zone(time: datetime | None) -> datetime | None:
+    return time if time is None or time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 def evaluate_quality(

@@ -19,7 +19,7 @@ from gnomon.rollout.quality.question import Question, question
 from gnomon.rollout.quality.shadow_quality import ShadowQuality
 from gnomon.rollout.quality.tally import QualityTally
 
-__all__ = ["Measured", "measure", "run_of"]
+__all__ = ["Measured", "measure", "run_of", "tally_of"]
 
 CLOCKS_APART = timedelta(minutes=1)
 """The clocks of the machine that decided and the one that serves may differ by this much."""
@@ -87,14 +87,20 @@ def measure(
         PolicyError: the policy names a metric or feature that the artifacts do not have.
         RolloutError: their answers are not of a kind that labels can be compared with.
     """
-    rules = policy.quality
-    until = (now or datetime.now(UTC)) - timedelta(days=rules.maturity_days)
-    tally = QualityTally(
-        sides.question(policy), run, until, policy.gates, _segments(sides.live, rules.segments)
-    )
-    for paired in paired_rows(log, run, labels, rules.segments):
+    tally = tally_of(sides, run, policy, now=now)
+    for paired in paired_rows(log, run, labels, policy.quality.segments):
         tally.add(paired)
     return tally.quality(confidence)
+
+
+def tally_of(
+    sides: Measured, run: Run, policy: Policy, *, now: datetime | None = None
+) -> QualityTally:
+    """Return an empty tally, to which paired rows are added; see :func:`measure`."""
+    rules = policy.quality
+    until = (now or datetime.now(UTC)) - timedelta(days=rules.maturity_days)
+    segments = _segments(sides.live, rules.segments)
+    return QualityTally(sides.question(policy), run, until, policy.gates, segments)
 
 
 def _segments(artifact: Artifact, features: tuple[str, ...]) -> Mapping[str, Segments]:

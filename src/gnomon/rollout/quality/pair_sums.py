@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gnomon.compare.block_length import block_length, block_values
+from gnomon.compare.sequential import Interval
 from gnomon.policy import Metric
 from gnomon.rollout.quality.losses import RowLosses
 
@@ -49,6 +50,17 @@ class MetricSums:
     def difference(self) -> float | None:
         """The mean over rows of the shadow's loss minus live's; None without labels."""
         return self._mean("difference")
+
+    @property
+    def possible_difference(self) -> Interval | None:
+        """The mean difference over all rows, from each missing label at its best for the shadow to
+        each at its worst; None without rows.
+        """
+        rows = self._sums["comparable"].sum()
+        if not rows:
+            return None
+        least, most = (float(self._sums[part].sum() / rows) for part in ("least", "most"))
+        return Interval(least, most)
 
     def units(self, part: str = "difference") -> Floats:
         """Return the mean of each unit of evidence, or of each block of units.

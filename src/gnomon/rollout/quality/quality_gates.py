@@ -42,8 +42,8 @@ def quality_gates(rules: QualityRules, quality: ShadowQuality) -> Iterator[Gate]
     """Judge how much larger the shadow's loss is than live's, on the same rows.
 
     A gate is decided if the interval of the mean over units, and the mean over rows, are on one
-    side of the limit. With ``missing = "worst_case"`` the interval also covers what the missing
-    labels might be.
+    side of the limit. With ``missing = "worst_case"`` both cover what the missing labels might
+    be.
     """
     found = {comparison.metric: comparison for comparison in quality.metrics}
     for metric, limit in rules.limits.items():
@@ -57,10 +57,12 @@ def _gate(
     interval = found.worst_case if worst and found.worst_case is not None else found.interval
     value = found.difference
     verdict: Verdict = "no_data" if value is None else "unknown"
-    if value is not None and max(interval.high, value) <= limit:
-        verdict = "pass"
-    elif value is not None and min(interval.low, value) > limit:
-        verdict = "fail"
+    if value is not None:
+        least, most = (found.possible_difference if worst else None) or (value, value)
+        if max(interval.high, most) <= limit:
+            verdict = "pass"
+        elif min(interval.low, least) > limit:
+            verdict = "fail"
     return Gate(
         name=gate_name(found.metric),
         verdict=verdict,

@@ -15,7 +15,7 @@ from gnomon.contract.feature import label_text
 from gnomon.errors import PolicyError, RolloutError
 from gnomon.policy import Metric, Policy, QualityRules
 
-__all__ = ["Answers", "Question", "Truth", "question"]
+__all__ = ["UNKNOWN", "Answers", "Question", "Truth", "metrics_of", "question", "unknown_metric"]
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -165,7 +165,8 @@ def question(
         spread: the range of live's predictions in training, for numbers.
 
     Raises:
-        RolloutError: they have several targets, or do not predict what a label can be known of.
+        RolloutError: they have several targets, do not predict what a label can be known of, or
+            lack the output with the policy's decision.
         PolicyError: the policy has a metric that this task does not have.
     """
     if live.learned is None or live.learned != shadow.learned:
@@ -174,6 +175,12 @@ def question(
             f"target; live is a model of {_kind(live)} and the shadow of {_kind(shadow)}"
         )
     decision, rules = policy.decision, policy.quality
+    for name, side in (("live", live), ("the shadow", shadow)):
+        if decision is not None and decision.output not in side.output_schema.names:
+            raise RolloutError(
+                f"{name} has no output `{decision.output}`, on which [decision] of the policy "
+                "rests, so its decisions cannot be compared with labels"
+            )
     classes = tuple(
         dict.fromkeys(label_text(label) for side in (live, shadow) for label in side.classes)
     )
@@ -214,14 +221,17 @@ def _refuse_unknown_metrics(asked: Question, sides: tuple[Contract, Contract]) -
     known = metrics_of(asked, sides)
     for metric in asked.rules.limits:
         if metric not in known:
-            raise PolicyError(
-                f"expected a metric of these models, got `{metric}`",
-                where=f"quality.max_increase.{metric}",
-                hint=_hint(metric, known),
-            )
+            raise unknown_metric(metric, known, where=f"quality.max_increase.{metric}")
 
 
-def _hint(metric: Metric, known: tuple[Metric, ...]) -> str:
+def unknown_metric(metric: str, known: tuple[Metric, ...], *, where: str) -> PolicyError:
+    """Return the error of a metric that the models do not have, with what it needs."""
+    return PolicyError(
+        f"expected a metric of these models, got `{metric}`", where=where, hint=_hint(metric, known)
+    )
+
+
+def _hint(metric: str, known: tuple[Metric, ...]) -> str:
     if metric in ("error", "cost"):
         needed = "they need [decision] in the policy, or classes"
     elif metric in ("brier", "log_loss"):

@@ -13,12 +13,15 @@ from gnomon.errors import (
 )
 from gnomon.rollout.history import RolloutEvent
 from gnomon.rollout.labels.label import AcceptedLabels
+from gnomon.rollout.labels.label_counts import LabelStatus
+from gnomon.service.access.identity import Identity
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.failures import failure_of, foreign_answer
 from gnomon.service.client.record_json import checked, encode
 from gnomon.service.client.rows import Record, Rows, one_record, records, scalar
 from gnomon.service.control import (
     ROUTES,
+    Approve,
     DecisionRequest,
     Decisions,
     Promote,
@@ -146,6 +149,11 @@ def promote(artifact: str, force: bool, by: str | None, why: str | None) -> Http
     return _decide(Promote(artifact=artifact, force=force, by=by, why=why))
 
 
+def approve(artifact: str, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
+    """Return the call that promotes what another person has proposed."""
+    return _decide(Approve(artifact=artifact, by=by, why=why))
+
+
 def rollback(by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
     """Return the call that makes the previous artifact live again."""
     return _decide(Rollback(by=by, why=why))
@@ -166,6 +174,22 @@ def _decide(decision: DecisionRequest) -> HttpCall[RolloutEvent]:
 def status() -> HttpCall[Status]:
     """Return the call for what the answering slice runs."""
     return HttpCall(method="GET", path="/gnomon/status", control=True, read=_reader(Status))
+
+
+def whoami() -> HttpCall[Identity]:
+    """Return the call for who the client is to the server."""
+    return HttpCall(method="GET", path="/gnomon/whoami", control=True, read=_reader(Identity))
+
+
+def label_status() -> HttpCall[LabelStatus]:
+    """Return the call that counts labels."""
+    return HttpCall(
+        method="GET",
+        path="/gnomon/labels",
+        control=True,
+        seconds=CONTROL_SECONDS,
+        read=_reader(LabelStatus),
+    )
 
 
 def history() -> HttpCall[list[RolloutEvent]]:

@@ -26,6 +26,8 @@ import httpx
 from gnomon.errors import GnomonError, NotReady, ServerError
 from gnomon.rollout.history import RolloutEvent
 from gnomon.rollout.labels.label import AcceptedLabels
+from gnomon.rollout.labels.label_counts import LabelStatus
+from gnomon.service.access.identity import Identity
 from gnomon.service.client import calls
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.calls import HttpCall
@@ -129,10 +131,11 @@ class Client(_Connection[httpx.BaseTransport]):
 
     Args:
         url: the server's base URL.
-        control_token: for labels, shadow, promote, rollback, status and history; the server keeps
-            it in ``<storage root>/control.token``.
+        control_token: for labels, shadow, promote, rollback, status and history: a token of
+            :func:`gnomon.create_token`, or the server's own in ``<storage root>/control.token``.
         predict_token: for predictions, if the server requires one.
-        by: who makes the decisions, for the rollout history; by default the server's slice.
+        by: with the server's own token, who makes the decisions, by default the server's slice;
+            with another, on whose behalf its holder makes them.
         timeout: seconds for an answer to a prediction. Control calls may take longer.
         transport: an ``httpx`` transport, to call an ASGI or WSGI app or a socket directly.
     """
@@ -258,6 +261,13 @@ class Client(_Connection[httpx.BaseTransport]):
         """
         return self._send(calls.label(labels))
 
+    def label_status(self) -> LabelStatus:
+        """Return how many answers have labels, and what became of all labels.
+
+        The log is read for it. It has the rows of this slice's machine and the sealed ones.
+        """
+        return self._send(calls.label_status())
+
     def contract(self) -> Contract:
         """Return the contract of the live artifact."""
         return self._send(calls.contract())
@@ -296,12 +306,25 @@ class Client(_Connection[httpx.BaseTransport]):
     ) -> RolloutEvent:
         """Make an artifact live. ``force`` overrides gates that do not pass; this is recorded.
 
+        If the policy asks for two people and you are the first, the event is a proposal
+        (``kind="propose"``), which another one approves.
+
         Raises:
+            ApprovalNeeded: the policy asks for two people, and you have proposed it already.
             GateRefused: a gate fails.
             GateUndecided: no gate fails, but one lacks evidence.
             RolloutConflict: another decision was recorded first.
         """
         return self._send(calls.promote(artifact, force, self._by, why))
+
+    def approve(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
+        """Promote an artifact that another person has proposed; its gates are evaluated again.
+
+        Raises:
+            ApprovalNeeded: nobody has proposed it, or you have.
+            GateRefused, GateUndecided, RolloutConflict: as :meth:`promote`.
+        """
+        return self._send(calls.approve(artifact, self._by, why))
 
     def rollback(self, *, why: str | None = None) -> RolloutEvent:
         """Make the previous artifact live again."""
@@ -310,6 +333,10 @@ class Client(_Connection[httpx.BaseTransport]):
     def status(self) -> Status:
         """Return what the answering slice runs, and its accounts."""
         return self._send(calls.status())
+
+    def whoami(self) -> Identity:
+        """Return who the server takes this client for, and its role."""
+        return self._send(calls.whoami())
 
     def history(self) -> list[RolloutEvent]:
         """Return every rollout decision, oldest first.
@@ -424,6 +451,10 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         """Like :meth:`Client.label`."""
         return await self._send(calls.label(labels))
 
+    async def label_status(self) -> LabelStatus:
+        """Like :meth:`Client.label_status`."""
+        return await self._send(calls.label_status())
+
     async def contract(self) -> Contract:
         """Like :meth:`Client.contract`."""
         return await self._send(calls.contract())
@@ -450,6 +481,15 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         """Like :meth:`Client.promote`."""
         return await self._send(calls.promote(artifact, force, self._by, why))
 
+    async def approve(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
+        """Promote an artifact that another person has proposed; its gates are evaluated again.
+
+        Raises:
+            ApprovalNeeded: nobody has proposed it, or you have.
+            GateRefused, GateUndecided, RolloutConflict: as :meth:`promote`.
+        """
+        return await self._send(calls.approve(artifact, self._by, why))
+
     async def rollback(self, *, why: str | None = None) -> RolloutEvent:
         """Like :meth:`Client.rollback`."""
         return await self._send(calls.rollback(self._by, why))
@@ -457,6 +497,10 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
     async def status(self) -> Status:
         """Like :meth:`Client.status`."""
         return await self._send(calls.status())
+
+    async def whoami(self) -> Identity:
+        """Return who the server takes this client for, and its role."""
+        return await self._send(calls.whoami())
 
     async def history(self) -> list[RolloutEvent]:
         """Like :meth:`Client.history`."""

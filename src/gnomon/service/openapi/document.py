@@ -54,7 +54,10 @@ def openapi(contract: Contract, artifact_tag: str) -> Schema:
     }
 
 
-CONTROL = "The control token, from `<storage root>/control.token` or GNOMON_CONTROL_TOKEN"
+CONTROL = (
+    "A token of `gnomon token create`, or the control token, from `<storage root>/control.token` "
+    "or GNOMON_CONTROL_TOKEN. A trusted proxy may name the user instead"
+)
 PREDICT = "Only if the deployment sets GNOMON_PREDICT_TOKEN"
 
 CONTRACT = "x-gnomon-contract"
@@ -134,15 +137,17 @@ PREDICT_ERRORS = {
 
 LABEL_ERRORS = {
     **BODY_ERRORS,
-    "401": "Invalid control token",
+    "401": "No valid credential",
+    "403": "The caller's role does not suffice, or a page of another site sent the request",
     "422": "A label is wrong; `where` names it and the field. None of the request is stored",
     "500": "Something else went wrong",
 }
 
 CONTROL_ERRORS = {
     **BODY_ERRORS,
-    "401": "Invalid control token",
-    "403": "A page of another site sent the request, or the artifact may not be loaded: "
+    "401": "No valid credential",
+    "403": "The caller's role does not suffice, a page of another site sent the request, or the "
+    "artifact may not be loaded: "
     "it is not signed by a trusted key, or names types that its manifest does not trust",
     "404": "No such artifact",
     "409": "Refused: the decision is not possible in the current state, or a gate does not pass",
@@ -188,6 +193,7 @@ def _labels() -> Schema:
     return {
         "operationId": "label",
         "summary": "Store what predictions turned out to be",
+        "description": "Needs the role labeller",
         "security": [{"control": []}],
         "requestBody": {
             "required": True,
@@ -206,6 +212,8 @@ def _labels() -> Schema:
 def _control(route: Route) -> Schema:
     operation: Schema = {
         "summary": route.summary,
+        "description": f"Needs the role {route.role}"
+        + ("; with `force` the role forcer" if _has_force(route) else ""),
         "security": [{"control": []}],
         "responses": {
             "200": _reply("Done", {"$ref": REF.format(name=route.reply.__name__)}),
@@ -216,6 +224,10 @@ def _control(route: Route) -> Schema:
         body = {"$ref": REF.format(name=route.body.__name__)}
         operation["requestBody"] = _content(body, required=True)
     return operation
+
+
+def _has_force(route: Route) -> bool:
+    return route.body is not None and "force" in route.body.__struct_fields__
 
 
 def _health() -> Schema:

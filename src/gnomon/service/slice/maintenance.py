@@ -10,6 +10,7 @@ from gnomon.service.lane.recording import Recorder
 from gnomon.service.metrics import Metrics
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.orphans import Orphans
+from gnomon.service.slice.rollout_automation import STEP_SECONDS, RolloutAutomation
 from gnomon.service.slice.rollout_follower import RolloutFollower
 from gnomon.service.slice.status_view import StatusView
 from gnomon.service.slice.takeover import Takeover
@@ -38,6 +39,7 @@ class Maintenance:
         metrics: published each time.
         view: makes the heartbeat.
         outlook: what promotions wait for.
+        automation: takes the decisions that the policy leaves to the server.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Maintenance:
         metrics: Metrics,
         view: StatusView,
         outlook: GateOutlook,
+        automation: RolloutAutomation,
     ) -> None:
         self._settings = settings
         self._storage = storage
@@ -63,6 +66,7 @@ class Maintenance:
         self._metrics = metrics
         self._view = view
         self._outlook = outlook
+        self._automation = automation
         self._begun = False
 
     def begin(self, tasks: Tasks) -> None:
@@ -74,6 +78,7 @@ class Maintenance:
             "syncing the log", self._settings.fsync_seconds or interval, self._recorder.fsync
         )
         tasks.repeat("looking at open gates", REFRESH_SECONDS, self._look_at_gates)
+        tasks.repeat("deciding by the policy", STEP_SECONDS, self._automation.step)
         tasks.repeat("taking over slices left behind", interval, self._check_orphans)
 
     async def end(self) -> None:

@@ -13,7 +13,10 @@ from gnomon.artifact import Artifact
 from gnomon.compat.platform import IS_PORTABLE
 from gnomon.errors import LogUnavailable
 from gnomon.rollout.history import open_history
-from gnomon.service.auth import control_token
+from gnomon.service.access.access import REFRESH_SECONDS, Access
+from gnomon.service.access.control_token import control_token
+from gnomon.service.access.proxies import proxies_of
+from gnomon.service.access.refusals import Refusals
 from gnomon.service.lane.batching import Lane
 from gnomon.service.lane.codec import Codec
 from gnomon.service.lane.recording import Recorder
@@ -25,6 +28,7 @@ from gnomon.service.slice.loaded_artifacts import LoadedArtifacts
 from gnomon.service.slice.maintenance import Maintenance
 from gnomon.service.slice.orphans import Orphans
 from gnomon.service.slice.request_handler import RequestHandler
+from gnomon.service.slice.rollout_automation import RolloutAutomation
 from gnomon.service.slice.rollout_control import RolloutControl
 from gnomon.service.slice.rollout_follower import RolloutFollower
 from gnomon.service.slice.sealing import Sealing
@@ -32,11 +36,14 @@ from gnomon.service.slice.shadow_supervisor import ShadowSupervisor
 from gnomon.service.slice.standby import Standby
 from gnomon.service.slice.status_view import StatusView
 from gnomon.service.slice.takeover import Takeover
+from gnomon.service.status.automation_status import AutomationReport
 from gnomon.service.status.gate_outlook import GateOutlook
 from gnomon.service.status.slice_status import Status
 from gnomon.service.tasks import Tasks, close_all, closing
 from gnomon.settings import Settings
 from gnomon.storage import Storage
+from gnomon.tokens.known_tokens import KnownTokens
+from gnomon.tokens.token_store import TokenStore
 
 __all__ = ["Runtime", "open_gateway", "open_runtime"]
 
@@ -113,10 +120,11 @@ async def open_runtime(
         policy: the rollout policy file; defaults apply without one.
 
     Raises:
-        SettingsError: the storage root, the control token or the policy cannot be used.
+        SettingsError: the storage root, the control token, the proxies or the policy cannot be
+            used.
     """
     async with contextlib.AsyncExitStack() as stack:
-        token = control_token(settings)
+        token, proxies = control_token(settings), proxies_of(settings)
         storage = Storage(settings)
         metrics = stack.enter_context(contextlib.closing(Metrics(model)))
 
@@ -152,12 +160,35 @@ async def open_runtime(
         follower = RolloutFollower(
             settings, open_history(settings, model), lanes, shadows, on_first_live
         )
-        view = StatusView(settings, claim, follower, shadows, recorder, sealer, metrics)
-        control = RolloutControl(token, settings, policy, claim, lanes, follower, view)
+        automation_report = AutomationReport()
+        view = StatusView(
+            settings, claim, follower, shadows, recorder, sealer, metrics, automation_report
+        )
+        access = Access(
+            model,
+            token,
+            KnownTokens(TokenStore(storage)),
+            proxies,
+            Refusals(metrics.refused_caller),
+        )
+        control = RolloutControl(access, settings, policy, claim, lanes, follower, view)
         labels = LabelIntake(settings, model, lambda: follower.live, tasks)
+        automation = RolloutAutomation(
+            settings, policy, claim, follower, control, automation_report
+        )
         requests = RequestHandler(settings, follower, recorder, metrics, tasks)
         maintenance = Maintenance(
-            settings, storage, claim, recorder, follower, orphans, takeover, metrics, view, outlook
+            settings,
+            storage,
+            claim,
+            recorder,
+            follower,
+            orphans,
+            takeover,
+            metrics,
+            view,
+            outlook,
+            automation,
         )
 
         # How they are closed, from the last one to the first.
@@ -171,8 +202,11 @@ async def open_runtime(
         ):
             stack.push_async_exit(closing(close))
 
+        for warning in view.warnings:
+            logger.warning("%s", warning)
         await claim.take()
         maintenance.begin(tasks)
+        tasks.repeat("looking for tokens", REFRESH_SECONDS, access.refresh)
         await asyncio.to_thread(storage.sweep)
         yield Runtime(settings, requests, control, labels, follower, lanes, metrics, view)
 

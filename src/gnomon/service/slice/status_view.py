@@ -6,12 +6,16 @@ import os
 import socket
 from datetime import UTC, datetime
 
+import msgspec
+
+from gnomon.log.retention_notice import retention_warning
 from gnomon.service.lane.recording import Recorder
 from gnomon.service.metrics import Metrics
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.rollout_follower import RolloutFollower
 from gnomon.service.slice.sealing import Sealing
 from gnomon.service.slice.shadow_supervisor import ShadowSupervisor
+from gnomon.service.status.automation_status import AutomationReport
 from gnomon.service.status.slice_status import LiveStatus, RowAccounts, Status
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
@@ -31,6 +35,10 @@ class StatusView:
         recorder: says whether the log is written.
         sealer: says whether the log is sealed.
         metrics: have the accounts.
+        automation: has what the server decides by itself.
+
+    Attributes:
+        warnings: what the operator should know of the settings, one sentence each.
     """
 
     def __init__(
@@ -42,6 +50,7 @@ class StatusView:
         recorder: Recorder,
         sealer: Sealing,
         metrics: Metrics,
+        automation: AutomationReport,
     ) -> None:
         self._settings = settings
         self._claim = claim
@@ -50,7 +59,10 @@ class StatusView:
         self._recorder = recorder
         self._sealer = sealer
         self._metrics = metrics
+        self._automation = automation
         self._started = datetime.now(UTC)
+        warning = retention_warning(settings)
+        self.warnings = () if warning is None else (warning,)
 
     def status(self) -> Status:
         """Return what this slice runs now."""
@@ -66,7 +78,9 @@ class StatusView:
             previous=state.previous,
             shadows=self._shadows.statuses(),
             accounts=RowAccounts(**self._metrics.accounts()),
+            automation=self._automation.status,
             error=self.trouble(),
+            warnings=self.warnings,
         )
 
     def heartbeat(self) -> heartbeats.Heartbeat:
@@ -90,7 +104,9 @@ class StatusView:
             latency_ms=latency,
             shadows=self._shadows.beats(),
             accounts=self._metrics.accounts(),
+            automation=msgspec.to_builtins(self._automation.status),
             error=self.trouble(),
+            warnings=self.warnings,
         )
 
     def trouble(self) -> str | None:

@@ -9,6 +9,7 @@ import msgspec
 
 from gnomon.errors import GnomonError
 from gnomon.rollout.history import History, RolloutState, read_history
+from gnomon.service.status.automation_status import AutomationStatus
 from gnomon.service.status.shadow_status import shadow_status
 from gnomon.service.status.slice_status import LiveStatus, RowAccounts, ShadowStatus, Status
 from gnomon.settings import Settings
@@ -110,7 +111,9 @@ def _status(beat: Heartbeat, history: History) -> Status:
             shadow_status(s, beat.shadow(tag)) for tag, s in history.state.shadows.items()
         ),
         accounts=msgspec.convert(beat.accounts, RowAccounts),
+        automation=msgspec.convert(beat.automation, AutomationStatus),
         error=beat.error,
+        warnings=beat.warnings,
     )
 
 
@@ -127,7 +130,11 @@ def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status
         previous=state.previous,
         shadows=tuple(
             ShadowStatus(
-                artifact=tag, fraction=shadow.fraction, since=shadow.at, state="not running"
+                artifact=tag,
+                fraction=shadow.fraction,
+                since=shadow.at,
+                reverse=shadow.reverse,
+                state="not running",
             )
             for tag, shadow in state.shadows.items()
         ),

@@ -18,7 +18,11 @@ __all__ = ["shadow_status"]
 def shadow_status(shadow: Shadow, beat: ShadowBeat | None) -> ShadowStatus:
     """Return the status of a shadow from its slice's report, or from the rollout without one."""
     status = ShadowStatus(
-        artifact=shadow.artifact, fraction=shadow.fraction, since=shadow.at, state="starting"
+        artifact=shadow.artifact,
+        fraction=shadow.fraction,
+        since=shadow.at,
+        reverse=shadow.reverse,
+        state="starting",
     )
     if beat is None:
         return status

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import structs
 
 from gnomon.notebook import NotebookTable, Tabular
+from gnomon.service.status.automation_status import AutomationStatus
 from gnomon.shadow.shadow_counts import Latency, ShadowReport
 
 __all__ = ["Latency", "LiveStatus", "RowAccounts", "ShadowStatus", "Status", "public"]
@@ -40,6 +41,7 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
         artifact: its tag.
         fraction: the share of entities (or requests) that it scores.
         since: when it was put in shadow.
+        reverse: whether it is the artifact that live replaced, in the watch window.
         state: ``starting``, ``running``, ``failing``, or ``not running`` when no server is.
         eligible: rows it has to score.
     """
@@ -47,6 +49,7 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
     artifact: str
     fraction: float = 1.0
     since: datetime | None = None
+    reverse: bool = False
     state: str = "running"
     eligible: int = 0
 
@@ -105,7 +108,9 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         epoch: the number of the last rollout decision it follows.
         live: the live artifact; ``None`` until a first one is promoted.
         previous: the tag to which a rollback would return.
+        automation: what the server decides by itself; ``None`` if no server runs.
         error: why it is not ready, cannot write its log, or cannot follow the rollout.
+        warnings: what the operator should know, such as that the log is kept for too short a time.
     """
 
     model: str
@@ -118,7 +123,9 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     previous: str | None = None
     shadows: tuple[ShadowStatus, ...] = ()
     accounts: RowAccounts = msgspec.field(default=RowAccounts(), name="books")
+    automation: AutomationStatus | None = None
     error: str | None = None
+    warnings: tuple[str, ...] = ()
 
     def overview(self) -> NotebookTable:
         """See :class:`gnomon.notebook.Tabular`."""
@@ -143,7 +150,12 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
 def public(status: Status) -> Status:
     """Return the public status, without the reasons of failures, which contain file names."""
     shadows = tuple(structs.replace(s, error=s.error and HIDDEN) for s in status.shadows)
-    return structs.replace(status, error=status.error and HIDDEN, shadows=shadows)
+    automation = status.automation
+    if automation is not None:
+        automation = structs.replace(automation, says=automation.says and HIDDEN)
+    return structs.replace(
+        status, error=status.error and HIDDEN, shadows=shadows, automation=automation
+    )
 
 
 def _described(shadow: ShadowStatus) -> tuple[object, ...]:

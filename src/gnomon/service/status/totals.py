@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 
 from msgspec import structs
 
+from gnomon.service.status.automation_status import AutomationStatus
 from gnomon.service.status.slice_status import RowAccounts, ShadowStatus, Status
 from gnomon.shadow.shadow_counts import Latency, added
 
@@ -29,7 +31,9 @@ def total(slices: Sequence[Status]) -> Status:
         else None,
         shadows=_shadows(slices),
         accounts=_accounts([status.accounts for status in slices]),
+        automation=_automation([s.automation for s in slices if s.automation is not None]),
         error="; ".join(_errors(slices)) or None,
+        warnings=tuple(dict.fromkeys(note for status in slices for note in status.warnings)),
     )
 
 
@@ -58,6 +62,12 @@ def _accounts(accounts: Sequence[RowAccounts]) -> RowAccounts:
         outside=_summed(account.outside for account in accounts),
         unknown=_summed(account.unknown for account in accounts),
     )
+
+
+def _automation(parts: Sequence[AutomationStatus]) -> AutomationStatus | None:
+    """Return the automation of the slice that evaluated gates last; only one does at a time."""
+    long_ago = datetime.min.replace(tzinfo=UTC)
+    return max(parts, key=lambda part: part.checked or long_ago, default=None)
 
 
 def _summed(parts: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -43,13 +43,19 @@ function finding(status) {
 }
 
 function lede(status) {
-  const { live, previous, error } = status;
+  const { live, previous, error, automation } = status;
   const parts = [];
   if (live) {
     if (live.since) parts.push(`live for ${since(live.since)}`);
     if (live.latency_ms) parts.push(`time per batch: p50 ${milliseconds(live.latency_ms.p50)}, p99 ${milliseconds(live.latency_ms.p99)}`);
     if (live.digest) parts.push(`manifest ${live.digest.slice(0, 12)}`);
     parts.push(previous ? `a rollback returns to ${version(previous)}` : "nothing to roll back to");
+  }
+  if (automation) {
+    const { mode, watch, says } = automation;
+    if (mode !== "advise") parts.push(`mode ${mode}`);
+    if (watch) parts.push(`watched until ${new Date(watch.until).toLocaleString()}: rolled back if ${watch.rolls_back_if.join(", or ")}`);
+    if (says) parts.push(says);
   }
   if (error) parts.push(error);
   else if (!live && epoch) parts.push("its live artifact is being loaded");
@@ -64,7 +70,7 @@ function drawShadow(shadow, live) {
   const itself = live && live.artifact === shadow.artifact && "is live itself (A/A): its differences are noise";
   const text = {
     artifact: shadow.artifact,
-    sample: [seen, itself, shadow.since && `for ${since(shadow.since)}`].filter(Boolean).join(", "),
+    sample: [seen, itself, shadow.reverse && "was live before (reverse shadow)", shadow.since && `for ${since(shadow.since)}`].filter(Boolean).join(", "),
     disagreement: share(shadow.disagreed, compared),
     compared: compared ? `${count(shadow.disagreed)} of ${rows(compared)}` : "nothing compared yet",
     flips: share(shadow.flipped, decided),

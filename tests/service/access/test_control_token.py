@@ -1,4 +1,4 @@
-"""Tokens for control and predictions."""
+"""The control token: its file and its setting."""
 
 from __future__ import annotations
 
@@ -9,36 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.errors import SettingsError, Unauthorized
-from gnomon.service.auth import CONTROL_HINT, check_token, control_token, find_control_token
+from gnomon.errors import SettingsError
+from gnomon.service.access.control_token import control_token, find_control_token
 from gnomon.settings import Settings
-
-
-def scope(*authorization: bytes) -> dict[str, object]:
-    """A request with these ``Authorization`` headers."""
-    return {"headers": [(b"authorization", value) for value in authorization]}
-
-
-@pytest.mark.parametrize("given", [b"Bearer secret", b"bearer secret", b"Bearer  secret "])
-def test_the_right_token_passes(given: bytes) -> None:
-    """The scheme's case and spaces around the token do not matter."""
-    check_token(scope(given), "secret", hint=CONTROL_HINT)
-
-
-@pytest.mark.parametrize(
-    "given",
-    [b"", b"Bearer", b"Bearer ", b"Bearer Secret", b"Basic secret", b"secret", "Bearer é".encode()],
-)
-def test_anything_else_is_refused(given: bytes) -> None:
-    """Another token, another scheme, no token."""
-    with pytest.raises(Unauthorized, match="invalid token"):
-        check_token(scope(given), "secret", hint=CONTROL_HINT)
-
-
-def test_a_missing_header_is_refused_with_the_way_to_do_it() -> None:
-    """The error says where the token is kept."""
-    with pytest.raises(Unauthorized, match=r"control\.token"):
-        check_token(scope(), "secret", hint=CONTROL_HINT)
+from gnomon.tokens.token_text import TokenText
 
 
 def test_a_token_is_made_once_and_kept_for_its_owner(settings: Settings) -> None:
@@ -112,3 +86,10 @@ def test_a_tool_finds_no_token_where_no_server_started(settings: Settings) -> No
     """Looking for a token does not create one."""
     assert find_control_token(settings) is None
     assert not Path(settings.root).exists()
+
+
+def test_the_token_of_a_person_is_no_control_token(settings: Settings) -> None:
+    """As the server's secret it would have every role, whatever its own is."""
+    named = Settings(root=settings.root, control_token=TokenText.new().text)
+    with pytest.raises(SettingsError, match="GNOMON_TOKEN"):
+        control_token(named)

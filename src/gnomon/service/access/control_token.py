@@ -1,46 +1,24 @@
-"""Bearer tokens: the check of a request, and the file of the control token."""
+"""The control token, which has every role, and the file that holds it."""
 
 from __future__ import annotations
 
 import contextlib
-import hmac
 import re
 import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from gnomon.errors import SettingsError, Unauthorized
+from gnomon.errors import SettingsError
 from gnomon.files import create, refuse_special
-from gnomon.service.http.asgi import Scope, header
 from gnomon.settings import Settings
+from gnomon.tokens.token_text import TokenText
 
-__all__ = ["check_token", "control_token", "find_control_token"]
-
-CONTROL_HINT = (
-    "send `Authorization: Bearer TOKEN` with the token of GNOMON_CONTROL_TOKEN, "
-    "or of the file control.token in the storage root"
-)
-PREDICT_HINT = "send `Authorization: Bearer TOKEN` with the token of GNOMON_PREDICT_TOKEN"
+__all__ = ["control_token", "find_control_token"]
 
 _MOST_BYTES = 4096
 _TOKEN = re.compile(rb"[!-~]{1,%d}" % _MOST_BYTES)
 """What a header can carry, within the limit on request heads."""
-
-
-def check_token(scope: Scope, token: str, *, hint: str) -> None:
-    """Check that a request has ``Authorization: Bearer <token>``, in the same time for any guess.
-
-    Raises:
-        Unauthorized: the request has no token, or another one.
-    """
-    authorization = header(scope, b"authorization")
-    if authorization is None:
-        raise Unauthorized("expected a bearer token, got none", where="Authorization", hint=hint)
-    scheme, _, credentials = authorization.partition(b" ")
-    right = bool(token) and hmac.compare_digest(credentials.strip(), token.encode())
-    if scheme.lower() != b"bearer" or not right:
-        raise Unauthorized("invalid token", where="Authorization", hint=hint)
 
 
 def control_token(settings: Settings) -> str:
@@ -49,10 +27,17 @@ def control_token(settings: Settings) -> str:
     Slices that start together use the same token: the file is created atomically.
 
     Raises:
-        SettingsError: the file can be read by others or has no token, or the root is remote: then
-            every replica must be given the same token.
+        SettingsError: the file can be read by others or has no token; the setting is the token of
+            a person, which would get every role; or the root is remote: then every replica must be
+            given the same token.
     """
     if settings.control_token is not None:
+        if TokenText.parse(settings.control_token.encode()) is not None:
+            raise SettingsError(
+                "expected a secret of the server, got a named token of `gnomon token create`",
+                where="GNOMON_CONTROL_TOKEN",
+                hint="clients send a named token: set GNOMON_TOKEN there, and leave this unset",
+            )
         return settings.control_token
     if not settings.is_local:
         raise SettingsError(

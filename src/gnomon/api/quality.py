@@ -1,0 +1,154 @@
+"""The public functions on labels and what they say of the models."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+import pyarrow as pa
+
+from gnomon.artifact import Artifact
+from gnomon.notebook import NotebookTable, Tabular
+from gnomon.policy import Policy, find_policy
+from gnomon.rollout.defaults import find_model, model_of, tag_of
+from gnomon.rollout.history import open_history
+from gnomon.rollout.quality.evaluation import compared_rows, quality_of
+from gnomon.rollout.quality.question import metrics_of, unknown_metric
+from gnomon.rollout.quality.shadow_quality import ShadowQuality
+from gnomon.rollout.quality.wanted import wanted_rows
+from gnomon.settings import Settings
+
+__all__ = ["QualityReport", "measure_quality", "wanted_labels"]
+
+
+class QualityReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
+    """The quality of shadows beside live's, by the labels of the rows that both answered.
+
+    Attributes:
+        model: the name of the model.
+        live: the live artifact.
+        shadows: one for each shadow.
+    """
+
+    model: str
+    live: str | None
+    shadows: tuple[ShadowQuality, ...]
+
+    def overview(self) -> NotebookTable:
+        """See :class:`gnomon.notebook.Tabular`."""
+        return NotebookTable(
+            title=f"{self.model} by labels: shadows beside {self.live or 'nothing'}",
+            verdict="",
+            columns=("shadow", "metric", "live", "value", "difference", "low", "high", "rows"),
+            rows=[
+                (s.artifact, m.metric, m.live, m.shadow, m.difference, *m.interval, m.rows)
+                for s in self.shadows
+                for m in s.metrics
+            ],
+        )
+
+
+def measure_quality(
+    which: str | Artifact | None = None,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    policy: Policy | None = None,
+    settings: Settings | None = None,
+) -> QualityReport:
+    """Compare shadows with live by the labels of the rows that both answered.
+
+    Args:
+        which: a shadow, running or stopped: an artifact or its tag; all running ones of a model by
+            its name, or of the only model under the storage root when not given.
+        start: rows that arrived from this time on; UTC when it has no zone.
+        end: rows that arrived before this time.
+        policy: the decision, the rules of quality and the confidence; when not given, the policy of
+            the deployment in this folder.
+        settings: settings with the storage root; read from the environment when not given.
+
+    Raises:
+        ArtifactError, UnknownArtifact: an artifact does not pass inspection.
+        LogError: there is no log of the model.
+        PolicyError: the policy names a metric or feature that the artifacts do not have.
+        RolloutError: nothing is live, or the answers are not of a kind that has labels.
+        SettingsError: no model is given, and there is none, or more than one.
+
+    Example::
+
+        for shadow in gnomon.measure_quality("flights").shadows:
+            for metric in shadow.metrics:
+                print(shadow.artifact, metric.metric, metric.difference, metric.interval)
+    """
+    settings, policy = settings or Settings.read(), policy or find_policy()
+    model = find_model(settings, which)
+    history = open_history(settings, model)
+    history.refresh()
+    state = history.state
+    tag = None if which is None else tag_of(which)
+    tags = (
+        [tag] if tag is not None and ":" in tag else [t for t in state.shadows if t != state.live]
+    )
+    return QualityReport(
+        model=model,
+        live=state.live,
+        shadows=tuple(
+            quality_of(settings, model, state, shadow, policy, start=start, end=end)
+            for shadow in tags
+        ),
+    )
+
+
+def wanted_labels(
+    artifact: str | Artifact,
+    *,
+    rows: int = 200,
+    metric: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    policy: Policy | None = None,
+    settings: Settings | None = None,
+) -> pa.Table:
+    """Return the rows without a label whose labels would decide soonest, the most telling first.
+
+    Rows on which both answers lose the same, whatever the label is, are left out: where only such
+    rows are labelled, judge with the policy's ``missing = "worst_case"``.
+
+    Args:
+        artifact: a shadow, running or stopped: an artifact or its tag.
+        rows: at most this many.
+        metric: by this loss; the first with a limit in the policy, else the first that the
+            artifacts have, when not given.
+        start: rows that arrived from this time on; UTC when it has no zone.
+        end: rows that arrived before this time.
+        policy: the decision and the rules of quality; when not given, the policy of the deployment
+            in this folder.
+        settings: settings with the storage root; read from the environment when not given.
+
+    Returns:
+        ``request_id``, ``row``, ``arrived``, the entity key, ``live_prediction``,
+        ``shadow_prediction``, ``effect`` (by how much the label can change the difference of losses
+        on the row) and an empty ``value``. Filled in and saved, :func:`gnomon.import_labels` reads
+        it.
+
+    Raises:
+        ArtifactError, UnknownArtifact: an artifact does not pass inspection.
+        LogError: there is no log of the model.
+        PolicyError: the artifacts do not have this metric.
+        RolloutError: nothing is live, or the answers are not of a kind that has labels.
+    """
+    settings, policy = settings or Settings.read(), policy or find_policy()
+    tag = tag_of(artifact)
+    history = open_history(settings, model_of(tag))
+    history.refresh()
+    compared = compared_rows(
+        settings, history.model, history.state, tag, policy, start=start, end=end
+    )
+    asked = compared.sides.question(policy)
+    sides = (compared.run.live_contract, compared.run.shadow_contract)
+    known = metrics_of(asked, sides)
+    by = metric or next(iter((*policy.quality.limits, *known)), "none")
+    if by not in known:
+        raise unknown_metric(by, known, where="metric")
+    chosen = known[known.index(by)]
+    return wanted_rows(compared.log, compared.run, asked, compared.labels, chosen, rows)

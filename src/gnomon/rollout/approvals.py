@@ -1,0 +1,88 @@
+"""The rule that a promotion needs two people, if the policy says so.
+
+The first one's promotion is recorded as a proposal. Another one promotes the same artifact, or
+approves the proposal, and the gates are evaluated again. The rule is applied to the state that the
+event is recorded on: if anything is decided meanwhile, the event is not recorded.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from gnomon.errors import ApprovalNeeded
+from gnomon.rollout.actor import signature
+from gnomon.rollout.history import RolloutEvent, RolloutState
+from gnomon.rollout.proposal import PROPOSAL_HOURS, Proposal
+
+__all__ = ["approved_or_proposed", "pending_proposal"]
+
+
+def pending_proposal(state: RolloutState, tag: str, now: datetime | None = None) -> Proposal | None:
+    """Return the proposal to promote an artifact that may still be approved; None without one."""
+    proposal = state.proposals.get(tag)
+    expired = proposal is not None and (now or datetime.now(UTC)) >= proposal.until
+    return None if expired else proposal
+
+
+def approved_or_proposed(
+    state: RolloutState, event: RolloutEvent, approvals: int, *, only_approve: bool = False
+) -> RolloutEvent:
+    """Return what to record of a promotion: itself, if nothing else is needed, or a proposal.
+
+    Args:
+        state: the state that it is recorded on.
+        event: the promotion, with its gates.
+        approvals: how many people it needs, by the policy. A model's first artifact needs one.
+        only_approve: whether to refuse it instead of proposing it.
+
+    Raises:
+        ApprovalNeeded: who promotes it is not a person that a credential proves, or has proposed it
+            already; or there is nothing to approve.
+    """
+    if approvals < 2 or state.live is None:
+        return event
+    _check_person(event)
+    proposal = pending_proposal(state, event.artifact, event.at)
+    if proposal is None or proposal.digest != event.digest or (event.forced > proposal.forced):
+        if only_approve:
+            raise nothing_to_approve(event.artifact)
+        return msgspec.structs.replace(event, kind="propose")
+    if _people(proposal) & _people(event):
+        raise ApprovalNeeded(
+            f"{signature(proposal.by, proposal.authenticated, proposal.on_behalf_of)} proposed "
+            f"{event.artifact} at {proposal.at:%Y-%m-%d %H:%M:%S} UTC, and somebody else has to "
+            "approve it",
+            hint=f"until {proposal.until:%Y-%m-%d %H:%M} UTC: gnomon approve {event.artifact}",
+        )
+    return msgspec.structs.replace(event, approves=proposal.number)
+
+
+def nothing_to_approve(tag: str) -> ApprovalNeeded:
+    """Return the error for an approval of what nobody has proposed."""
+    return ApprovalNeeded(
+        f"there is no proposal to promote {tag}, or it has expired, or it was for another content "
+        "or did not include `force`",
+        hint=f"propose it: gnomon promote {tag}. A proposal is valid for {PROPOSAL_HOURS:g} hours, "
+        "until another promotion or a rollback",
+    )
+
+
+def _check_person(event: RolloutEvent) -> None:
+    """Check that a credential of one person or program proves who decides."""
+    how = event.authenticated or "not at all"
+    if how != "proxy" and not how.startswith("token "):
+        raise ApprovalNeeded(
+            "a promotion needs two people by this policy, and each must be proven by a token of "
+            f"their own or by a trusted proxy; {event.by or 'the actor'} is authenticated: {how}",
+            where="rollout.approvals",
+            hint="set GNOMON_TOKEN to a token of `gnomon token create`, and call a running server",
+        )
+
+
+def _people(decision: RolloutEvent | Proposal) -> set[str]:
+    """Return the names of who decides and on whose behalf: a program may act for the same person,
+    and a person may have a token and an account of the proxy.
+    """
+    return {name.casefold() for name in (decision.by, decision.on_behalf_of) if name}

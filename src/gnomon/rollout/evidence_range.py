@@ -1,0 +1,41 @@
+"""What the gates of a promotion were evaluated on, so that they can be evaluated again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from gnomon.log.log_position import LogPosition
+
+__all__ = ["EvidenceRange"]
+
+
+class EvidenceRange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The rows and the settings of the statistics behind the gates of one shadow.
+
+    The rows are those of the shadow that were compared with live, that have ``since`` as their
+    epoch, and that :meth:`gnomon.log.log_position.LogPosition.has`. Gates on the reports of slices
+    (coverage, lag) and on the last replay (skew) rest on those instead, and say so.
+
+    Attributes:
+        read_at: when the log was read.
+        since: the epoch in which this run of the shadow began; its rows have it.
+        start: when that was; earlier rows are not evidence.
+        log: how far the log went.
+        confidence: of all intervals together, over all gates and candidates.
+        confidence_of_each: of one interval.
+        candidates: the artifacts that share the allowed error.
+        entity_key: the features that make rows one unit of evidence.
+        longest_burst: how many units in a row may be bad together; see ``docs/policy.md``.
+    """
+
+    read_at: datetime
+    since: int
+    start: datetime
+    log: LogPosition
+    confidence: float
+    confidence_of_each: float
+    candidates: int
+    entity_key: tuple[str, ...] = ()
+    longest_burst: int | None = None

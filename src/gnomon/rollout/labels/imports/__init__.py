@@ -1,0 +1,1 @@
+"""Labels in files: their columns, reading them in parts, and storing what is right."""

@@ -1,0 +1,108 @@
+"""The rows whose labels would decide soonest: those on which the answers differ most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.bottom_k import BottomK
+from gnomon.log import InferenceLog, input_column
+from gnomon.log.sampling import hash_to_unit_interval
+from gnomon.policy import Metric
+from gnomon.rollout.quality.losses import row_losses
+from gnomon.rollout.quality.paired_rows import PairedRows, Run, paired_rows
+from gnomon.rollout.quality.question import Question
+
+__all__ = ["wanted_rows"]
+
+
+def wanted_rows(
+    log: InferenceLog,
+    run: Run,
+    asked: Question,
+    labels: pa.Table,
+    metric: Metric,
+    rows: int,
+) -> pa.Table:
+    """Return rows without a label, those with the largest possible effect first.
+
+    The *effect* of a label is how much the row's difference of losses depends on it: the most that
+    the shadow's loss minus live's can be, less the least. Where both answers are the same it is 0,
+    whatever the label is, and the row is not returned.
+
+    Args:
+        log: the model's log.
+        run: the artifacts and their rows.
+        asked: what both answer.
+        labels: the known labels.
+        metric: the loss.
+        rows: at most this many.
+
+    Returns:
+        ``request_id``, ``row``, ``arrived``, a column for each feature of the entity key,
+        ``live_prediction``, ``shadow_prediction``, ``effect``, and ``value``, which is null: to be
+        filled in and imported.
+    """
+    key = run.shadow_contract.entity_key
+    best = BottomK[pa.Table](rows, lambda table, places: table.take(pa.array(places)), _concat)
+    for paired in paired_rows(log, run, labels, key):
+        effect = _effects(paired, run, asked, metric)
+        without = np.asarray(pc.is_null(paired.rows.column("label")))
+        chosen = np.flatnonzero(without & (effect > 0))
+        if len(chosen):
+            table = _described(paired, key, effect).take(pa.array(chosen))
+            best.offer(_TIES * _draws(table) - effect[chosen], table)
+    found = best.kept()
+    return _described_nothing(key) if found is None else found
+
+
+_TIES = 1e-9
+"""Among rows of the same effect, hashes decide: none is preferred for its age or its place."""
+
+
+def _draws(rows: pa.Table) -> npt.NDArray[np.float64]:
+    ids = pc.binary_join_element_wise(
+        rows.column("request_id"), pc.cast(rows.column("row"), pa.string()), "/"
+    )
+    return hash_to_unit_interval(ids.to_pylist())
+
+
+def _effects(
+    paired: PairedRows, run: Run, asked: Question, metric: Metric
+) -> npt.NDArray[np.float64]:
+    """Return the effect of each row's label; 0 where an answer is missing."""
+    losses = row_losses(
+        metric,
+        asked,
+        asked.answers(run.live_contract, paired.live),
+        asked.answers(run.shadow_contract, paired.shadow),
+        asked.truth(paired.rows.column("label")),
+    )
+    return np.nan_to_num(losses.most - losses.least)
+
+
+def _described(paired: PairedRows, key: Sequence[str], effect: npt.NDArray[np.float64]) -> pa.Table:
+    columns = {name: paired.rows.column(name) for name in ("request_id", "row", "arrived")}
+    nothing = pa.nulls(len(effect), pa.string())
+    for name in key:
+        column = input_column(name)
+        there = column in paired.rows.schema.names
+        columns[name] = paired.rows.column(column) if there else nothing
+    columns["live_prediction"] = paired.live["prediction"]
+    columns["shadow_prediction"] = paired.shadow["prediction"]
+    columns["effect"] = pa.array(effect)
+    columns["value"] = nothing
+    return pa.table(columns)
+
+
+def _described_nothing(key: Sequence[str]) -> pa.Table:
+    names = ["request_id", "row", "arrived", *key, "live_prediction", "shadow_prediction"]
+    return pa.table({name: pa.array([], pa.string()) for name in [*names, "effect", "value"]})
+
+
+def _concat(parts: Sequence[pa.Table]) -> pa.Table:
+    return pa.concat_tables(parts, promote_options="permissive").combine_chunks()

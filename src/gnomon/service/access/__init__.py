@@ -1,0 +1,1 @@
+"""Access: who sends a request, by which credential, and what their role allows."""

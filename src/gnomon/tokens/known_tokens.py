@@ -1,0 +1,101 @@
+"""The named tokens that a running server accepts, as of the last time it looked."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from gnomon.errors import Unauthorized, UnreadableFile
+from gnomon.tokens.token_record import StoredSecret, TokenRecord
+from gnomon.tokens.token_store import TokenStore
+from gnomon.tokens.token_text import TokenText
+
+__all__ = ["KnownTokens"]
+
+logger = logging.getLogger("gnomon")
+
+_NOBODY = StoredSecret.of(TokenText.new())
+"""Compared with when the id is unknown, so that this takes as long as when the secret is wrong."""
+
+
+class _Known(NamedTuple):
+    record: TokenRecord
+    secret: StoredSecret
+
+
+class KnownTokens:
+    """Finds the record of a token that a client sent.
+
+    Records never change once they are written, so each is read once. A token whose newest record
+    cannot be read is refused, also if an older one can: the newest may revoke it.
+
+    Args:
+        store: where the records are.
+        now: the clock, in UTC.
+    """
+
+    def __init__(
+        self, store: TokenStore, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._records: dict[str, TokenRecord] = {}
+        self._by_id: dict[str, _Known] = {}
+        self._complaints: set[str] = set()
+        self._refreshing = threading.Lock()
+
+    def refresh(self) -> None:
+        """Read the records written since the last time.
+
+        Raises:
+            StorageError: the storage root cannot be read; what was read before is still used.
+        """
+        with self._refreshing:
+            paths = self._store.newest().values()
+            records = {path: self._records.get(path) or self._read(path) for path in paths}
+            self._records = {path: record for path, record in records.items() if record}
+            self._by_id = {
+                secret.id: _Known(record, secret)
+                for record in self._records.values()
+                for secret in record.secrets
+            }
+
+    def knows(self, text: TokenText) -> bool:
+        """Return whether a token has this id, whatever its secret."""
+        return text.id in self._by_id
+
+    def check(self, text: TokenText) -> TokenRecord | None:
+        """Return the record of a valid token; None if it is unknown or its secret is wrong.
+
+        Raises:
+            Unauthorized: it is expired, revoked or replaced. That is said only to who has the
+                secret.
+        """
+        known = self._by_id.get(text.id)
+        secret = _NOBODY if known is None else known.secret
+        if not text.has_secret(secret.sha256) or known is None:
+            return None
+        record, now = known.record, self._now()
+        state = record.state(now)
+        if state == "valid" and (secret.until is None or now < secret.until):
+            return record
+        if state == "valid":
+            why, remedy = "was replaced by a newer one", "send the newer one"
+        elif state == "expired":
+            why = f"expired at {record.expires:%Y-%m-%d %H:%M:%S} UTC"
+            remedy = f"ask for a new one: gnomon token rotate {record.name}"
+        else:
+            why, remedy = "was revoked", "ask for another one: gnomon token create"
+        raise Unauthorized(f"the token `{record.name}` {why}", where="Authorization", hint=remedy)
+
+    def _read(self, path: str) -> TokenRecord | None:
+        try:
+            return self._store.read(path)
+        except UnreadableFile as error:
+            if path not in self._complaints:
+                self._complaints.add(path)
+                logger.error("a token is refused, because its record cannot be read: %s", error)
+            return None

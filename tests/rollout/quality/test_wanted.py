@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gnomon.log import InferenceLog
+from gnomon.policy import Metric, Policy
+from gnomon.rollout.quality.question import question
+from gnomon.rollout.quality.wanted import wanted_rows
+from gnomon.settings import Settings
+from tests.rollout.quality.rows import BY_CUSTOMER, CLASSIFIER, RUN, Row, log_rows
+
+ROWS = [
+    Row(0.2, 0.2, customer="same"),
+    Row(0.1, 0.9, customer="far"),
+    Row(0.1, 0.9, "late", customer="labelled"),
+    Row(0.4, 0.6, customer="near"),
+    Row(0.4, 0.45, customer="same decision"),
+]
+
+
+def wanted(settings: Settings, metric: Metric, rows: int = 10) -> list[dict[str, object]]:
+    labels = log_rows(settings, ROWS)
+    asked = question(CLASSIFIER, CLASSIFIER, Policy())
+    run = replace(RUN, shadow_contract=BY_CUSTOMER)
+    found = wanted_rows(InferenceLog(settings, "toy"), run, asked, labels, metric, rows)
+    listed: list[dict[str, object]] = found.to_pylist()
+    return listed
+
+
+def test_rows_with_the_largest_effect_come_first(settings: Settings) -> None:
+    """Not those that have a label, nor those where no label makes a difference."""
+    found = wanted(settings, "brier")
+    assert [row["customer"] for row in found] == ["far", "near", "same decision"]
+    assert found[0]["effect"] == pytest.approx(2 * (0.9 - 0.1))
+    assert list(found[0]) == [
+        "request_id", "row", "arrived", "customer", "live_prediction", "shadow_prediction",
+        "effect", "value",
+    ]  # fmt: skip
+    assert (found[0]["live_prediction"], found[0]["shadow_prediction"]) == ("on_time", "late")
+    assert found[0]["value"] is None
+
+
+def test_of_decisions_only_discordant_rows_are_wanted(settings: Settings) -> None:
+    """Each has the same effect; which come first does not depend on the order of the log."""
+    found = wanted(settings, "error")
+    assert {row["customer"] for row in found} == {"far", "near"}
+    assert [row["effect"] for row in found] == [2.0, 2.0]
+    assert [row["customer"] for row in wanted(settings, "error", 1)] == [found[0]["customer"]]
+
+
+def test_nothing_is_wanted_where_all_agree(settings: Settings) -> None:
+    """The columns are there."""
+    labels = log_rows(settings, ROWS[:1])
+    asked = question(CLASSIFIER, CLASSIFIER, Policy())
+    found = wanted_rows(InferenceLog(settings, "toy"), RUN, asked, labels, "error", 10)
+    assert (found.num_rows, found.column_names[-2:]) == (0, ["effect", "value"])
