@@ -13,6 +13,8 @@ from gnomon.version import __version__
 if TYPE_CHECKING:
     from gnomon.api.audits import export_audit as export_audit
     from gnomon.api.audits import verify_audit as verify_audit
+    from gnomon.api.decisions import add_excuse as add_excuse
+    from gnomon.api.decisions import end_excuse as end_excuse
     from gnomon.api.decisions import promote as promote
     from gnomon.api.decisions import rollback as rollback
     from gnomon.api.decisions import start_shadow as start_shadow
@@ -132,6 +134,7 @@ __all__ = [
     "StreamRow",
     "UnusedColumnWarning",
     "__version__",
+    "add_excuse",
     "check_contract",
     "check_gates",
     "check_gates_on_history",
@@ -141,6 +144,7 @@ __all__ = [
     "compare_offline",
     "create_token",
     "diagnose",
+    "end_excuse",
     "export_audit",
     "import_labels",
     "infer_contract",
@@ -211,6 +215,7 @@ _HOMES = {
     "Status": "service.status.slice_status",
     "StreamRow": "service.client.stream_calls",
     "UnusedColumnWarning": "artifact.checks.unused_columns",
+    "add_excuse": "api.decisions",
     "check_contract": "api.queries",
     "check_gates": "api.queries",
     "check_gates_on_history": "api.queries",
@@ -220,6 +225,7 @@ _HOMES = {
     "compare_offline": "api.skew_checks",
     "create_token": "tokens.issued_tokens",
     "diagnose": "api.skew_checks",
+    "end_excuse": "api.decisions",
     "export_audit": "api.audits",
     "import_labels": "api.labels",
     "infer_contract": "contract",

@@ -11,6 +11,8 @@ import msgspec
 from gnomon import rollout
 from gnomon.artifact import inspect
 from gnomon.policy import GateLimits, Policy
+from gnomon.rollout.automatic import Automatic
+from gnomon.rollout.evidence_range import EvidenceRange
 from gnomon.rollout.history import RolloutEvent, open_history
 from gnomon.rollout.provenance import artifact_digests, code_sha256
 from gnomon.settings import Settings
@@ -72,3 +74,18 @@ def test_the_digest_of_the_code_can_be_computed_without_gnomon(pack: Pack) -> No
     )
     assert done.stdout.split()[0] == code_sha256(artifact.manifest.files)
     assert code_sha256({"contract.json": "c"}) is None
+
+
+def test_an_automatic_decision_keeps_what_it_rests_on(settings: Settings, pack: Pack) -> None:
+    """The gates, the rows and the policy, as a promotion by a person does."""
+    live, candidate = pack(times(1.0)), pack(HALF_MORE)
+    rollout.promote(settings, "toy", live)
+    rollout.start_shadow(settings, "toy", candidate)
+    log_live(settings, 1, artifact=live)
+    gates = rollout.check(settings, "toy", candidate, POLICY)
+    rollout.stop_shadow(settings, "toy", candidate, automatic=Automatic(2, gates))
+    stopped = events(settings)[-1]
+    assert stopped.automatic
+    assert [gate["name"] for gate in stopped.gates] == [gate.name for gate in gates.gates]
+    assert msgspec.convert(stopped.evidence, EvidenceRange) == gates.read
+    assert (stopped.policy_sha256 or "").startswith(POLICY.digest)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import uvicorn
 from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import GnomonError
 from gnomon.rollout.actor import Actor, signed
+from gnomon.rollout.excuse import parse_excuse
 from gnomon.rollout.history import RolloutEvent, RolloutState
 from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service import pages
@@ -109,6 +111,27 @@ class StandIn:
     async def stop_shadow(self, artifact: str, *, by: Actor, why: str | None) -> RolloutEvent:
         return self._decide(
             RolloutEvent(kind="shadow_stop", artifact=artifact, why=why, **signed(by))
+        )
+
+    async def add_excuse(
+        self,
+        target: str,
+        artifact: str | None,
+        owner: str,
+        until: datetime,
+        *,
+        by: Actor,
+        why: str | None,
+    ) -> RolloutEvent:
+        excuse = parse_excuse(target, owner, until)
+        tag = artifact or ""
+        return self._decide(
+            RolloutEvent(kind="excuse", artifact=tag, excuse=excuse, why=why, **signed(by))
+        )
+
+    async def end_excuse(self, number: int, *, by: Actor, why: str | None) -> RolloutEvent:
+        return self._decide(
+            RolloutEvent(kind="excuse_end", artifact="", ends=number, why=why, **signed(by))
         )
 
     async def promote(

@@ -40,6 +40,18 @@ def test_a_rollout_runs_over_http(url: str, standin: StandIn) -> None:
     assert kinds == ["promote", "shadow_start", "shadow_stop", "promote", "rollback"]
 
 
+def test_an_excuse_is_added_and_ended_over_http(url: str, standin: StandIn) -> None:
+    """Its end needs an offset from UTC; the history has who answers for it."""
+    post(url, "shadow/start", {"artifact": "flights:two"})
+    excuse = {"target": "origin=JFK", "artifact": "flights:two", "owner": "ada", "why": "codes"}
+    error = post(url, "excuse/add", {**excuse, "until": "2030-01-01T00:00:00"}).json()["error"]
+    assert (error["code"], error["where"]) == ("invalid_request", "$.until")
+    added = post(url, "excuse/add", {**excuse, "until": "2030-01-01T00:00:00Z"}).json()
+    assert (added["kind"], added["excuse"]["owner"]) == ("excuse", "ada")
+    assert post(url, "excuse/end", {"number": 3}).json()["ends"] == 3
+    assert post(url, "excuse/end", {"number": 3}).status_code == 409
+
+
 def test_the_live_artifact_can_be_its_own_shadow(url: str, standin: StandIn) -> None:
     """Only with `same`, because it measures the noise floor."""
     assert post(url, "shadow/start", {"artifact": "flights:one"}).status_code == 409

@@ -7,14 +7,23 @@ deployment in this folder: the gates that decide are those that :func:`gnomon.ch
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from gnomon.artifact import Artifact
 from gnomon.policy import Policy, find_policy
-from gnomon.rollout import decisions
+from gnomon.rollout import decisions, excuse_decisions
 from gnomon.rollout.defaults import find_model, model_of, tag_of
 from gnomon.rollout.history import RolloutEvent
 from gnomon.settings import Settings
 
-__all__ = ["promote", "rollback", "start_shadow", "stop_shadow"]
+__all__ = [
+    "add_excuse",
+    "end_excuse",
+    "promote",
+    "rollback",
+    "start_shadow",
+    "stop_shadow",
+]
 
 
 def start_shadow(
@@ -86,6 +95,75 @@ def stop_shadow(
     """
     tag = tag_of(artifact)
     return decisions.stop_shadow(settings or Settings.read(), model_of(tag), tag, by=by, why=why)
+
+
+def add_excuse(
+    target: str,
+    artifact: str | Artifact,
+    *,
+    owner: str,
+    until: datetime,
+    why: str,
+    by: str | None = None,
+    settings: Settings | None = None,
+) -> RolloutEvent:
+    """Excuse an output column or a segment in the gates of disagreement and flips.
+
+    Its rows are still counted and shown; the gates judge the others.
+
+    Args:
+        target: an output column, or ``FEATURE=VALUE`` such as ``origin=JFK``.
+        artifact: the shadow whose differences are excused: a tag, or what :func:`~gnomon.pack`
+            returned; a model's name alone means its newest version.
+        owner: who answers for it.
+        until: its end, with a time zone.
+        why: the reason.
+        by: who records it.
+        settings: settings with the storage root; read from the environment when not given.
+
+    Raises:
+        ArtifactError, UnknownArtifact: the artifact cannot be inspected.
+        RolloutError: it is no running shadow, has no such column or feature, or the end has passed.
+        RolloutConflict: another decision was recorded meanwhile.
+    """
+    tag = tag_of(artifact)
+    return excuse_decisions.add_excuse(
+        settings or Settings.read(),
+        model_of(tag),
+        target,
+        artifact=tag,
+        owner=owner,
+        until=until,
+        by=by,
+        why=why,
+    )
+
+
+def end_excuse(
+    number: int,
+    model: str | Artifact | None = None,
+    *,
+    by: str | None = None,
+    why: str | None = None,
+    settings: Settings | None = None,
+) -> RolloutEvent:
+    """End an excuse: its rows count again.
+
+    Args:
+        number: the number of the excuse in the history.
+        model: the model, an artifact or its tag, if the storage root has several.
+        by: who decides.
+        why: the reason, for the history.
+        settings: settings with the storage root; read from the environment when not given.
+
+    Raises:
+        RolloutError: there is no such excuse.
+        RolloutConflict: another decision was recorded meanwhile.
+    """
+    settings = settings or Settings.read()
+    return excuse_decisions.end_excuse(
+        settings, find_model(settings, model), number, by=by, why=why
+    )
 
 
 def promote(

@@ -15,6 +15,7 @@ from gnomon.cli import (
     contract,
     diagnose,
     drift,
+    excuse,
     history,
     init,
     inspect,
@@ -83,6 +84,7 @@ app.command("sign")(sign.command)
 app.command("serve")(serve.command)
 app.command("status")(status.command)
 app.add_typer(shadow.app, name="shadow")
+app.add_typer(excuse.app, name="excuse")
 app.command("promote")(promote.command)
 app.command("approve")(approve.command)
 app.command("rollback")(rollback.command)

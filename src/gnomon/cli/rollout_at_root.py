@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from gnomon.api import decisions
 from gnomon.cli.options import me
 from gnomon.errors import ApprovalNeeded, HistoryDamaged
+from gnomon.rollout import excuse_decisions
 from gnomon.rollout.history import RolloutEvent, read_history
 from gnomon.service.access.identity import Identity
 from gnomon.service.status.deployment_overview import reported
@@ -37,6 +40,23 @@ class RolloutAtRoot:
 
     def stop_shadow(self, artifact: str, *, why: str | None) -> RolloutEvent:
         return decisions.stop_shadow(artifact, by=me(), why=why, settings=self._settings)
+
+    def add_excuse(
+        self, target: str, artifact: str | None, *, owner: str, until: datetime, why: str
+    ) -> RolloutEvent:
+        return excuse_decisions.add_excuse(
+            self._settings,
+            self._model,
+            target,
+            artifact=artifact,
+            owner=owner,
+            until=until,
+            why=why,
+            by=me(),
+        )
+
+    def end_excuse(self, number: int, *, why: str | None) -> RolloutEvent:
+        return decisions.end_excuse(number, self._model, by=me(), why=why, settings=self._settings)
 
     def promote(self, artifact: str, *, force: bool, why: str | None) -> RolloutEvent:
         return decisions.promote(artifact, force=force, by=me(), why=why, settings=self._settings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from gnomon.cli.options import me
 from gnomon.rollout.history import RolloutEvent
 from gnomon.service.access.identity import Identity
@@ -28,6 +30,14 @@ class RolloutAtServer:
 
     def stop_shadow(self, artifact: str, *, why: str | None) -> RolloutEvent:
         return self._client.stop_shadow(artifact, why=why)
+
+    def add_excuse(
+        self, target: str, artifact: str | None, *, owner: str, until: datetime, why: str
+    ) -> RolloutEvent:
+        return self._client.add_excuse(target, artifact=artifact, owner=owner, until=until, why=why)
+
+    def end_excuse(self, number: int, *, why: str | None) -> RolloutEvent:
+        return self._client.end_excuse(number, why=why)
 
     def promote(self, artifact: str, *, force: bool, why: str | None) -> RolloutEvent:
         return self._client.promote(artifact, force=force, why=why)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -34,6 +35,14 @@ class Target(Protocol):
 
     def stop_shadow(self, artifact: str, *, why: str | None) -> RolloutEvent:
         """Stop a shadow."""
+
+    def add_excuse(
+        self, target: str, artifact: str | None, *, owner: str, until: datetime, why: str
+    ) -> RolloutEvent:
+        """Excuse a column or a segment."""
+
+    def end_excuse(self, number: int, *, why: str | None) -> RolloutEvent:
+        """End an excuse."""
 
     def promote(self, artifact: str, *, force: bool, why: str | None) -> RolloutEvent:
         """Make an artifact live."""

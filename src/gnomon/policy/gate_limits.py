@@ -30,6 +30,8 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             share, however often you look.
         longest_burst: how many rows one after the other may be bad together, of whatever entities:
             blocks of at least so many rows are then units of evidence too. None expects none.
+        max_excused: share of compared rows that excuses may cover; the gates that they concern do
+            not pass beyond it.
     """
 
     min_rows: int = 1_000
@@ -43,9 +45,17 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_skew: float | None = None
     confidence: float = 0.95
     longest_burst: int | None = None
+    max_excused: float = 0.2
 
     def __post_init__(self) -> None:
-        for name in ("max_disagreement", "max_flips", "max_failed", "min_coverage", "max_skew"):
+        for name in (
+            "max_disagreement",
+            "max_flips",
+            "max_failed",
+            "min_coverage",
+            "max_skew",
+            "max_excused",
+        ):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"expected `{name}` between 0 and 1, got {value}")

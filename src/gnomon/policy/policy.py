@@ -252,11 +252,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def _unset_gates(raw: dict[str, Any]) -> None:
-    """Turn off gates such as ``max_failed = "off"``. ``min_rows`` and ``confidence`` stay on."""
+    """Turn off gates such as ``max_failed = "off"``; ``min_rows`` and what is no gate stay on."""
     gates = raw.get("gates")
     if isinstance(gates, dict):
         for name, value in gates.items():
-            if value == "off" and name.startswith(("max_", "min_coverage", "min_hours")):
+            optional = name.startswith(("max_", "min_coverage", "min_hours"))
+            if value == "off" and optional and name != "max_excused":
                 gates[name] = None
 
 

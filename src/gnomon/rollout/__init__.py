@@ -20,7 +20,22 @@ if TYPE_CHECKING:
         start_shadow,
         stop_shadow,
     )
+    from gnomon.rollout.excuse_decisions import add_excuse, end_excuse
 
-__all__ = ["approve", "check", "promote", "rollback", "start_shadow", "stop_shadow"]
+__all__ = [
+    "add_excuse",
+    "approve",
+    "check",
+    "end_excuse",
+    "promote",
+    "rollback",
+    "start_shadow",
+    "stop_shadow",
+]
 
-__getattr__ = lazy(__name__, dict.fromkeys(__all__, "decisions"))
+_EXCUSES = ("add_excuse", "end_excuse")
+
+__getattr__ = lazy(
+    __name__,
+    {name: "excuse_decisions" if name in _EXCUSES else "decisions" for name in __all__},
+)

@@ -133,7 +133,7 @@ def stop_shadow(
     running = history.state.shadows.get(artifact)
     tag = artifact if running is not None else _tag_of(artifact)
     event = RolloutEvent(kind="shadow_stop", artifact=tag, why=why, **signed(by))
-    return _record(history, _automatic(event, history, automatic))
+    return _record(history, _automatic(event, history, automatic, settings))
 
 
 def promote(
@@ -203,7 +203,7 @@ def promote(
         watch = window_of(history.state, event, policy.rollout)
         event = msgspec.structs.replace(event, watch=watch)
     keep_manifest(Storage(settings), candidate)
-    return _record(history, _automatic(event, history, automatic))
+    return _record(history, _automatic(event, history, automatic, settings))
 
 
 def approve(
@@ -295,7 +295,7 @@ def rollback(
     digest = (verified or {}).get(previous) or inspect(previous).digest
     event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, why=why, **signed(by))
     event = _with_earlier_digests(event, history)
-    return _record(history, _automatic(event, history, automatic))
+    return _record(history, _automatic(event, history, automatic, settings))
 
 
 def check(settings: Settings, model: str, artifact: str, policy: Policy | None = None) -> Gates:
@@ -444,7 +444,9 @@ def _tag_of(artifact: str) -> str:
     return inspect(artifact).tag if version in ("", "latest") else artifact
 
 
-def _automatic(event: RolloutEvent, history: History, automatic: Automatic | None) -> RolloutEvent:
+def _automatic(
+    event: RolloutEvent, history: History, automatic: Automatic | None, settings: Settings
+) -> RolloutEvent:
     """Mark an automatic decision, and refuse it if anything was decided since it was evaluated."""
     if automatic is None:
         return event
@@ -453,10 +455,9 @@ def _automatic(event: RolloutEvent, history: History, automatic: Automatic | Non
             "another decision was recorded while the gates were evaluated",
             hint="nothing is to be done: they are evaluated again on the new state",
         )
-    frozen = event.gates
-    if automatic.gates is not None and not frozen:
-        frozen = tuple(msgspec.to_builtins(automatic.gates.gates))
-    return msgspec.structs.replace(event, automatic=True, gates=frozen)
+    if not event.gates:
+        event = msgspec.structs.replace(event, **_frozen(automatic.gates, settings))
+    return msgspec.structs.replace(event, automatic=True)
 
 
 def _record(history: History, event: RolloutEvent) -> RolloutEvent:

@@ -16,13 +16,23 @@ from msgspec import structs
 
 from gnomon.compare.sketch import Sketch
 from gnomon.log import Snapshot, input_column
+from gnomon.rollout.excused_rows import ExcusedCounts, ExcusedRows
 from gnomon.rollout.outlook import WINDOW, Traffic
 from gnomon.rollout.share import BadShare
 from gnomon.rollout.unit_counts import UnitCounter, UnitCounts
 from gnomon.shadow.feed.progress import count as count_records
 from gnomon.shadow.shadow_counts import ShadowCounts, added
 
-__all__ = ["CLOCKS_APART", "Evidence", "RowReference", "ShadowRows", "count", "gather", "logged"]
+__all__ = [
+    "CLOCKS_APART",
+    "Evidence",
+    "RowReference",
+    "ShadowRows",
+    "count",
+    "gather",
+    "logged",
+    "shadow_rows",
+]
 
 KEPT_EXAMPLES = 10
 CLOCKS_APART = timedelta(minutes=1)
@@ -68,6 +78,7 @@ class Evidence:
         live_times: the live artifact's scoring times by batch size.
         traffic: how many rows arrived recently; None where that is not known.
         last_row: when the last row that the shadow scored or failed on arrived.
+        excused: what excuses left out of the shadow's compared rows.
     """
 
     shadow: ShadowRows
@@ -76,6 +87,7 @@ class Evidence:
     live_times: dict[int, Sketch]
     traffic: Traffic | None = None
     last_row: datetime | None = None
+    excused: tuple[ExcusedCounts, ...] = ()
 
 
 def gather(
@@ -87,6 +99,7 @@ def gather(
     start: datetime,
     entity_key: Sequence[str] = (),
     longest_burst: int | None = None,
+    excused: ExcusedRows | None = None,
 ) -> Evidence:
     """Read the log once for the shadow, once for live's times and once for the noise floor.
 
@@ -99,6 +112,7 @@ def gather(
         entity_key: the features that name the entity of a row. The rows of each request are a unit
             without one, or if the log has no column of a feature.
         longest_burst: how many rows one after the other may be bad together.
+        excused: takes the excused rows out.
     """
     entity_key = logged(log, entity_key)
     times: dict[int, Sketch] = {}
@@ -108,10 +122,15 @@ def gather(
     window_start = pa.scalar(now - window, pa.timestamp("us", tz="UTC"))
     start -= CLOCKS_APART
     scored, answered = Counter[str](), Counter[str]()
-    rows = _shadow_rows(log, shadow, live, entity_key, epoch=epoch, start=start)
+    key = [*map(input_column, entity_key)]
+    needs = key if excused is None else [*key, *(c for c in excused.needs if c not in key)]
+    there = [name for name in needs if name in log.view.schema.names]
+    rows = shadow_rows(log, shadow, live, there, epoch=epoch, start=start)
+    if excused is not None:
+        rows = excused.applied(rows)
     last: list[datetime] = []
     seen = _keep_last(_add_times_of_each(rows, times), last)
-    shadow_rows = count(_count_recent(seen, window_start, scored), entity_key, longest_burst)
+    counted = count(_count_recent(seen, window_start, scored), entity_key, longest_burst)
     columns = ["arrived", "artifact", "outcome", "scored_us", "batch_rows"]
     batches = log.scan(columns=columns, role="live", artifact=live, start=start)
     for batch in _count_recent(batches, window_start, answered):
@@ -121,8 +140,11 @@ def gather(
         answered=answered["answered"],
         scored=scored["scored"],
     )
-    noise = count(_shadow_rows(log, live, live, entity_key), entity_key, longest_burst)
-    return Evidence(shadow_rows, noise, times, live_times, traffic, max(last, default=None))
+    noise = count(shadow_rows(log, live, live, key), entity_key, longest_burst)
+    counts = () if excused is None else excused.counts()
+    return Evidence(
+        counted, noise, times, live_times, traffic, max(last, default=None), excused=counts
+    )
 
 
 def count(
@@ -149,18 +171,28 @@ def count(
     )
 
 
-def _shadow_rows(
+def shadow_rows(
     log: Snapshot,
     shadow: str,
     live: str,
-    entity_key: Sequence[str],
+    more: Sequence[str] = (),
     *,
     epoch: int | None = None,
     start: datetime | None = None,
 ) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a shadow that were compared with one live artifact.
+
+    Args:
+        log: a snapshot of the model's log.
+        shadow: the tag of the shadow.
+        live: the tag it is compared with.
+        more: columns of the log, besides those of the comparison.
+        epoch: only of the run that began in this rollout epoch.
+        start: only rows that arrived since.
+    """
     columns = [
         "request_id", "row", "arrived", "outcome", "error_code", "epoch", "against", "agreed",
-        "flipped", "difference", "scored_us", "batch_rows", *map(input_column, entity_key),
+        "flipped", "difference", "scored_us", "batch_rows", *more,
     ]  # fmt: skip
     for batch in log.scan(columns=columns, role="shadow", artifact=shadow, start=start):
         mask = pc.equal(batch.column("against"), live)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import msgspec
 
+from gnomon.log import Snapshot
 from gnomon.log.log_position import LogPosition
+from gnomon.policy import GateLimits
 
 __all__ = ["EvidenceRange"]
 
@@ -15,7 +18,8 @@ class EvidenceRange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """The rows and the settings of the statistics behind the gates of one shadow.
 
     The rows are those of the shadow that were compared with live, that have ``since`` as their
-    epoch, and that :meth:`gnomon.log.log_position.LogPosition.has`. Gates on the reports of slices
+    epoch, and that :meth:`gnomon.log.log_position.LogPosition.has`. In a watch window the rows of
+    live itself count too, from that epoch on. Gates on the reports of slices
     (coverage, lag) and on the last replay (skew) rest on those instead, and say so.
 
     Attributes:
@@ -39,3 +43,28 @@ class EvidenceRange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     candidates: int
     entity_key: tuple[str, ...] = ()
     longest_burst: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        log: Snapshot,
+        limits: GateLimits,
+        *,
+        since: int,
+        start: datetime,
+        confidence: float,
+        candidates: int = 1,
+        entity_key: Sequence[str] = (),
+    ) -> EvidenceRange:
+        """Return what gates with these limits rest on, if they read this snapshot now."""
+        return cls(
+            read_at=datetime.now(UTC),
+            since=since,
+            start=start,
+            log=log.position(),
+            confidence=limits.confidence,
+            confidence_of_each=confidence,
+            candidates=max(candidates, 1),
+            entity_key=tuple(entity_key),
+            longest_burst=limits.longest_burst,
+        )

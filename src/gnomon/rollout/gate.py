@@ -40,6 +40,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         rows: out of how many rows.
         units: of how many entities or blocks of rows, if the interval is of the mean over those.
         examples: some of the rows that count against it, worst first.
+        excused: how many compared rows excuses cover.
         awaits: what will decide a gate that neither passes nor fails, and about when.
     """
 
@@ -53,6 +54,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rows: int | None = None
     units: int | None = None
     examples: tuple[RowReference, ...] = ()
+    excused: int | None = None
     awaits: MissingEvidence | None = None
 
     @property

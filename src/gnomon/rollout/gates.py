@@ -11,12 +11,14 @@ from msgspec import structs
 
 from gnomon.compare.sketch import Sketch
 from gnomon.errors import RolloutError, UnreadableFile
-from gnomon.log import InferenceLog, Snapshot
+from gnomon.log import InferenceLog
 from gnomon.policy import GateLimits, Policy
 from gnomon.quantities import percent
 from gnomon.rollout import share_gates
 from gnomon.rollout.evidence import Evidence, gather
 from gnomon.rollout.evidence_range import EvidenceRange
+from gnomon.rollout.excuse import active
+from gnomon.rollout.excuse_evidence import excused_rows, with_excuses
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.outlook import MissingEvidence, action, in_words, live_traffic, more_rows
@@ -62,7 +64,15 @@ def evaluate(
     else:
         confidence = policy.confidence_of_each(state.candidates)
         with log.snapshot() as snapshot:
-            read = _range(snapshot, shadow, policy.gates, confidence, state.candidates)
+            read = EvidenceRange.of(
+                snapshot,
+                policy.gates,
+                since=shadow.since,
+                start=shadow.at,
+                confidence=confidence,
+                candidates=state.candidates,
+                entity_key=shadow.entity_key,
+            )
             evidence = gather(
                 snapshot,
                 shadow=artifact,
@@ -71,6 +81,15 @@ def evaluate(
                 start=shadow.at,
                 entity_key=shadow.entity_key,
                 longest_burst=policy.gates.longest_burst,
+                excused=excused_rows(
+                    snapshot,
+                    policy,
+                    active(state.excuses, artifact, datetime.now(UTC)),
+                    shadow=artifact,
+                    live=state.live,
+                    epoch=shadow.since,
+                    start=shadow.at,
+                ),
             )
         gates = judge(
             policy.gates,
@@ -89,22 +108,6 @@ def evaluate(
         last_row=last_row,
         policy=policy,
         read=read,
-    )
-
-
-def _range(
-    log: Snapshot, shadow: Shadow, limits: GateLimits, confidence: float, candidates: int
-) -> EvidenceRange:
-    return EvidenceRange(
-        read_at=datetime.now(UTC),
-        since=shadow.since,
-        start=shadow.at,
-        log=log.position(),
-        confidence=limits.confidence,
-        confidence_of_each=confidence,
-        candidates=max(candidates, 1),
-        entity_key=shadow.entity_key,
-        longest_burst=limits.longest_burst,
     )
 
 
@@ -127,9 +130,11 @@ def judge(
     if limits.min_hours is not None:
         yield _hours(limits.min_hours, shadow, evidence)
     if limits.max_disagreement is not None:
-        yield share_gates.disagreement_gate(limits.max_disagreement, confidence, evidence)
+        gate = share_gates.disagreement_gate(limits.max_disagreement, confidence, evidence)
+        yield with_excuses(gate, evidence, limits.max_excused)
     if limits.max_flips is not None:
-        yield share_gates.flips_gate(limits.max_flips, confidence, evidence)
+        gate = share_gates.flips_gate(limits.max_flips, confidence, evidence)
+        yield with_excuses(gate, evidence, limits.max_excused)
     if limits.max_failed is not None:
         yield share_gates.failed_gate(limits.max_failed, confidence, evidence)
     if limits.max_latency_ratio is not None:

@@ -30,6 +30,7 @@ from gnomon.errors import (
 from gnomon.formats import Format, decode
 from gnomon.rollout import integrity
 from gnomon.rollout.actor import signature
+from gnomon.rollout.excuse import Excuse, RecordedExcuse
 from gnomon.rollout.integrity import HistoryEnd, RecordedEnd
 from gnomon.rollout.proposal import Proposal
 from gnomon.rollout.watch_window import Watch, WatchWindow
@@ -52,11 +53,14 @@ __all__ = [
 
 FORMAT = 3
 """Format 2 added ``previous_sha256``; events of format 1 may only come before those of format 2.
-Format 3 added what changes the state: ``watch`` of a promotion, and the kind ``propose``."""
+Format 3 added what changes the state: ``watch`` of a promotion, and the kinds ``propose``,
+``excuse`` and ``excuse_end``."""
 
 _KIND = Format("rollout event", FORMAT, damaged=HistoryDamaged)
 
-Kind = Literal["promote", "rollback", "shadow_start", "shadow_stop", "propose"]
+Kind = Literal[
+    "promote", "rollback", "shadow_start", "shadow_stop", "propose", "excuse", "excuse_end"
+]
 
 
 class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +89,8 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
         watch: of a promotion that is watched: until when, by which gates, and the shadow that the
             replaced artifact becomes by this same event.
         approves: of a promotion that another person proposed: the number of that event, from 1.
+        excuse: of an excuse: what it covers.
+        ends: of the end of an excuse: its number.
         evidence: what the gates were evaluated on, as a
             :class:`gnomon.rollout.evidence_range.EvidenceRange`.
         policy_sha256: of the policy that decided, kept as ``policies/<sha256>.json``.
@@ -111,6 +117,8 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
     automatic: bool = False
     watch: WatchWindow | None = None
     approves: int | None = None
+    excuse: Excuse | None = None
+    ends: int | None = None
     evidence: dict[str, object] | None = None
     policy_sha256: str | None = None
     contract_sha256: str | None = None
@@ -148,6 +156,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
             person promotes them.
         proposals: the promotions that were proposed since the last one, by tag; they may be
             expired.
+        excuses: those that were not ended; the time says which have expired.
     """
 
     epoch: int = 0
@@ -157,6 +166,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
     watch: Watch | None = None
     distrusted: tuple[str, ...] = ()
     proposals: dict[str, Proposal] = {}
+    excuses: tuple[RecordedExcuse, ...] = ()
 
     @property
     def live(self) -> str | None:
@@ -190,7 +200,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
                 at=event.at,
                 entity_key=event.entity_key,
             )
-        elif event.kind != "propose":
+        elif event.kind not in ("propose", "excuse", "excuse_end"):
             # An artifact that becomes live is no longer a shadow.
             shadows.pop(event.artifact, None)
         if event.kind == "promote":
@@ -211,6 +221,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
             watch=_watch(self, event, shadows),
             distrusted=_distrusted(self, event),
             proposals=_proposals(self, event),
+            excuses=_excuses(self, event),
         )
 
 
@@ -493,6 +504,23 @@ def _proposals(state: RolloutState, event: RolloutEvent) -> dict[str, Proposal]:
     return {**state.proposals, event.artifact: proposal}
 
 
+def _excuses(state: RolloutState, event: RolloutEvent) -> tuple[RecordedExcuse, ...]:
+    """Return the excuses after an event."""
+    if event.kind == "excuse_end":
+        return tuple(excuse for excuse in state.excuses if excuse.number != event.ends)
+    if event.excuse is None:
+        return state.excuses
+    recorded = RecordedExcuse(
+        number=state.epoch + 1,
+        artifact=event.artifact,
+        excuse=event.excuse,
+        at=event.at,
+        by=event.by,
+        why=event.why,
+    )
+    return (*state.excuses, recorded)
+
+
 def _distrusted(state: RolloutState, event: RolloutEvent) -> tuple[str, ...]:
     """Return the artifacts that only a person may promote, after an event."""
     distrusted = dict.fromkeys(state.distrusted)
@@ -516,6 +544,14 @@ def _check(state: RolloutState, event: RolloutEvent) -> None:
             raise RolloutError(f"a rollback goes to `{state.previous}`, not to `{tag}`")
     if event.kind == "shadow_start":
         _check_start(state, event)
+    if event.kind == "excuse" and event.excuse is None:
+        raise RolloutError("an excuse must say what it covers")
+    if event.kind == "excuse_end" and event.ends not in {e.number for e in state.excuses}:
+        numbers = ", ".join(str(excuse.number) for excuse in state.excuses)
+        raise RolloutError(
+            f"there is no excuse number {event.ends}",
+            hint=f"those that were not ended: {numbers or 'none'}",
+        )
     if event.kind == "shadow_stop" and tag not in state.shadows:
         raise RolloutError(
             f"`{tag}` is not a running shadow",

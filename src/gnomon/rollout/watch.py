@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +18,9 @@ from gnomon.policy.rollout_rules import RolloutRules
 from gnomon.quantities import percent
 from gnomon.rollout import share_gates
 from gnomon.rollout.evidence import CLOCKS_APART, Evidence, ShadowRows, count, gather, logged
+from gnomon.rollout.evidence_range import EvidenceRange
+from gnomon.rollout.excuse import active
+from gnomon.rollout.excuse_evidence import excused_rows, with_excuses
 from gnomon.rollout.gate import Gate, Gates
 from gnomon.rollout.gates import latency_gate
 from gnomon.rollout.history import RolloutEvent, RolloutState, Shadow
@@ -94,6 +97,14 @@ def evaluate_watch(log: InferenceLog, state: RolloutState, policy: Policy) -> Ga
     confidence = policy.gates.confidence_of_each(1)
     last_row = None
     with log.snapshot() as snapshot:
+        read = EvidenceRange.of(
+            snapshot,
+            policy.gates,
+            since=watch.since,
+            start=watch.at,
+            confidence=confidence,
+            entity_key=() if shadow is None else shadow.entity_key,
+        )
         gates = list(_of_live(snapshot, watch, shadow, policy.gates, confidence))
         if shadow is not None:
             evidence = gather(
@@ -104,11 +115,26 @@ def evaluate_watch(log: InferenceLog, state: RolloutState, policy: Policy) -> Ga
                 start=shadow.at,
                 entity_key=shadow.entity_key,
                 longest_burst=policy.gates.longest_burst,
+                excused=excused_rows(
+                    snapshot,
+                    policy,
+                    # The promotion rested on those that had an effect then.
+                    active(state.excuses, watch.artifact, watch.at, datetime.now(UTC)),
+                    shadow=watch.previous,
+                    live=watch.artifact,
+                    epoch=shadow.since,
+                    start=shadow.at,
+                ),
             )
             gates += _against_previous(watch, evidence, policy.gates, confidence)
             last_row = evidence.last_row
     return Gates(
-        artifact=watch.artifact, live=watch.previous, gates=tuple(gates), last_row=last_row
+        artifact=watch.artifact,
+        live=watch.previous,
+        gates=tuple(gates),
+        last_row=last_row,
+        policy=policy,
+        read=read,
     )
 
 
@@ -161,9 +187,11 @@ def _against_previous(
             limits.max_latency_ratio, new_against_old, who=watch.artifact, than=watch.previous
         )
     if limits.max_disagreement is not None and "disagreement" in watch.gates:
-        yield share_gates.disagreement_gate(limits.max_disagreement, confidence, evidence)
+        gate = share_gates.disagreement_gate(limits.max_disagreement, confidence, evidence)
+        yield with_excuses(gate, evidence, limits.max_excused)
     if limits.max_flips is not None and "flips" in watch.gates:
-        yield share_gates.flips_gate(limits.max_flips, confidence, evidence)
+        gate = share_gates.flips_gate(limits.max_flips, confidence, evidence)
+        yield with_excuses(gate, evidence, limits.max_excused)
 
 
 def _live_rows(log: Snapshot, watch: Watch, entity_key: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
@@ -58,6 +59,21 @@ class Controlled(Protocol):
     async def stop_shadow(self, artifact: str, *, by: Actor, why: str | None) -> RolloutEvent:
         """Stop a shadow."""
 
+    async def add_excuse(
+        self,
+        target: str,
+        artifact: str | None,
+        owner: str,
+        until: datetime,
+        *,
+        by: Actor,
+        why: str | None,
+    ) -> RolloutEvent:
+        """Excuse a column or a segment until a time."""
+
+    async def end_excuse(self, number: int, *, by: Actor, why: str | None) -> RolloutEvent:
+        """End an excuse."""
+
     async def promote(
         self, artifact: str, force: bool, *, by: Actor, why: str | None
     ) -> RolloutEvent:
@@ -111,6 +127,32 @@ class StopShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/shadow/stop``."""
 
     artifact: str
+
+
+class AddExcuse(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /gnomon/excuse/add``.
+
+    Attributes:
+        target: an output column, or ``FEATURE=VALUE``.
+        artifact: the tag whose differences are excused; the only shadow by default.
+        owner: who answers for it.
+        until: its end, with an offset from UTC.
+    """
+
+    target: str
+    artifact: str | None = None
+    owner: str
+    until: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class EndExcuse(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /gnomon/excuse/end``.
+
+    Attributes:
+        number: the number of the excuse in the history and the status.
+    """
+
+    number: int
 
 
 class Promote(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
@@ -183,6 +225,23 @@ async def _stop_shadow(runtime: Controlled, body: bytes, caller: Identity) -> Ro
     return await runtime.stop_shadow(request.artifact, by=caller.actor(request.by), why=request.why)
 
 
+async def _add_excuse(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
+    request = _decode(body, AddExcuse)
+    return await runtime.add_excuse(
+        request.target,
+        request.artifact,
+        request.owner,
+        request.until,
+        by=caller.actor(request.by),
+        why=request.why,
+    )
+
+
+async def _end_excuse(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
+    request = _decode(body, EndExcuse)
+    return await runtime.end_excuse(request.number, by=caller.actor(request.by), why=request.why)
+
+
 async def _promote(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
     request = _decode(body, Promote)
     _require_force(request.force, caller, "/gnomon/promote")
@@ -236,6 +295,12 @@ ROUTES = {
     ),
     "/gnomon/shadow/stop": Route(
         "POST", "Stop a shadow", "operator", _stop_shadow, StopShadow, RolloutEvent
+    ),
+    "/gnomon/excuse/add": Route(
+        "POST", "Excuse a column or a segment", "promoter", _add_excuse, AddExcuse, RolloutEvent
+    ),
+    "/gnomon/excuse/end": Route(
+        "POST", "End an excuse", "operator", _end_excuse, EndExcuse, RolloutEvent
     ),
     "/gnomon/promote": Route(
         "POST", "Make an artifact live", "promoter", _promote, Promote, RolloutEvent

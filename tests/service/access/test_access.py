@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from gnomon.rollout.excuse import parse_excuse
 from gnomon.rollout.history import RolloutEvent
 from gnomon.service.control import ROUTES
 from gnomon.settings import Settings
@@ -24,6 +26,8 @@ NEEDS: dict[str, Role] = {
     "/gnomon/whoami": "viewer",
     "/gnomon/shadow/start": "operator",
     "/gnomon/shadow/stop": "operator",
+    "/gnomon/excuse/add": "promoter",
+    "/gnomon/excuse/end": "operator",
     "/gnomon/promote": "promoter",
     "/gnomon/approve": "promoter",
     "/gnomon/rollback": "promoter",
@@ -33,10 +37,14 @@ NEEDS: dict[str, Role] = {
 BODIES: dict[str, dict[str, Any]] = {
     "/gnomon/shadow/start": {"artifact": "flights:two"},
     "/gnomon/shadow/stop": {"artifact": "flights:shadow"},
+    "/gnomon/excuse/add": {
+        "target": "origin=JFK", "owner": "ann", "until": "2030-01-01T00:00:00Z", "why": "codes",
+    },
+    "/gnomon/excuse/end": {"number": 4},
     "/gnomon/promote": {"artifact": "flights:two"},
     "/gnomon/approve": {"artifact": "flights:two"},
     "/gnomon/rollback": {},
-}
+}  # fmt: skip
 
 Call = Callable[..., Awaitable[httpx.Response]]
 
@@ -65,12 +73,16 @@ def ask(
     return asyncio.run(call())
 
 
+EXCUSE = parse_excuse("late", "ann", datetime(2030, 1, 1, tzinfo=UTC))
+
+
 def prepared(root: Settings) -> StandIn:
     """A deployment in which each of ``BODIES`` is possible."""
     standin = StandIn(Path(root.root))
     for event in (
         RolloutEvent(kind="promote", artifact="flights:three"),
         RolloutEvent(kind="shadow_start", artifact="flights:shadow"),
+        RolloutEvent(kind="excuse", artifact="flights:shadow", excuse=EXCUSE),
     ):
         standin._decide(event)
     return standin

@@ -23,6 +23,8 @@ _DONE = {
     "rollback": "rolled back to {}",
     "shadow_start": "started {} in shadow",
     "shadow_stop": "stopped the shadow {}",
+    "excuse": "excused differences of {}",
+    "excuse_end": "ended an excuse of {}",
 }
 
 
@@ -77,6 +79,12 @@ def _entry(event: RolloutEvent) -> str:
         text += ", [yellow]forced[/]"
     if event.automatic:
         text += ", by the policy"
+    if event.excuse is not None:
+        excuse = event.excuse
+        until = local(excuse.until)
+        text += f" where {escape(excuse.target)}, until {until}, owned by {escape(excuse.owner)}"
+    if event.ends is not None:
+        text += f", number {event.ends}"
     if event.watch is not None:
         text += f", watched until {local(event.watch.until)}"
     text += f": {escape(event.why)}" if event.why else ""

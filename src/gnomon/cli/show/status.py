@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from gnomon.cli.console import ago, local, share
 from gnomon.cli.show.automation import automation_lines
+from gnomon.rollout.excuse import RecordedExcuse
 from gnomon.service.status.deployment_overview import GoneSlice, Overview
 from gnomon.service.status.slice_status import LiveStatus, RowAccounts, ShadowStatus, Status
 from gnomon.service.status.totals import total
@@ -48,7 +49,7 @@ def _lines(overview: Overview) -> Iterator[str]:
         yield from _live(status.live)
     for shadow in status.shadows:
         itself = status.live is not None and status.live.artifact == shadow.artifact
-        yield from _shadow(shadow, itself)
+        yield from _shadow(shadow, itself, status.excuses)
     if status.automation is not None:
         yield from automation_lines(status.automation)
     if status.previous is not None:
@@ -122,7 +123,9 @@ def _live(live: LiveStatus) -> Iterator[str]:
     yield from _figures(f"for {ago(live.since)}" if live.since else "", _takes(live.latency_ms))
 
 
-def _shadow(shadow: ShadowStatus, itself: bool) -> Iterator[str]:
+def _shadow(
+    shadow: ShadowStatus, itself: bool, excuses: Iterable[RecordedExcuse] = ()
+) -> Iterator[str]:
     colour = {"running": "green", "failing": "red"}.get(shadow.state, "yellow")
     traffic = f"sees {shadow.fraction:.3g} of the traffic" if shadow.fraction < 1 else ""
     yield f"[dim]shadow  [/]  [bold]{escape(shadow.artifact)}[/]  [{colour}]{shadow.state}[/]"
@@ -144,6 +147,9 @@ def _shadow(shadow: ShadowStatus, itself: bool) -> Iterator[str]:
             if shadow.flips is None
             else f"{share(shadow.flips)} flip the decision",
         )
+    for excuse in excuses:
+        if excuse.artifact == shadow.artifact:
+            yield from _figures(f"excused (number {excuse.number}): {escape(str(excuse))}")
     for gate in shadow.open_gates:
         yield from _figures(f"[yellow]?[/] {escape(gate.gate)}: {escape(gate.says)}")
     if shadow.error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
@@ -21,9 +22,11 @@ from gnomon.service.client.record_json import checked, encode
 from gnomon.service.client.rows import Record, Rows, one_record, records, scalar
 from gnomon.service.control import (
     ROUTES,
+    AddExcuse,
     Approve,
     DecisionRequest,
     Decisions,
+    EndExcuse,
     Promote,
     Rollback,
     StartShadow,
@@ -142,6 +145,25 @@ def start_shadow(
 def stop_shadow(artifact: str, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
     """Return the call that stops a shadow."""
     return _decide(StopShadow(artifact=artifact, by=by, why=why))
+
+
+def add_excuse(
+    target: str,
+    artifact: str | None,
+    owner: str,
+    until: datetime,
+    by: str | None,
+    why: str,
+) -> HttpCall[RolloutEvent]:
+    """Return the call that excuses a column or a segment."""
+    return _decide(
+        AddExcuse(target=target, artifact=artifact, owner=owner, until=until, by=by, why=why)
+    )
+
+
+def end_excuse(number: int, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
+    """Return the call that ends an excuse."""
+    return _decide(EndExcuse(number=number, by=by, why=why))
 
 
 def promote(artifact: str, force: bool, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:

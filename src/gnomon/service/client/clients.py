@@ -18,6 +18,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
@@ -301,6 +302,25 @@ class Client(_Connection[httpx.BaseTransport]):
         """Stop a shadow."""
         return self._send(calls.stop_shadow(artifact, self._by, why))
 
+    def add_excuse(
+        self,
+        target: str,
+        *,
+        owner: str,
+        until: datetime,
+        why: str,
+        artifact: str | None = None,
+    ) -> RolloutEvent:
+        """Excuse an output column, or a segment such as ``origin=JFK``, until a time.
+
+        ``until`` needs a time zone. Without an ``artifact`` it is of the only shadow.
+        """
+        return self._send(calls.add_excuse(target, artifact, owner, until, self._by, why))
+
+    def end_excuse(self, number: int, *, why: str | None = None) -> RolloutEvent:
+        """End the excuse with this number."""
+        return self._send(calls.end_excuse(number, self._by, why))
+
     def promote(
         self, artifact: str, *, force: bool = False, why: str | None = None
     ) -> RolloutEvent:
@@ -474,6 +494,22 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
     async def stop_shadow(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
         """Like :meth:`Client.stop_shadow`."""
         return await self._send(calls.stop_shadow(artifact, self._by, why))
+
+    async def add_excuse(
+        self,
+        target: str,
+        *,
+        owner: str,
+        until: datetime,
+        why: str,
+        artifact: str | None = None,
+    ) -> RolloutEvent:
+        """Like :meth:`Client.add_excuse`."""
+        return await self._send(calls.add_excuse(target, artifact, owner, until, self._by, why))
+
+    async def end_excuse(self, number: int, *, why: str | None = None) -> RolloutEvent:
+        """Like :meth:`Client.end_excuse`."""
+        return await self._send(calls.end_excuse(number, self._by, why))
 
     async def promote(
         self, artifact: str, *, force: bool = False, why: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,31 @@ class RolloutControl:
     async def stop_shadow(self, artifact: str, *, by: Actor, why: str | None) -> RolloutEvent:
         """Stop a shadow."""
         return await self._decide(rollout.stop_shadow, artifact, by=by, why=why)
+
+    async def add_excuse(
+        self,
+        target: str,
+        artifact: str | None,
+        owner: str,
+        until: datetime,
+        *,
+        by: Actor,
+        why: str | None,
+    ) -> RolloutEvent:
+        """Excuse a column or a segment until a time."""
+        return await self._decide(
+            rollout.add_excuse,
+            target,
+            artifact=artifact,
+            owner=owner,
+            until=until,
+            by=by,
+            why=why,
+        )
+
+    async def end_excuse(self, number: int, *, by: Actor, why: str | None) -> RolloutEvent:
+        """End an excuse."""
+        return await self._decide(rollout.end_excuse, number, by=by, why=why)
 
     async def promote(
         self, artifact: str, force: bool, *, by: Actor, why: str | None

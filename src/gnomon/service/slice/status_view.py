@@ -79,6 +79,7 @@ class StatusView:
             shadows=self._shadows.statuses(),
             accounts=RowAccounts(**self._metrics.accounts()),
             automation=self._automation.status,
+            excuses=tuple(excuse for excuse in state.excuses if excuse.is_active()),
             error=self.trouble(),
             warnings=self.warnings,
         )

@@ -112,6 +112,7 @@ def _status(beat: Heartbeat, history: History) -> Status:
         ),
         accounts=msgspec.convert(beat.accounts, RowAccounts),
         automation=msgspec.convert(beat.automation, AutomationStatus),
+        excuses=tuple(excuse for excuse in history.state.excuses if excuse.is_active()),
         error=beat.error,
         warnings=beat.warnings,
     )
@@ -138,6 +139,7 @@ def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status
             )
             for tag, shadow in state.shadows.items()
         ),
+        excuses=tuple(excuse for excuse in state.excuses if excuse.is_active()),
         error="no server is running",
     )
 

@@ -68,6 +68,7 @@ class GateOutlook:
         self._policy = policy
         self._samples: dict[tuple[str, int], deque[_Sample]] = {}
         self._open: dict[str, tuple[OpenGate, ...]] = {}
+        self._excused: set[str] = set()
 
     def of(self, artifact: str) -> tuple[OpenGate, ...]:
         """Return the gates of a shadow that were unknown at the last refresh."""
@@ -82,6 +83,7 @@ class GateOutlook:
         policy = Policy.read(self._policy) if self._policy else Policy()
         confidence = policy.confidence_of_each(state.candidates)
         beats = heartbeats.read(self._storage, self._model)
+        self._excused = {e.artifact for e in state.excuses if e.is_active()}
         keys = {(shadow.artifact, shadow.since) for shadow in shadows}
         self._samples = {key: samples for key, samples in self._samples.items() if key in keys}
         self._open = {
@@ -103,6 +105,8 @@ class GateOutlook:
             traffic=self._traffic(shadow, counts.scored, answered),
             last_row=datetime.now(UTC) if counts.scored else None,
         )
+        if shadow.artifact in self._excused:  # What slices count has the excused rows in it.
+            limits = structs.replace(limits, max_disagreement=None, max_flips=None)
         if counts.scored >= ENOUGH_TIMES:  # Enough rows were scored in batches of live's sizes.
             limits = structs.replace(limits, max_latency_ratio=None)
         try:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import structs
 
 from gnomon.notebook import NotebookTable, Tabular
+from gnomon.rollout.excuse import RecordedExcuse
 from gnomon.service.status.automation_status import AutomationStatus
 from gnomon.shadow.shadow_counts import Latency, ShadowReport
 
@@ -109,6 +110,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         live: the live artifact; ``None`` until a first one is promoted.
         previous: the tag to which a rollback would return.
         automation: what the server decides by itself; ``None`` if no server runs.
+        excuses: the excuses that have an effect, of all shadows.
         error: why it is not ready, cannot write its log, or cannot follow the rollout.
         warnings: what the operator should know, such as that the log is kept for too short a time.
     """
@@ -124,6 +126,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     shadows: tuple[ShadowStatus, ...] = ()
     accounts: RowAccounts = msgspec.field(default=RowAccounts(), name="books")
     automation: AutomationStatus | None = None
+    excuses: tuple[RecordedExcuse, ...] = ()
     error: str | None = None
     warnings: tuple[str, ...] = ()
 

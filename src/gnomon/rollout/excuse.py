@@ -1,0 +1,103 @@
+"""An excuse: a column or a segment that the gates of disagreement leave out for a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import msgspec
+
+from gnomon.errors import RolloutError
+from gnomon.quantities import rough_duration
+
+__all__ = ["Excuse", "RecordedExcuse", "active", "parse_excuse"]
+
+EXPIRES_SOON_HOURS = 24.0
+"""From so many hours before its end on, an excuse says how long it still lasts."""
+
+
+class Excuse(msgspec.Struct, frozen=True, kw_only=True):
+    """What an excuse covers: an output column, or the rows where a feature has a value.
+
+    Attributes:
+        owner: who answers for it.
+        until: its end; it has no effect from then on.
+        column: the output column; None for a segment.
+        feature: the feature of a segment; None for a column.
+        value: the feature's value in the segment, as text.
+    """
+
+    owner: str
+    until: datetime
+    column: str | None = None
+    feature: str | None = None
+    value: str | None = None
+
+    @property
+    def target(self) -> str:
+        """What it covers, as it is given: ``prediction`` or ``origin=JFK``."""
+        return self.column if self.column is not None else f"{self.feature}={self.value}"
+
+
+def parse_excuse(target: str, owner: str, until: datetime) -> Excuse:
+    """Read what an excuse covers: ``FEATURE=VALUE`` is a segment, anything else a column.
+
+    Raises:
+        RolloutError: a part is empty, or the end has no time zone.
+    """
+    feature, is_segment, value = target.partition("=")
+    if not target or (is_segment and not (feature and value)):
+        raise RolloutError(
+            f"expected an output column or FEATURE=VALUE to excuse, got {target!r}",
+            hint="such as probability_late, or origin=JFK",
+        )
+    if not owner:
+        raise RolloutError("expected an owner of the excuse, got an empty text")
+    if until.tzinfo is None:
+        raise RolloutError(f"expected a time with its offset from UTC, got {until.isoformat()}")
+    if is_segment:
+        return Excuse(owner=owner, until=until, feature=feature, value=value)
+    return Excuse(owner=owner, until=until, column=target)
+
+
+class RecordedExcuse(msgspec.Struct, frozen=True, kw_only=True):
+    """An excuse in the history.
+
+    Attributes:
+        number: the number of its event in the history, by which it is ended.
+        artifact: the tag of the artifact whose differences from live it excuses.
+        excuse: what it covers.
+        at: when it was recorded.
+        by: who recorded it.
+        why: the reason.
+    """
+
+    number: int
+    artifact: str
+    excuse: Excuse
+    at: datetime
+    by: str | None = None
+    why: str | None = None
+
+    def is_active(self, at: datetime | None = None) -> bool:
+        """Return whether it has an effect at a time, now by default."""
+        return (at or datetime.now(UTC)) < self.excuse.until
+
+    def __str__(self) -> str:
+        """Write what it covers, until when, by whom and why."""
+        left = (self.excuse.until - datetime.now(UTC)).total_seconds()
+        until = f"until {self.excuse.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        if 0 < left < EXPIRES_SOON_HOURS * 3600:
+            until = f"expires in {rough_duration(left)}"
+        return f"{self.excuse.target}, {until}, by {self.excuse.owner}: {self.why}"
+
+
+def active(
+    excuses: Iterable[RecordedExcuse], artifact: str, *times: datetime
+) -> tuple[RecordedExcuse, ...]:
+    """Return the excuses of an artifact that have an effect at one of the times."""
+    return tuple(
+        excuse
+        for excuse in excuses
+        if excuse.artifact == artifact and any(map(excuse.is_active, times))
+    )

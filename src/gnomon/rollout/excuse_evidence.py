@@ -1,0 +1,117 @@
+"""Find the rows that excuses cover, and say in the gates what they left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import structs
+
+from gnomon.artifact import inspect
+from gnomon.errors import GnomonError
+from gnomon.log import Snapshot, output_column
+from gnomon.policy import Policy, Rules
+from gnomon.quantities import percent
+from gnomon.rollout.evidence import CLOCKS_APART, Evidence, shadow_rows
+from gnomon.rollout.excuse import RecordedExcuse
+from gnomon.rollout.excused_rows import ExcusedCounts, ExcusedRows, agreeing_without
+from gnomon.rollout.gate import Gate
+from gnomon.rollout.outlook import action
+
+__all__ = ["excused_rows", "with_excuses"]
+
+
+def excused_rows(
+    log: Snapshot,
+    policy: Policy,
+    excuses: Sequence[RecordedExcuse],
+    *,
+    shadow: str,
+    live: str,
+    epoch: int,
+    start: datetime,
+) -> ExcusedRows | None:
+    """Return what takes the excused rows out; None without an excuse.
+
+    For an excused column the rows that disagree are compared again, on the other columns and by
+    the present policy. That needs the contracts of both artifacts; without one of them, or if no
+    other column is left, the column is not excused.
+
+    Args:
+        log: a snapshot of the model's log.
+        policy: has the tolerances.
+        excuses: those that have an effect now.
+        shadow: the tag of the shadow.
+        live: the tag it is compared with.
+        epoch: the rollout epoch in which this run of the shadow began.
+        start: when it began.
+    """
+    if not excuses:
+        return None
+    segments = [e for e in excuses if e.excuse.feature is not None]
+    columns = [e for e in excuses if e.excuse.column is not None]
+    rules = _rules_without(columns, policy, shadow, live) if columns else None
+    if rules is None:
+        return ExcusedRows(segments)
+    outputs = tuple(output_column(name) for name in rules.comparators)
+    parts = []
+    rows = shadow_rows(log, shadow, live, outputs, epoch=epoch, start=start - CLOCKS_APART)
+    for batch in rows:
+        differs = pc.or_(pc.invert(batch.column("agreed")), batch.column("flipped"))
+        parts.append(batch.filter(differs))
+    agreeing: dict[str, bool | None] = {}
+    if parts:
+        agreeing = agreeing_without(log, pa.Table.from_batches(parts), live, rules)
+    return ExcusedRows(segments, columns, agreeing)
+
+
+def _rules_without(
+    columns: Sequence[RecordedExcuse], policy: Policy, shadow: str, live: str
+) -> Rules | None:
+    """Return how the outputs that are not excused are compared; None if there are none."""
+    try:
+        contract, other = inspect(shadow).contract, inspect(live).contract
+    except GnomonError:
+        return None
+    excused = {e.excuse.column for e in columns}
+    outputs = [
+        field
+        for field in contract.output_schema
+        if field.name in other.output_schema.names and field.name not in excused
+    ]
+    rules = policy.rules(pa.schema(outputs), outputs=contract.compared_as)
+    return rules if rules.comparators else None
+
+
+def with_excuses(gate: Gate, evidence: Evidence, most: float) -> Gate:
+    """Say in a gate of disagreement or flips which rows are excused.
+
+    It does not pass if more than the share ``most`` of the compared rows is.
+    """
+    counts = [each for each in evidence.excused if each.rows]
+    if not counts:
+        return gate
+    of_kind = "flipped" if gate.name == "flips" else "disagreed"
+    kind = "flipping" if gate.name == "flips" else "disagreeing"
+    excused = sum(getattr(each, of_kind) for each in counts)
+    total = getattr(evidence.shadow, of_kind) + excused
+    reasons = "; ".join(str(excuse) for each in counts for excuse in each.excuses)
+    rows = sum(each.rows for each in counts)
+    says = f"{gate.says}; of {total:,} {kind} rows {excused:,} are excused ({reasons})"
+    gate = structs.replace(gate, says=says, excused=rows)
+    share = rows / (evidence.shadow.compared + _left_out(counts))
+    if share <= most or gate.verdict == "fail":
+        return gate
+    return structs.replace(
+        gate,
+        verdict="unknown",
+        says=f"{gate.says}; {percent(share, 2)} of the compared rows are excused, at most "
+        f"{percent(most, 2)} may be",
+        awaits=action("no number of rows decides it: end an excuse, or raise `max_excused`"),
+    )
+
+
+def _left_out(counts: Sequence[ExcusedCounts]) -> int:
+    return sum(each.rows for each in counts if each.left_out)
