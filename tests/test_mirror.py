@@ -29,6 +29,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     ),
     "tokens/test_issued_tokens.py": ("tokens/token_record.py",),
     "cli/test_token.py": ("cli/durations.py",),
+    "rollout/history/test_history.py": ("rollout/history/event.py", "rollout/history/state.py"),
     "rollout/test_approvals.py": ("rollout/proposal.py",),
     "attack/test_access.py": ("cli/approve.py",),
     "artifact/vendored_code/test_vendoring.py": ("artifact/vendored_code/installed_packages.py",),

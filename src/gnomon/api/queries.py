@@ -28,7 +28,7 @@ from gnomon.rollout.decisions import check
 from gnomon.rollout.defaults import find_artifact, find_model, find_role, model_of, tag_of
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.history import RolloutEvent, RolloutState, open_history
-from gnomon.rollout.past_state import PastState, state_at
+from gnomon.rollout.history.past_state import PastState, state_at
 from gnomon.settings import Settings
 
 __all__ = [

@@ -31,7 +31,7 @@ from gnomon.audit.bundle import (
 from gnomon.errors import GnomonError, HistoryDamaged, SettingsError, StorageError
 from gnomon.log.retention_notice import retention_warning
 from gnomon.rollout.history import RolloutEvent, decode_event, open_history
-from gnomon.rollout.integrity import event_name
+from gnomon.rollout.history.integrity import event_name
 from gnomon.rollout.provenance import manifest_name, policy_name
 from gnomon.settings import Settings
 from gnomon.storage import Storage

@@ -12,7 +12,7 @@ from gnomon.errors import HistoryDamaged, RolloutError
 from gnomon.quantities import plural
 from gnomon.rollout.actor import CLAIMED
 from gnomon.rollout.history import RolloutEvent, RolloutState, decode_event
-from gnomon.rollout.integrity import check_link
+from gnomon.rollout.history.integrity import check_link
 
 __all__ = [
     "check_actors",

@@ -50,7 +50,7 @@ def command(
     from gnomon.cli.rollout_target import find_target
     from gnomon.cli.show.history import show_history, show_state
     from gnomon.errors import HistoryDamaged
-    from gnomon.rollout.past_state import state_at
+    from gnomon.rollout.history.past_state import state_at
 
     damage = None
     try:

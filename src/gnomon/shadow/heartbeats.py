@@ -76,7 +76,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         follow_seconds: how often it is written.
         url: the address of the deployment, if the settings have it.
         epoch: the last rollout decision it has carried out.
-        recorded: the last decision it has read; see :mod:`gnomon.rollout.integrity`.
+        recorded: the last decision it has read; see :mod:`gnomon.rollout.history.integrity`.
         live: the artifact whose answers its clients get.
         previous: the artifact it keeps warm for a rollback.
         latency_ms: the live worker's time per batch; None before the first.

@@ -13,7 +13,7 @@ from gnomon.cli.show.gates import gate_table
 from gnomon.quantities import percent, plural
 from gnomon.rollout.actor import signature
 from gnomon.rollout.history import RolloutEvent
-from gnomon.rollout.past_state import PastState
+from gnomon.rollout.history.past_state import PastState
 
 __all__ = ["show_history", "show_state"]
 

@@ -14,9 +14,8 @@ import msgspec
 import pytest
 
 from gnomon.errors import HistoryDamaged, NewerFormat, RolloutError, UnreadableFile
-from gnomon.rollout import integrity
-from gnomon.rollout.history import History, RolloutEvent, RolloutState
-from gnomon.rollout.integrity import HistoryEnd
+from gnomon.rollout.history import History, RolloutEvent, RolloutState, integrity
+from gnomon.rollout.history.integrity import HistoryEnd
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.shadow.heartbeats import Heartbeat, RolloutPosition

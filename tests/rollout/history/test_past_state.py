@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gnomon.rollout.history import Kind, RolloutEvent
-from gnomon.rollout.past_state import state_at
+from gnomon.rollout.history.past_state import state_at
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

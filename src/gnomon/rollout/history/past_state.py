@@ -7,7 +7,8 @@ from datetime import datetime
 
 import msgspec
 
-from gnomon.rollout.history import RolloutEvent, Shadow, fold
+from gnomon.rollout.history.event import RolloutEvent
+from gnomon.rollout.history.state import Shadow, fold
 
 __all__ = ["PastState", "state_at"]
 

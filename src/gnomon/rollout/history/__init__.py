@@ -1,0 +1,19 @@
+"""The rollout history: what was decided, and the state that it adds up to."""
+
+from gnomon.rollout.history.event import FORMAT, Kind, RolloutEvent, decode_event, in_words
+from gnomon.rollout.history.history import History, open_history, read_history
+from gnomon.rollout.history.state import RolloutState, Shadow, fold
+
+__all__ = [
+    "FORMAT",
+    "History",
+    "Kind",
+    "RolloutEvent",
+    "RolloutState",
+    "Shadow",
+    "decode_event",
+    "fold",
+    "in_words",
+    "open_history",
+    "read_history",
+]

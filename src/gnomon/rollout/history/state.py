@@ -1,0 +1,255 @@
+"""The state of a rollout: what its events add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from gnomon.errors import RolloutError
+from gnomon.rollout.excuse import RecordedExcuse
+from gnomon.rollout.history.event import RolloutEvent
+from gnomon.rollout.proposal import Proposal
+from gnomon.rollout.watch_window import Watch
+
+__all__ = ["RolloutState", "Shadow", "fold"]
+
+
+class Shadow(msgspec.Struct, frozen=True, kw_only=True):
+    """A shadow that should be running: its sample, and the epoch it was started in.
+
+    A reverse shadow is the artifact that live replaced; it ends with the watch window.
+    """
+
+    artifact: str
+    digest: str | None
+    fraction: float
+    since: int
+    at: datetime
+    entity_key: tuple[str, ...] = ()
+    reverse: bool = False
+
+
+class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
+    """The state after all events so far.
+
+    Attributes:
+        epoch: the number of events, which is also the number of the next event.
+        lives: the artifacts that were live, the live one last. A rollback removes the last one.
+        shadows: the running shadows by tag, in the order they were started.
+        tried: the artifacts that were shadows of the present live artifact, stopped ones included,
+            reverse shadows not.
+        watch: the watch window of the present live artifact, if its promotion has one. It stays
+            after its end; the time says whether it is over.
+        distrusted: the artifacts that were rolled back, or stopped as shadows by a server: only a
+            person promotes them.
+        proposals: the promotions that were proposed since the last one, by tag; they may be
+            expired.
+        excuses: those that were not ended; the time says which have expired.
+    """
+
+    epoch: int = 0
+    lives: tuple[str, ...] = ()
+    shadows: dict[str, Shadow] = {}
+    tried: tuple[str, ...] = ()
+    watch: Watch | None = None
+    distrusted: tuple[str, ...] = ()
+    proposals: dict[str, Proposal] = {}
+    excuses: tuple[RecordedExcuse, ...] = ()
+
+    @property
+    def live(self) -> str | None:
+        """The artifact that answers."""
+        return self.lives[-1] if self.lives else None
+
+    @property
+    def previous(self) -> str | None:
+        """The artifact to which a rollback returns."""
+        return self.lives[-2] if len(self.lives) > 1 else None
+
+    @property
+    def candidates(self) -> int:
+        """How many artifacts share the allowed error of the gates: those tried, but for live."""
+        return len({*self.tried} - {self.live})
+
+    def after(self, event: RolloutEvent) -> RolloutState:
+        """Return the state after one more event.
+
+        Raises:
+            RolloutError: the event does not follow from this state.
+        """
+        _check(self, event)
+        lives, shadows = self.lives, dict(self.shadows)
+        if event.kind == "shadow_start":
+            shadows[event.artifact] = Shadow(
+                artifact=event.artifact,
+                digest=event.digest,
+                fraction=event.fraction,
+                since=self.epoch + 1,
+                at=event.at,
+                entity_key=event.entity_key,
+            )
+        elif event.kind not in ("propose", "excuse", "excuse_end"):
+            # An artifact that becomes live is no longer a shadow.
+            shadows.pop(event.artifact, None)
+        if event.kind == "promote":
+            lives = (*lives, event.artifact)
+        elif event.kind == "rollback":
+            lives = lives[:-1]
+        is_same_live = lives == self.lives
+        if not is_same_live:
+            shadows = {tag: shadow for tag, shadow in shadows.items() if not shadow.reverse}
+            shadows |= _reverse_shadow(event, self.epoch + 1)
+        candidates = (tag for tag, shadow in shadows.items() if not shadow.reverse)
+        tried = tuple(dict.fromkeys((*(self.tried if is_same_live else ()), *candidates)))
+        return RolloutState(
+            epoch=self.epoch + 1,
+            lives=lives,
+            shadows=shadows,
+            tried=tried,
+            watch=_watch(self, event, shadows),
+            distrusted=_distrusted(self, event),
+            proposals=_proposals(self, event),
+            excuses=_excuses(self, event),
+        )
+
+
+def fold(events: list[RolloutEvent]) -> RolloutState:
+    """Compute the state after all ``events``, oldest first.
+
+    Raises:
+        RolloutError: an event is not valid in the state before it.
+    """
+    state = RolloutState()
+    for event in events:
+        state = state.after(event)
+    return state
+
+
+def _reverse_shadow(event: RolloutEvent, epoch: int) -> dict[str, Shadow]:
+    """Return the shadow that a promotion makes of the artifact it replaces, by its tag."""
+    reverse = None if event.watch is None else event.watch.reverse_shadow
+    if reverse is None:
+        return {}
+    shadow = Shadow(
+        artifact=reverse.artifact,
+        digest=reverse.digest,
+        fraction=reverse.fraction,
+        since=epoch,
+        at=event.at,
+        entity_key=reverse.entity_key,
+        reverse=True,
+    )
+    return {reverse.artifact: shadow}
+
+
+def _watch(state: RolloutState, event: RolloutEvent, shadows: Mapping[str, Shadow]) -> Watch | None:
+    """Return the watch window after an event: only a promotion or a rollback begins or ends one."""
+    if event.kind == "promote" and event.watch is not None and state.live is not None:
+        return Watch(
+            artifact=event.artifact,
+            previous=state.live,
+            since=state.epoch + 1,
+            at=event.at,
+            until=event.watch.until,
+            gates=event.watch.gates,
+            shadow=event.watch.reverse_shadow is not None,
+        )
+    if event.kind in ("promote", "rollback") or state.watch is None:
+        return None
+    reverse = shadows.get(state.watch.previous)
+    return msgspec.structs.replace(state.watch, shadow=reverse is not None and reverse.reverse)
+
+
+def _proposals(state: RolloutState, event: RolloutEvent) -> dict[str, Proposal]:
+    """Return the proposed promotions after an event; they are judged against one live artifact."""
+    if event.kind in ("promote", "rollback"):
+        return {}
+    if event.kind != "propose":
+        return state.proposals
+    proposal = Proposal(
+        number=state.epoch + 1,
+        artifact=event.artifact,
+        digest=event.digest,
+        forced=event.forced,
+        by=event.by,
+        authenticated=event.authenticated,
+        on_behalf_of=event.on_behalf_of,
+        at=event.at,
+    )
+    return {**state.proposals, event.artifact: proposal}
+
+
+def _excuses(state: RolloutState, event: RolloutEvent) -> tuple[RecordedExcuse, ...]:
+    """Return the excuses after an event."""
+    if event.kind == "excuse_end":
+        return tuple(excuse for excuse in state.excuses if excuse.number != event.ends)
+    if event.excuse is None:
+        return state.excuses
+    recorded = RecordedExcuse(
+        number=state.epoch + 1,
+        artifact=event.artifact,
+        excuse=event.excuse,
+        at=event.at,
+        by=event.by,
+        why=event.why,
+    )
+    return (*state.excuses, recorded)
+
+
+def _distrusted(state: RolloutState, event: RolloutEvent) -> tuple[str, ...]:
+    """Return the artifacts that only a person may promote, after an event."""
+    distrusted = dict.fromkeys(state.distrusted)
+    if event.kind == "promote":
+        distrusted.pop(event.artifact, None)
+    elif event.kind == "rollback" and state.live is not None:
+        distrusted[state.live] = None
+    elif event.kind == "shadow_stop" and event.automatic and event.artifact in state.tried:
+        distrusted[event.artifact] = None
+    return tuple(distrusted)
+
+
+def _check(state: RolloutState, event: RolloutEvent) -> None:
+    tag, live = event.artifact, state.live
+    if event.kind in ("promote", "propose") and tag == live:
+        raise RolloutError(f"`{tag}` is live already")
+    if event.kind == "rollback":
+        if state.previous is None:
+            raise RolloutError("there is no previous artifact to roll back to")
+        if tag != state.previous:
+            raise RolloutError(f"a rollback goes to `{state.previous}`, not to `{tag}`")
+    if event.kind == "shadow_start":
+        _check_start(state, event)
+    if event.kind == "excuse" and event.excuse is None:
+        raise RolloutError("an excuse must say what it covers")
+    if event.kind == "excuse_end" and event.ends not in {e.number for e in state.excuses}:
+        numbers = ", ".join(str(excuse.number) for excuse in state.excuses)
+        raise RolloutError(
+            f"there is no excuse number {event.ends}",
+            hint=f"those that were not ended: {numbers or 'none'}",
+        )
+    if event.kind == "shadow_stop" and tag not in state.shadows:
+        raise RolloutError(
+            f"`{tag}` is not a running shadow",
+            hint="running: " + (", ".join(state.shadows) or "none"),
+        )
+
+
+def _check_start(state: RolloutState, event: RolloutEvent) -> None:
+    if state.live is None:
+        raise RolloutError(
+            "there is no live artifact to compare a shadow with", hint="promote one first"
+        )
+    if event.artifact == state.live and not event.same:
+        raise RolloutError(
+            f"`{event.artifact}` is live; its shadow would only agree with itself",
+            hint="to measure the noise floor that way, add --same (over HTTP: same: true)",
+        )
+    if event.artifact in state.shadows:
+        raise RolloutError(
+            f"`{event.artifact}` is a running shadow already",
+            hint="stop it first to change its fraction",
+        )
+    if not 0 < event.fraction <= 1:
+        raise RolloutError(f"expected a fraction above 0 and up to 1, got {event.fraction}")
