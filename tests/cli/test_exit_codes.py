@@ -33,13 +33,18 @@ main()
 """The command line, in a process in which the function behind a command raises as it is called."""
 
 
+PARSED = {"--role": "viewer", "--until": "2030-01-01T00:00+00:00", "number": "1"}
+"""Required options and arguments that do not take any text."""
+
+
 def words(path: tuple[str, ...]) -> list[str]:
     """A command line that Typer accepts for a command: something for all that is required."""
     needed: list[str] = []
     for parameter in found(path).params:  # type: ignore[attr-defined]
         if parameter.required:
             option = parameter.opts[0]
-            needed += [option, "toy"] if option.startswith("-") else ["toy"]
+            word = PARSED.get(option, "toy")
+            needed += [option, word] if option.startswith("-") else [word]
     return [*path, *needed]
 
 

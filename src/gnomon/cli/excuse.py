@@ -18,7 +18,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="excuse",
-    help="Leave a column or a segment out of the gates of disagreement and flips, for a time.",
+    help="Leave a column or segment out of two gates, for a time.",
     no_args_is_help=True,
 )
 
