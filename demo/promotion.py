@@ -53,7 +53,7 @@ async def promote_and_roll_back(stage: Stage, rows: Rows) -> None:
 
 
 def audit(stage: Stage) -> None:
-    """Show the log book, and prove it to somebody who has only a file and a public key."""
+    """Show the history, and prove it to somebody who has only a file and a public key."""
     stage.gnomon("history")
     key, bundle = (stage.place.folder / name for name in ("audit-key", "audit.tar"))
     stage.gnomon("sign", "--new-key", stage.place.shown(key))

@@ -267,7 +267,9 @@ def test_who_decided_is_proven_as_far_as_it_was_authenticated(root: Root) -> Non
     """A name that the caller gave is a claim, however the bundle is signed."""
     report = verify(root.export().path)
     [actors] = [check for check in report.checks if check.name == "actors"]
-    assert actors.says.startswith("0 of 5 decisions by somebody whom the server authenticated")
+    assert actors.says.startswith("0 of 5 decisions by somebody with a token of their own")
+    shared = root.decide("shadow_start", "toy:three", authenticated="control token")
+    assert verdicts(verify(root.export("a.tar", start=shared.at).path))["actors"] == "not_proven"
     last = root.decide("shadow_stop", "toy:two", authenticated="token ann")
     assert verdicts(verify(root.export("last.tar", start=last.at).path))["actors"] == "proven"
 

@@ -71,7 +71,7 @@ def test_an_excuse_may_not_cover_most_rows(logged: Settings) -> None:
     """The gate then says so, and that no number of rows decides it."""
     gate = judged(logged, state("customer=c0"), msgspec.structs.replace(LIMITS, max_excused=0.05))
     assert gate["disagreement"].verdict == "unknown"
-    assert "10% of the compared rows are excused, at most 5% may be" in gate["disagreement"].says
+    assert "10% of the compared rows are excused; limit 5%" in gate["disagreement"].says
     assert gate["disagreement"].awaits is not None
     assert "end an excuse" in gate["disagreement"].awaits.says
 

@@ -10,7 +10,7 @@ from gnomon.audit.audit_report import AuditCheck
 from gnomon.audit.bundle import Bundle, event_file
 from gnomon.errors import HistoryDamaged, RolloutError
 from gnomon.quantities import plural
-from gnomon.rollout.actor import CLAIMED
+from gnomon.rollout.actor import AUTOMATIC, proves_person
 from gnomon.rollout.history import RolloutEvent, RolloutState, decode_event
 from gnomon.rollout.history.integrity import check_link
 
@@ -125,11 +125,13 @@ def check_gates(bundle: Bundle, events: Sequence[RolloutEvent]) -> AuditCheck:
 
 def check_actors(events: Sequence[RolloutEvent]) -> AuditCheck:
     """Say how many decisions were taken by somebody who was authenticated."""
-    known = sum((event.authenticated or CLAIMED) != CLAIMED for event in events)
+    people = sum(proves_person(event.authenticated) for event in events)
+    servers = sum(event.authenticated == AUTOMATIC for event in events)
     says = (
-        f"{known:,} of {plural(len(events), 'decision')} by somebody whom the server authenticated"
+        f"{people:,} of {plural(len(events), 'decision')} by somebody with a token of their own or "
+        f"an account of a trusted proxy, {servers:,} by a server by its policy"
     )
-    if known == len(events):
+    if people + servers == len(events):
         return AuditCheck(name="actors", verdict="proven", says=says)
     says += "; the others have the name that the caller gave"
     return AuditCheck(name="actors", verdict="not_proven", says=says)

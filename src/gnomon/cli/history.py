@@ -42,7 +42,7 @@ def command(
 ) -> None:
     """Show who decided what, when and why.
 
-    It is the log book of the rollout, with the evidence of each decision; the newest comes last.
+    Each decision has its time, who took it, why, and on what evidence; the newest comes last.
 
     Exit code 2: the history is damaged; the decisions before the damage are shown.
     """

@@ -50,7 +50,9 @@ def command(
 ) -> None:
     """Show what is live, what is in shadow, and the accounts."""
     if gates and url is not None:
-        raise typer.BadParameter("--gates reads the log, so set GNOMON_ROOT instead of --url")
+        raise typer.BadParameter(
+            "--gates reads the log under the storage root: leave out --url, and unset GNOMON_URL"
+        )
 
     def look() -> Overview:
         return _find(url, token, model)

@@ -6,10 +6,14 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["CLAIMED", "Actor", "signature", "signed"]
+__all__ = ["AUTOMATIC", "CLAIMED", "Actor", "proves_person", "signature", "signed"]
 
 CLAIMED = "claimed"
 """How the actor of a decision is authenticated who only says a name."""
+
+
+AUTOMATIC = "automatic"
+"""The same for a server that decides by the policy."""
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +30,16 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     by: str | None
     authenticated: str
     on_behalf_of: str | None = None
+
+
+def proves_person(authenticated: str | None) -> bool:
+    """Return whether it is proven who decided: by a named token or a trusted proxy.
+
+    >>> proves_person("token ann"), proves_person("control token"), proves_person(None)
+    (True, False, False)
+    """
+    how = authenticated or ""
+    return how == "proxy" or how.startswith("token ")
 
 
 def signed(by: str | Actor | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from gnomon.errors import ApprovalNeeded
-from gnomon.rollout.actor import signature
+from gnomon.rollout.actor import proves_person, signature
 from gnomon.rollout.history import RolloutEvent, RolloutState
 from gnomon.rollout.proposal import PROPOSAL_HOURS, Proposal
 
@@ -71,8 +71,8 @@ def nothing_to_approve(tag: str) -> ApprovalNeeded:
 
 def _check_person(event: RolloutEvent) -> None:
     """Check that a credential of one person or program proves who decides."""
-    how = event.authenticated or "not at all"
-    if how != "proxy" and not how.startswith("token "):
+    if not proves_person(event.authenticated):
+        how = event.authenticated or "not at all"
         raise ApprovalNeeded(
             "a promotion needs two people by this policy, and each must be proven by a token of "
             f"their own or by a trusted proxy; {event.by or 'the actor'} is authenticated: {how}",

@@ -1,4 +1,4 @@
-"""The four decisions of a rollout. Each is checked, then recorded as one event of the history."""
+"""The decisions of a rollout. Each is checked, then recorded as one event of the history."""
 
 from __future__ import annotations
 

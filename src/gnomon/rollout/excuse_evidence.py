@@ -107,8 +107,8 @@ def with_excuses(gate: Gate, evidence: Evidence, most: float) -> Gate:
     return structs.replace(
         gate,
         verdict="unknown",
-        says=f"{gate.says}; {percent(share, 2)} of the compared rows are excused, at most "
-        f"{percent(most, 2)} may be",
+        says=f"{gate.says}; {percent(share, 2)} of the compared rows are excused; limit "
+        f"{percent(most, 2)}",
         awaits=action("no number of rows decides it: end an excuse, or raise `max_excused`"),
     )
 

@@ -300,7 +300,7 @@ def _lagging(limit: int, lag: int, silent: list[str]) -> Gate:
     return Gate(
         name="lag",
         verdict=verdict,
-        says=f"{lag:,} rows still to score; at most {limit:,} are allowed" + _silent(silent),
+        says=f"{lag:,} rows still to score; limit {limit:,}" + _silent(silent),
         limit=limit,
         value=lag,
         awaits=_reports_await(silent) if verdict == "unknown" else None,

@@ -1,4 +1,4 @@
-"""The roles of those who call a server; ``docs/security.md`` has the table of routes and roles."""
+"""The roles of those who call a server; ``docs/access.md`` has the table of routes and roles."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_a_shadow_that_is_not_worse_passes() -> None:
     found = gate(30, 30, 5_000)
     assert (found.verdict, found.value, found.count, found.rows) == ("pass", 0.0, 30, 5_000)
     assert found.says.startswith("error 0.006, live 0.006, on 5,000 labelled rows at least 14 days")
-    assert found.says.endswith("at most +0.01 is allowed")
+    assert found.says.endswith("; limit +0.01")
 
 
 def test_a_shadow_that_is_worse_fails() -> None:

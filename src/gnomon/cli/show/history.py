@@ -1,4 +1,4 @@
-"""Print the rollout history as a log book: what was done, by whom, why, on what evidence."""
+"""Print the rollout history: what was done, by whom, why, on what evidence."""
 
 from __future__ import annotations
 
@@ -77,8 +77,6 @@ def _entry(event: RolloutEvent) -> str:
         text += ", against itself"
     if event.forced:
         text += ", [yellow]forced[/]"
-    if event.automatic:
-        text += ", by the policy"
     if event.excuse is not None:
         excuse = event.excuse
         until = local(excuse.until)
@@ -113,10 +111,10 @@ def _evidence(event: RolloutEvent) -> str:
 
 def _gates(gates: Sequence[dict[str, Any]]) -> str:
     unmet = [g for g in gates if g.get("verdict") != "pass"]
-    named = ", ".join(f"{g.get('name')} {str(g.get('verdict')).replace('_', ' ')}" for g in unmet)
+    named = ", ".join(f"{g.get('name')}: {str(g.get('verdict')).replace('_', ' ')}" for g in unmet)
     rows = max((int(g.get("rows") or 0) for g in gates), default=0)
     text = f"{len(gates) - len(unmet)} of {plural(len(gates), 'gate')} passed on {rows:,} rows"
-    return f"{text} (not {named})" if named else text
+    return f"{text}; {named}" if named else text
 
 
 def _local(time: str) -> str:

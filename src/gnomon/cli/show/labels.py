@@ -64,7 +64,7 @@ def show_status(status: LabelStatus) -> None:
 def _show_examples(status: LabelStatus) -> None:
     if not status.examples:
         return
-    table = columns("fate", "about", "label", "source", "received", whole=("received",))
+    table = columns("resolution", "about", "label", "source", "received", whole=("received",))
     for one in status.examples:
         target = "" if one.target is None else f"{one.target}: "
         value = "withdrawn" if one.value is None else one.value

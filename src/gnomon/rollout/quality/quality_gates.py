@@ -91,8 +91,8 @@ def _sentence(limit: float, found: MetricComparison, quality: ShadowQuality, wor
     )
     return (
         f"{found.metric} {found.shadow:.4g}, live {found.live:.4g}, on {found.rows:,} labelled "
-        f"rows{age}{units}{missing}: {interval.low:+.4g} to {interval.high:+.4g}; at most "
-        f"{limit:+.4g} is allowed"
+        f"rows{age}{units}{missing}: {interval.low:+.4g} to {interval.high:+.4g}; limit "
+        f"{limit:+.4g}"
     )
 
 

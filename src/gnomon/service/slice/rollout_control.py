@@ -13,7 +13,7 @@ import msgspec
 from gnomon import rollout
 from gnomon.artifact import inspect
 from gnomon.policy import Policy
-from gnomon.rollout.actor import Actor
+from gnomon.rollout.actor import AUTOMATIC, Actor
 from gnomon.rollout.automatic import BY, Automatic, Step
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gate_evaluation import check_in_process
@@ -162,7 +162,7 @@ class RolloutControl:
         Raises:
             RolloutConflict: another decision was recorded since the gates were evaluated.
         """
-        by = Actor(by=BY, authenticated="automatic")
+        by = Actor(by=BY, authenticated=AUTOMATIC)
         options: dict[str, Any] = {"by": by, "why": step.why, "automatic": automatic}
         if step.kind == "rollback":
             return await self._decide(rollout.rollback, verified=self._lanes.digests, **options)
