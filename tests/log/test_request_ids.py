@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from gnomon.log import request_ids
-from gnomon.log.request_ids import new_request_id
+from gnomon.log.request_ids import arrival, new_request_id
 
 
 def test_an_id_is_a_uuid_of_version_7_with_the_time_in_it() -> None:
@@ -50,3 +50,9 @@ def test_a_clock_set_back_or_a_full_counter_keeps_the_order(
     third = generate()
     assert first < second < third
     assert uuid.UUID(third).int >> 80 == now // 1_000_000 + 1
+
+
+def test_an_id_whose_time_no_calendar_has_did_not_arrive() -> None:
+    """Anybody may send such an id: its year is 10889."""
+    assert arrival("ffffffff-ffff-7fff-bfff-ffffffffffff") is None
+    assert arrival("order-7") is None

@@ -64,10 +64,15 @@ def new_request_id() -> str:
 def arrival(request_id: str) -> datetime | None:
     """Return when the request with an id arrived, to the millisecond; None for an id of others.
 
+    Anybody may send an id of this form, also one whose time is beyond the year 9999: None.
+
     >>> arrival("01a228b9-4b8c-730e-b5ba-2b8f719e7180").isoformat()
     '2026-11-29T19:12:41.868000+00:00'
     """
     found = _UUID_7.fullmatch(request_id)
     if found is None:
         return None
-    return datetime.fromtimestamp(int(found[1] + found[2], 16) / 1000, UTC)
+    try:
+        return datetime.fromtimestamp(int(found[1] + found[2], 16) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

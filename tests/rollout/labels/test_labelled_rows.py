@@ -123,3 +123,15 @@ def test_rows_without_a_certain_label_are_left_out(settings: Settings) -> None:
         Label(request_id=two, value="yes"),
     )
     assert [row["request_id"] for row in joined(settings, records)] == [two]
+
+
+def test_a_label_that_only_an_earlier_contract_allowed_is_no_label(settings: Settings) -> None:
+    """The classes were text, and now are integers; the others can still be read."""
+    one, two = log_live(settings, [{"hour": 0}, {"hour": 1}])
+    records = stored(Label(request_id=one, value="no"), Label(request_id=two, value="yes"))
+    values = pa.array(["no", "7"])
+    records = records.set_column(records.column_names.index("value"), "value", values)
+    outputs = (Output(name="prediction", type="integer"),)
+    numbered = structs.replace(CONTRACT, outputs=outputs, classes=())
+    [row] = joined(settings, records, numbered)
+    assert (row["request_id"], row["label"]) == (two, 7)

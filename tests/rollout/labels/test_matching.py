@@ -91,6 +91,13 @@ def test_what_is_older_than_the_log_says_so(settings: Settings) -> None:
     assert found(settings, *labels) == ["older_than_log", "older_than_log", "not_logged"]
 
 
+def test_an_id_that_has_no_time_is_not_logged(settings: Settings) -> None:
+    """It is stored for good, and must not keep the other labels from being read."""
+    log_live(settings, [{}])
+    label = Label(request_id="ffffffff-ffff-7fff-bfff-ffffffffffff", value="no")
+    assert found(settings, label) == ["not_logged"]
+
+
 def test_a_row_found_in_two_ways_is_one_row(settings: Settings) -> None:
     """So that labels given in both ways can be seen to contradict."""
     [one] = log_live(settings, [{"customer": "a"}])

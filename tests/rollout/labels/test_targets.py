@@ -53,6 +53,8 @@ def test_a_value_is_stored_as_text(target: Target, value: Any, text: str) -> Non
         (only("classification", "integer", 0, 1), "1", 'expected one of 0, 1, got "1"'),
         (only("classification", "string", *"abcdefghijkl"), "z", '"j" and 2 more, got "z"'),
         (only("classification", "string"), 7, "expected string, got 7"),
+        (only("classification", "integer"), 2**70, "expected integer, got 1180591620717411303424"),
+        (only("classification", "integer"), -(2**63) - 1, "expected integer, got -922337203685477"),
         (NUMBER, "12", 'expected finite number, got "12"'),
         (NUMBER, True, "expected finite number, got true"),
         (NUMBER, math.nan, "expected finite number, got NaN"),

@@ -16,7 +16,7 @@ from gnomon.log import InferenceLog, Snapshot, input_column, output_column
 from gnomon.rollout.labels.key_finder import KeyFinder, row_key
 from gnomon.rollout.labels.matching import ROW, Matches, match
 from gnomon.rollout.labels.resolution import fates
-from gnomon.rollout.labels.targets import Target, targets_of
+from gnomon.rollout.labels.targets import Target, targets_of, values_of
 
 __all__ = ["ShadowAnswers", "labelled_rows"]
 
@@ -145,11 +145,13 @@ def _labels(records: pa.Table, found: Matches, targets: Sequence[Target]) -> pa.
     latest = {name: np.full(rows, np.iinfo(np.int64).min) for name in _TIMES}
     for target in targets:
         chosen = np.flatnonzero(counted & (names == target.name))
+        values = values_of(records.column("value").take(pa.array(chosen)), target.arrow)
+        is_value = np.asarray(pc.is_valid(values))
+        chosen, values = chosen[is_value], values.filter(pa.array(is_value))
         of_rows = found.places[chosen]
         source = np.full(rows, -1)
-        source[of_rows] = chosen
-        values = _take(records.column("value"), source)
-        columns[target.column] = values.cast(target.arrow)
+        source[of_rows] = np.arange(len(chosen))
+        columns[target.column] = _take(values, source)
         for name, of_records in times.items():
             stamps = np.asarray(of_records.cast(pa.int64()))[chosen]
             latest[name][of_rows] = np.maximum(latest[name][of_rows], stamps)

@@ -6,13 +6,14 @@ import math
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Output, Scalar, label_text
 from gnomon.contract.json_values import shown
 from gnomon.errors import Breach, InvalidRequest
 
-__all__ = ["Target", "targets_of"]
+__all__ = ["Target", "targets_of", "values_of"]
 
 _MOST_SHOWN = 10
 _WORDS = {"true": True, "false": False}
@@ -55,7 +56,9 @@ class Target:
         if self.classes:
             return label_text(self._class(value))
         if isinstance(value, str | int | bool) and _kind(value) == _OF_TYPE[self.output.type]:
-            return label_text(value)
+            text = label_text(value)
+            if values_of(pa.array([text]), self.arrow).null_count == 0:
+                return text
         raise InvalidRequest.of(Breach("type", self.output.type, shown(value)))
 
     def parsed(self, text: str) -> object:
@@ -81,6 +84,26 @@ class Target:
         more = len(self.classes) - _MOST_SHOWN
         rest = f" and {more} more" if more > 0 else ""
         raise InvalidRequest.of(Breach("domain", f"one of {listed}{rest}", shown(value)))
+
+
+def values_of(texts: pa.Array | pa.ChunkedArray, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    """Return stored labels in the type of a target.
+
+    One that is no such value is null: an earlier contract allowed it.
+    """
+    try:
+        return texts.cast(kind)
+    except pa.ArrowInvalid:
+        distinct = pc.unique(texts)
+        values = pa.chunked_array([_value_of(text, kind) for text in distinct], kind)
+        return values.combine_chunks().take(pc.index_in(texts, distinct))
+
+
+def _value_of(text: pa.Scalar, kind: pa.DataType) -> pa.Array:
+    try:
+        return pa.array([text.as_py()], pa.string()).cast(kind)
+    except pa.ArrowInvalid:
+        return pa.nulls(1, kind)
 
 
 _OF_TYPE = {"string": "text", "boolean": "boolean", "integer": "number", "float": "number"}
