@@ -91,6 +91,17 @@ def test_a_refusal_says_what_was_expected_and_where(fields: dict[str, Any], says
     assert says in refused(Label(**fields))
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-01:00"])
+def test_a_time_that_utc_does_not_have_is_refused(text: str) -> None:
+    """It is in the year 0 or 10000 there."""
+    time, entity = datetime.fromisoformat(text), {"customer": "a"}
+    by_entity = Label(value="no", entity=entity, event_time=time)
+    assert "between the years 1 and 9999 in UTC, got" in refused(by_entity)
+    assert refused(by_entity).endswith("at $[3].event_time")
+    known = refused(Label(value="no", request_id="a", known_at=time))
+    assert known.endswith("at $[3].known_at")
+
+
 def test_a_refusal_of_several_targets_lists_them() -> None:
     """Also where one value was sent for all."""
     assert "an object of the targets `late`, `gate`, got" in refused(

@@ -87,7 +87,7 @@ class LabelReader:
             )
         common = {
             **self._prediction(label),
-            "known_at": _utc(label.known_at),
+            "known_at": _utc(label.known_at, ".known_at"),
             "source": label.source,
             "correction": label.correction,
             "received_at": now,
@@ -113,7 +113,7 @@ class LabelReader:
         return {
             "entity_key": self._key_text,
             "entity": self._entity(label.entity),
-            "event_time": _utc(label.event_time),
+            "event_time": _utc(label.event_time, ".event_time"),
         }
 
     def _entity(self, entity: dict[str, Any]) -> list[Any]:
@@ -186,5 +186,10 @@ def _listed(names: Any) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _utc(time: datetime | None) -> datetime | None:
-    return None if time is None else time.astimezone(UTC)
+def _utc(time: datetime | None, where: str) -> datetime | None:
+    try:
+        return None if time is None else time.astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequest(
+            f"expected a time between the years 1 and 9999 in UTC, got {time!s}", where=where
+        ) from None
