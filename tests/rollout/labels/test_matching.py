@@ -14,12 +14,16 @@ from tests.rollout.labels.labelled_log import CONTRACT, DAY, TIMELESS, log_live,
 
 
 def found(
-    settings: Settings, *labels: Label, contract: Contract = CONTRACT, hours: float = 24
+    settings: Settings,
+    *labels: Label,
+    contract: Contract = CONTRACT,
+    hours: float = 24,
+    **ends: Any,
 ) -> list[Any]:
     """Return, for each label, the request id and row it is about, or the reason."""
     records = stored(*labels, contract=contract)
     with InferenceLog(settings, "toy").snapshot() as log:
-        matches = match(records, log, contract, within=timedelta(hours=hours))
+        matches = match(records, log, contract, within=timedelta(hours=hours), **ends)
     rows = matches.rows.to_pylist()
     return [
         reason or (rows[place]["request_id"], rows[place]["row"])
@@ -96,6 +100,33 @@ def test_an_id_that_has_no_time_is_not_logged(settings: Settings) -> None:
     log_live(settings, [{}])
     label = Label(request_id="ffffffff-ffff-7fff-bfff-ffffffffffff", value="no")
     assert found(settings, label) == ["not_logged"]
+
+
+def test_a_range_does_not_change_which_request_was_the_last(settings: Settings) -> None:
+    """The label is about the request after its end, and not about one within it."""
+    rows = [{"customer": "a", "hour": hour} for hour in (0, 2)]
+    first, last = log_live(settings, rows)
+    labels, noon = (entity("a", 8), entity("a", 1)), DAY + timedelta(hours=1)
+    assert found(settings, *labels, contract=TIMELESS) == [(last, 0), (first, 0)]
+    assert found(settings, *labels, contract=TIMELESS, end=noon) == ["not_logged", (first, 0)]
+    later = found(settings, *labels, contract=TIMELESS, start=noon)
+    assert later == [(last, 0), "older_than_log"]
+
+
+def test_a_key_that_a_row_before_the_range_has_too_is_ambiguous(settings: Settings) -> None:
+    """As it is in the whole log; only rows of the range are returned."""
+    rows = [
+        {"client_id": "twice", "hour": 0, "customer": "a", "input_asked": DAY},
+        {"client_id": "once", "hour": 1},
+        {"client_id": "twice", "hour": 2, "customer": "a", "input_asked": DAY},
+    ]
+    early = log_live(settings, rows)[1]
+    labels = *(Label(request_id=name, value="no") for name in ("twice", "once")), entity("a", 0)
+    assert found(settings, *labels) == ["ambiguous", (early, 0), "ambiguous"]
+    naive = (DAY + timedelta(hours=2)).replace(tzinfo=None)
+    assert found(settings, *labels, start=naive) == ["ambiguous", "not_logged", "ambiguous"]
+    later = found(settings, *labels, end=DAY + timedelta(hours=2))
+    assert later == ["ambiguous", (early, 0), "ambiguous"]
 
 
 def test_a_row_found_in_two_ways_is_one_row(settings: Settings) -> None:

@@ -46,6 +46,20 @@ class Matches:
     places: npt.NDArray[np.int64]
     reasons: npt.NDArray[np.object_]
 
+    def between(self, start: datetime | None, end: datetime | None) -> Matches:
+        """Return those about rows of a range; what is about another row is ``not_logged``."""
+        arrived = micros(self.rows.column("arrived"))
+        kept = np.ones(len(arrived), dtype=bool)
+        if start is not None:
+            kept &= arrived >= pa.scalar(start, instant).value
+        if end is not None:
+            kept &= arrived < pa.scalar(end, instant).value
+        numbers = np.where(kept, np.cumsum(kept) - 1, -1)
+        places = np.append(numbers, -1)[self.places]  # The last is where place -1 leads.
+        reasons = self.reasons.copy()
+        reasons[(self.places >= 0) & (places < 0)] = "not_logged"
+        return Matches(self.rows.filter(pa.array(kept)), places, reasons)
+
 
 class _Way(Protocol):
     """One way to name a row. Each record has a *place* among what is searched for."""
@@ -69,6 +83,9 @@ def match(
 ) -> Matches:
     """Read the live rows of the log once, and find the row that each record is about.
 
+    A range leaves the rows outside it out of the result, but does not change which row a record is
+    about: the rows that could be meant instead are read too.
+
     Args:
         records: stored labels.
         log: the log.
@@ -76,18 +93,24 @@ def match(
         within: how long before a label's time the request of its entity may have arrived, if the
             contract has no event time.
         columns: columns of the log to keep of each matched row, after :data:`ROW`.
-        start: read rows that arrived from this time on.
-        end: read rows that arrived before this time.
+        start: only rows that arrived from this time on; UTC if it has no zone.
+        end: only rows that arrived before this time. Of those that share a key with another row,
+            one that arrived later than ``within`` after it is not looked at.
     """
     kept = [*ROW, *(name for name in columns if name not in ROW)]
     search = _Search(records, log, contract, within, kept)
     oldest: datetime | None = None
-    scan = log.scan(columns=search.columns, role="live", start=start, end=end)
+    scan = log.scan(
+        columns=search.columns,
+        role="live",
+        start=None if search.by_key else start,
+        end=None if end is None else end + within,
+    )
     for batch in scan:
         first = pc.min(batch.column("arrived")).as_py()
         oldest = first if oldest is None else min(first, oldest)
         search.see(batch)
-    return search.matches(oldest)
+    return search.matches(oldest).between(start, end)
 
 
 class _Search:
@@ -126,6 +149,11 @@ class _Search:
     def _add(self, records: npt.NDArray[np.int64], way: _Way, columns: Sequence[str] = ()) -> None:
         self._ways.append((records, way))
         self.columns += [name for name in columns if name not in self.columns]
+
+    @property
+    def by_key(self) -> bool:
+        """Whether some records name their row by a key, which any earlier row may have too."""
+        return any(isinstance(way, _ByKey) for _, way in self._ways)
 
     def see(self, batch: pa.RecordBatch) -> None:
         for _, way in self._ways:
