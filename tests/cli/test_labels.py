@@ -48,8 +48,10 @@ def test_labels_come_by_post_and_by_file_and_the_accounts_balance(running: Runni
     with running.server.client() as client:
         assert client.label({"request_id": first, "value": 0}).accepted == 1
     folder = Path(running.server.settings.root, "labels", "toy")
+    before = shell("labels", "status", "--json").json  # The other test may have run already.
+    parts = len(list(folder.glob("import-*")))
     killed, other = importing(running, file), importing(running, file)
-    until(lambda: len(list(folder.glob("import-*"))) > 2, "a part is stored", 120)
+    until(lambda: len(list(folder.glob("import-*"))) > parts + 2, "a part is stored", 120)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     assert other.wait(170) == 0
@@ -57,12 +59,12 @@ def test_labels_come_by_post_and_by_file_and_the_accounts_balance(running: Runni
     again = shell("labels", "import", str(file), "--json").json
     assert (again["rows"], again["known"], again["stored"]) == (120_000, 120_000, 0)
     status = shell("labels", "status", "--json").json
-    assert status["received"] == 120_001 == sum(status["fates"].values())
+    assert status["received"] == before["received"] + 120_000 == sum(status["fates"].values())
     assert status["fates"]["counted"] == running.rows
     assert sum(age["labelled"] for age in status["ages"]) == running.rows
     text = shell("labels", "status").out
     assert "toy: 40 of 40 answered rows have a label" in text
-    assert "120,001 labels received: 40 counted, 119,961 duplicate" in text
+    assert f"{status['received']:,} labels received: 40 counted, 119,961 duplicate" in text
 
 
 def test_a_row_that_is_refused_is_shown_and_fails_the_command(running: Running) -> None:
