@@ -198,7 +198,7 @@ class FrontDoor:
         runtime = self.runtime()
         await runtime.control.access.authorize(scope, "labeller")
         settings = runtime.settings
-        with runtime.requests.held.body() as grow:
+        with runtime.labels.held.body() as grow:
             body = await read_body(
                 receive,
                 min(settings.body_bytes, LABEL_BYTES),
@@ -207,8 +207,8 @@ class FrontDoor:
                 grow=grow,
                 hint="send fewer labels per request, or use `gnomon labels import`",
             )
-            lines = media_type(scope["headers"]) == LINES.encode()
-            accepted = await runtime.labels.add(body, lines=lines)
+        lines = media_type(scope["headers"]) == LINES.encode()
+        accepted = await runtime.labels.add(body, lines=lines)
         await respond(send, 200, msgspec.json.encode(accepted))
 
     async def _index(self, scope: Scope, receive: Receive, send: Send) -> None:

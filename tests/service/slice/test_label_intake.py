@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from gnomon.errors import InvalidRequest, NotReady, StorageError
+from gnomon.errors import InvalidRequest, NotReady, Overloaded, StorageError
 from gnomon.rollout.labels.label_store import LabelStore, LabelWriter
+from gnomon.service.slice import label_intake
 from gnomon.service.slice.label_intake import LabelIntake
 from gnomon.service.tasks import Tasks
 from gnomon.settings import Settings
@@ -129,3 +130,42 @@ def test_a_client_that_goes_away_disturbs_nobody(
 
     assert asyncio.run(run()).accepted == 1
     assert stored(settings) == ["a", "b"]
+
+
+def test_what_waits_for_a_storage_that_hangs_is_bounded(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every byte counts until it is written, also of clients that are gone."""
+    begun, go_on = threading.Event(), threading.Event()
+    sizes: list[int] = []
+    add = LabelWriter.add
+
+    def slow(self: LabelWriter, records: Any) -> None:
+        begun.set()
+        go_on.wait(10)
+        sizes.append(records.num_rows)
+        add(self, records)
+
+    monkeypatch.setattr(LabelWriter, "add", slow)
+    size = len(label("a"))
+    monkeypatch.setattr(label_intake, "WAITING_BYTES", 4 * (size + label_intake.TASK_BYTES))
+    monkeypatch.setattr(label_intake, "_BATCH_BYTES", 2 * size)
+
+    async def run() -> tuple[list[Any], int]:
+        labels = intake(settings)
+        waiting = [asyncio.ensure_future(labels.add(label("a"), lines=False))]
+        await asyncio.to_thread(begun.wait, 10)
+        waiting += [asyncio.ensure_future(labels.add(label(n), lines=False)) for n in "bcd"]
+        await asyncio.sleep(0)
+        waiting[1].cancel()
+        await asyncio.sleep(0)
+        [refused] = await sent(labels, label("e"))
+        go_on.set()
+        return [refused, *await asyncio.gather(*waiting, return_exceptions=True)], labels.held.bytes
+
+    (refused, *_, last), held = asyncio.run(run())
+    assert isinstance(refused, Overloaded)
+    assert "bytes of labels are already held" in str(refused)
+    assert (last.accepted, held) == (1, 0)
+    assert stored(settings) == ["a", "b", "c", "d"]
+    assert sizes == [1, 2, 1]

@@ -21,14 +21,17 @@ with that of its usual level. A few hundred bytes can fill a window, and a strea
 class BodyBudget:
     """The bytes of bodies that are being received, or wait for their answer.
 
-    Only bytes of a body beyond 64 KiB count, so long bodies never cause short ones to be refused.
-
     Args:
         most: the most bytes of all bodies together.
+        free: so many bytes of each body do not count. By default long bodies never cause those of
+            up to 64 KiB to be refused.
+        what: what the bodies are, for the error.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, free: int = SOON_BYTES, what: str = "large requests") -> None:
         self._most = most
+        self._free = free
+        self._what = what
         self.bytes = 0
         """The bytes that are held and count."""
 
@@ -44,10 +47,10 @@ class BodyBudget:
 
         def grow(size: int) -> None:
             nonlocal counted
-            increase = max(size - SOON_BYTES, 0) - counted
+            increase = max(size - self._free, 0) - counted
             if self.bytes + increase > self._most:
                 raise Overloaded(
-                    f"{self.bytes:,} bytes of large requests are already held; "
+                    f"{self.bytes:,} bytes of {self._what} are already held; "
                     f"the limit is {self._most:,}",
                     hint="retry after the time given in Retry-After",
                 )

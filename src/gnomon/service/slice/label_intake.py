@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -14,22 +16,34 @@ from gnomon.rollout.labels.label import AcceptedLabels
 from gnomon.rollout.labels.label_body import decode_labels
 from gnomon.rollout.labels.label_reader import LabelReader
 from gnomon.rollout.labels.label_store import LabelStore, LabelWriter
+from gnomon.service.http.body_budget import BodyBudget
 from gnomon.service.lane.batching import Lane
 from gnomon.service.tasks import Tasks, in_thread
 from gnomon.settings import Settings
 
-__all__ = ["LABEL_BYTES", "LabelIntake"]
+__all__ = ["LABEL_BYTES", "TASK_BYTES", "WAITING_BYTES", "LabelIntake"]
 
 LABEL_BYTES = 1024 * 1024
 """The largest body: some thousand labels. Decoding more at once would delay predictions."""
+
+WAITING_BYTES = 16 * 1024 * 1024
+"""The most bytes of bodies that are being received or wait to be written. They have a budget of
+their own: while the storage root hangs, labels are refused, and predictions are not."""
+
+TASK_BYTES = 1024
+"""What a waiting body counts besides its bytes, for the request and its task."""
+
+_BATCH_BYTES = 4 * 1024 * 1024
+"""The bodies that are decoded and written at once have no more bytes, unless it is one."""
 
 
 class _Posted:
     """A body that waits to be written, and what became of it."""
 
-    def __init__(self, body: bytes | bytearray, lines: bool) -> None:
+    def __init__(self, body: bytes | bytearray, lines: bool, release: Callable[[], None]) -> None:
         self.body = body
         self.lines = lines
+        self.release = release
         self.result: asyncio.Future[AcceptedLabels] = asyncio.get_running_loop().create_future()
 
 
@@ -41,6 +55,9 @@ class LabelIntake:
         model: the model's name.
         live: returns the live lane, whose contract says what labels may be.
         tasks: runs the writing to its end.
+
+    Attributes:
+        held: counts every byte that is being received or waits.
     """
 
     def __init__(
@@ -51,7 +68,8 @@ class LabelIntake:
         self._tasks = tasks
         self._writer = LabelWriter(LabelStore(settings, model))
         self._reader: tuple[Contract, LabelReader] | None = None
-        self._waiting: list[_Posted] = []
+        self._waiting: deque[_Posted] = deque()
+        self.held = BodyBudget(WAITING_BYTES, free=0, what="labels")
         self._is_writing = False
 
     async def add(self, body: bytes | bytearray, *, lines: bool) -> AcceptedLabels:
@@ -66,9 +84,13 @@ class LabelIntake:
         Raises:
             NotReady: nothing is live, so that the contract is not known.
             InvalidRequest: a label is wrong.
+            Overloaded: too many bytes wait already.
             StorageError: they could not be written; sending them again is harmless.
         """
-        posted = _Posted(body, lines)
+        with ExitStack() as counted:
+            counted.enter_context(self.held.body())(len(body) + TASK_BYTES)
+            # It counts until it is written, even if the client goes away before.
+            posted = _Posted(body, lines, counted.pop_all().close)
         self._waiting.append(posted)
         if not self._is_writing:
             self._is_writing = True
@@ -78,14 +100,27 @@ class LabelIntake:
     async def _write(self) -> None:
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting, []
+                batch = self._next_batch()
                 live = self._live()
                 contract = None if live is None else live.contract
-                results = await in_thread(self._store, [(p.body, p.lines) for p in batch], contract)
+                try:
+                    bodies = [(posted.body, posted.lines) for posted in batch]
+                    results = await in_thread(self._store, bodies, contract)
+                finally:
+                    for posted in batch:
+                        posted.release()
                 for posted, result in zip(batch, results, strict=True):
                     _settle(posted.result, result)
         finally:
             self._is_writing = False
+
+    def _next_batch(self) -> list[_Posted]:
+        batch = [self._waiting.popleft()]
+        size = len(batch[0].body)
+        while self._waiting and size + len(self._waiting[0].body) <= _BATCH_BYTES:
+            batch.append(self._waiting.popleft())
+            size += len(batch[-1].body)
+        return batch
 
     def _store(
         self, bodies: list[tuple[bytes | bytearray, bool]], contract: Contract | None
