@@ -136,3 +136,13 @@ def test_a_file_is_read_in_parts(
     found = imported(settings, path, progress=seen.append)
     assert (found.stored, seen) == (10, [4, 4, 2])
     assert len(list(Path(settings.root, "labels", "toy").iterdir())) == 3
+
+
+def test_nothing_of_a_row_is_stored_if_one_of_its_targets_is_wrong(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """It is refused as a whole, and can be imported again when it is mended."""
+    path = csv(tmp_path, "request_id,late,gate", "a,no,7", "b,yes,2")
+    result = imported(settings, path, TWO_TARGETS)
+    assert (result.stored, result.refused) == (1, 1)
+    assert stored(settings, "request_id", "value") == [("b", "yes"), ("b", "2")]

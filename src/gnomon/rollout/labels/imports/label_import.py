@@ -116,7 +116,7 @@ def import_file(
                 if label is None:
                     result.empty += 1
                     continue
-                rows += reader.rows(label, now)
+                rows += list(reader.rows(label, now))  # All of its targets, or none.
                 labels += 1
             except InvalidRequest as error:
                 result.refuse(result.rows, error)
