@@ -107,6 +107,8 @@ def evaluate_watch(log: InferenceLog, state: RolloutState, policy: Policy) -> Ga
         )
         gates = list(_of_live(snapshot, watch, shadow, policy.gates, confidence))
         if shadow is not None:
+            # The promotion rested on those that had an effect then.
+            excuses = active(state.excuses, watch.artifact, watch.at, datetime.now(UTC))
             evidence = gather(
                 snapshot,
                 shadow=watch.previous,
@@ -118,12 +120,14 @@ def evaluate_watch(log: InferenceLog, state: RolloutState, policy: Policy) -> Ga
                 excused=excused_rows(
                     snapshot,
                     policy,
-                    # The promotion rested on those that had an effect then.
-                    active(state.excuses, watch.artifact, watch.at, datetime.now(UTC)),
+                    excuses,
                     shadow=watch.previous,
                     live=watch.artifact,
                     epoch=shadow.since,
                     start=shadow.at,
+                ),
+                excused_noise=excused_rows(
+                    snapshot, policy, excuses, shadow=watch.artifact, live=watch.artifact
                 ),
             )
             gates += _against_previous(watch, evidence, policy.gates, confidence)
