@@ -34,7 +34,7 @@ from gnomon.rollout.watch_window import (
 
 __all__ = ["evaluate_watch", "window_of", "would_roll_back"]
 
-_ANSWERS = pa.array(["answered", "failed", "timed_out"])
+_ANSWERS = ("answered", "failed", "timed_out")
 """Outcomes of rows that reached the live artifact. Rejected and shed rows say nothing about it."""
 
 
@@ -207,7 +207,7 @@ def _live_rows(log: Snapshot, watch: Watch, entity_key: Sequence[str]) -> Iterat
     start = watch.at - CLOCKS_APART
     for batch in log.scan(columns=columns, role="live", artifact=watch.artifact, start=start):
         since = pc.greater_equal(batch.column("epoch"), watch.since)
-        rows = batch.filter(pc.and_(since, pc.is_in(batch.column("outcome"), _ANSWERS)))
+        rows = batch.filter(pc.and_(since, pc.is_in(batch.column("outcome"), pa.array(_ANSWERS))))
         answered = pc.equal(rows.column("outcome"), "answered")
         outcome = pc.if_else(answered, "scored", rows.column("outcome"))
         unknown = pa.nulls(rows.num_rows, pa.bool_())
