@@ -84,7 +84,7 @@ def _sentence(limit: float, found: MetricComparison, quality: ShadowQuality, wor
         return f"none of {plural(cohort.matured, 'row')}{age} that both answered has a label"
     interval = found.worst_case if worst and found.worst_case is not None else found.interval
     units = {"row": "", "entity": f" ({_entities(found.units)})"}.get(
-        quality.unit, f" ({plural(found.units, 'block')})"
+        quality.unit, f" ({plural(found.units, quality.unit)})"
     )
     missing = (
         f", {plural(found.missing, 'row')} without a label taken at their worst" if worst else ""
@@ -138,7 +138,7 @@ def _more_labels(found: MetricComparison, quality: ShadowQuality) -> MissingEvid
             "limit in the policy, or the artifact"
         )
     apart = (found.better + found.worse) / found.rows
-    of = " of other entities" if quality.unit == "entity" else ""
+    of = {"entity": " of other entities", "request": " of other requests"}.get(quality.unit, "")
     needs = f"needs about {found.still_needed:,} more labelled rows{of} if the difference stays"
     if apart < 0.5:
         needs += f" (only the {percent(apart, 2)} where the losses differ tell them apart)"
