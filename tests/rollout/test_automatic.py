@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gnomon.compare.sequential import Interval
-from gnomon.rollout.automatic import LOOKS, FailedLooks, judged, promotable, window_over
+from gnomon.rollout.automatic import LOOKS, FailedLooks, because, judged, promotable, window_over
 from gnomon.rollout.gate import Gate, Gates, Verdict
 from gnomon.rollout.history import RolloutEvent, RolloutState, fold
+from gnomon.rollout.quality.quality_gates import gate_name
 from gnomon.rollout.watch_window import ReverseShadow, WatchWindow
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -49,6 +50,23 @@ def test_a_gate_without_an_interval_must_fail_repeatedly() -> None:
         assert looks.deciding("b", 2, [slow]) == ()
     assert looks.deciding("c", 3, [slow]) == ()
     assert looks.deciding("b", 2, [slow]) == (slow,)
+
+
+def test_the_reason_is_in_the_unit_of_the_gate() -> None:
+    """A share is a percentage of the rows; a difference of losses is told as its gate says it."""
+    share = Gate(
+        name="disagreement", verdict="fail", says="so", limit=0.05, value=0.15,
+        interval=Interval(0.1, 0.2),
+    )  # fmt: skip
+    says = "absolute_error 9, live 4, on 80 labelled rows: +2 to +8; limit +0.5"
+    losses = Gate(
+        name=gate_name("absolute_error"), verdict="fail", says=says, limit=0.5, value=5.0,
+        interval=Interval(2.0, 8.0),
+    )  # fmt: skip
+    assert because([share, losses]) == (
+        "gate disagreement failed: 15% (10% to 20%) of the rows; limit 5%; "
+        f"gate quality_absolute_error failed: {says}"
+    )
 
 
 @pytest.mark.parametrize("verdict", ["pass", "unknown", "no_data"])

@@ -12,6 +12,7 @@ from gnomon.policy.rollout_rules import Mode
 from gnomon.quantities import percent
 from gnomon.rollout.gate import Gate, Gates
 from gnomon.rollout.history import RolloutState, Shadow
+from gnomon.rollout.quality.quality_gates import is_quality_gate
 
 __all__ = [
     "BY",
@@ -94,7 +95,7 @@ def because(failed: Iterable[Gate]) -> str:
 
 
 def _failure(gate: Gate) -> str:
-    if gate.interval is None or gate.value is None:
+    if gate.interval is None or gate.value is None or is_quality_gate(gate):
         return f"gate {gate.name} failed: {gate.says}"
     value, low, high, limit = (
         percent(share, 2) for share in (gate.value, *gate.interval, gate.limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -52,7 +53,10 @@ RUN = Run(live=LIVE, live_contract=CLASSIFIER, shadow=SHADOW, shadow_contract=CL
 
 
 class Row(NamedTuple):
-    """One request of one row: both probabilities of being late, its label and its age."""
+    """One row: both probabilities of being late, its label and its age.
+
+    It is the only row of its request, unless ``request`` names one.
+    """
 
     live: float
     shadow: float
@@ -60,6 +64,7 @@ class Row(NamedTuple):
     days_old: float = 1.0
     customer: str | None = None
     hour: float = 0.0
+    request: str | None = None
 
 
 def log_rows(
@@ -76,22 +81,24 @@ def log_rows(
     ]
     labels: list[dict[str, Any]] = []
     for place, (stream, schema, common) in enumerate(sides):
-        records = []
+        records: list[dict[str, Any]] = []
+        sent = Counter[str]()
         for number, row in enumerate(rows, since):
             late = row[place]
             arrived = NOW - timedelta(days=row.days_old)
+            request = row.request or f"r{number}"
+            address = {"request_id": request, "row": sent[request]}
+            sent[request] += 1
             records.append(
                 {
-                    "request_id": f"r{number}", "row": 0, "arrived": arrived, **common,
+                    **address, "arrived": arrived, **common,
                     "input_customer": row.customer, "input_hour": row.hour,
                     "output_prediction": "late" if late > 0.5 else "on_time",
                     "output_probability_late": late, "output_probability_on_time": 1 - late,
                 }
             )  # fmt: skip
             if place and row.label is not None:
-                labels.append(
-                    {"request_id": f"r{number}", "row": 0, "label": row.label, "known_at": NOW}
-                )
+                labels.append({**address, "label": row.label, "known_at": NOW})
         folder = stream_folder(settings, "toy", "here", stream)
         writer = SegmentWriter(folder, schema, settings=settings)
         writer.append(pa.RecordBatch.from_pylist(records, schema=schema))

@@ -18,7 +18,7 @@ def compared(
     units = pa.array([str(i // rows_each) for i in range(len(live))])
     ends = np.full(len(live), bound)
     sums.add(units, pa.array(np.arange(len(live))), {"cost": RowLosses(live, shadow, -ends, ends)})
-    return compare("cost", bound, sums, 0.95, by_row=rows_each == 1, **more)  # type: ignore[arg-type]
+    return compare("cost", bound, sums, 0.95, **more)  # type: ignore[arg-type]
 
 
 def wrong(rate: float, rows: int, seed: int) -> np.ndarray:

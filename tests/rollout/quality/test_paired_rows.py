@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from gnomon.log import InferenceLog
-from gnomon.rollout.quality.paired_rows import Run, paired_rows
+from gnomon.rollout.quality.paired_rows import Run, paired_rows, units_of
 from gnomon.settings import Settings
 from tests.rollout.quality.rows import BY_CUSTOMER, NOW, RUN, Row, log_rows
 
@@ -29,7 +29,7 @@ def test_both_answers_and_the_label_of_each_row_come_together(settings: Settings
     labels = log_rows(settings, [Row(0.2, 0.3, "late", hour=7.0), Row(0.8, 0.9)])
     first, second = paired(settings, labels)
     assert (first["live"], first["shadow"], first["label"]) == (0.2, 0.3, "late")
-    assert (first["input_hour"], first["unit"]) == (7.0, "r0/0")
+    assert (first["input_hour"], first["unit"]) == (7.0, "r0")
     assert (second["live"], second["shadow"], second["label"]) == (0.8, 0.9, None)
 
 
@@ -38,6 +38,16 @@ def test_the_unit_is_the_entity(settings: Settings) -> None:
     labels = log_rows(settings, [Row(0.2, 0.3, customer="ann"), Row(0.8, 0.9)])
     found = paired(settings, labels, replace(RUN, shadow_contract=BY_CUSTOMER))
     assert [row["unit"] for row in found] == ["ann", "r1"]
+
+
+def test_rows_of_one_request_are_one_unit() -> None:
+    """Without an entity key, and where the key has a null, as for the other gates."""
+    requests = pa.array(["r0", "r0", "r1"])
+    rows = pa.RecordBatch.from_pydict(
+        {"request_id": requests, "row": [0, 1, 0], "customer": ["ann", None, "ann"]}
+    )
+    assert units_of(rows, ()).equals(requests)
+    assert units_of(rows, ("customer",)).to_pylist() == ["ann", "r0", "ann"]
 
 
 def test_only_rows_of_the_run_are_paired(settings: Settings) -> None:

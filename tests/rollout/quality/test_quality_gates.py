@@ -51,7 +51,7 @@ def gate(
             labelled_a_day=a_day if rows else 0.0,
             until=datetime.now(UTC),
         ),
-        metrics=(compare("error", 1.0, sums, 0.95, limit=limit, by_row=True),),
+        metrics=(compare("error", 1.0, sums, 0.95, limit=limit),),
     )
     policy = QualityRules(max_increase={"error": limit}, maturity_days=14, missing=rules)
     [found] = quality_gates(policy, quality)

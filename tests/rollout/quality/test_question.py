@@ -6,8 +6,10 @@ import pytest
 from msgspec import structs
 
 from gnomon.contract.contract import Output
+from gnomon.contract.feature import label_text
 from gnomon.errors import PolicyError, RolloutError
 from gnomon.policy import Costs, Decision, Policy, QualityRules
+from gnomon.rollout.quality.class_texts import class_texts
 from gnomon.rollout.quality.question import UNKNOWN, metrics_of, question
 from tests.rollout.quality.rows import CLASSIFIER, REGRESSOR
 
@@ -50,6 +52,41 @@ def test_integer_classes_are_found_however_they_were_logged(values: pa.Array) ->
     )
     asked = question(integers, integers, Policy())
     assert asked.answers(integers, {"prediction": values}).decided.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("classes", [(0.0, 1.0), (0, 1), (0.0, 1)])
+def test_a_whole_float_is_the_same_class_as_the_integer(classes: tuple[float, ...]) -> None:
+    """In labels, predictions, and the names of outputs."""
+    names = [f"probability_{label_text(label)}" for label in classes]
+    outputs = [Output(name="prediction", type="float")]
+    outputs += [Output(name=name, type="float") for name in names]
+    floats = structs.replace(CLASSIFIER, classes=classes, outputs=tuple(outputs))
+    decision = Decision(output=names[0], threshold=0.5)
+    asked = question(floats, floats, Policy(decision=decision))
+    assert (asked.classes, asked.positive) == (("0", "1"), 0)
+    labels = class_texts(pa.array([1.0, 0.0, None]))
+    assert asked.truth(labels).codes.tolist() == [1, 0, UNKNOWN]
+    answers = {"prediction": [1.0, 0.0], names[0]: [0.2, 0.9], names[1]: [0.8, 0.1]}
+    found = asked.answers(floats, {name: pa.array(values) for name, values in answers.items()})
+    assert found.decided.tolist() == [0, 1]
+    assert found.probabilities is not None
+    assert found.probabilities.tolist() == [[0.2, 0.8], [0.9, 0.1]]
+    by_class = question(floats, floats, Policy())
+    assert by_class.answers(
+        floats, {n: pa.array(v) for n, v in answers.items()}
+    ).decided.tolist() == [1, 0]
+
+
+def test_other_floats_are_found_too() -> None:
+    """However large or small, and beside an infinity or a NaN that was answered."""
+    classes = (0.1, 1e-5, 1e16, 1e300)
+    prediction = Output(name="prediction", type="float")
+    floats = structs.replace(CLASSIFIER, classes=classes, outputs=(prediction,))
+    asked = question(floats, floats, Policy())
+    values = pa.array([*classes, float("inf"), float("nan"), None])
+    codes = [0, 1, 2, 3, UNKNOWN, UNKNOWN, UNKNOWN]
+    assert asked.answers(floats, {"prediction": values}).decided.tolist() == codes
+    assert asked.truth(class_texts(values)).codes.tolist() == codes
 
 
 def test_the_probability_of_one_of_two_classes_is_enough() -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from gnomon.artifact.profile import SCHEMA
@@ -10,6 +12,9 @@ from gnomon.drift.bins import Bins
 from gnomon.drift.segments import Segments
 from gnomon.log import InferenceLog
 from gnomon.policy import Decision, GateLimits, Policy, QualityRules
+from gnomon.rollout.quality.comparison import compare
+from gnomon.rollout.quality.losses import RowLosses
+from gnomon.rollout.quality.pair_sums import PairSums
 from gnomon.rollout.quality.paired_rows import Run, paired_rows
 from gnomon.rollout.quality.question import question
 from gnomon.rollout.quality.shadow_quality import ShadowQuality
@@ -94,8 +99,26 @@ def test_units_are_entities_where_the_contract_has_a_key(settings: Settings) -> 
     run = replace(RUN, shadow_contract=BY_CUSTOMER)
     found = tallied(settings, rows, run=run)
     assert (found.unit, found.metrics[0].units, found.metrics[0].rows) == ("entity", 2, 10)
+    assert found.metrics[0].better_interval is None
     blocks = tallied(settings, [], run=run, limits=GateLimits(longest_burst=5))
     assert (blocks.unit, blocks.metrics[0].units) == ("block", 0)
+
+
+def test_rows_of_one_request_count_once(settings: Settings) -> None:
+    """Fifty equal rows in each of 30 requests tell as much as one row in each."""
+    one = [Row(0.2, 0.9, ("late", "on_time")[i % 3 == 0], request=f"q{i}") for i in range(30)]
+    often = tallied(settings, [row for row in one for _ in range(50)])
+    error = often.metrics[0]
+    assert (often.unit, error.units, error.rows, error.better_interval) == (
+        "request", 30, 1_500, None,
+    )  # fmt: skip
+    sums = PairSums()
+    differences = np.where(np.arange(30) % 3 == 0, 1.0, -1.0)
+    live, ends = np.where(differences < 0, 1.0, 0.0), np.ones(30)
+    units = pa.array([str(i) for i in range(30)])
+    losses = RowLosses(live, live + differences, -ends, ends)
+    sums.add(units, pa.array(np.arange(30)), {"error": losses})
+    assert error.interval == pytest.approx(compare("error", 1.0, sums, 0.95).interval)
 
 
 def test_quality_is_reported_by_segment(settings: Settings) -> None:

@@ -44,7 +44,7 @@ def _cohort(cohort: Cohort) -> str:
 
 
 def _metrics(metrics: Iterable[MetricComparison], unit: str) -> Table:
-    units = {"row": "rows", "entity": "entities", "block": "blocks"}[unit]
+    units = "entities" if unit == "entity" else f"{unit}s"
     table = columns("metric", "live", "shadow", "difference", "interval", "worst case", units)
     for metric in metrics:
         worst = metric.worst_case if metric.missing else None

@@ -21,7 +21,7 @@ class MetricComparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
         bound: the largest loss a row can have; a larger one counts as this.
         rows: rows with a label that both answered.
         missing: rows that both answered, old enough, without a label.
-        units: of how many entities, rows or blocks the interval is.
+        units: of how many entities, requests or blocks the interval is.
         live: live's mean loss over the rows; None without labels.
         shadow: the shadow's.
         difference: the shadow's minus live's.
@@ -33,7 +33,7 @@ class MetricComparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
         better: rows where the shadow's loss is smaller.
         worse: rows where it is larger.
         better_interval: of the share of the better among both; of decisions it is McNemar's test.
-            None where rows of an entity repeat each other.
+            None where a unit has several rows, because these may repeat each other.
         clipped: losses that count as the bound.
         still_needed: about how many more rows with a label decide on which side of the limit it is;
             None if there is no limit, or no number does.
@@ -64,7 +64,6 @@ def compare(
     confidence: float,
     *,
     limit: float | None = None,
-    by_row: bool = False,
     worst_case: bool = True,
 ) -> MetricComparison:
     """Compare by one metric.
@@ -75,7 +74,6 @@ def compare(
         sums: the losses.
         confidence: of each interval.
         limit: how large the difference may be, if that is to be decided.
-        by_row: whether each row is a unit.
         worst_case: whether to compute that too.
     """
     found = sums.of(metric)
@@ -109,7 +107,9 @@ def compare(
         possible_difference=found.possible_difference,
         better=better,
         worse=worse,
-        better_interval=rate_interval(better, better + worse, confidence) if by_row else None,
+        better_interval=rate_interval(better, better + worse, confidence)
+        if found.one_row_each
+        else None,
         clipped=sums.clipped.get(metric, 0),
         still_needed=needed,
     )

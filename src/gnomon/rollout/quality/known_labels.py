@@ -12,6 +12,7 @@ from gnomon.log import InferenceLog
 from gnomon.policy import LabelRules
 from gnomon.rollout.labels.label_store import LabelStore
 from gnomon.rollout.labels.labelled_rows import labelled_rows
+from gnomon.rollout.quality.class_texts import class_texts
 from gnomon.rollout.quality.paired_rows import LABELS
 from gnomon.settings import Settings
 
@@ -53,6 +54,11 @@ def known_labels(
         start=start,
         end=end,
     )
-    parts = [batch.select(LABELS.names).cast(LABELS) for batch in batches]
-    found = pa.Table.from_batches(parts, LABELS)
+    found = pa.Table.from_batches(map(_with_texts, batches), LABELS)
     return found.filter(pc.is_valid(found.column("label")))
+
+
+def _with_texts(batch: pa.RecordBatch) -> pa.RecordBatch:
+    texts = class_texts(batch.column("label"))
+    columns = {name: batch.column(name) for name in LABELS.names} | {"label": texts}
+    return pa.RecordBatch.from_pydict(columns).cast(LABELS)

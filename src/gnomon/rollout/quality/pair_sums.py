@@ -33,6 +33,7 @@ class MetricSums:
         missing: rows without one.
         live: live's mean loss over these rows; None without them.
         shadow: the shadow's.
+        one_row_each: whether no unit has more than one row, and no block of units is one.
     """
 
     def __init__(self, sums: Mapping[str, Floats], longest_burst: int | None) -> None:
@@ -42,6 +43,7 @@ class MetricSums:
         self.missing = round(sums["comparable"].sum()) - self.rows
         self.live: float | None = self._mean("live")
         self.shadow: float | None = self._mean("shadow")
+        self.one_row_each = longest_burst is None and not (sums["comparable"] > 1).any()
 
     def _mean(self, part: str) -> float | None:
         return float(self._sums[part].sum()) / self.rows if self.rows else None
@@ -78,7 +80,7 @@ class MetricSums:
 
 
 class PairSums:
-    """Sums the losses of each entity, or row, over any number of batches, in any order.
+    """Sums the losses of each entity, or request, over any number of batches, in any order.
 
     Args:
         longest_burst: how many units one after the other may be alike; then blocks of at least so

@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from gnomon.contract import Contract
 from gnomon.log import InferenceLog, input_column, output_column
 from gnomon.log.sampling import row_keys
 
-__all__ = ["LABELS", "PairedRows", "Run", "paired_rows"]
+__all__ = ["LABELS", "PairedRows", "Run", "paired_rows", "units_of"]
 
 LABELS = pa.schema(
     [
@@ -59,7 +58,7 @@ class PairedRows:
     Attributes:
         rows: ``request_id``, ``row``, ``arrived``, ``label`` (null where it is not known),
             ``known_at``, and ``input_<feature>`` of the features that were asked for.
-        units: the unit of evidence of each row: its entity, else the row.
+        units: the unit of evidence of each row: see :func:`units_of`.
         live: live's outputs by name.
         shadow: the shadow's.
     """
@@ -100,6 +99,20 @@ def paired_rows(
             batches: pa.RecordBatchReader = found.to_arrow_reader(_BATCH_ROWS)
             for batch in batches:
                 yield _paired(batch, key, given, live, shadow)
+
+
+def units_of(rows: pa.RecordBatch, key: Sequence[str]) -> pa.Array:
+    """Return the unit of evidence of each row, as text.
+
+    It is the entity. Without a key it is the request, because its rows were sent together; so it
+    is where the key has a null.
+
+    Args:
+        rows: rows with ``request_id`` and the columns of the key.
+        key: the columns that name an entity; may be empty.
+    """
+    requests = rows.column("request_id")
+    return pa.array(row_keys(rows, requests.to_pylist(), key), pa.string()) if key else requests
 
 
 _PLACES = ("request_id", "row", "arrived")
@@ -160,13 +173,4 @@ def _paired(
         {name.removeprefix(output_column("")): values for name, values in side.items()}
         for side in (named("live", live), named("shadow", shadow))
     ]
-    return PairedRows(rows, _units(batch, key), *outputs)
-
-
-def _units(batch: pa.RecordBatch, key: list[str]) -> pa.Array:
-    requests = batch.column("request_id")
-    if not key:
-        row = pc.cast(batch.column("row"), pa.string())
-        return pc.binary_join_element_wise(requests, row, "/")
-    names = [f"key_{i}" for i in range(len(key))]
-    return pa.array(row_keys(batch, requests.to_pylist(), names), pa.string())
+    return PairedRows(rows, units_of(batch, [f"key_{i}" for i in range(len(key))]), *outputs)

@@ -11,14 +11,22 @@ from gnomon.rollout.outlook import LONGEST_SECONDS, MissingEvidence, action, in_
 from gnomon.rollout.quality.comparison import MetricComparison
 from gnomon.rollout.quality.shadow_quality import Cohort, ShadowQuality
 
-__all__ = ["gate_name", "quality_gates", "undecidable"]
+__all__ = ["gate_name", "is_quality_gate", "quality_gates", "undecidable"]
 
 _LABELS = "give labels with `gnomon labels import FILE` or POST /labels"
 
 
+_PREFIX = "quality_"
+
+
 def gate_name(metric: Metric) -> str:
     """Return the name of the gate of a metric."""
-    return f"quality_{metric}"
+    return f"{_PREFIX}{metric}"
+
+
+def is_quality_gate(gate: Gate) -> bool:
+    """Return whether a gate is one of these: its numbers are losses, and no shares of rows."""
+    return gate.name.startswith(_PREFIX)
 
 
 def undecidable(rules: QualityRules, reason: str) -> Iterator[Gate]:
@@ -84,7 +92,7 @@ def _sentence(limit: float, found: MetricComparison, quality: ShadowQuality, wor
         return f"none of {plural(cohort.matured, 'row')}{age} that both answered has a label"
     interval = found.worst_case if worst and found.worst_case is not None else found.interval
     units = {"row": "", "entity": f" ({_entities(found.units)})"}.get(
-        quality.unit, f" ({plural(found.units, 'block')})"
+        quality.unit, f" ({plural(found.units, quality.unit)})"
     )
     missing = (
         f", {plural(found.missing, 'row')} without a label taken at their worst" if worst else ""
@@ -138,7 +146,7 @@ def _more_labels(found: MetricComparison, quality: ShadowQuality) -> MissingEvid
             "limit in the policy, or the artifact"
         )
     apart = (found.better + found.worse) / found.rows
-    of = " of other entities" if quality.unit == "entity" else ""
+    of = {"entity": " of other entities", "request": " of other requests"}.get(quality.unit, "")
     needs = f"needs about {found.still_needed:,} more labelled rows{of} if the difference stays"
     if apart < 0.5:
         needs += f" (only the {percent(apart, 2)} where the losses differ tell them apart)"

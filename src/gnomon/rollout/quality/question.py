@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.contract import Contract
-from gnomon.contract.feature import label_text
 from gnomon.errors import PolicyError, RolloutError
 from gnomon.policy import Metric, Policy, QualityRules
+from gnomon.rollout.quality.class_texts import class_text, class_texts, output_class
 
 __all__ = ["UNKNOWN", "Answers", "Question", "Truth", "metrics_of", "question", "unknown_metric"]
 
@@ -67,7 +67,8 @@ class Question:
     """What is predicted, and what is decided from it.
 
     Attributes:
-        classes: the texts of the labels of a classifier, those of live first; empty for numbers.
+        classes: the texts of the labels of a classifier (`class_text`), those of live first; empty
+            for numbers.
         output: the output with the policy's decision; None: the predicted class decides.
         threshold: of the decision.
         positive: the class that the decision is about; None for numbers and without one.
@@ -139,7 +140,10 @@ class Question:
         return np.where(np.isnan(values), UNKNOWN, values >= self.threshold).astype(np.int64)
 
     def _probabilities(self, contract: Contract, outputs: Mapping[str, pa.Array]) -> Floats | None:
-        columns = {output.key: output.name for output in contract.outputs_of("probability")}
+        columns = {
+            output_class(contract, output): output.name
+            for output in contract.outputs_of("probability")
+        }
         if not columns:
             return None
         rows = len(outputs[next(iter(columns.values()))])
@@ -182,14 +186,14 @@ def question(
                 "rests, so its decisions cannot be compared with labels"
             )
     classes = tuple(
-        dict.fromkeys(label_text(label) for side in (live, shadow) for label in side.classes)
+        dict.fromkeys(class_text(label) for side in (live, shadow) for label in side.classes)
     )
     positive = None
     if live.learned == "classification":
         positive = len(classes) - 1 if len(classes) == 2 else None
         outputs = {output.name: output for output in live.outputs_of("probability")}
         if decision is not None and decision.output in outputs:
-            positive = classes.index(outputs[decision.output].key)
+            positive = classes.index(output_class(live, outputs[decision.output]))
     found = Question(
         classes=classes,
         output=None if decision is None else decision.output,
@@ -253,13 +257,7 @@ def _score(contract: Contract, outputs: Mapping[str, pa.Array]) -> Floats | None
 
 def _codes(values: pa.Array, classes: tuple[str, ...]) -> Codes:
     """Return the place of each value among the classes."""
-    if pa.types.is_floating(values.type):  # A class 1 that was logged beside a 1.5.
-        whole = pc.equal(values, pc.floor(values))
-        as_integers = pc.cast(pc.if_else(whole, values, None), pa.int64())
-        texts = pc.if_else(whole, pc.cast(as_integers, pa.string()), pc.cast(values, pa.string()))
-    else:
-        texts = pc.cast(values, pa.string())
-    places = pc.index_in(texts, value_set=pa.array(classes, pa.string()))
+    places = pc.index_in(class_texts(values), value_set=pa.array(classes, pa.string()))
     codes: Codes = pc.fill_null(places, UNKNOWN).to_numpy(zero_copy_only=False).astype(np.int64)
     return codes
 

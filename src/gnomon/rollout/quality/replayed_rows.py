@@ -15,14 +15,13 @@ from gnomon.compare.comparators import compare
 from gnomon.contract import Decoder
 from gnomon.log import Snapshot, input_column
 from gnomon.log.bodies import DecodedBodies
-from gnomon.log.sampling import row_keys
 from gnomon.offline.column_names import joint_contract
 from gnomon.offline.logged import Range, Rows
 from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.policy import Policy
 from gnomon.rollout.labels.key_finder import row_key
 from gnomon.rollout.quality.measure import Measured
-from gnomon.rollout.quality.paired_rows import PairedRows, Run
+from gnomon.rollout.quality.paired_rows import PairedRows, Run, units_of
 from gnomon.worker.messages import ERROR
 
 __all__ = ["ReplayedRows", "replayed_rows"]
@@ -101,7 +100,7 @@ class _Replay:
         chosen = pa.array(places)
         paired = PairedRows(
             common.take(chosen),
-            self._units(common).take(chosen),
+            units_of(common, [input_column(name) for name in self._key]).take(chosen),
             {name: values.take(chosen) for name, values in live.items()},
             shadow,
         )
@@ -117,12 +116,6 @@ class _Replay:
             position = self._names.index(name)  # Names in the rows may be joint ones.
             columns[input_column(name)] = _array(rows.inputs.column(position))
         return pa.RecordBatch.from_pydict(columns)
-
-    def _units(self, common: pa.RecordBatch) -> pa.Array:
-        if not self._key:
-            return row_key(common.column("request_id"), common.column("row"))
-        requests = common.column("request_id").to_pylist()
-        return pa.array(row_keys(common, requests, [input_column(n) for n in self._key]))
 
     def _records(
         self, common: pa.RecordBatch, failed: Any, places: Any, paired: PairedRows

@@ -71,7 +71,8 @@ class ShadowQuality(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         artifact: the shadow.
         live: the live artifact.
-        unit: the unit of evidence: ``entity``, ``row`` or ``block``.
+        unit: the unit of evidence: ``entity``, ``block`` or ``request``; ``row`` if each request
+            has one.
         confidence: of each interval.
         cohort: which rows count.
         metrics: the comparisons.

@@ -94,7 +94,7 @@ class QualityTally:
         self._pending = self._recent = 0
         self._first: datetime | None = None
         key = run.shadow_contract.entity_key
-        self._unit = "block" if limits.longest_burst else "entity" if key else "row"
+        self._unit = "block" if limits.longest_burst else "entity" if key else "request"
 
     def add(self, paired: PairedRows) -> None:
         """Add rows."""
@@ -124,7 +124,7 @@ class QualityTally:
         return ShadowQuality(
             artifact=self._run.shadow,
             live=self._run.live,
-            unit=self._unit,
+            unit=self._named_unit(),
             confidence=confidence,
             cohort=Cohort(
                 maturity_days=self._asked.rules.maturity_days,
@@ -153,6 +153,11 @@ class QualityTally:
             ),
         )
 
+    def _named_unit(self) -> str:
+        """Return what a unit is, in plain words: a request of one row is that row."""
+        single = all(self._sums.of(metric).one_row_each for metric in self._metrics)
+        return "row" if self._unit == "request" and single else self._unit
+
     def _compared(
         self, sums: PairSums, confidence: float, *, is_segment: bool = False
     ) -> tuple[MetricComparison, ...]:
@@ -164,7 +169,6 @@ class QualityTally:
                 sums,
                 confidence,
                 limit=limits.get(metric),
-                by_row=self._unit == "row",
                 worst_case=not is_segment,
             )
             for metric in self._metrics
