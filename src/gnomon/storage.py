@@ -84,8 +84,21 @@ class Storage:
 
     def names(self, folder: str) -> list[str]:
         """Return the names of all objects under ``folder``, sorted, without hidden files."""
+        names, unlisted = self.listing(folder)
+        for error in unlisted.values():
+            raise error
+        return names
+
+    def listing(self, folder: str) -> tuple[list[str], dict[str, StorageError]]:
+        """Return the names as :meth:`names`, and why folders under it could not be listed.
+
+        Raises:
+            StorageError: the folder itself cannot be listed.
+        """
         with self._explained("list", folder):
-            return sorted(name for name in self._objects.names(_checked(folder)) if _is_ours(name))
+            names, unlisted = self._objects.names(_checked(folder))
+        errors = {place: self._error("list", place, error) for place, error in unlisted.items()}
+        return sorted(filter(_is_ours, names)), errors
 
     def remove(self, name: str) -> None:
         """Remove an object; do nothing if none has that name."""
@@ -101,11 +114,14 @@ class Storage:
         try:
             yield
         except (BaseError, OSError) as error:
-            raise StorageError(
-                f"cannot {doing} {name}: {_reason(error)}",
-                where=f"{self.root.rstrip('/')}/{name}",
-                hint="check the storage root: its free space, its state, its permissions",
-            ) from None
+            raise self._error(doing, name, error) from None
+
+    def _error(self, doing: str, name: str, error: Exception) -> StorageError:
+        return StorageError(
+            f"cannot {doing} {name}: {_reason(error)}",
+            where=f"{self.root.rstrip('/')}/{name}",
+            hint="check the storage root: its free space, its state, its permissions",
+        )
 
 
 class _Objects(Protocol):
@@ -114,7 +130,7 @@ class _Objects(Protocol):
     def create(self, name: str, content: bytes) -> bool: ...
     def write(self, name: str, content: bytes) -> None: ...
     def read(self, name: str) -> bytes | None: ...
-    def names(self, folder: str) -> list[str]: ...
+    def names(self, folder: str) -> tuple[list[str], dict[str, OSError]]: ...
     def remove(self, name: str) -> None: ...
     def sweep(self) -> None: ...
 
@@ -140,12 +156,23 @@ class _Folder:
         except FileNotFoundError:
             return None
 
-    def names(self, folder: str) -> list[str]:
-        return [
+    def names(self, folder: str) -> tuple[list[str], dict[str, OSError]]:
+        unlisted: dict[str, OSError] = {}
+
+        def note(error: OSError) -> None:
+            place = Path(error.filename).relative_to(self._root).as_posix()
+            if isinstance(error, FileNotFoundError):
+                return  # It was removed meanwhile.
+            if place == folder:
+                raise error
+            unlisted[place] = error
+
+        names = [
             Path(place, name).relative_to(self._root).as_posix()
-            for place, _, names in os.walk(self._root / folder, onerror=_raise_unless_missing)
+            for place, _, names in os.walk(self._root / folder, onerror=note)
             for name in names
         ]
+        return names, unlisted
 
     def remove(self, name: str) -> None:
         files.remove(self._root / name)
@@ -178,8 +205,8 @@ class _Bucket:
         except FileNotFoundError:
             return None
 
-    def names(self, folder: str) -> list[str]:
-        return [entry["path"] for page in obstore.list(self._store, folder) for entry in page]
+    def names(self, folder: str) -> tuple[list[str], dict[str, OSError]]:
+        return [entry["path"] for page in obstore.list(self._store, folder) for entry in page], {}
 
     def remove(self, name: str) -> None:
         try:
@@ -205,11 +232,6 @@ def _checked(name: str) -> str:
 def _is_ours(name: str) -> bool:
     """Return whether a name is neither of a temporary file nor of one that a file manager left."""
     return not name.rpartition("/")[2].startswith(".")
-
-
-def _raise_unless_missing(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise error
 
 
 def _reason(error: Exception) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gnomon.errors import StorageError, Unauthorized
 from gnomon.settings import Settings
 from gnomon.storage import Storage
-from gnomon.tokens.issued_tokens import create_token, revoke_token, rotate_token
+from gnomon.tokens.issued_tokens import create_token, list_tokens, revoke_token, rotate_token
 from gnomon.tokens.known_tokens import KnownTokens
 from gnomon.tokens.token_store import TokenStore
 from gnomon.tokens.token_text import TokenText
@@ -110,6 +113,55 @@ def test_an_unreadable_record_refuses_its_token_only(
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 1
     assert "tokens/ann/000001.json" in errors[0].getMessage()
+
+
+def test_a_record_that_the_disk_refuses_refuses_its_token_only(root: Settings) -> None:
+    """So others are still revoked, as with records of another account; it is read again later."""
+    ann = text(create_token("ann", "viewer", settings=root).token)
+    bob = text(create_token("bob", "viewer", settings=root).token)
+    tokens = known(root)
+    loop = Path(root.root, "tokens/ann/000001.json")
+    loop.symlink_to(loop)
+    revoke_token("bob", settings=root)
+    tokens.refresh()
+    assert tokens.check(ann) is None
+    with pytest.raises(Unauthorized, match="`bob` was revoked"):
+        tokens.check(bob)
+    loop.unlink()
+    tokens.refresh()
+    assert name(tokens, ann) == "ann"
+
+
+def test_a_folder_that_cannot_be_listed_refuses_its_token_only(
+    root: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Others can be revoked, and are."""
+    ann = text(create_token("ann", "viewer", settings=root).token)
+    bob = text(create_token("bob", "viewer", settings=root).token)
+    tokens = known(root)
+    refuse_listing(monkeypatch, "ann")
+    revoke_token("bob", settings=root)
+    for _ in range(2):
+        tokens.refresh()
+    assert tokens.check(ann) is None
+    with pytest.raises(Unauthorized, match="`bob` was revoked"):
+        tokens.check(bob)
+    assert [record.getMessage().count("cannot list tokens/ann") for record in caplog.records] == [1]
+    for use in (lambda: revoke_token("ann", settings=root), lambda: list_tokens(settings=root)):
+        with pytest.raises(StorageError, match="cannot list tokens/ann: Permission denied"):
+            use()
+
+
+def refuse_listing(monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    """Let the system refuse to list a folder, as it does to all but root."""
+    scan = os.scandir
+
+    def refused(place: str) -> Any:
+        if Path(place).name == folder:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+        return scan(place)
+
+    monkeypatch.setattr(os, "scandir", refused)
 
 
 def test_a_root_that_cannot_be_read_changes_nothing(root: Settings) -> None:

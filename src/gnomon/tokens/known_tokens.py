@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from gnomon.errors import Unauthorized, UnreadableFile
+from gnomon.errors import GnomonError, StorageError, Unauthorized, UnreadableFile
 from gnomon.tokens.token_record import StoredSecret, TokenRecord
 from gnomon.tokens.token_store import TokenStore
 from gnomon.tokens.token_text import TokenText
@@ -30,7 +30,8 @@ class KnownTokens:
     """Finds the record of a token that a client sent.
 
     Records never change once they are written, so each is read once. A token whose newest record
-    cannot be read is refused, also if an older one can: the newest may revoke it.
+    cannot be found or read is refused, also if an older one can: the newest may revoke it. That
+    concerns no other token.
 
     Args:
         store: where the records are.
@@ -51,10 +52,14 @@ class KnownTokens:
         """Read the records written since the last time.
 
         Raises:
-            StorageError: the storage root cannot be read; what was read before is still used.
+            StorageError: the tokens cannot be listed; what was read before is still used.
         """
         with self._refreshing:
-            paths = self._store.newest().values()
+            newest, unlisted = self._store.listing()
+            for name, error in unlisted.items():
+                newest.pop(name, None)
+                self._complain(name, error)
+            paths = newest.values()
             records = {path: self._records.get(path) or self._read(path) for path in paths}
             self._records = {path: record for path, record in records.items() if record}
             self._by_id = {
@@ -94,8 +99,11 @@ class KnownTokens:
     def _read(self, path: str) -> TokenRecord | None:
         try:
             return self._store.read(path)
-        except UnreadableFile as error:
-            if path not in self._complaints:
-                self._complaints.add(path)
-                logger.error("a token is refused, because its record cannot be read: %s", error)
+        except (StorageError, UnreadableFile) as error:
+            self._complain(path, error)
             return None
+
+    def _complain(self, about: str, error: GnomonError) -> None:
+        if about not in self._complaints:
+            self._complaints.add(about)
+            logger.error("a token is refused, because its record cannot be read: %s", error)

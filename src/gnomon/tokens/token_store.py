@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from gnomon.errors import TokenError, UnreadableFile
+from gnomon.errors import StorageError, TokenError, UnreadableFile
 from gnomon.formats import decode
 from gnomon.storage import Storage
 from gnomon.tokens.token_record import KIND, TokenRecord
@@ -46,9 +46,12 @@ class TokenStore:
             TokenError: there is no such token, or another change was recorded at the same time.
             UnreadableFile: its last record is damaged.
         """
-        path = self.newest().get(name)
+        newest, unlisted = self.listing()
+        if name in unlisted:
+            raise unlisted[name]
+        path = newest.get(name)
         if path is None:
-            known = ", ".join(self.newest()) or "none"
+            known = ", ".join(newest) or "none"
             raise TokenError(f"there is no token `{name}`", hint=f"the tokens are: {known}")
         record = change(self.read(path))
         if not self._write(record, _number(path) + 1):
@@ -61,12 +64,22 @@ class TokenStore:
 
     def newest(self) -> dict[str, str]:
         """Return the path of the newest record of each token, by the token's name."""
+        newest, unlisted = self.listing()
+        for error in unlisted.values():
+            raise error
+        return newest
+
+    def listing(self) -> tuple[dict[str, str], dict[str, StorageError]]:
+        """Return the paths as :meth:`newest`, and why records cannot be listed, by token."""
+        names, unlisted = self._storage.listing(FOLDER)
         newest: dict[str, str] = {}
-        for path in self._storage.names(FOLDER):
+        for path in names:
             parts = path.split("/")
             if len(parts) == 3 and _number(path) >= 0:
                 newest[parts[1]] = max(path, newest.get(parts[1], ""))
-        return newest
+        return newest, {
+            place.split("/")[1]: error for place, error in unlisted.items() if place.count("/") == 1
+        }
 
     def read(self, path: str) -> TokenRecord:
         """Return the record at a path.
