@@ -138,7 +138,7 @@ def check_actors(events: Sequence[RolloutEvent]) -> AuditCheck:
 
 
 def check_extends(bundle: Bundle, earlier: Bundle) -> AuditCheck:
-    """Check that a bundle has every decision of an earlier one, unchanged."""
+    """Check that a bundle has every decision of an earlier one, unchanged, or goes on after it."""
     if (model := earlier.index.model) != bundle.index.model:
         says = f"the earlier bundle is about {model}"
         return AuditCheck(name="extends", verdict="failed", says=says)
@@ -148,10 +148,38 @@ def check_extends(bundle: Bundle, earlier: Bundle) -> AuditCheck:
         says += "history was rewritten, or one of the two bundles is of another storage root"
         return AuditCheck(name="extends", verdict="failed", says=says)
     if not numbers:
-        says = "the two bundles have no decision in common"
-        return AuditCheck(name="extends", verdict="not_proven", says=says)
+        return _check_adjoining(bundle, earlier)
     says = f"it has {plural(len(numbers), 'decision')} of the earlier bundle, unchanged"
     return AuditCheck(name="extends", verdict="proven", says=says)
+
+
+def _check_adjoining(bundle: Bundle, earlier: Bundle) -> AuditCheck:
+    """Check that a bundle without a decision in common goes on right after an earlier one."""
+    first, epoch = bundle.index.first, earlier.index.epoch
+    if first != epoch:
+        says = f"the earlier bundle ends with decision {epoch:,}, and this one begins with "
+        says += f"{first + 1:,}: those between are in neither"
+        return AuditCheck(name="extends", verdict="not_proven", says=says)
+    last, previous = _event(earlier.files, epoch - 1), _first_link(bundle)
+    if last is None or previous is None:
+        says = "the earlier bundle has no decision"
+        if last is not None:
+            says = "its first decision has no hash of the last one of the earlier bundle"
+        return AuditCheck(name="extends", verdict="not_proven", says=says)
+    if previous != sha256(last):
+        says = "its first decision does not have the hash of the last one of the earlier bundle: "
+        says += "the history was rewritten, or one of the two bundles is of another storage root"
+        return AuditCheck(name="extends", verdict="failed", says=says)
+    says = "its first decision has the hash of the last one of the earlier bundle"
+    return AuditCheck(name="extends", verdict="proven", says=says)
+
+
+def _first_link(bundle: Bundle) -> str | None:
+    try:
+        events = read_events(bundle)
+    except HistoryDamaged:
+        return None  # The check of the history says so.
+    return events[0].previous_sha256 if events else None
 
 
 def _event(files: Mapping[str, bytes], number: int) -> bytes | None:
