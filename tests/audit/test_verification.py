@@ -253,6 +253,20 @@ def test_a_promotion_with_unmet_gates_must_say_that_it_was_forced(root: Root) ->
     assert "toy:three was promoted with unmet gates (rows)" in found["gates"]
 
 
+def test_only_a_first_artifact_is_promoted_without_gates(root: Root) -> None:
+    """Where nothing was live before; a part of the history may not show what was."""
+    last = root.decide("promote", "toy:three")
+    found = failures(verify(root.export().path))
+    assert "toy:three was promoted without gates over a live artifact" in found["gates"]
+    report = verify(root.export("part.tar", start=last.at).path)
+    assert verdicts(report)["gates"] == "not_proven"
+    [gates] = [check for check in report.checks if check.name == "gates"]
+    assert "whether an artifact was live before toy:three is not known" in gates.says
+    before = root.history().events[4]
+    found = failures(verify(root.export("more.tar", start=before.at).path))
+    assert "toy:three was promoted without gates" in found["gates"]
+
+
 def change_json(prefix: str, /, **fields: object) -> Callable[[Files], None]:
     def change(files: Files) -> None:
         chosen = next(file for file in sorted(files) if file.startswith(prefix))

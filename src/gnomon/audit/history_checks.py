@@ -23,6 +23,9 @@ __all__ = [
     "read_events",
 ]
 
+_NEEDS_OR_MAKES_LIVE = ("promote", "rollback", "shadow_start", "shadow_stop")
+"""Kinds of decisions after which an artifact is live."""
+
 
 def read_events(bundle: Bundle) -> list[RolloutEvent]:
     """Return the events of a bundle, oldest first.
@@ -104,7 +107,7 @@ def check_decisions(bundle: Bundle, events: Sequence[RolloutEvent]) -> AuditChec
 
 
 def check_gates(bundle: Bundle, events: Sequence[RolloutEvent]) -> AuditCheck:
-    """Check that promotions passed their gates, or say that they were forced."""
+    """Check that promotions passed their gates, say that they were forced, or are the first."""
     promoted = [e for e in events if e.kind == "promote"]
     for event in promoted:
         unmet = [str(gate.get("name")) for gate in event.gates if gate.get("verdict") != "pass"]
@@ -112,15 +115,28 @@ def check_gates(bundle: Bundle, events: Sequence[RolloutEvent]) -> AuditCheck:
             says = f"{event.artifact} was promoted with unmet gates ({', '.join(unmet)}), and the "
             says += "decision does not say that it was forced"
             return AuditCheck(name="gates", verdict="failed", says=says)
+    ungated = [n for n, e in enumerate(events) if _is_ungated(e)]
+    for place in ungated:
+        if any(earlier.kind in _NEEDS_OR_MAKES_LIVE for earlier in events[:place]):
+            says = f"{events[place].artifact} was promoted without gates over a live artifact, and "
+            says += "the decision does not say that it was forced"
+            return AuditCheck(name="gates", verdict="failed", says=says)
     forced = sum(event.forced for event in promoted)
-    passed = sum(bool(event.gates) and not event.forced for event in promoted)
-    first = len(promoted) - forced - passed
+    passed = len(promoted) - forced - len(ungated)
     says = (
         f"{plural(len(promoted), 'promotion')}: {passed:,} passed all gates, {forced:,} forced, "
-        f"{first:,} without gates (a model's first artifact has none); their evidence is in the "
-        "events"
+        f"{len(ungated):,} without gates (a model's first artifact has none); their evidence is in "
+        "the events"
     )
+    if ungated and bundle.index.first:
+        says += f"; whether an artifact was live before {events[ungated[0]].artifact} is not known,"
+        says += " because the bundle does not begin with the first decision"
+        return AuditCheck(name="gates", verdict="not_proven", says=says)
     return AuditCheck(name="gates", verdict="proven", says=says)
+
+
+def _is_ungated(event: RolloutEvent) -> bool:
+    return event.kind == "promote" and not event.gates and not event.forced
 
 
 def check_actors(events: Sequence[RolloutEvent]) -> AuditCheck:
