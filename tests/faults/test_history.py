@@ -121,7 +121,7 @@ def test_a_running_server_keeps_what_is_live_and_decides_nothing(
         assert sorted(events.iterdir()) == left
         shell = Shell(place, {"BENTOML_HOME": str(place / "bentoml"), "GNOMON_ROOT": "root"})
         result = shell("history", expect=2)
-        assert "promote" in result.out
+        assert "live" in result.out
         assert message in result.err.replace("\n", " ")
         assert message in shell("status").out
         for path in events.iterdir():
@@ -151,5 +151,5 @@ def test_a_starting_server_does_not_serve_an_older_rollout(place: Path, tmp_path
     assert f"{message}missing: 000001.json, 000002.json" in str(caught.value)
     assert [path.name for path in (root / "rollout/toy").iterdir()] == ["000000.json"]
     result = Shell(place, {"GNOMON_ROOT": str(root)})("history", expect=2)
-    assert "promote" in result.out
+    assert "live" in result.out
     assert message in result.err.replace("\n", " ")

@@ -65,6 +65,13 @@ def test_live_itself_and_the_reverse_shadow_are_not_judged() -> None:
     assert judged(watched_state()) == ()
 
 
+def test_what_measured_the_noise_floor_is_no_candidate_of_the_next_live_artifact() -> None:
+    """Otherwise a server would promote back what a person has just replaced."""
+    state = fold([*PAST, RolloutEvent(kind="promote", artifact="b")])
+    assert list(state.shadows) == ["a"]
+    assert judged(state) == ()
+
+
 def test_what_passes_is_promoted_in_one_mode_only() -> None:
     """Each other mode leaves it to a person."""
     passing = gates("b", gate("rows", "pass"))

@@ -11,7 +11,7 @@ from gnomon.errors import (
     UnknownArtifact,
 )
 from gnomon.policy import GateLimits, Policy
-from gnomon.rollout.history import History
+from gnomon.rollout.history import History, RolloutEvent
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 from tests.packing import HALF_MORE, KEYLESS, PAID, Pack, times
@@ -62,6 +62,20 @@ def test_a_promotion_needs_its_gates(settings: Settings, live: str, candidate: s
     assert event.gates == msgspec.to_builtins(asked.gates)
     after = state(settings).state
     assert (after.live, after.previous, after.shadows) == (candidate, live, {})
+
+
+def test_what_is_promoted_is_what_was_in_shadow(
+    settings: Settings, live: str, candidate: str
+) -> None:
+    """A tag that has other content in this store than where the shadow was started is refused."""
+    rollout.promote(settings, "toy", live)
+    shadow = RolloutEvent(kind="shadow_start", artifact=candidate, digest="0" * 64)
+    state(settings).append(shadow)
+    log_live(settings, 100, artifact=live)
+    log_shadow(settings, agreed=1_000, artifact=candidate, against=live)
+    with pytest.raises(GateRefused, match="the shadow was started with 000000000000"):
+        rollout.promote(settings, "toy", candidate, policy=EASY)
+    assert rollout.promote(settings, "toy", candidate, policy=EASY, force=True).forced
 
 
 def test_force_is_recorded(settings: Settings, live: str, candidate: str) -> None:

@@ -62,6 +62,14 @@ def test_the_others_are_judged_and_the_excused_are_shown(logged: Settings) -> No
     assert gates["rows"].value == 1_000
 
 
+def test_what_is_excused_is_no_noise_of_the_others(logged: Settings) -> None:
+    """Live disagrees with itself on the excused rows only, which excuses nothing of other rows."""
+    log_shadow(logged, artifact=LIVE, agreed=900)
+    log_shadow(logged, artifact=LIVE, disagreed=300, customers=1)
+    log_shadow(logged, disagreed=120)
+    assert judged(logged, state("customer=c0"))["disagreement"].verdict == "fail"
+
+
 def test_after_its_end_all_rows_count_again(logged: Settings) -> None:
     """By itself, also those that arrived before."""
     assert judged(logged, state("customer=c0", until=NOW))["disagreement"].verdict == "fail"

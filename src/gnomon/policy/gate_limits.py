@@ -76,7 +76,7 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         is that at the time of the look: of those that start later the promise is not proven.
 
         Args:
-            candidates: how many artifacts have been shadows of the present live artifact.
+            candidates: how many runs of shadows there were beside the present live artifact.
             others: gates with an interval whose limits are elsewhere in the policy.
 
         >>> round(GateLimits(max_failed=None).confidence_of_each(5), 9)

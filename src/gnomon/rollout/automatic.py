@@ -103,8 +103,8 @@ def _failure(gate: Gate) -> str:
 
 
 def judged(state: RolloutState) -> tuple[Shadow, ...]:
-    """Return the shadows that are candidates: not live itself, and no reverse shadow."""
-    return tuple(s for s in state.shadows.values() if not s.reverse and s.artifact != state.live)
+    """Return the shadows that are candidates: not live itself, no reverse shadow, no A/A run."""
+    return tuple(s for s in state.shadows.values() if s.is_candidate)
 
 
 def promotable(

@@ -190,6 +190,7 @@ def promote(
     history.state.after(event)
     policy = policy or Policy()
     if history.state.live is not None:
+        is_other = _is_other_content(candidate, history.state, force)
         if ask is None:
             ask = partial(_gates, settings, model, history.state, policy=policy)
         gates = _gates_unless_forced(ask, candidate.tag, force)
@@ -197,7 +198,7 @@ def promote(
         if gates is not None and not passed and not force:
             raise _gates_refused(gates, candidate.tag in history.state.shadows)
         event = msgspec.structs.replace(
-            event, at=datetime.now(UTC), forced=not passed, **_frozen(gates, settings)
+            event, at=datetime.now(UTC), forced=is_other or not passed, **_frozen(gates, settings)
         )  # Evaluating the gates takes a while, and the decision is after what it rests on.
     event = approved_or_proposed(
         history.state, event, policy.rollout.approvals, only_approve=only_approve
@@ -372,6 +373,23 @@ def _skew(storage: Storage, tag: str) -> skew_record.SkewRecord | UnreadableFile
         return skew_record.read(storage, tag)
     except UnreadableFile as error:
         return error
+
+
+def _is_other_content(candidate: Artifact, state: RolloutState, force: bool) -> bool:
+    """Return whether something else was in shadow under this tag, which is what the gates judge.
+
+    Raises:
+        GateRefused: it is so, and the promotion is not forced.
+    """
+    shadow = state.shadows.get(candidate.tag)
+    is_other = shadow is not None and shadow.digest not in (None, candidate.digest)
+    if shadow is not None and is_other and not force:
+        raise GateRefused(
+            f"{candidate.tag} in this store has digest {candidate.digest[:12]}, and the shadow was "
+            f"started with {(shadow.digest or '')[:12]}: the gates would judge other content",
+            hint=f"stop the shadow and start it again: gnomon shadow stop {candidate.tag}",
+        )
+    return is_other
 
 
 def _gates_unless_forced(ask: Callable[[str], Gates], tag: str, force: bool) -> Gates | None:

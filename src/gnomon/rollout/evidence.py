@@ -77,7 +77,8 @@ class Evidence:
         times: the shadow's scoring times by batch size, in microseconds.
         live_times: the live artifact's scoring times by batch size.
         traffic: how many rows arrived recently; None where that is not known.
-        last_row: when the last row that the shadow scored or failed on arrived.
+        first_row: when the first row that the shadow scored or failed on arrived.
+        last_row: the same for the last one.
         excused: what excuses left out of the shadow's compared rows.
     """
 
@@ -86,6 +87,7 @@ class Evidence:
     times: dict[int, Sketch]
     live_times: dict[int, Sketch]
     traffic: Traffic | None = None
+    first_row: datetime | None = None
     last_row: datetime | None = None
     excused: tuple[ExcusedCounts, ...] = ()
 
@@ -100,6 +102,7 @@ def gather(
     entity_key: Sequence[str] = (),
     longest_burst: int | None = None,
     excused: ExcusedRows | None = None,
+    excused_noise: ExcusedRows | None = None,
 ) -> Evidence:
     """Read the log once for the shadow, once for live's times and once for the noise floor.
 
@@ -113,6 +116,8 @@ def gather(
             without one, or if the log has no column of a feature.
         longest_burst: how many rows one after the other may be bad together.
         excused: takes the excused rows out.
+        excused_noise: takes them out of the noise floor: what is noisy in live and excused would
+            otherwise be subtracted from what is not excused.
     """
     entity_key = logged(log, entity_key)
     times: dict[int, Sketch] = {}
@@ -128,8 +133,8 @@ def gather(
     rows = shadow_rows(log, shadow, live, there, epoch=epoch, start=start)
     if excused is not None:
         rows = excused.applied(rows)
-    last: list[datetime] = []
-    seen = _keep_last(_add_times_of_each(rows, times), last)
+    arrived: list[datetime] = []
+    seen = _keep_arrivals(_add_times_of_each(rows, times), arrived)
     counted = count(_count_recent(seen, window_start, scored), entity_key, longest_burst)
     columns = ["arrived", "artifact", "outcome", "scored_us", "batch_rows"]
     batches = log.scan(columns=columns, role="live", artifact=live, start=start)
@@ -140,10 +145,19 @@ def gather(
         answered=answered["answered"],
         scored=scored["scored"],
     )
-    noise = count(shadow_rows(log, live, live, key), entity_key, longest_burst)
-    counts = () if excused is None else excused.counts()
+    noise_needs = there if excused_noise is not None else key
+    noise_rows = shadow_rows(log, live, live, noise_needs)
+    if excused_noise is not None:
+        noise_rows = excused_noise.applied(noise_rows)
     return Evidence(
-        counted, noise, times, live_times, traffic, max(last, default=None), excused=counts
+        counted,
+        count(noise_rows, entity_key, longest_burst),
+        times,
+        live_times,
+        traffic,
+        first_row=min(arrived, default=None),
+        last_row=max(arrived, default=None),
+        excused=() if excused is None else excused.counts(),
     )
 
 
@@ -214,11 +228,13 @@ def _add_times_of_each(
         yield batch
 
 
-def _keep_last(batches: Iterator[pa.RecordBatch], last: list[datetime]) -> Iterator[pa.RecordBatch]:
-    """Append when the last row of each batch arrived, and pass the batches on."""
+def _keep_arrivals(
+    batches: Iterator[pa.RecordBatch], arrived: list[datetime]
+) -> Iterator[pa.RecordBatch]:
+    """Append when the first and the last row of each batch arrived, and pass the batches on."""
     for batch in batches:
         if batch.num_rows:
-            last.append(pc.max(batch.column("arrived")).as_py())
+            arrived += pc.min_max(batch.column("arrived")).as_py().values()
         yield batch
 
 

@@ -29,7 +29,7 @@ class EvidenceRange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         log: how far the log went.
         confidence: of all intervals together, over all gates and candidates.
         confidence_of_each: of one interval.
-        candidates: the artifacts that share the allowed error.
+        candidates: how many runs of shadows share the allowed error.
         entity_key: the features that make rows one unit of evidence.
         longest_burst: how many units in a row may be bad together; see ``docs/policy.md``.
     """

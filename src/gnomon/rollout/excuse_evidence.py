@@ -30,8 +30,8 @@ def excused_rows(
     *,
     shadow: str,
     live: str,
-    epoch: int,
-    start: datetime,
+    epoch: int | None = None,
+    start: datetime | None = None,
 ) -> ExcusedRows | None:
     """Return what takes the excused rows out; None without an excuse.
 
@@ -45,7 +45,7 @@ def excused_rows(
         excuses: those that have an effect now.
         shadow: the tag of the shadow.
         live: the tag it is compared with.
-        epoch: the rollout epoch in which this run of the shadow began.
+        epoch: the rollout epoch in which this run of the shadow began; None for all its runs.
         start: when it began.
     """
     if not excuses:
@@ -57,9 +57,10 @@ def excused_rows(
         return ExcusedRows(segments)
     outputs = tuple(output_column(name) for name in rules.comparators)
     parts = []
-    rows = shadow_rows(log, shadow, live, outputs, epoch=epoch, start=start - CLOCKS_APART)
+    since = None if start is None else start - CLOCKS_APART
+    rows = shadow_rows(log, shadow, live, outputs, epoch=epoch, start=since)
     for batch in rows:
-        differs = pc.or_(pc.invert(batch.column("agreed")), batch.column("flipped"))
+        differs = pc.or_kleene(pc.invert(batch.column("agreed")), batch.column("flipped"))
         parts.append(batch.filter(differs))
     agreeing: dict[str, bool | None] = {}
     if parts:

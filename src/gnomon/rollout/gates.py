@@ -62,7 +62,8 @@ def evaluate(
         gates: Iterable[Gate] = [_no_shadow(policy.gates, log, state.live, artifact)]
         last_row = read = None
     else:
-        confidence = policy.confidence_of_each(state.candidates)
+        candidates = state.candidates_with(artifact)
+        confidence = policy.confidence_of_each(candidates)
         with log.snapshot() as snapshot:
             read = EvidenceRange.of(
                 snapshot,
@@ -70,9 +71,10 @@ def evaluate(
                 since=shadow.since,
                 start=shadow.at,
                 confidence=confidence,
-                candidates=state.candidates,
+                candidates=candidates,
                 entity_key=shadow.entity_key,
             )
+            excuses = active(state.excuses, artifact, datetime.now(UTC))
             evidence = gather(
                 snapshot,
                 shadow=artifact,
@@ -84,11 +86,14 @@ def evaluate(
                 excused=excused_rows(
                     snapshot,
                     policy,
-                    active(state.excuses, artifact, datetime.now(UTC)),
+                    excuses,
                     shadow=artifact,
                     live=state.live,
                     epoch=shadow.since,
                     start=shadow.at,
+                ),
+                excused_noise=excused_rows(
+                    snapshot, policy, excuses, shadow=state.live, live=state.live
                 ),
             )
         gates = judge(
@@ -186,7 +191,9 @@ def _open(data: object) -> Verdict:
 def _hours(limit: float, shadow: Shadow, evidence: Evidence) -> Gate:
     seconds = 0.0
     if evidence.last_row is not None:
-        seconds = max((evidence.last_row - shadow.at).total_seconds(), 0.0)
+        # A shadow may have run beside another live artifact before: those rows are no evidence.
+        first = max(shadow.at, evidence.first_row or shadow.at)
+        seconds = max((evidence.last_row - first).total_seconds(), 0.0)
     hours, awaits = seconds / 3600, None
     if hours < limit:
         left = limit * 3600 - seconds

@@ -84,8 +84,7 @@ def check_on_history(
         rows = replayed_rows(snapshot, sides, run, labels, policy, rerun, policy.quality.segments)
         by = key if set(key) <= set(sides.live.contract.input_schema.names) else ()
         counted = count(seen.records(rows), by, policy.gates.longest_burst)
-    tried = {*state.tried, sides.shadow.tag} - {state.live}
-    confidence = policy.confidence_of_each(len(tried))
+    confidence = policy.confidence_of_each(state.candidates_with(sides.shadow.tag))
     gates = [*_gates(policy, sides, seen, counted, confidence)]
     if tally is not None:
         gates += quality_gates(policy.quality, tally.quality(confidence))

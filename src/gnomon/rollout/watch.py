@@ -34,7 +34,7 @@ from gnomon.rollout.watch_window import (
 
 __all__ = ["evaluate_watch", "window_of", "would_roll_back"]
 
-_ANSWERS = pa.array(["answered", "failed", "timed_out"])
+_ANSWERS = ("answered", "failed", "timed_out")
 """Outcomes of rows that reached the live artifact. Rejected and shed rows say nothing about it."""
 
 
@@ -107,6 +107,8 @@ def evaluate_watch(log: InferenceLog, state: RolloutState, policy: Policy) -> Ga
         )
         gates = list(_of_live(snapshot, watch, shadow, policy.gates, confidence))
         if shadow is not None:
+            # The promotion rested on those that had an effect then.
+            excuses = active(state.excuses, watch.artifact, watch.at, datetime.now(UTC))
             evidence = gather(
                 snapshot,
                 shadow=watch.previous,
@@ -118,12 +120,14 @@ def evaluate_watch(log: InferenceLog, state: RolloutState, policy: Policy) -> Ga
                 excused=excused_rows(
                     snapshot,
                     policy,
-                    # The promotion rested on those that had an effect then.
-                    active(state.excuses, watch.artifact, watch.at, datetime.now(UTC)),
+                    excuses,
                     shadow=watch.previous,
                     live=watch.artifact,
                     epoch=shadow.since,
                     start=shadow.at,
+                ),
+                excused_noise=excused_rows(
+                    snapshot, policy, excuses, shadow=watch.artifact, live=watch.artifact
                 ),
             )
             gates += _against_previous(watch, evidence, policy.gates, confidence)
@@ -203,7 +207,7 @@ def _live_rows(log: Snapshot, watch: Watch, entity_key: Sequence[str]) -> Iterat
     start = watch.at - CLOCKS_APART
     for batch in log.scan(columns=columns, role="live", artifact=watch.artifact, start=start):
         since = pc.greater_equal(batch.column("epoch"), watch.since)
-        rows = batch.filter(pc.and_(since, pc.is_in(batch.column("outcome"), _ANSWERS)))
+        rows = batch.filter(pc.and_(since, pc.is_in(batch.column("outcome"), pa.array(_ANSWERS))))
         answered = pc.equal(rows.column("outcome"), "answered")
         outcome = pc.if_else(answered, "scored", rows.column("outcome"))
         unknown = pa.nulls(rows.num_rows, pa.bool_())

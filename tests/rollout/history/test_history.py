@@ -96,15 +96,20 @@ def test_live_against_itself_must_be_asked_for() -> None:
 
 
 def test_candidates_are_counted_for_each_live_artifact() -> None:
-    """Also those stopped since; live against itself is none; those still running count anew."""
+    """Each run once, stopped ones too; live against itself is none; a rollback continues."""
     begun = [event("promote", "a"), event("shadow_start", "a", same=True)]
     begun += [event("shadow_start", "b"), event("shadow_stop", "b"), event("shadow_start", "c")]
     begun += [event("shadow_start", "b")]
-    assert fold(begun).candidates == 2
-    assert fold([*begun, event("promote", "b")]).candidates == 2  # a and c run on
-    after = [event("shadow_stop", "a"), event("promote", "d"), event("rollback", "a")]
-    assert fold([*begun, *after]).candidates == 2  # b and c run on
-    assert fold([*begun, event("shadow_stop", "c"), event("promote", "c")]).candidates == 2
+    assert fold(begun).candidates == 3
+    assert fold([*begun, event("promote", "b")]).candidates == 1  # c runs on
+    after = [event("promote", "d"), event("rollback", "a")]
+    assert fold([*begun, *after]).candidates == 3
+    assert fold([*begun, event("promote", "d"), event("shadow_start", "e")]).candidates == 3
+    more = [event("promote", "d"), event("shadow_start", "e"), event("rollback", "a")]
+    assert fold([*begun, *more]).candidates == 4
+    assert fold([*begun, event("shadow_stop", "c"), event("promote", "c")]).candidates == 1
+    assert fold(begun).candidates_with("flights:b") == 3
+    assert fold(begun).candidates_with("flights:x") == 4
 
 
 def test_a_decision_on_an_old_state_conflicts(storage: Storage) -> None:

@@ -19,7 +19,8 @@ __all__ = ["RolloutState", "Shadow", "fold"]
 class Shadow(msgspec.Struct, frozen=True, kw_only=True):
     """A shadow that should be running: its sample, and the epoch it was started in.
 
-    A reverse shadow is the artifact that live replaced; it ends with the watch window.
+    A reverse shadow is the artifact that live replaced; it ends with the watch window. One with
+    ``same`` was started as the shadow of itself, to measure the noise floor (A/A).
     """
 
     artifact: str
@@ -29,6 +30,12 @@ class Shadow(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     entity_key: tuple[str, ...] = ()
     reverse: bool = False
+    same: bool = False
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether it was started to replace the live artifact."""
+        return not (self.reverse or self.same)
 
 
 class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +45,10 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
         epoch: the number of events, which is also the number of the next event.
         lives: the artifacts that were live, the live one last. A rollback removes the last one.
         shadows: the running shadows by tag, in the order they were started.
-        tried: the artifacts that were shadows of the present live artifact, stopped ones included,
-            reverse shadows not.
+        tried: the candidates for the place of the present live artifact, one tag for each run,
+            stopped ones included: an artifact that is stopped and started has had two chances.
+        tried_before: the same of each artifact in ``lives`` but the last, as it was when it was
+            replaced; a rollback to it continues there.
         watch: the watch window of the present live artifact, if its promotion has one. It stays
             after its end; the time says whether it is over.
         distrusted: the artifacts that were rolled back, or stopped as shadows by a server: only a
@@ -53,6 +62,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
     lives: tuple[str, ...] = ()
     shadows: dict[str, Shadow] = {}
     tried: tuple[str, ...] = ()
+    tried_before: tuple[tuple[str, ...], ...] = ()
     watch: Watch | None = None
     distrusted: tuple[str, ...] = ()
     proposals: dict[str, Proposal] = {}
@@ -70,8 +80,15 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def candidates(self) -> int:
-        """How many artifacts share the allowed error of the gates: those tried, but for live."""
-        return len({*self.tried} - {self.live})
+        """How many runs of candidates share the allowed error of the gates."""
+        return len(self.tried)
+
+    def candidates_with(self, artifact: str) -> int:
+        """Return the same with an artifact that is judged, if it is not among them.
+
+        A reverse shadow is not, until somebody wants to promote it.
+        """
+        return self.candidates + (artifact not in self.tried)
 
     def after(self, event: RolloutEvent) -> RolloutState:
         """Return the state after one more event.
@@ -89,6 +106,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
                 since=self.epoch + 1,
                 at=event.at,
                 entity_key=event.entity_key,
+                same=event.same or event.artifact == self.live,
             )
         elif event.kind not in ("propose", "excuse", "excuse_end"):
             # An artifact that becomes live is no longer a shadow.
@@ -101,13 +119,13 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
         if not is_same_live:
             shadows = {tag: shadow for tag, shadow in shadows.items() if not shadow.reverse}
             shadows |= _reverse_shadow(event, self.epoch + 1)
-        candidates = (tag for tag, shadow in shadows.items() if not shadow.reverse)
-        tried = tuple(dict.fromkeys((*(self.tried if is_same_live else ()), *candidates)))
+        tried, tried_before = _tried(self, event, shadows)
         return RolloutState(
             epoch=self.epoch + 1,
             lives=lives,
             shadows=shadows,
             tried=tried,
+            tried_before=tried_before,
             watch=_watch(self, event, shadows),
             distrusted=_distrusted(self, event),
             proposals=_proposals(self, event),
@@ -125,6 +143,23 @@ def fold(events: list[RolloutEvent]) -> RolloutState:
     for event in events:
         state = state.after(event)
     return state
+
+
+def _tried(
+    state: RolloutState, event: RolloutEvent, shadows: Mapping[str, Shadow]
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return the candidates that were tried against each live artifact, after an event."""
+    running = tuple(tag for tag, shadow in shadows.items() if shadow.is_candidate)
+    if event.kind == "promote":
+        before = (*state.tried_before, state.tried) if state.lives else ()
+        return running, before
+    if event.kind == "rollback":
+        earlier = state.tried_before[-1]
+        others = (tag for tag in running if tag not in earlier)
+        return (*earlier, *others), state.tried_before[:-1]
+    if event.kind == "shadow_start" and shadows[event.artifact].is_candidate:
+        return (*state.tried, event.artifact), state.tried_before
+    return state.tried, state.tried_before
 
 
 def _reverse_shadow(event: RolloutEvent, epoch: int) -> dict[str, Shadow]:

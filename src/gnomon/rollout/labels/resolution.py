@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -39,6 +38,8 @@ def fates(records: pa.Table, matches: Matches) -> npt.NDArray[np.object_]:
         records: stored labels, in the order in which they were received.
         matches: what they are about.
     """
+    import pandas as pd  # Here, as a gateway does without it.
+
     matched = matches.places >= 0
     table = pd.DataFrame(
         {

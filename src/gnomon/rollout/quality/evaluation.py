@@ -52,7 +52,7 @@ def quality_of(
         RolloutError: nothing is live, or the answers are not of a kind that has labels.
     """
     compared = compared_rows(settings, model, state, artifact, policy, start=start, end=end)
-    confidence = policy.confidence_of_each(state.candidates)
+    confidence = policy.confidence_of_each(state.candidates_with(artifact))
     return measure(compared.log, compared.sides, compared.run, compared.labels, policy, confidence)
 
 

@@ -120,7 +120,7 @@ class RolloutAutomation:
 
     def _is_first(self) -> bool:
         beats = heartbeats.read(self._storage, self._follower.history.model)
-        running = [beat.slice for beat in beats if not beat.is_stale()]
+        running = [beat.slice for beat in beats if not beat.is_stale() and beat.error is None]
         return self._claim.name == min(running, default=None)
 
     async def _look(self, state: RolloutState) -> Step | None:

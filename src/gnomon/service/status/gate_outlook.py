@@ -76,7 +76,7 @@ class GateOutlook:
 
     def refresh(self, state: RolloutState) -> None:
         """Evaluate the gates again; this blocks for some milliseconds."""
-        shadows = [s for s in state.shadows.values() if s.artifact != state.live and not s.reverse]
+        shadows = [s for s in state.shadows.values() if s.is_candidate]
         if not shadows:
             self._open, self._samples = {}, {}
             return
