@@ -187,6 +187,27 @@ def test_a_rewritten_history_does_not_extend_the_earlier_bundle(
     assert "damaged" in failures(verify(later, extends=_damaged(path)))["extends"]
 
 
+def test_a_bundle_that_begins_after_the_earlier_one_has_its_hash(
+    root: Root, settings: Any, alice: Key
+) -> None:
+    """Month by month: a month that was rewritten since, or left out, is not extended."""
+    events = root.history().events
+    january = root.export("january.tar", end=events[2].at).path
+    february = root.export("february.tar", start=events[2].at, key=alice.private).path
+    march = root.export("march.tar", start=events[3].at, key=alice.private).path
+    report = verify(february, keys=[alice.public], extends=january)
+    assert (report.verdict, verdicts(report)["extends"]) == ("proven", "proven")
+    gap = verify(march, keys=[alice.public], extends=january)
+    assert (gap.verdict, verdicts(gap)["extends"]) == ("not_proven", "not_proven")
+    assert "ends with decision 2, and this one begins with 4" in gap.checks[-1].says
+    other = Root(msgspec.structs.replace(settings, root=f"{settings.root}-2"), root.folder)
+    other.decide("promote", "toy:one")
+    other.decide("shadow_start", "toy:three")
+    old = other.export("old.tar").path
+    found = failures(verify(february, keys=[alice.public], extends=old))
+    assert "does not have the hash of the last one of the earlier bundle" in found["extends"]
+
+
 def _damaged(path: Path) -> Path:
     other = path.with_name("damaged.tar")
     other.write_bytes(path.read_bytes()[:-1])
@@ -230,6 +251,20 @@ def test_a_promotion_with_unmet_gates_must_say_that_it_was_forced(root: Root) ->
     root.decide("promote", "toy:three", gates=failed)
     found = failures(verify(root.export("unmet.tar").path))
     assert "toy:three was promoted with unmet gates (rows)" in found["gates"]
+
+
+def test_only_a_first_artifact_is_promoted_without_gates(root: Root) -> None:
+    """Where nothing was live before; a part of the history may not show what was."""
+    last = root.decide("promote", "toy:three")
+    found = failures(verify(root.export().path))
+    assert "toy:three was promoted without gates over a live artifact" in found["gates"]
+    report = verify(root.export("part.tar", start=last.at).path)
+    assert verdicts(report)["gates"] == "not_proven"
+    [gates] = [check for check in report.checks if check.name == "gates"]
+    assert "whether an artifact was live before toy:three is not known" in gates.says
+    before = root.history().events[4]
+    found = failures(verify(root.export("more.tar", start=before.at).path))
+    assert "toy:three was promoted without gates" in found["gates"]
 
 
 def change_json(prefix: str, /, **fields: object) -> Callable[[Files], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gnomon.rollout.history import RolloutEvent, open_history
@@ -15,9 +16,9 @@ from tests.cli.running import Shell
 def decided(shell: Shell) -> None:
     """Two decisions about a model."""
     history = open_history(Settings(root=str(shell.folder / ".gnomon")), "toy")
-    for tag in ("one", "two"):
-        event = RolloutEvent(kind="promote", artifact=f"toy:{tag}", by="ann", why="[b]tested[/b]")
-        history.append(event)
+    for tag, forced in (("one", False), ("two", True)):
+        event = RolloutEvent(kind="promote", artifact=f"toy:{tag}", forced=forced, by="ann")
+        history.append(msgspec.structs.replace(event, why="[b]tested[/b]"))
 
 
 def test_a_bundle_is_verified_without_the_storage_root(shell: Shell, tmp_path: Path) -> None:

@@ -78,7 +78,8 @@ def verify_audit(
         keys: trusted public keys, each as ``ssh-ed25519 AAAA…`` or as the path of a file of them;
             those of ``GNOMON_TRUSTED_KEYS`` when not given.
         model: the model that it must be about.
-        extends: an earlier file, whose decisions this one must have, unchanged.
+        extends: an earlier file, whose decisions this one must have, unchanged, or begin right
+            after.
 
     Raises:
         MissingExtra: it is signed, and the package that verifies signatures is not installed.

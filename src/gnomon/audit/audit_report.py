@@ -42,8 +42,8 @@ class AuditReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     """What a bundle proves.
 
     Attributes:
-        verdict: ``failed`` if any check failed; ``proven`` if none failed and a trusted key signed
-            the bundle; else ``not_proven``: anybody could have made it.
+        verdict: ``failed`` if any check failed; ``proven`` if none failed, a trusted key signed
+            the bundle, and it extends the earlier one, if one is given; else ``not_proven``.
         checks: what was checked.
         limits: what no bundle can prove.
         model: the model; None, as the next four, if the bundle cannot be read.

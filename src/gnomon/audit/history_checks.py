@@ -23,6 +23,9 @@ __all__ = [
     "read_events",
 ]
 
+_NEEDS_OR_MAKES_LIVE = ("promote", "rollback", "shadow_start", "shadow_stop")
+"""Kinds of decisions after which an artifact is live."""
+
 
 def read_events(bundle: Bundle) -> list[RolloutEvent]:
     """Return the events of a bundle, oldest first.
@@ -104,7 +107,7 @@ def check_decisions(bundle: Bundle, events: Sequence[RolloutEvent]) -> AuditChec
 
 
 def check_gates(bundle: Bundle, events: Sequence[RolloutEvent]) -> AuditCheck:
-    """Check that promotions passed their gates, or say that they were forced."""
+    """Check that promotions passed their gates, say that they were forced, or are the first."""
     promoted = [e for e in events if e.kind == "promote"]
     for event in promoted:
         unmet = [str(gate.get("name")) for gate in event.gates if gate.get("verdict") != "pass"]
@@ -112,15 +115,28 @@ def check_gates(bundle: Bundle, events: Sequence[RolloutEvent]) -> AuditCheck:
             says = f"{event.artifact} was promoted with unmet gates ({', '.join(unmet)}), and the "
             says += "decision does not say that it was forced"
             return AuditCheck(name="gates", verdict="failed", says=says)
+    ungated = [n for n, e in enumerate(events) if _is_ungated(e)]
+    for place in ungated:
+        if any(earlier.kind in _NEEDS_OR_MAKES_LIVE for earlier in events[:place]):
+            says = f"{events[place].artifact} was promoted without gates over a live artifact, and "
+            says += "the decision does not say that it was forced"
+            return AuditCheck(name="gates", verdict="failed", says=says)
     forced = sum(event.forced for event in promoted)
-    passed = sum(bool(event.gates) and not event.forced for event in promoted)
-    first = len(promoted) - forced - passed
+    passed = len(promoted) - forced - len(ungated)
     says = (
         f"{plural(len(promoted), 'promotion')}: {passed:,} passed all gates, {forced:,} forced, "
-        f"{first:,} without gates (a model's first artifact has none); their evidence is in the "
-        "events"
+        f"{len(ungated):,} without gates (a model's first artifact has none); their evidence is in "
+        "the events"
     )
+    if ungated and bundle.index.first:
+        says += f"; whether an artifact was live before {events[ungated[0]].artifact} is not known,"
+        says += " because the bundle does not begin with the first decision"
+        return AuditCheck(name="gates", verdict="not_proven", says=says)
     return AuditCheck(name="gates", verdict="proven", says=says)
+
+
+def _is_ungated(event: RolloutEvent) -> bool:
+    return event.kind == "promote" and not event.gates and not event.forced
 
 
 def check_actors(events: Sequence[RolloutEvent]) -> AuditCheck:
@@ -138,7 +154,7 @@ def check_actors(events: Sequence[RolloutEvent]) -> AuditCheck:
 
 
 def check_extends(bundle: Bundle, earlier: Bundle) -> AuditCheck:
-    """Check that a bundle has every decision of an earlier one, unchanged."""
+    """Check that a bundle has every decision of an earlier one, unchanged, or goes on after it."""
     if (model := earlier.index.model) != bundle.index.model:
         says = f"the earlier bundle is about {model}"
         return AuditCheck(name="extends", verdict="failed", says=says)
@@ -148,10 +164,38 @@ def check_extends(bundle: Bundle, earlier: Bundle) -> AuditCheck:
         says += "history was rewritten, or one of the two bundles is of another storage root"
         return AuditCheck(name="extends", verdict="failed", says=says)
     if not numbers:
-        says = "the two bundles have no decision in common"
-        return AuditCheck(name="extends", verdict="not_proven", says=says)
+        return _check_adjoining(bundle, earlier)
     says = f"it has {plural(len(numbers), 'decision')} of the earlier bundle, unchanged"
     return AuditCheck(name="extends", verdict="proven", says=says)
+
+
+def _check_adjoining(bundle: Bundle, earlier: Bundle) -> AuditCheck:
+    """Check that a bundle without a decision in common goes on right after an earlier one."""
+    first, epoch = bundle.index.first, earlier.index.epoch
+    if first != epoch:
+        says = f"the earlier bundle ends with decision {epoch:,}, and this one begins with "
+        says += f"{first + 1:,}: those between are in neither"
+        return AuditCheck(name="extends", verdict="not_proven", says=says)
+    last, previous = _event(earlier.files, epoch - 1), _first_link(bundle)
+    if last is None or previous is None:
+        says = "the earlier bundle has no decision"
+        if last is not None:
+            says = "its first decision has no hash of the last one of the earlier bundle"
+        return AuditCheck(name="extends", verdict="not_proven", says=says)
+    if previous != sha256(last):
+        says = "its first decision does not have the hash of the last one of the earlier bundle: "
+        says += "the history was rewritten, or one of the two bundles is of another storage root"
+        return AuditCheck(name="extends", verdict="failed", says=says)
+    says = "its first decision has the hash of the last one of the earlier bundle"
+    return AuditCheck(name="extends", verdict="proven", says=says)
+
+
+def _first_link(bundle: Bundle) -> str | None:
+    try:
+        events = read_events(bundle)
+    except HistoryDamaged:
+        return None  # The check of the history says so.
+    return events[0].previous_sha256 if events else None
 
 
 def _event(files: Mapping[str, bytes], number: int) -> bytes | None:

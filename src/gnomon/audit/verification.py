@@ -37,7 +37,7 @@ def verify(
         path: the file.
         keys: the public keys that are trusted; without any the signature proves nothing.
         model: the model that the bundle must be about.
-        extends: an earlier bundle, whose decisions this one must have.
+        extends: an earlier bundle, whose decisions this one must have, or go on after.
 
     Raises:
         MissingExtra: it is signed, and the package that verifies signatures is not installed.
@@ -67,6 +67,8 @@ def verify(
 def _report(checks: Sequence[AuditCheck], bundle: Bundle | None = None) -> AuditReport:
     verdicts = {check.name: check.verdict for check in checks}
     verdict: Proof = verdicts.get("signature", "failed")
+    if verdicts.get("extends") == "not_proven":
+        verdict = "not_proven"
     if "failed" in verdicts.values():
         verdict = "failed"
     if bundle is None:

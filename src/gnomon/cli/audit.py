@@ -101,14 +101,15 @@ def verify(
         typer.Option(
             "--extends",
             metavar="FILE",
-            help="It must have every decision of this earlier bundle, unchanged.",
+            help="It must have each decision of this earlier bundle, unchanged, or go on after it.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a bundle, and say what it proves. Nothing else is read.
 
-    Exit code 1: something was changed, or no trusted key signed it.
+    Exit code 1: something was changed, no trusted key signed it, or it is not proven to extend
+    the earlier bundle.
     """
     from gnomon.api.audits import verify_audit
     from gnomon.cli.console import print_json

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
+from gnomon.rollout.excuse import Excuse, RecordedExcuse
 from gnomon.service.status.slice_status import LiveStatus, ShadowStatus, Status, public
 
 
@@ -30,6 +33,19 @@ def test_the_public_status_keeps_reasons_to_itself() -> None:
     assert b"/srv" not in encoded
     assert b"failing" in encoded
     assert "token" in str(Status.of(msgspec.json.decode(encoded)).error)
+
+
+def test_the_public_status_has_no_excuses() -> None:
+    """They name people, and perhaps customers."""
+    now = datetime.now(UTC)
+    excuse = Excuse(owner="bob", until=now, feature="customer", value="ACME")
+    recorded = RecordedExcuse(
+        number=4, artifact="flights:two", excuse=excuse, at=now, by="ann", why="they moved"
+    )
+    status = Status(model="flights", ready=True, excuses=(recorded,))
+    encoded = msgspec.json.encode(public(status))
+    assert not [word for word in (b"bob", b"ann", b"ACME", b"moved") if word in encoded]
+    assert Status.of(msgspec.json.decode(encoded)).excuses == ()
 
 
 def test_shares_are_of_the_rows_that_were_compared() -> None:

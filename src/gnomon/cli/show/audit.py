@@ -19,6 +19,7 @@ _VERDICTS = {
     "not_proven": "This bundle is consistent, but it does not prove who made it.",
     "failed": "Do not rely on this bundle.",
 }
+_NOT_EXTENDED = "This bundle is consistent, but does not prove that it extends the earlier one."
 
 
 def export_document(written: AuditExport) -> dict[str, Any]:
@@ -56,7 +57,14 @@ def show_report(report: AuditReport) -> None:
     out.print(table)
     for warning in report.warnings:
         out.print(f"[yellow]note:[/] {escape(warning)}", soft_wrap=True)
-    out.print(f"[bold {_COLOURS[report.verdict]}]{_VERDICTS[report.verdict]}[/]")
+    out.print(f"[bold {_COLOURS[report.verdict]}]{_summary(report)}[/]")
     out.print("No bundle proves:")
     for limit in report.limits:
         out.print(f"  {escape(limit)}.")
+
+
+def _summary(report: AuditReport) -> str:
+    checks = {check.name: check.verdict for check in report.checks}
+    if report.verdict == "not_proven" and checks.get("signature") == "proven":
+        return _NOT_EXTENDED
+    return _VERDICTS[report.verdict]

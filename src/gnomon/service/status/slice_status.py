@@ -110,7 +110,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         live: the live artifact; ``None`` until a first one is promoted.
         previous: the tag to which a rollback would return.
         automation: what the server decides by itself; ``None`` if no server runs.
-        excuses: the excuses that have an effect, of all shadows.
+        excuses: the excuses that have an effect, of all shadows; none in ``GET /status.json``.
         error: why it is not ready, cannot write its log, or cannot follow the rollout.
         warnings: what the operator should know, such as that the log is kept for too short a time.
     """
@@ -151,13 +151,17 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
 
 
 def public(status: Status) -> Status:
-    """Return the public status, without the reasons of failures, which contain file names."""
+    """Return the public status, for which no token is needed.
+
+    It is without the reasons of failures, which contain file names, and without excuses, which
+    contain names of people and values of features.
+    """
     shadows = tuple(structs.replace(s, error=s.error and HIDDEN) for s in status.shadows)
     automation = status.automation
     if automation is not None:
         automation = structs.replace(automation, says=automation.says and HIDDEN)
     return structs.replace(
-        status, error=status.error and HIDDEN, shadows=shadows, automation=automation
+        status, error=status.error and HIDDEN, shadows=shadows, automation=automation, excuses=()
     )
 
 
