@@ -10,6 +10,15 @@ import msgspec
 __all__ = ["AcceptedLabels", "Label"]
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+_SCALAR = {"type": ["string", "number", "boolean", "null"]}
+_Scalar = Annotated[Any, msgspec.Meta(extra_json_schema=_SCALAR)]
+_Value = Annotated[
+    Any,
+    msgspec.Meta(
+        extra_json_schema={"anyOf": [_SCALAR, {"type": "object", "additionalProperties": _SCALAR}]}
+    ),
+]
+"""For the documentation; the contract says which values there are."""
 _Row = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 
 
@@ -31,10 +40,10 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         correction: 0 for the first value, 1 for one that replaces it, and so on.
     """
 
-    value: Any
+    value: _Value
     request_id: str | None = None
     row: _Row = 0
-    entity: dict[str, Any] | None = None
+    entity: dict[str, _Scalar] | None = None
     event_time: Instant | None = None
     known_at: Instant | None = None
     source: str | None = None
