@@ -9,7 +9,7 @@ import pyarrow as pa
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
 from gnomon.rollout.excuse import RecordedExcuse, parse_excuse
-from gnomon.rollout.excused_rows import ExcusedRows, agreeing_without
+from gnomon.rollout.excused_rows import ExcusedRows, agreeing_without, differing
 from gnomon.settings import Settings
 from tests.shadow.evidence import LIVE, log_live
 
@@ -71,6 +71,11 @@ def test_a_row_that_differs_only_in_excused_columns_agrees() -> None:
     assert applied(rows) == ([True, True, False, None, True], [False, False, False, None, None])
     (counts,) = rows.counts()
     assert (counts.rows, counts.disagreed, counts.flipped, counts.left_out) == (2, 2, 1, False)
+
+
+def test_rows_that_disagree_differ_also_where_nothing_is_decided_on_them() -> None:
+    """A column is excused by comparing them again."""
+    assert differing(ROWS).column("request_id").to_pylist() == ["a", "c", "d"]
 
 
 def test_rows_are_compared_again_on_the_columns_that_are_left(settings: Settings) -> None:

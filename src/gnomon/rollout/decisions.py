@@ -31,7 +31,7 @@ from gnomon.rollout.approvals import approved_or_proposed, nothing_to_approve, p
 from gnomon.rollout.automatic import Automatic
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates import evaluate
-from gnomon.rollout.history import History, RolloutEvent, RolloutState, open_history
+from gnomon.rollout.history import History, RolloutEvent, RolloutState, up_to_date
 from gnomon.rollout.provenance import artifact_digests, keep_manifest, keep_policy
 from gnomon.rollout.watch import evaluate_watch, window_of
 from gnomon.settings import Settings
@@ -76,7 +76,7 @@ def start_shadow(
         RolloutError: nothing is live, it is live, or it is already a running shadow.
         RolloutConflict: another decision was recorded meanwhile.
     """
-    history = _up_to_date(history, settings, model)
+    history = up_to_date(history, settings, model)
     candidate = _inspect(model, artifact)
     (policy or Policy()).check_names(candidate.tag, candidate.contract.output_schema)
     event = RolloutEvent(
@@ -130,7 +130,7 @@ def stop_shadow(
         RolloutError: it is not a running shadow.
         RolloutConflict: another decision was recorded meanwhile.
     """
-    history = _up_to_date(history, settings, model)
+    history = up_to_date(history, settings, model)
     running = history.state.shadows.get(artifact)
     tag = artifact if running is not None else _tag_of(artifact)
     event = RolloutEvent(kind="shadow_stop", artifact=tag, why=why, **signed(by))
@@ -177,7 +177,7 @@ def promote(
         RolloutError: it is live already.
         RolloutConflict: another decision was recorded meanwhile.
     """
-    history = _up_to_date(history, settings, model)
+    history = up_to_date(history, settings, model)
     candidate = _inspect(model, artifact)
     event = RolloutEvent(
         kind="promote",
@@ -241,7 +241,7 @@ def approve(
         Forbidden: the proposal forces, and the approver may not.
         GnomonError: as :func:`promote`.
     """
-    history = _up_to_date(history, settings, model)
+    history = up_to_date(history, settings, model)
     tag = artifact if artifact in history.state.proposals else _tag_of(artifact)
     proposal = pending_proposal(history.state, tag)
     if proposal is None:
@@ -292,7 +292,7 @@ def rollback(
         RolloutError: there is no previous artifact.
         RolloutConflict: another decision was recorded meanwhile.
     """
-    history = _up_to_date(history, settings, model)
+    history = up_to_date(history, settings, model)
     previous = history.state.previous
     if previous is None:
         raise RolloutError("there is no previous artifact to roll back to")
@@ -309,7 +309,7 @@ def check(settings: Settings, model: str, artifact: str, policy: Policy | None =
         PolicyError: the policy names an output that it does not have.
         RolloutError: nothing is live.
     """
-    state = _up_to_date(None, settings, model).state
+    state = up_to_date(None, settings, model).state
     tag = artifact if artifact in state.shadows else _tag_of(artifact)
     return _gates(settings, model, state, tag, policy=policy or Policy())
 
@@ -320,7 +320,7 @@ def check_watch(settings: Settings, model: str, policy: Policy | None = None) ->
     Raises:
         RolloutError: its promotion is not watched.
     """
-    state = _up_to_date(None, settings, model).state
+    state = up_to_date(None, settings, model).state
     return evaluate_watch(InferenceLog(settings, model), state, policy or Policy())
 
 
@@ -441,12 +441,6 @@ def _with_earlier_digests(event: RolloutEvent, history: History) -> RolloutEvent
                 event, contract_sha256=earlier.contract_sha256, code_sha256=earlier.code_sha256
             )
     return event
-
-
-def _up_to_date(history: History | None, settings: Settings, model: str) -> History:
-    history = history or open_history(settings, model)
-    history.check()
-    return history
 
 
 def _inspect(model: str, artifact: str) -> Artifact:

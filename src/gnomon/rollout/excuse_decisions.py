@@ -1,4 +1,4 @@
-"""Two more decisions of a rollout: to excuse a column or a segment, and to end an excuse."""
+"""Decisions on excuses: to excuse a column or a segment, and to end an excuse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gnomon.errors import RolloutError
 from gnomon.name_lists import listed
 from gnomon.rollout.actor import Actor, signed
 from gnomon.rollout.excuse import Excuse, parse_excuse
-from gnomon.rollout.history import History, RolloutEvent, RolloutState, open_history
+from gnomon.rollout.history import History, RolloutEvent, RolloutState, up_to_date
 from gnomon.settings import Settings
 
 __all__ = ["add_excuse", "end_excuse"]
@@ -58,8 +58,7 @@ def add_excuse(
             f"the excuse would have ended already, at {until.isoformat(timespec='minutes')}",
             hint="give an end in the future",
         )
-    history = history or open_history(settings, model)
-    history.check()
+    history = up_to_date(history, settings, model)
     tag = _tag(history.state, artifact)
     _check_target(tag, excuse, inspect(tag).contract)
     history.append(RolloutEvent(kind="excuse", artifact=tag, excuse=excuse, why=why, **signed(by)))
@@ -89,8 +88,7 @@ def end_excuse(
         RolloutError: there is no such excuse, or it was ended.
         RolloutConflict: another decision was recorded meanwhile.
     """
-    history = history or open_history(settings, model)
-    history.check()
+    history = up_to_date(history, settings, model)
     tags = {excuse.number: excuse.artifact for excuse in history.state.excuses}
     event = RolloutEvent(
         kind="excuse_end", artifact=tags.get(number, model), ends=number, why=why, **signed(by)

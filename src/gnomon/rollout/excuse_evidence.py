@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from msgspec import structs
 
 from gnomon.artifact import inspect
@@ -14,13 +13,14 @@ from gnomon.errors import GnomonError
 from gnomon.log import Snapshot, output_column
 from gnomon.policy import Policy, Rules
 from gnomon.quantities import percent
-from gnomon.rollout.evidence import CLOCKS_APART, Evidence, shadow_rows
+from gnomon.rollout.evidence import CLOCKS_APART, Evidence, gather, shadow_rows
 from gnomon.rollout.excuse import RecordedExcuse
-from gnomon.rollout.excused_rows import ExcusedCounts, ExcusedRows, agreeing_without
+from gnomon.rollout.excused_rows import ExcusedCounts, ExcusedRows, agreeing_without, differing
 from gnomon.rollout.gate import Gate
+from gnomon.rollout.history import Shadow
 from gnomon.rollout.outlook import action
 
-__all__ = ["excused_rows", "with_excuses"]
+__all__ = ["excused_rows", "gather_unexcused", "with_excuses"]
 
 
 def excused_rows(
@@ -60,12 +60,48 @@ def excused_rows(
     since = None if start is None else start - CLOCKS_APART
     rows = shadow_rows(log, shadow, live, outputs, epoch=epoch, start=since)
     for batch in rows:
-        differs = pc.or_kleene(pc.invert(batch.column("agreed")), batch.column("flipped"))
-        parts.append(batch.filter(differs))
+        parts.append(differing(batch))
     agreeing: dict[str, bool | None] = {}
     if parts:
         agreeing = agreeing_without(log, pa.Table.from_batches(parts), live, rules)
     return ExcusedRows(segments, columns, agreeing)
+
+
+def gather_unexcused(
+    log: Snapshot,
+    policy: Policy,
+    shadow: Shadow,
+    live: str,
+    excuses: Sequence[RecordedExcuse],
+) -> Evidence:
+    """Gather the evidence on a run of a shadow, without the rows that are excused.
+
+    Args:
+        log: a snapshot of the model's log.
+        policy: has the tolerances, and how many rows may be bad together.
+        shadow: the run.
+        live: the tag it is compared with.
+        excuses: those that have an effect now.
+    """
+    return gather(
+        log,
+        shadow=shadow.artifact,
+        live=live,
+        epoch=shadow.since,
+        start=shadow.at,
+        entity_key=shadow.entity_key,
+        longest_burst=policy.gates.longest_burst,
+        excused=excused_rows(
+            log,
+            policy,
+            excuses,
+            shadow=shadow.artifact,
+            live=live,
+            epoch=shadow.since,
+            start=shadow.at,
+        ),
+        excused_noise=excused_rows(log, policy, excuses, shadow=live, live=live),
+    )
 
 
 def _rules_without(

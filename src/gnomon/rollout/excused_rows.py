@@ -15,7 +15,7 @@ from gnomon.log import Snapshot, input_column, output_column
 from gnomon.policy import Rules
 from gnomon.rollout.excuse import RecordedExcuse
 
-__all__ = ["ExcusedCounts", "ExcusedRows", "agreeing_without"]
+__all__ = ["ExcusedCounts", "ExcusedRows", "agreeing_without", "differing"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -134,6 +134,11 @@ def _in_segment(batch: pa.RecordBatch, recorded: RecordedExcuse) -> Mask:
         return np.zeros(batch.num_rows, dtype=bool)
     equal: Mask = pc.fill_null(pc.equal(column, value), False).to_numpy(zero_copy_only=False)
     return equal
+
+
+def differing(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows that disagree or flip; without a decision no row is known to flip."""
+    return batch.filter(pc.or_kleene(pc.invert(batch.column("agreed")), batch.column("flipped")))
 
 
 def agreeing_without(

@@ -15,10 +15,10 @@ from gnomon.log import InferenceLog
 from gnomon.policy import GateLimits, Policy
 from gnomon.quantities import percent
 from gnomon.rollout import share_gates
-from gnomon.rollout.evidence import Evidence, gather
+from gnomon.rollout.evidence import Evidence
 from gnomon.rollout.evidence_range import EvidenceRange
 from gnomon.rollout.excuse import active
-from gnomon.rollout.excuse_evidence import excused_rows, with_excuses
+from gnomon.rollout.excuse_evidence import gather_unexcused, with_excuses
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.outlook import MissingEvidence, action, in_words, live_traffic, more_rows
@@ -75,27 +75,7 @@ def evaluate(
                 entity_key=shadow.entity_key,
             )
             excuses = active(state.excuses, artifact, datetime.now(UTC))
-            evidence = gather(
-                snapshot,
-                shadow=artifact,
-                live=state.live,
-                epoch=shadow.since,
-                start=shadow.at,
-                entity_key=shadow.entity_key,
-                longest_burst=policy.gates.longest_burst,
-                excused=excused_rows(
-                    snapshot,
-                    policy,
-                    excuses,
-                    shadow=artifact,
-                    live=state.live,
-                    epoch=shadow.since,
-                    start=shadow.at,
-                ),
-                excused_noise=excused_rows(
-                    snapshot, policy, excuses, shadow=state.live, live=state.live
-                ),
-            )
+            evidence = gather_unexcused(snapshot, policy, shadow, state.live, excuses)
         gates = judge(
             policy.gates,
             shadow,

@@ -17,10 +17,10 @@ from gnomon.policy import GateLimits, Policy
 from gnomon.policy.rollout_rules import RolloutRules
 from gnomon.quantities import percent
 from gnomon.rollout import share_gates
-from gnomon.rollout.evidence import CLOCKS_APART, Evidence, ShadowRows, count, gather, logged
+from gnomon.rollout.evidence import CLOCKS_APART, Evidence, ShadowRows, count, logged
 from gnomon.rollout.evidence_range import EvidenceRange
 from gnomon.rollout.excuse import active
-from gnomon.rollout.excuse_evidence import excused_rows, with_excuses
+from gnomon.rollout.excuse_evidence import gather_unexcused, with_excuses
 from gnomon.rollout.gate import Gate, Gates
 from gnomon.rollout.gates import latency_gate
 from gnomon.rollout.history import RolloutEvent, RolloutState, Shadow
@@ -109,27 +109,7 @@ def evaluate_watch(log: InferenceLog, state: RolloutState, policy: Policy) -> Ga
         if shadow is not None:
             # The promotion rested on those that had an effect then.
             excuses = active(state.excuses, watch.artifact, watch.at, datetime.now(UTC))
-            evidence = gather(
-                snapshot,
-                shadow=watch.previous,
-                live=watch.artifact,
-                epoch=shadow.since,
-                start=shadow.at,
-                entity_key=shadow.entity_key,
-                longest_burst=policy.gates.longest_burst,
-                excused=excused_rows(
-                    snapshot,
-                    policy,
-                    excuses,
-                    shadow=watch.previous,
-                    live=watch.artifact,
-                    epoch=shadow.since,
-                    start=shadow.at,
-                ),
-                excused_noise=excused_rows(
-                    snapshot, policy, excuses, shadow=watch.artifact, live=watch.artifact
-                ),
-            )
+            evidence = gather_unexcused(snapshot, policy, shadow, watch.artifact, excuses)
             gates += _against_previous(watch, evidence, policy.gates, confidence)
             last_row = evidence.last_row
     return Gates(

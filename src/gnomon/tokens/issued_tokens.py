@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
-from typing import Literal, get_args
+from typing import Literal
 
 import msgspec
 
@@ -16,7 +16,8 @@ from gnomon.artifact.store import check_model
 from gnomon.errors import TokenError
 from gnomon.settings import Settings
 from gnomon.storage import Storage
-from gnomon.tokens.token_record import StoredSecret, TokenRecord, TokenRole
+from gnomon.tokens.roles import ROLES, Role
+from gnomon.tokens.token_record import StoredSecret, TokenRecord
 from gnomon.tokens.token_store import TokenStore
 from gnomon.tokens.token_text import TokenText
 
@@ -51,7 +52,7 @@ class IssuedToken(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    role: TokenRole
+    role: Role
     models: tuple[str, ...]
     state: Literal["valid", "expired", "revoked"]
     created: datetime
@@ -77,7 +78,7 @@ class NewToken(IssuedToken, frozen=True, kw_only=True):
 
 def create_token(
     name: str,
-    role: TokenRole,
+    role: Role,
     *,
     models: Collection[str] = (),
     lifetime: timedelta | None = LIFETIME,
@@ -263,6 +264,5 @@ def _check_name(name: str) -> None:
 
 
 def _check_role(role: str) -> None:
-    roles = get_args(TokenRole)
-    if role not in roles:
-        raise TokenError(f"expected a role, got {role!r}", hint=f"the roles are {', '.join(roles)}")
+    if role not in ROLES:
+        raise TokenError(f"expected a role, got {role!r}", hint=f"the roles are {', '.join(ROLES)}")

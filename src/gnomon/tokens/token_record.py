@@ -16,14 +16,12 @@ from gnomon.formats import Format
 from gnomon.tokens.roles import Role
 from gnomon.tokens.token_text import TokenText
 
-__all__ = ["FORMAT", "StoredSecret", "TokenRecord", "TokenRole"]
+__all__ = ["FORMAT", "StoredSecret", "TokenRecord"]
 
 FORMAT = 1
 KIND = Format(
     "token", FORMAT, hint="restore it from a backup, or remove the folder: the token is then gone"
 )
-
-TokenRole = Role
 
 
 class StoredSecret(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +62,7 @@ class TokenRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     format: int = FORMAT
     name: str
-    role: TokenRole
+    role: Role
     models: tuple[str, ...] = ()
     expires: datetime | None = None
     revoked: bool = False

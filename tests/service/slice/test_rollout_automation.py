@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -12,8 +13,10 @@ import pytest
 from gnomon import rollout
 from gnomon.rollout.history import RolloutEvent
 from gnomon.service.client.clients import Client
+from gnomon.service.slice.rollout_automation import first_slice
 from gnomon.service.status.automation_status import AutomationStatus
 from gnomon.settings import Settings
+from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.testing import serving
 from tests.conftest import Deploy
 from tests.load import record, until
@@ -43,6 +46,17 @@ def policy(tmp_path: Path) -> Path:
 
 def write(policy: Path, mode: str, more: str = "", disagreement: float = 0.1) -> None:
     policy.write_text(GATES.format(mode=mode, more=more, disagreement=disagreement))
+
+
+def test_a_slice_that_cannot_follow_does_not_keep_the_others_from_deciding() -> None:
+    """It has an error if it cannot load the live artifact: another slice rolls that back."""
+    now = datetime.now(UTC)
+    beats = [
+        Heartbeat(model="toy", slice=name, host="here", pid=1, started=now, error=error)
+        for name, error in (("a", "cannot load"), ("b", None), ("c", None))
+    ]
+    assert first_slice(beats) == "b"
+    assert first_slice(beats[:1]) is None
 
 
 class Deployed(Protocol):

@@ -1,7 +1,7 @@
 """The rollout history: what was decided, and the state that it adds up to."""
 
 from gnomon.rollout.history.event import FORMAT, Kind, RolloutEvent, decode_event, in_words
-from gnomon.rollout.history.history import History, open_history, read_history
+from gnomon.rollout.history.history import History, open_history, read_history, up_to_date
 from gnomon.rollout.history.state import RolloutState, Shadow, fold
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "in_words",
     "open_history",
     "read_history",
+    "up_to_date",
 ]

@@ -32,13 +32,24 @@ from gnomon.rollout.history.state import RolloutState
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
-__all__ = ["History", "open_history", "read_history"]
+__all__ = ["History", "open_history", "read_history", "up_to_date"]
 
 
 def open_history(settings: Settings, model: str) -> History:
     """Open the history of a model under the storage root, to be checked with the local spool."""
     spool = settings.local_spool
     return History(Storage(settings), model, None if spool is None else spool / model)
+
+
+def up_to_date(history: History | None, settings: Settings, model: str) -> History:
+    """Return a history after a check, to decide on: the one read so far, or a new one.
+
+    Raises:
+        HistoryDamaged, NewerFormat: see :meth:`History.check`.
+    """
+    history = history or open_history(settings, model)
+    history.check()
+    return history
 
 
 class History:

@@ -107,7 +107,7 @@ def _delays(
 
 
 def _quantiles(delays: npt.NDArray[np.int64]) -> tuple[float, float] | None:
-    """Return the median and the 90th percentile in days; None of nothing."""
+    """Return the median and the 90th percentile in days; None without a label."""
     if not len(delays):
         return None
     median, late = (float(value) / _DAY for value in np.quantile(delays, [0.5, 0.9]))

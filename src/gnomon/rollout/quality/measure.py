@@ -14,15 +14,13 @@ from gnomon.drift.segments import Segments
 from gnomon.errors import PolicyError
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
+from gnomon.rollout.evidence import CLOCKS_APART
 from gnomon.rollout.quality.paired_rows import Run, paired_rows
 from gnomon.rollout.quality.question import Question, question
 from gnomon.rollout.quality.shadow_quality import ShadowQuality
 from gnomon.rollout.quality.tally import QualityTally
 
 __all__ = ["Measured", "measure", "run_of", "tally_of"]
-
-CLOCKS_APART = timedelta(minutes=1)
-"""The clocks of the machine that decided and the one that serves may differ by this much."""
 
 
 @dataclass(frozen=True, slots=True)

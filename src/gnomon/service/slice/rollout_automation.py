@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,9 +36,10 @@ from gnomon.service.status.automation_status import AutomationReport, Automation
 from gnomon.service.tasks import in_thread
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
+from gnomon.shadow.heartbeats import Heartbeat
 from gnomon.storage import Storage
 
-__all__ = ["STEP_SECONDS", "RolloutAutomation"]
+__all__ = ["STEP_SECONDS", "RolloutAutomation", "first_slice"]
 
 logger = logging.getLogger("gnomon")
 
@@ -120,8 +122,7 @@ class RolloutAutomation:
 
     def _is_first(self) -> bool:
         beats = heartbeats.read(self._storage, self._follower.history.model)
-        running = [beat.slice for beat in beats if not beat.is_stale() and beat.error is None]
-        return self._claim.name == min(running, default=None)
+        return self._claim.name == first_slice(beats)
 
     async def _look(self, state: RolloutState) -> Step | None:
         """Evaluate the gates, and return the decision that follows, if any."""
@@ -200,3 +201,8 @@ def _status(policy: Policy, state: RolloutState, before: AutomationStatus) -> Au
         watch=watch,
         only_by_a_person=tuple(tag for tag in state.distrusted if tag in state.shadows),
     )
+
+
+def first_slice(beats: Iterable[Heartbeat]) -> str | None:
+    """Return the slice that evaluates the gates: the first of those that follow the rollout."""
+    return min((b.slice for b in beats if not b.is_stale() and b.error is None), default=None)
