@@ -78,5 +78,5 @@ def test_it_says_when_it_expires_soon() -> None:
         return str(RecordedExcuse(number=1, artifact="b", excuse=excuse, at=NOW, why="new codes"))
 
     assert "origin=JFK, until 20" in written(timedelta(days=9))
-    assert written(timedelta(days=9)).endswith("by ann: new codes")
+    assert written(timedelta(days=9)).endswith("owner ann: new codes")
     assert "expires in 3 h" in written(timedelta(hours=3, seconds=30))

@@ -57,7 +57,7 @@ def test_the_others_are_judged_and_the_excused_are_shown(logged: Settings) -> No
     gate = gates["disagreement"]
     assert (gate.verdict, gate.count, gate.rows, gate.excused) == ("pass", 0, 900, 100)
     assert "of 100 disagreeing rows 100 are excused (customer=c0, expires in" in gate.says
-    assert gate.says.endswith("by ann: new codes)")
+    assert gate.says.endswith("owner ann: new codes)")
     assert gates["failed"].count == 20
     assert gates["rows"].value == 1_000
 

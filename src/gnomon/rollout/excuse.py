@@ -89,7 +89,7 @@ class RecordedExcuse(msgspec.Struct, frozen=True, kw_only=True):
         until = f"until {self.excuse.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         if 0 < left < EXPIRES_SOON_HOURS * 3600:
             until = f"expires in {rough_duration(left)}"
-        return f"{self.excuse.target}, {until}, by {self.excuse.owner}: {self.why}"
+        return f"{self.excuse.target}, {until}, owner {self.excuse.owner}: {self.why}"
 
 
 def active(

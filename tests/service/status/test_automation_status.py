@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from gnomon.cli.show.automation import automation_lines
-from gnomon.service.status.automation_status import AutomationReport, AutomationStatus, WatchStatus
+from gnomon.service.status.automation_status import AutomationStatus, WatchStatus
 from gnomon.service.status.slice_status import HIDDEN, Status, public
 from gnomon.service.status.totals import total
 
@@ -49,17 +49,6 @@ def test_the_slice_that_looked_last_is_shown_of_several() -> None:
     both = [idle, Status(model="toy", ready=True, automation=looked)]
     assert total(both).automation == looked
     assert total([Status(model="toy", ready=False)]).automation is None
-
-
-def test_a_report_keeps_what_it_does_not_change() -> None:
-    """The time of the last look stays when there is nothing more to say."""
-    report = AutomationReport()
-    report.checked()
-    report.show(says="two pass")
-    checked = report.status.checked
-    report.show(says=None)
-    assert (report.status.checked, report.status.says) == (checked, None)
-    assert checked is not None
 
 
 def test_reasons_are_for_holders_of_the_token() -> None:

@@ -80,7 +80,8 @@ def _entry(event: RolloutEvent) -> str:
     if event.excuse is not None:
         excuse = event.excuse
         until = local(excuse.until)
-        text += f" where {escape(excuse.target)}, until {until}, owned by {escape(excuse.owner)}"
+        place = "in" if excuse.feature is None else "where"
+        text += f" {place} {escape(excuse.target)}, until {until}, owner {escape(excuse.owner)}"
     if event.ends is not None:
         text += f", number {event.ends}"
     if event.watch is not None:

@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from msgspec import structs
-
 from gnomon.errors import GnomonError, RolloutConflict
 from gnomon.policy import Policy
 from gnomon.rollout.automatic import (
@@ -28,11 +26,10 @@ from gnomon.rollout.automatic import (
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gate_evaluation import GateProcess
 from gnomon.rollout.history import RolloutState
-from gnomon.rollout.watch import would_roll_back
+from gnomon.service.slice.automation_report import AutomationReport
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.rollout_control import RolloutControl
 from gnomon.service.slice.rollout_follower import RolloutFollower
-from gnomon.service.status.automation_status import AutomationReport, AutomationStatus, WatchStatus
 from gnomon.service.tasks import in_thread
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
@@ -74,7 +71,6 @@ class RolloutAutomation:
         self._settings = settings
         self._storage = Storage(settings)
         self._policy_path = policy
-        self._policy = Policy()
         self._claim = claim
         self._follower = follower
         self._control = control
@@ -98,26 +94,25 @@ class RolloutAutomation:
         if self._follower.live is None or self._follower.error is not None:
             return  # The state is not known, or not applied.
         if over is None and not self._has_work(state):
-            self._report.show(says=None)
+            self._report.says = None
             return
         if await in_thread(self._is_first):
-            self._look_at = now + self._policy.rollout.check_seconds
+            self._look_at = now + self._report.policy.rollout.check_seconds
             await self._decide(over or await self._look(state), state)
 
     async def _read_policy(self, state: RolloutState) -> bool:
-        """Read the policy, and say in the status what it lets the server decide."""
+        """Read the policy, and return whether that was possible."""
         self._seen = state.epoch
         try:
             if self._policy_path is not None:
-                self._policy = await in_thread(Policy.read, self._policy_path)
+                self._report.policy = await in_thread(Policy.read, self._policy_path)
         except GnomonError as error:
-            self._report.show(says=f"nothing is decided automatically: {error}")
+            self._report.says = f"nothing is decided automatically: {error}"
             return False
-        self._report.status = _status(self._policy, state, self._report.status)
         return True
 
     def _has_work(self, state: RolloutState) -> bool:
-        mode = self._policy.rollout.mode
+        mode = self._report.policy.rollout.mode
         return state.watch is not None or (mode != "advise" and bool(judged(state)))
 
     def _is_first(self) -> bool:
@@ -129,8 +124,8 @@ class RolloutAutomation:
         try:
             return await self._rollback(state) or await self._judge_shadows(state)
         except GnomonError as error:
-            self._report.show(
-                says=f"nothing is decided automatically, as the gates were not evaluated: {error}"
+            self._report.says = (
+                f"nothing is decided automatically, as the gates were not evaluated: {error}"
             )
             return None
 
@@ -145,7 +140,7 @@ class RolloutAutomation:
         return Step("rollback", state.watch.previous, because(failed), gates)
 
     async def _judge_shadows(self, state: RolloutState) -> Step | None:
-        mode = self._policy.rollout.mode
+        mode = self._report.policy.rollout.mode
         passing: list[Gates] = []
         for shadow in judged(state) if mode != "advise" else ():
             gates = await self._evaluate(shadow.artifact)
@@ -156,7 +151,7 @@ class RolloutAutomation:
             if gates.verdict == "pass":
                 passing.append(gates)
         step, instead = promotable(state, mode, passing)
-        self._report.show(says=instead)
+        self._report.says = instead
         return step
 
     async def _evaluate(self, artifact: str | None) -> Gates:
@@ -180,27 +175,9 @@ class RolloutAutomation:
             logger.info("another decision came first, so this was not taken: %s", what)
         except GnomonError as error:
             logger.error("an automatic decision failed: %s %s: %s", what, step.artifact, error)
-            self._report.show(says=f"could not {what} {step.artifact}: {error}")
+            self._report.says = f"could not {what} {step.artifact}: {error}"
         else:
             logger.warning("%s %s: %s", what, step.artifact, step.why)
-
-
-def _status(policy: Policy, state: RolloutState, before: AutomationStatus) -> AutomationStatus:
-    watch = None
-    if state.watch is not None and datetime.now(UTC) < state.watch.until:
-        watch = WatchStatus(
-            artifact=state.watch.artifact,
-            previous=state.watch.previous,
-            until=state.watch.until,
-            rolls_back_if=would_roll_back(state.watch, policy.gates),
-        )
-    return structs.replace(
-        before,
-        mode=policy.rollout.mode,
-        check_seconds=policy.rollout.check_seconds,
-        watch=watch,
-        only_by_a_person=tuple(tag for tag in state.distrusted if tag in state.shadows),
-    )
 
 
 def first_slice(beats: Iterable[Heartbeat]) -> str | None:

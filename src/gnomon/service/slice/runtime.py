@@ -22,6 +22,7 @@ from gnomon.service.lane.codec import Codec
 from gnomon.service.lane.recording import Recorder
 from gnomon.service.metric_files import release_files
 from gnomon.service.metrics import Metrics
+from gnomon.service.slice.automation_report import AutomationReport
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.label_intake import LabelIntake
 from gnomon.service.slice.loaded_artifacts import LoadedArtifacts
@@ -36,7 +37,6 @@ from gnomon.service.slice.shadow_supervisor import ShadowSupervisor
 from gnomon.service.slice.standby import Standby
 from gnomon.service.slice.status_view import StatusView
 from gnomon.service.slice.takeover import Takeover
-from gnomon.service.status.automation_status import AutomationReport
 from gnomon.service.status.gate_outlook import GateOutlook
 from gnomon.service.status.slice_status import Status
 from gnomon.service.tasks import Tasks, close_all, closing

@@ -11,11 +11,11 @@ import msgspec
 from gnomon.log.retention_notice import retention_warning
 from gnomon.service.lane.recording import Recorder
 from gnomon.service.metrics import Metrics
+from gnomon.service.slice.automation_report import AutomationReport
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.rollout_follower import RolloutFollower
 from gnomon.service.slice.sealing import Sealing
 from gnomon.service.slice.shadow_supervisor import ShadowSupervisor
-from gnomon.service.status.automation_status import AutomationReport
 from gnomon.service.status.slice_status import LiveStatus, RowAccounts, Status
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
@@ -78,7 +78,7 @@ class StatusView:
             previous=state.previous,
             shadows=self._shadows.statuses(),
             accounts=RowAccounts(**self._metrics.accounts()),
-            automation=self._automation.status,
+            automation=self._automation.status(state),
             excuses=tuple(excuse for excuse in state.excuses if excuse.is_active()),
             error=self.trouble(),
             warnings=self.warnings,
@@ -105,7 +105,7 @@ class StatusView:
             latency_ms=latency,
             shadows=self._shadows.beats(),
             accounts=self._metrics.accounts(),
-            automation=msgspec.to_builtins(self._automation.status),
+            automation=msgspec.to_builtins(self._automation.status(history.state)),
             error=self.trouble(),
             warnings=self.warnings,
         )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
-from msgspec import structs
 
-__all__ = ["AutomationReport", "AutomationStatus", "WatchStatus"]
+__all__ = ["AutomationStatus", "WatchStatus"]
 
 
 class WatchStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,22 +43,3 @@ class AutomationStatus(msgspec.Struct, frozen=True, kw_only=True):
     says: str | None = None
     watch: WatchStatus | None = None
     only_by_a_person: tuple[str, ...] = ()
-
-
-class AutomationReport:
-    """Passes the status from what decides to what shows it.
-
-    Attributes:
-        status: the present one.
-    """
-
-    def __init__(self) -> None:
-        self.status = AutomationStatus()
-
-    def checked(self) -> None:
-        """Note that gates were evaluated now."""
-        self.status = structs.replace(self.status, checked=datetime.now(UTC))
-
-    def show(self, *, says: str | None) -> None:
-        """Say why something is not decided, or that there is nothing to say."""
-        self.status = structs.replace(self.status, says=says)
