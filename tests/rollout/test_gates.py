@@ -168,6 +168,29 @@ def test_the_noise_floor_is_forgiven_and_no_more() -> None:
     assert judged(hardly)["disagreement"].verdict == "unknown"
 
 
+def test_decisions_that_live_flips_itself_are_forgiven_too() -> None:
+    """The floor of flips is that of the rows whose decision is known."""
+    noisy = replace(GOOD, shadow=rows(20_000, flipped=2_400))
+    assert judged(noisy)["flips"].verdict == "fail"
+    measured = replace(noisy, noise=rows(20_000, flipped=2_390))
+    gate = judged(measured, limits=structs.replace(LIMITS, max_flips=0.05))["flips"]
+    assert gate.verdict == "pass"
+    assert "beyond the noise floor of 11.95% of 20,000 rows; limit 5%" in gate.says
+
+
+def test_a_floor_that_is_being_measured_is_waited_for() -> None:
+    """Until it is known a bad shadow does not fail, because it may be no worse than live is with
+    itself; a good one passes.
+    """
+    bad = replace(GOOD, shadow=rows(20_000, disagreed=2_400), noise_awaited=True)
+    gate = judged(bad)["disagreement"]
+    assert gate.verdict == "unknown"
+    assert "beyond the noise floor, which is not measured yet" in gate.says
+    assert "rows of live against itself" in gate.because
+    assert judged(replace(bad, noise=rows(2_000)))["disagreement"].verdict == "fail"
+    assert judged(replace(GOOD, noise_awaited=True))["disagreement"].verdict == "pass"
+
+
 def test_too_few_rows_are_unknown() -> None:
     """Fewer rows than required decide nothing, however good they are."""
     assert judged(replace(GOOD, shadow=rows(999)))["rows"].verdict == "unknown"
@@ -258,6 +281,8 @@ def test_a_shadow_is_judged_on_its_log(settings: Settings) -> None:
     found = evaluate(
         InferenceLog(settings, "toy"), state(), policy, SHADOW, slices=(fresh,), skew=None
     )
+    assert found.read is not None
+    assert found.read.noise_since == 1
     assert found.verdict == "fail"
     assert [gate.name for gate in found.unmet] == ["flips"]
     assert len(found.unmet[0].examples) == 10

@@ -21,6 +21,7 @@ from gnomon.rollout.excuse import active
 from gnomon.rollout.excuse_evidence import gather_unexcused, with_excuses
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.history import RolloutState, Shadow
+from gnomon.rollout.noise_floor import is_noise_awaited
 from gnomon.rollout.outlook import MissingEvidence, action, in_words, live_traffic, more_rows
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
 from gnomon.shadow.heartbeats import Heartbeat
@@ -73,9 +74,18 @@ def evaluate(
                 confidence=confidence,
                 candidates=candidates,
                 entity_key=shadow.entity_key,
+                noise_since=state.live_since,
             )
             excuses = active(state.excuses, artifact, datetime.now(UTC))
-            evidence = gather_unexcused(snapshot, policy, shadow, state.live, excuses)
+            evidence = gather_unexcused(
+                snapshot,
+                policy,
+                shadow,
+                state.live,
+                excuses,
+                noise_since=state.live_since,
+                noise_awaited=is_noise_awaited(state, policy),
+            )
         gates = judge(
             policy.gates,
             shadow,
