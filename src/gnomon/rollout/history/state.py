@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from gnomon.errors import RolloutError
-from gnomon.rollout.excuse import RecordedExcuse
+from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.rollout.history.event import RolloutEvent
 from gnomon.rollout.history.noise_run import NoiseRun, noise_run_after
 from gnomon.rollout.proposal import Proposal

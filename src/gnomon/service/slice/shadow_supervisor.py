@@ -12,8 +12,8 @@ from gnomon.artifact import Artifact
 from gnomon.errors import GnomonError
 from gnomon.log import shadow_stream, stream_folder
 from gnomon.policy import Policy
+from gnomon.rollout.gates.noise_floor import noise_shadow
 from gnomon.rollout.history import RolloutState, Shadow
-from gnomon.rollout.noise_floor import noise_shadow
 from gnomon.service.lane.recording import Recorder
 from gnomon.service.metrics import Metrics
 from gnomon.service.slice.claim import SliceClaim
