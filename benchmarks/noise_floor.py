@@ -115,7 +115,7 @@ def served(case: cases.Case, place: Path, share: float) -> Iterator[Server]:
     settings = Settings(root=str(root))
     rollout.promote(settings, case.model, case.live)
     rollout.start_shadow(settings, case.model, case.shadow)
-    with serving(folder, root) as server:
+    with serving(folder, root, wait_seconds=300) as server:
         yield server
 
 

@@ -91,8 +91,15 @@ def test_live_is_scored_twice_while_a_shadow_is_judged(
             assert [shadow.artifact for shadow in client.status().shadows] == [next_one, third]
             assert floor(client).fraction == 0.5
             assert floor(client).disagreed > 0
-            with pytest.raises(RolloutError):
+            with pytest.raises(RolloutError, match="noise_floor = 0"):
                 client.stop_shadow(live)
+
+            client.start_shadow(live, same=True)
+            until(lambda: client.status().noise_floor is None, "a person's run takes its place")
+            until(lambda: client.status().shadows[-1].compared > 20, "that one scores", 90)
+            client.stop_shadow(live)
+            until(lambda: floor_of(client) == live, "it begins again")
+            until(lambda: floor(client).compared > 20, "rows are compared again", 90)
 
             before = floor(client).scored
             feed_of(server, live).kill()
@@ -116,8 +123,10 @@ def test_live_is_scored_twice_while_a_shadow_is_judged(
         assert accounts.balanced, accounts.explain()
         assert {shadow.artifact for shadow in accounts.shadows} == {live, next_one, third}
         kinds = [event.kind for event in client.history()]
-        assert kinds == ["promote", "shadow_start", "shadow_start", "promote", "rollback",
-                         "shadow_stop"]  # fmt: skip
+        assert kinds == [
+            "promote", "shadow_start", "shadow_start", "shadow_start", "shadow_stop", "promote",
+            "rollback", "shadow_stop",
+        ]  # fmt: skip
 
 
 def test_a_shadow_that_is_no_worse_than_live_with_itself_passes(

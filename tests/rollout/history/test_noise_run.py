@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from gnomon.errors import RolloutError
 from gnomon.rollout.history import Kind, NoiseRun, RolloutEvent, RolloutState, fold
 from gnomon.rollout.watch_window import ReverseShadow, WatchWindow
 
@@ -60,6 +63,13 @@ def test_it_is_no_candidate() -> None:
     state = after(("promote", "a"), ("shadow_start", "b"))
     assert list(state.shadows) == ["b"]
     assert state.candidates == 1
+
+
+def test_stopping_it_is_refused_with_what_would() -> None:
+    """No decision started it."""
+    past: list[tuple[Kind, str]] = [("promote", "a"), ("shadow_start", "b"), ("shadow_stop", "a")]
+    with pytest.raises(RolloutError, match="noise_floor = 0"):
+        after(*past)
 
 
 def test_one_that_a_person_started_takes_its_place() -> None:

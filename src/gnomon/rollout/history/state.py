@@ -285,10 +285,13 @@ def _check(state: RolloutState, event: RolloutEvent) -> None:
             hint=f"those that were not ended: {numbers or 'none'}",
         )
     if event.kind == "shadow_stop" and tag not in state.shadows:
-        raise RolloutError(
-            f"`{tag}` is not a running shadow",
-            hint="running: " + (", ".join(state.shadows) or "none"),
-        )
+        running = "running: " + (", ".join(state.shadows) or "none")
+        if state.noise_run is not None and tag == state.noise_run.artifact:
+            running += (
+                "; the run of live against itself ends with the last of them, and "
+                "`noise_floor = 0` in the policy's [sampling] turns it off"
+            )
+        raise RolloutError(f"`{tag}` is not a running shadow", hint=running)
 
 
 def _check_start(state: RolloutState, event: RolloutEvent) -> None:

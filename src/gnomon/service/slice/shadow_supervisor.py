@@ -125,10 +125,12 @@ class ShadowSupervisor:
     def _noise_of(self, state: RolloutState, live: Artifact | None) -> Shadow | None:
         """Return the shadow of live itself; one that has begun keeps its share to its end."""
         shadow = None if live is None else noise_shadow(state, live, self._rules)
-        if shadow is None or not self._recorder.is_open:
+        if shadow is None:
             return None
         if self._noise is not None and self._noise.since == shadow.since:
             return self._noise
+        if not self._recorder.is_open:
+            return None
         stream = shadow_stream(shadow.artifact.partition(":")[2])
         with contextlib.suppress(GnomonError):
             run = Run.last(stream_folder(self._settings, self._model, self._claim.name, stream))
