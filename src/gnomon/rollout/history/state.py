@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from gnomon.errors import RolloutError
-from gnomon.rollout.excuse import RecordedExcuse
+from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.rollout.history.event import RolloutEvent
 from gnomon.rollout.proposal import Proposal
 from gnomon.rollout.watch_window import Watch

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import structs
 
 from gnomon.notebook import NotebookTable, Tabular
-from gnomon.rollout.excuse import RecordedExcuse
+from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.service.status.automation_status import AutomationStatus
 from gnomon.shadow.shadow_counts import Latency, ShadowReport
 
