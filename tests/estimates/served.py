@@ -146,3 +146,8 @@ def log_served(
 def log_of(settings: Settings) -> InferenceLog:
     """Return the log."""
     return InferenceLog(settings, "toy")
+
+
+def arrays(table: pa.Table) -> dict[str, pa.Array]:
+    """Return the columns of a table by name, each in one piece."""
+    return {name: table.column(name).combine_chunks() for name in table.column_names}

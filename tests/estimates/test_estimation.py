@@ -82,11 +82,15 @@ def test_a_chunk_with_harder_rows_is_estimated_to_be_worse(
     settings: Settings, random: np.random.Generator
 ) -> None:
     """Rows near the decision are harder: the estimate follows the inputs, without labels."""
-    days = {3.0: classified(2_000, random), 1.0: classified(2_000, random, low=-1.6, high=1.6)}
+    days = {
+        3.0: classified(2_000, random),
+        1.0: classified(1_200, random),
+        1.5: classified(800, random, low=-1.0, high=1.0),
+    }
     labels = log_served(settings, CLASSIFIER, days, labelled=3.0)
-    found = estimated(settings, CLASSIFIER, labels, start=NOW - 2 * DAY)
+    found = estimated(settings, CLASSIFIER, labels, start=NOW - 2 * DAY, chunk=7 * DAY)
     [chunk] = found.chunks
-    assert chunk.state == "estimated"
+    assert (chunk.state, chunk.rows) == ("estimated", 2_000)
     assert found.reference is not None
     assert (found.reference.rows, found.reference.until) == (2_000, NOW - 2 * DAY)
     estimate = chunk.metrics[0].estimate
@@ -118,6 +122,7 @@ def test_few_rows_cannot_rule_drift_out(settings: Settings, random: np.random.Ge
     assert "too few rows to tell whether inputs have drifted: x" in chunk.reason
 
 
+@pytest.mark.slow
 def test_a_regressor_is_estimated_by_a_model_of_its_losses(
     settings: Settings, random: np.random.Generator
 ) -> None:

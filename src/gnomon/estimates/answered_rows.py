@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.contract import Contract
+from gnomon.labels.key_finder import KeyFinder, row_key
 from gnomon.offline.logged import Range
 from gnomon.offline.paired_rows import about
-from gnomon.rollout.labels.key_finder import KeyFinder, row_key
 from gnomon.rollout.quality.paired_rows import units_of
 
 __all__ = ["AnsweredRows", "answered_rows", "one_piece"]

@@ -12,6 +12,7 @@ import pyarrow as pa
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import GroupKFold, cross_val_predict
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from gnomon.contract import Contract
 from gnomon.estimates.calibration import FOLDS
@@ -51,9 +52,10 @@ class DirectLoss:
         given = self.matrix.of(inputs, answers)
         missing = np.isnan(_answer(answers))
         found = {}
-        for metric, model in self.models.items():
-            losses = np.clip(model.predict(given), 0.0, self.bounds[metric])
-            found[metric] = np.where(missing, np.nan, losses)
+        with threadpool_limits(1):
+            for metric, model in self.models.items():
+                losses = np.clip(model.predict(given), 0.0, self.bounds[metric])
+                found[metric] = np.where(missing, np.nan, losses)
         return found
 
     def beyond(self, answers: Answers) -> npt.NDArray[np.bool_]:
@@ -70,16 +72,19 @@ def fit_direct_loss(
     matrix = FeatureMatrix.fit(contract, rows.inputs)
     given = matrix.of(rows.inputs, rows.answers)
     plain = HistGradientBoostingRegressor(
-        categorical_features=matrix.categorical(given.shape[1]), random_state=_SEED
+        categorical_features=matrix.categorical(given.shape[1]),
+        early_stopping=True,  # Losses are noisy: on few rows a hundred trees only follow noise.
+        random_state=_SEED,
     )
     bounds = {metric: largest_loss(metric, asked) for metric in metrics}
     models, estimated = {}, {}
-    for metric, losses in realised.items():
-        found = cross_val_predict(
-            clone(plain), given, losses, cv=GroupKFold(FOLDS), groups=rows.units
-        )
-        estimated[metric] = np.clip(found, 0.0, bounds[metric])
-        models[metric] = clone(plain).fit(given, losses)
+    with threadpool_limits(1):  # Boosting on all cores would take them from serving.
+        for metric, losses in realised.items():
+            found = cross_val_predict(
+                clone(plain), given, losses, cv=GroupKFold(FOLDS), groups=rows.units
+            )
+            estimated[metric] = np.clip(found, 0.0, bounds[metric])
+            models[metric] = clone(plain).fit(given, losses)
     answers = _answer(rows.answers)
     estimator = DirectLoss(matrix, models, bounds, float(answers.min()), float(answers.max()))
     return FittedEstimator.of("DLE", estimator, rows, estimated, realised)
