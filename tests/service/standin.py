@@ -93,6 +93,7 @@ class StandIn:
         same: bool,
         force: bool = False,
         *,
+        preprocessing: str | None = None,
         by: Actor,
         why: str | None,
     ) -> RolloutEvent:

@@ -29,6 +29,7 @@ from gnomon.policy import Policy
 from gnomon.rollout.actor import Actor, signed
 from gnomon.rollout.approvals import approved_or_proposed, nothing_to_approve, pending_proposal
 from gnomon.rollout.automatic import Automatic
+from gnomon.rollout.combined_shadow import combined_shadow, refuse_combined
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates import evaluate
 from gnomon.rollout.history import History, RolloutEvent, RolloutState, up_to_date
@@ -49,6 +50,7 @@ def start_shadow(
     *,
     fraction: float = 1.0,
     same: bool = False,
+    preprocessing: str | None = None,
     policy: Policy | None = None,
     force: bool = False,
     by: str | Actor | None = None,
@@ -63,6 +65,8 @@ def start_shadow(
         artifact: a tag, such as ``flights:latest``.
         fraction: the share of entities (requests, without an entity key) that it scores.
         same: allow the live artifact itself, which measures the noise floor.
+        preprocessing: the tag of another artifact, on whose preprocessing the model of this one
+            is to run. Both are verified and combined to an artifact that is only for debugging.
         policy: the rules of its comparison; the defaults without one.
         force: start it even if its contract refuses today's requests; this is recorded.
         by: who decides; a name alone is a claim.
@@ -72,12 +76,15 @@ def start_shadow(
     Raises:
         ArtifactError, UnknownArtifact: it, or the live artifact, does not pass inspection.
         IncompatibleContract: it would refuse requests that the live artifact gets.
+        PackRefused: it cannot run on that preprocessing.
         PolicyError: the policy names an output that it does not have.
         RolloutError: nothing is live, it is live, or it is already a running shadow.
         RolloutConflict: another decision was recorded meanwhile.
     """
     history = up_to_date(history, settings, model)
     candidate = _inspect(model, artifact)
+    if preprocessing is not None:
+        candidate = combined_shadow(history.state, candidate, preprocessing, same=same)
     (policy or Policy()).check_names(candidate.tag, candidate.contract.output_schema)
     event = RolloutEvent(
         kind="shadow_start",
@@ -86,6 +93,7 @@ def start_shadow(
         fraction=fraction,
         entity_key=candidate.contract.entity_key,
         same=same,
+        combination=candidate.manifest.combination,
         why=why,
         **signed(by),
         **artifact_digests(candidate.manifest.files),
@@ -174,11 +182,12 @@ def promote(
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
         GateRefused: a gate fails, or the artifact is not a running shadow.
         GateUndecided: no gate fails, but one does not have enough evidence.
-        RolloutError: it is live already.
+        RolloutError: it is live already, or a combined artifact, which is for debugging.
         RolloutConflict: another decision was recorded meanwhile.
     """
     history = up_to_date(history, settings, model)
     candidate = _inspect(model, artifact)
+    refuse_combined(candidate.tag, candidate.manifest.combination)
     event = RolloutEvent(
         kind="promote",
         artifact=candidate.tag,
@@ -307,10 +316,12 @@ def check(settings: Settings, model: str, artifact: str, policy: Policy | None =
 
     Raises:
         PolicyError: the policy names an output that it does not have.
-        RolloutError: nothing is live.
+        RolloutError: nothing is live, or it is a combined artifact, which is for debugging.
     """
     state = up_to_date(None, settings, model).state
     tag = artifact if artifact in state.shadows else _tag_of(artifact)
+    if (shadow := state.shadows.get(tag)) is not None:
+        refuse_combined(tag, shadow.combination)
     return _gates(settings, model, state, tag, policy=policy or Policy())
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.markup import escape
 
+from gnomon.artifact.manifest import Combination
 from gnomon.cli.console import ago, local, share
 from gnomon.cli.show.automation import automation_lines
 from gnomon.rollout.excuse import RecordedExcuse
@@ -134,6 +135,7 @@ def _shadow(
         traffic,
         "is live itself (A/A): its differences are noise" if itself else "",
         "was live before (reverse shadow)" if shadow.reverse else "",
+        _combined(shadow.combination),
         _takes(shadow.latency_ms),
     )
     if shadow.eligible:
@@ -154,6 +156,13 @@ def _shadow(
         yield from _figures(f"[yellow]?[/] {escape(gate.gate)}: {escape(gate.says)}")
     if shadow.error:
         yield from _figures(f"[red]{escape(shadow.error)}[/]")
+
+
+def _combined(combination: Combination | None) -> str:
+    if combination is None:
+        return ""
+    model, preprocessing = combination.model.tag, combination.preprocessing.tag
+    return f"the model of {escape(model)} with the preprocessing of {escape(preprocessing)}"
 
 
 def _behind(shadow: ShadowStatus) -> str:
