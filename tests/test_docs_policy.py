@@ -23,8 +23,8 @@ from gnomon.policy import (
     Sampling,
     Tolerance,
 )
-from gnomon.rollout.evidence import Evidence, ShadowRows
-from gnomon.rollout.gates import judge
+from gnomon.rollout.evidence.evidence import Evidence, ShadowRows
+from gnomon.rollout.gates.gates import judge
 from gnomon.rollout.history import Shadow
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "policy.md").read_text()

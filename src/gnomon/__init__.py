@@ -54,6 +54,10 @@ if TYPE_CHECKING:
     from gnomon.contract import infer_contract as infer_contract
     from gnomon.drift import DriftReport as DriftReport
     from gnomon.errors import GnomonError as GnomonError
+    from gnomon.labels.imports.label_import import LabelImport as LabelImport
+    from gnomon.labels.label import AcceptedLabels as AcceptedLabels
+    from gnomon.labels.label import Label as Label
+    from gnomon.labels.label_counts import LabelStatus as LabelStatus
     from gnomon.leakage import LabelledTable as LabelledTable
     from gnomon.leakage import LeakageReport as LeakageReport
     from gnomon.leakage import LeakageWarning as LeakageWarning
@@ -68,10 +72,6 @@ if TYPE_CHECKING:
     from gnomon.report.saved import SavedReports as SavedReports
     from gnomon.rollout.gate import Gates as Gates
     from gnomon.rollout.history import RolloutEvent as RolloutEvent
-    from gnomon.rollout.labels.imports.label_import import LabelImport as LabelImport
-    from gnomon.rollout.labels.label import AcceptedLabels as AcceptedLabels
-    from gnomon.rollout.labels.label import Label as Label
-    from gnomon.rollout.labels.label_counts import LabelStatus as LabelStatus
     from gnomon.service.access.identity import Identity as Identity
     from gnomon.service.client.answers import Prediction as Prediction
     from gnomon.service.client.answers import Predictions as Predictions
@@ -173,7 +173,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AcceptedLabels": "rollout.labels.label",
+    "AcceptedLabels": "labels.label",
     "Artifact": "artifact",
     "AsyncClient": "service.client.clients",
     "AuditExport": "audit",
@@ -188,9 +188,9 @@ _HOMES = {
     "Identity": "service.access.identity",
     "InferenceLog": "log",
     "IssuedToken": "tokens.issued_tokens",
-    "Label": "rollout.labels.label",
-    "LabelImport": "rollout.labels.imports.label_import",
-    "LabelStatus": "rollout.labels.label_counts",
+    "Label": "labels.label",
+    "LabelImport": "labels.imports.label_import",
+    "LabelStatus": "labels.label_counts",
     "LabelledTable": "leakage",
     "LeakageReport": "leakage",
     "LeakageWarning": "leakage",

@@ -11,8 +11,8 @@ import msgspec
 from gnomon import rollout
 from gnomon.artifact import inspect
 from gnomon.policy import GateLimits, Policy
-from gnomon.rollout.automatic import Automatic
-from gnomon.rollout.evidence_range import EvidenceRange
+from gnomon.rollout.decisions.automatic import Automatic
+from gnomon.rollout.evidence.evidence_range import EvidenceRange
 from gnomon.rollout.history import RolloutEvent, open_history
 from gnomon.rollout.provenance import artifact_digests, code_sha256
 from gnomon.settings import Settings

@@ -17,10 +17,10 @@ import uvicorn
 
 from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import GnomonError
+from gnomon.labels.label_counts import LabelStatus
 from gnomon.rollout.actor import Actor, signed
-from gnomon.rollout.excuse import parse_excuse
+from gnomon.rollout.evidence.excuse import parse_excuse
 from gnomon.rollout.history import RolloutEvent, RolloutState
-from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service import pages
 from gnomon.service.access.access import Access
 from gnomon.service.access.proxies import proxies_of

@@ -16,9 +16,9 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from gnomon.labels.label_store import LabelStore
+from gnomon.labels.labelled_rows import labelled_rows
 from gnomon.log import InferenceLog
-from gnomon.rollout.labels.label_store import LabelStore
-from gnomon.rollout.labels.labelled_rows import labelled_rows
 from gnomon.testing import Server, serving
 from tests.packing import pack_in_process, times, write_service
 from tests.service.running import GOOD, SCRIPT

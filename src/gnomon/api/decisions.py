@@ -2,7 +2,7 @@
 
 Unless they are given, the storage root is read from the environment, and the policy is that of the
 deployment in this folder: the gates that decide are those that :func:`gnomon.check_gates` shows.
-:mod:`gnomon.rollout.decisions` has what servers decide with, whose policy is given.
+:mod:`gnomon.rollout.decisions.decisions` has what servers decide with, whose policy is given.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from datetime import datetime
 
 from gnomon.artifact import Artifact
 from gnomon.policy import Policy, find_policy
-from gnomon.rollout import decisions, excuse_decisions
-from gnomon.rollout.defaults import find_model, model_of, tag_of
+from gnomon.rollout.decisions import decisions, excuse_decisions
+from gnomon.rollout.decisions.defaults import find_model, model_of, tag_of
 from gnomon.rollout.history import RolloutEvent
 from gnomon.settings import Settings
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from gnomon.artifact import Artifact
 from gnomon.contract.time_zones import zone
+from gnomon.labels.imports.label_import import LabelImport, import_file
+from gnomon.labels.label_counts import LabelStatus
+from gnomon.labels.label_store import LabelStore
 from gnomon.policy import Policy, find_policy
-from gnomon.rollout.defaults import find_artifact, find_model
-from gnomon.rollout.label_count import count_labels
-from gnomon.rollout.labels.imports.label_import import LabelImport, import_file
-from gnomon.rollout.labels.label_counts import LabelStatus
-from gnomon.rollout.labels.label_store import LabelStore
+from gnomon.rollout.decisions.defaults import find_artifact, find_model
+from gnomon.rollout.processes.label_count import count_labels
 from gnomon.settings import Settings
 
 __all__ = ["import_labels", "label_status"]

@@ -10,7 +10,7 @@ import pyarrow as pa
 from gnomon.artifact import Artifact
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.policy import Policy, find_policy
-from gnomon.rollout.defaults import find_model, model_of, tag_of
+from gnomon.rollout.decisions.defaults import find_model, model_of, tag_of
 from gnomon.rollout.history import open_history
 from gnomon.rollout.quality.evaluation import compared_rows, quality_of
 from gnomon.rollout.quality.question import metrics_of, unknown_metric

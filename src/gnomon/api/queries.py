@@ -24,8 +24,8 @@ from gnomon.log.snapshot import Role
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.policy import Policy, find_policy
 from gnomon.report.saved import SavedReports, list_reports, save
-from gnomon.rollout.decisions import check
-from gnomon.rollout.defaults import find_artifact, find_model, find_role, model_of, tag_of
+from gnomon.rollout.decisions.decisions import check
+from gnomon.rollout.decisions.defaults import find_artifact, find_model, find_role, model_of, tag_of
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.history import RolloutEvent, RolloutState, open_history
 from gnomon.rollout.history.past_state import PastState, state_at
@@ -250,7 +250,7 @@ def check_gates_on_history(
         PolicyError: the policy names something that the artifacts do not have.
         RolloutError: nothing is live, it is live, or labels cannot be compared with its answers.
     """
-    from gnomon.rollout.history_check import check_on_history
+    from gnomon.rollout.decisions.history_check import check_on_history
 
     tag = tag_of(artifact)
     return check_on_history(

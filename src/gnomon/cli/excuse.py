@@ -11,7 +11,7 @@ from gnomon.cli.options import AsJson, Model, Token, Url, Why
 from gnomon.cli.ranges import parse_time
 
 if TYPE_CHECKING:
-    from gnomon.rollout.excuse import RecordedExcuse
+    from gnomon.rollout.evidence.excuse import RecordedExcuse
     from gnomon.rollout.history import RolloutEvent
 
 __all__ = ["app"]

@@ -7,7 +7,7 @@ from datetime import datetime
 from gnomon.api import decisions
 from gnomon.cli.options import me
 from gnomon.errors import ApprovalNeeded, HistoryDamaged
-from gnomon.rollout import excuse_decisions
+from gnomon.rollout.decisions import excuse_decisions
 from gnomon.rollout.history import RolloutEvent, read_history
 from gnomon.service.access.identity import Identity
 from gnomon.service.status.deployment_overview import reported

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gnomon.errors import SettingsError
-from gnomon.rollout.defaults import find_model
+from gnomon.rollout.decisions.defaults import find_model
 from gnomon.rollout.history import RolloutEvent
 from gnomon.service.access.control_token import find_control_token
 from gnomon.service.access.identity import Identity

@@ -107,7 +107,7 @@ def _score_here(
     which: str, file: Path, keep: list[str] | None, progress: Callable[[int], None]
 ) -> tuple[pa.Table, list[str]]:
     from gnomon.offline.scoring import score_file
-    from gnomon.rollout.defaults import find_artifact
+    from gnomon.rollout.decisions.defaults import find_artifact
     from gnomon.settings import Settings
 
     settings = Settings.read()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
-    from gnomon.rollout.decisions import (
+    from gnomon.rollout.decisions.decisions import (
         approve,
         check,
         promote,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         start_shadow,
         stop_shadow,
     )
-    from gnomon.rollout.excuse_decisions import add_excuse, end_excuse
+    from gnomon.rollout.decisions.excuse_decisions import add_excuse, end_excuse
 
 __all__ = [
     "add_excuse",
@@ -33,9 +33,8 @@ __all__ = [
     "stop_shadow",
 ]
 
-_EXCUSES = ("add_excuse", "end_excuse")
-
 __getattr__ = lazy(
     __name__,
-    {name: "excuse_decisions" if name in _EXCUSES else "decisions" for name in __all__},
+    dict.fromkeys(__all__, "decisions.decisions")
+    | dict.fromkeys(("add_excuse", "end_excuse"), "decisions.excuse_decisions"),
 )

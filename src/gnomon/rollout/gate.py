@@ -10,9 +10,9 @@ import msgspec
 from gnomon.compare.sequential import Interval
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.policy import Policy
-from gnomon.rollout.evidence import RowReference
-from gnomon.rollout.evidence_range import EvidenceRange
-from gnomon.rollout.outlook import MissingEvidence
+from gnomon.rollout.evidence.evidence import RowReference
+from gnomon.rollout.evidence.evidence_range import EvidenceRange
+from gnomon.rollout.evidence.outlook import MissingEvidence
 
 __all__ = ["Gate", "Gates", "Verdict", "share_of"]
 

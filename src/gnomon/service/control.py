@@ -10,9 +10,9 @@ import msgspec
 
 from gnomon.errors import GnomonError, InvalidRequest, MalformedBody, MethodNotAllowed, UnknownRoute
 from gnomon.field_errors import struct_error
+from gnomon.labels.label_counts import LabelStatus
 from gnomon.rollout.actor import Actor
 from gnomon.rollout.history import RolloutEvent
-from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service.access.access import Access
 from gnomon.service.access.identity import Identity
 from gnomon.service.http.asgi import (

@@ -13,6 +13,9 @@ from gnomon import rollout
 from gnomon.artifact import inspect
 from gnomon.contract import Contract
 from gnomon.errors import PolicyError
+from gnomon.labels.label import Label
+from gnomon.labels.label_reader import LabelReader
+from gnomon.labels.label_store import LabelStore
 from gnomon.log import (
     REQUESTS,
     SegmentWriter,
@@ -24,9 +27,6 @@ from gnomon.log import (
 from gnomon.policy import GateLimits, Metric, Policy, QualityRules
 from gnomon.rollout.gate import Gate
 from gnomon.rollout.history import open_history
-from gnomon.rollout.labels.label import Label
-from gnomon.rollout.labels.label_reader import LabelReader
-from gnomon.rollout.labels.label_store import LabelStore
 from gnomon.rollout.quality.evaluation import quality_of
 from gnomon.settings import Settings
 from tests.packing import HALF_MORE, Pack, times

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gnomon.rollout.excuse import parse_excuse
+from gnomon.rollout.evidence.excuse import parse_excuse
 from gnomon.rollout.history import RolloutEvent
 from gnomon.service.control import ROUTES
 from gnomon.settings import Settings

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from gnomon.errors import InvalidRequest, NotReady, Overloaded, StorageError
-from gnomon.rollout.labels.label_store import LabelStore, LabelWriter
+from gnomon.labels.label_store import LabelStore, LabelWriter
 from gnomon.service.slice import label_intake
 from gnomon.service.slice.label_intake import LabelIntake
 from gnomon.service.tasks import Tasks
 from gnomon.settings import Settings
-from tests.rollout.labels.labelled_log import CONTRACT
+from tests.labels.labelled_log import CONTRACT
 
 
 def label(request: str, value: str = "yes") -> bytes:

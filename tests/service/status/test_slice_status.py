@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from gnomon.rollout.excuse import Excuse, RecordedExcuse
+from gnomon.rollout.evidence.excuse import Excuse, RecordedExcuse
 from gnomon.service.status.slice_status import LiveStatus, ShadowStatus, Status, public
 
 

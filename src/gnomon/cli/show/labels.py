@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.markup import escape
 
 from gnomon.cli.console import columns, local, out, share
+from gnomon.labels.imports.label_import import LabelImport
+from gnomon.labels.label_counts import LabelStatus
 from gnomon.quantities import plural, rough_duration
-from gnomon.rollout.labels.imports.label_import import LabelImport
-from gnomon.rollout.labels.label_counts import LabelStatus
 
 __all__ = ["show_import", "show_status"]
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 from gnomon.artifact.manifest import Combination
 from gnomon.cli.console import ago, local, share
 from gnomon.cli.show.automation import automation_lines
-from gnomon.rollout.excuse import RecordedExcuse
+from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.service.status.deployment_overview import GoneSlice, Overview
 from gnomon.service.status.slice_status import LiveStatus, RowAccounts, ShadowStatus, Status
 from gnomon.service.status.totals import total

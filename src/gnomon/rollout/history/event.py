@@ -11,7 +11,7 @@ from gnomon.artifact.manifest import Combination
 from gnomon.errors import HistoryDamaged
 from gnomon.formats import Format, decode
 from gnomon.rollout.actor import signature
-from gnomon.rollout.excuse import Excuse
+from gnomon.rollout.evidence.excuse import Excuse
 from gnomon.rollout.watch_window import WatchWindow
 
 __all__ = ["FORMAT", "Kind", "RolloutEvent", "decode_event", "in_words"]
@@ -59,7 +59,7 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
         excuse: of an excuse: what it covers.
         ends: of the end of an excuse: its number.
         evidence: what the gates were evaluated on, as a
-            :class:`gnomon.rollout.evidence_range.EvidenceRange`.
+            :class:`gnomon.rollout.evidence.evidence_range.EvidenceRange`.
         policy_sha256: of the policy that decided, kept as ``policies/<sha256>.json``.
         contract_sha256: of the artifact's contract.
         code_sha256: of the artifact's vendored code; see :mod:`gnomon.rollout.provenance`.

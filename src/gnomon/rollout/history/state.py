@@ -9,7 +9,7 @@ import msgspec
 
 from gnomon.artifact.manifest import Combination
 from gnomon.errors import RolloutError
-from gnomon.rollout.excuse import RecordedExcuse
+from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.rollout.history.event import RolloutEvent
 from gnomon.rollout.proposal import Proposal
 from gnomon.rollout.watch_window import Watch

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.artifact import Artifact
+from gnomon.labels.label_store import LabelStore
+from gnomon.labels.labelled_rows import labelled_rows
 from gnomon.log import InferenceLog
 from gnomon.policy import LabelRules
-from gnomon.rollout.labels.label_store import LabelStore
-from gnomon.rollout.labels.labelled_rows import labelled_rows
 from gnomon.rollout.quality.class_texts import class_texts
 from gnomon.rollout.quality.paired_rows import LABELS
 from gnomon.settings import Settings

@@ -14,7 +14,7 @@ from gnomon.drift.segments import Segments
 from gnomon.errors import PolicyError
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
-from gnomon.rollout.evidence import CLOCKS_APART
+from gnomon.rollout.evidence.evidence import CLOCKS_APART
 from gnomon.rollout.quality.paired_rows import Run, paired_rows
 from gnomon.rollout.quality.question import Question, question
 from gnomon.rollout.quality.shadow_quality import ShadowQuality

@@ -18,7 +18,7 @@ __all__ = ["MetricSums", "PairSums"]
 Floats = npt.NDArray[np.float64]
 
 _FOLD_ROWS = 1 << 18
-"""Sums of so many units are merged, as in `gnomon.rollout.unit_counts`."""
+"""Sums of so many units are merged, as in `gnomon.rollout.evidence.unit_counts`."""
 
 _PARTS = ("labelled", "live", "shadow", "difference", "comparable", "least", "most")
 """What is summed of each metric. ``least`` and ``most`` are the differences if each missing label

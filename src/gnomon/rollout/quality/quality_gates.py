@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from gnomon.policy import Metric, QualityRules
 from gnomon.quantities import percent, plural
+from gnomon.rollout.evidence.outlook import LONGEST_SECONDS, MissingEvidence, action, in_words
 from gnomon.rollout.gate import Gate, Verdict
-from gnomon.rollout.outlook import LONGEST_SECONDS, MissingEvidence, action, in_words
 from gnomon.rollout.quality.comparison import MetricComparison
 from gnomon.rollout.quality.shadow_quality import Cohort, ShadowQuality
 

@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 from gnomon.artifact import Artifact
 from gnomon.compare.comparators import compare
 from gnomon.contract import Decoder
+from gnomon.labels.key_finder import row_key
 from gnomon.log import Snapshot, input_column
 from gnomon.log.bodies import DecodedBodies
 from gnomon.offline.column_names import joint_contract
 from gnomon.offline.logged import Range, Rows
 from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.policy import Policy
-from gnomon.rollout.labels.key_finder import row_key
 from gnomon.rollout.quality.measure import Measured
 from gnomon.rollout.quality.paired_rows import PairedRows, Run, units_of
 from gnomon.worker.messages import ERROR

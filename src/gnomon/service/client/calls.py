@@ -12,9 +12,9 @@ import msgspec
 from gnomon.errors import (
     HistoryDamaged,
 )
+from gnomon.labels.label import AcceptedLabels
+from gnomon.labels.label_counts import LabelStatus
 from gnomon.rollout.history import RolloutEvent
-from gnomon.rollout.labels.label import AcceptedLabels
-from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service.access.identity import Identity
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.failures import failure_of, foreign_answer

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 import httpx
 
 from gnomon.errors import GnomonError, NotReady, ServerError
+from gnomon.labels.label import AcceptedLabels
+from gnomon.labels.label_counts import LabelStatus
 from gnomon.rollout.history import RolloutEvent
-from gnomon.rollout.labels.label import AcceptedLabels
-from gnomon.rollout.labels.label_counts import LabelStatus
 from gnomon.service.access.identity import Identity
 from gnomon.service.client import calls
 from gnomon.service.client.answers import Prediction, Predictions

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from gnomon.contract.contract import Contract
-from gnomon.rollout.labels.label import AcceptedLabels, Label
+from gnomon.labels.label import AcceptedLabels, Label
 from gnomon.service.control import ROUTES, Route
 from gnomon.service.http.media_types import ARROW, LINES
 from gnomon.service.openapi.schemas import contract_schemas

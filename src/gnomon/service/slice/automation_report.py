@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from gnomon.policy import Policy
+from gnomon.rollout.decisions.watch import would_roll_back
 from gnomon.rollout.history import RolloutState
-from gnomon.rollout.watch import would_roll_back
 from gnomon.service.status.automation_status import AutomationStatus, WatchStatus
 
 __all__ = ["AutomationReport"]

@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from gnomon.contract.contract import Contract
 from gnomon.errors import NotReady
-from gnomon.rollout.labels.label import AcceptedLabels
-from gnomon.rollout.labels.label_body import decode_labels
-from gnomon.rollout.labels.label_reader import LabelReader
-from gnomon.rollout.labels.label_store import LabelStore, LabelWriter
+from gnomon.labels.label import AcceptedLabels
+from gnomon.labels.label_body import decode_labels
+from gnomon.labels.label_reader import LabelReader
+from gnomon.labels.label_store import LabelStore, LabelWriter
 from gnomon.service.http.body_budget import BodyBudget
 from gnomon.service.lane.batching import Lane
 from gnomon.service.tasks import Tasks, in_thread
@@ -78,7 +78,7 @@ class LabelIntake:
         If one of them is wrong, none is stored.
 
         Args:
-            body: as :func:`~gnomon.rollout.labels.label_body.decode_labels` takes it.
+            body: as :func:`~gnomon.labels.label_body.decode_labels` takes it.
             lines: whether each line is a label.
 
         Raises:

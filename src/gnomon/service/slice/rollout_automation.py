@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gnomon.errors import GnomonError, RolloutConflict
 from gnomon.policy import Policy
-from gnomon.rollout.automatic import (
+from gnomon.rollout.decisions.automatic import (
     Automatic,
     FailedLooks,
     Step,
@@ -24,8 +24,8 @@ from gnomon.rollout.automatic import (
     window_over,
 )
 from gnomon.rollout.gate import Gates
-from gnomon.rollout.gate_evaluation import GateProcess
 from gnomon.rollout.history import RolloutState
+from gnomon.rollout.processes.gate_evaluation import GateProcess
 from gnomon.service.slice.automation_report import AutomationReport
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.rollout_control import RolloutControl

@@ -12,14 +12,14 @@ import msgspec
 
 from gnomon import rollout
 from gnomon.artifact import inspect
+from gnomon.labels.label_counts import LabelStatus
 from gnomon.policy import Policy
 from gnomon.rollout.actor import AUTOMATIC, Actor
-from gnomon.rollout.automatic import BY, Automatic, Step
+from gnomon.rollout.decisions.automatic import BY, Automatic, Step
 from gnomon.rollout.gate import Gates
-from gnomon.rollout.gate_evaluation import check_in_process
 from gnomon.rollout.history import RolloutEvent
-from gnomon.rollout.label_count import count_in_process
-from gnomon.rollout.labels.label_counts import LabelStatus
+from gnomon.rollout.processes.gate_evaluation import check_in_process
+from gnomon.rollout.processes.label_count import count_in_process
 from gnomon.service.access.access import Access
 from gnomon.service.control import Decisions
 from gnomon.service.slice.claim import SliceClaim

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from gnomon.artifact import tags
 from gnomon.errors import ArtifactError, GnomonError, NotReady, RolloutConflict
-from gnomon.rollout.first_artifact import promote_first
+from gnomon.rollout.decisions.first_artifact import promote_first
 from gnomon.rollout.history import History, RolloutState
 from gnomon.service.lane.batching import Lane
 from gnomon.service.slice.loaded_artifacts import LoadedArtifacts

@@ -18,10 +18,10 @@ from msgspec import structs
 
 from gnomon.errors import UnreadableFile
 from gnomon.policy import GateLimits, Policy
-from gnomon.rollout.evidence import Evidence, ShadowRows
-from gnomon.rollout.gates import judge
+from gnomon.rollout.evidence.evidence import Evidence, ShadowRows
+from gnomon.rollout.evidence.outlook import WINDOW, Traffic
+from gnomon.rollout.gates.gates import judge
 from gnomon.rollout.history import RolloutState, Shadow
-from gnomon.rollout.outlook import WINDOW, Traffic
 from gnomon.rollout.quality.quality_gates import gate_name
 from gnomon.shadow import heartbeats
 from gnomon.shadow.feed.pace import ENOUGH_TIMES

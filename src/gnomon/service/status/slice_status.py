@@ -11,7 +11,7 @@ from msgspec import structs
 
 from gnomon.artifact.manifest import Combination
 from gnomon.notebook import NotebookTable, Tabular
-from gnomon.rollout.excuse import RecordedExcuse
+from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.service.status.automation_status import AutomationStatus
 from gnomon.shadow.shadow_counts import Latency, ShadowReport
 

@@ -1,0 +1,126 @@
+"""Which column of a file holds which field of a label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gnomon.contract.contract import Contract
+from gnomon.errors import TableError
+from gnomon.labels.targets import targets_of
+from gnomon.name_lists import listed
+
+__all__ = ["LabelColumns"]
+
+_OPTIONAL = ("known_at", "source", "correction")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelColumns:
+    """The columns of a file of labels.
+
+    Attributes:
+        fields: by field of a label, its column: ``request_id``, ``row``, ``event_time``,
+            ``known_at``, ``source`` and ``correction``, those that there are.
+        entity: by feature of the entity key, its column; empty if the file has request ids.
+        values: by target, the column of its labels; None is the only target of a model.
+    """
+
+    fields: dict[str, str]
+    entity: dict[str, str]
+    values: dict[str | None, str]
+
+    @property
+    def names(self) -> list[str]:
+        """The columns, each once."""
+        return list(
+            dict.fromkeys([*self.fields.values(), *self.entity.values(), *self.values.values()])
+        )
+
+    @classmethod
+    def find(
+        cls, names: Sequence[str], contract: Contract, given: Mapping[str, str], where: str
+    ) -> LabelColumns:
+        """Return the columns of a file, from their names.
+
+        Args:
+            names: the columns of the file.
+            contract: the contract of the model.
+            given: columns by field: ``value``, or ``value.TARGET`` for several targets;
+                ``entity.FEATURE``; and the fields of a label. The others have the name of their
+                field, of their feature or target, or ``label`` for ``value``.
+            where: the file, for errors.
+
+        Raises:
+            TableError: a column is missing, or a field is not one of a label.
+        """
+        search = _Search(names, given, where)
+        targets = [target.name for target in targets_of(contract)]
+        values = {
+            target: search.column(
+                "value" if target is None else f"value.{target}",
+                ("value", "label") if target is None else (f"label_{target}", target),
+            )
+            for target in targets
+        }
+        known = {target: column for target, column in values.items() if column is not None}
+        fields = {name: search.column(name, (name,)) for name in _OPTIONAL}
+        entity: dict[str, str | None] = {}
+        request = search.column("request_id", ("request_id",))
+        if request is not None:
+            fields |= {"request_id": request, "row": search.column("row", ("row",))}
+        else:
+            event_time = contract.event_time or "event_time"
+            fields["event_time"] = search.column("event_time", (event_time, "event_time"))
+            entity = {
+                name: search.column(f"entity.{name}", (name,)) for name in contract.entity_key
+            }
+        search.check_used()
+        if not known:
+            raise search.missing("a column with the labels", "--column value=COLUMN")
+        if request is None and (not entity or None in entity.values() or not fields["event_time"]):
+            raise search.missing(
+                "a column `request_id`, or columns of the entity key "
+                f"({listed(contract.entity_key) or 'the contract has none'}) and of the event time",
+                "--column request_id=COLUMN",
+            )
+        return cls(
+            {name: column for name, column in fields.items() if column is not None},
+            {name: column for name, column in entity.items() if column is not None},
+            known,
+        )
+
+
+class _Search:
+    """Looks columns up, and notes which of the given fields were used."""
+
+    def __init__(self, names: Sequence[str], given: Mapping[str, str], where: str) -> None:
+        self._names = names
+        self._given = given
+        self._where = where
+        self._fields: list[str] = []
+
+    def column(self, field: str, defaults: Sequence[str]) -> str | None:
+        self._fields.append(field)
+        if field not in self._given:
+            return next((name for name in defaults if name in self._names), None)
+        name = self._given[field]
+        if name not in self._names:
+            raise self.missing(f"the column `{name}` for `{field}`", "another column")
+        return name
+
+    def check_used(self) -> None:
+        unknown = [field for field in self._given if field not in self._fields]
+        if unknown:
+            raise TableError(
+                f"expected a field of a label, got `{unknown[0]}`",
+                where="--column",
+                hint=f"the fields are {listed(self._fields)}",
+            )
+
+    def missing(self, what: str, remedy: str) -> TableError:
+        return TableError(
+            f"expected {what}",
+            where=self._where,
+            hint=f"give {remedy}; the file has {listed(self._names)}",
+        )

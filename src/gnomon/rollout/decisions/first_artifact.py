@@ -1,0 +1,60 @@
+"""The first artifact of a deployment without a history: the newest one in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gnomon.artifact import inspect
+from gnomon.errors import ArtifactError
+from gnomon.quantities import plural
+from gnomon.rollout.decisions.decisions import promote
+from gnomon.rollout.decisions.defaults import model_of
+from gnomon.settings import Settings
+
+__all__ = ["promote_first"]
+
+MOST_NAMED = 5
+"""The largest number of artifacts whose errors are listed."""
+
+
+def promote_first(settings: Settings, tags: Sequence[str]) -> None:
+    """Make the newest artifact of a model live.
+
+    Args:
+        settings: settings with the storage root.
+        tags: the tags in the store, newest first; at least one.
+
+    Raises:
+        ArtifactError: it cannot be served here. An older one is not made live instead, because
+            that is for people to decide; the error lists those that can be served.
+        RolloutConflict: another server recorded the first artifact at the same time.
+    """
+    newest = tags[0]
+    try:
+        promote(settings, model_of(newest), newest, why="the first artifact of this deployment")
+    except ArtifactError as error:
+        if len(tags) > 1:
+            raise _error_of_all(tags, error) from None
+        raise
+
+
+def _error_of_all(tags: Sequence[str], newest: ArtifactError) -> ArtifactError:
+    """Return an error of the same kind about the artifacts in the store."""
+    errors = {tags[0]: newest.message, **{tag: _load_error(tag) for tag in tags[1:MOST_NAMED]}}
+    servable = [tag for tag, error in errors.items() if error is None]
+    listing = "; ".join(f"{tag}: {error or 'can be served'}" for tag, error in errors.items())
+    more = len(tags) - len(errors)
+    return type(newest)(
+        f"of {len(tags)} artifacts in the store the newest cannot be served: {listing}"
+        + (f"; and {plural(more, 'older one')}" if more else ""),
+        where=newest.where,
+        hint=f"to start with that one: gnomon promote {servable[0]}" if servable else newest.hint,
+    )
+
+
+def _load_error(tag: str) -> str | None:
+    try:
+        inspect(tag)
+    except ArtifactError as error:
+        return error.message
+    return None

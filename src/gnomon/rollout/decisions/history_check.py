@@ -1,0 +1,124 @@
+"""The gates of an artifact on logged traffic, before it runs as a shadow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import structs
+
+from gnomon.artifact import inspect
+from gnomon.errors import RolloutError
+from gnomon.log import InferenceLog
+from gnomon.offline.rerun import LazyRerun
+from gnomon.policy import Policy
+from gnomon.rollout.evidence.evidence import Evidence, ShadowRows, count
+from gnomon.rollout.gate import Gate, Gates
+from gnomon.rollout.gates.gates import judge
+from gnomon.rollout.history import Shadow, open_history
+from gnomon.rollout.quality.known_labels import known_labels
+from gnomon.rollout.quality.measure import Measured, run_of, tally_of
+from gnomon.rollout.quality.quality_gates import quality_gates
+from gnomon.rollout.quality.replayed_rows import ReplayedRows, replayed_rows
+from gnomon.rollout.quality.tally import QualityTally
+from gnomon.settings import Settings
+
+__all__ = ["check_on_history"]
+
+_ONLY_RUNNING = ("max_latency_ratio", "min_coverage", "max_lag_rows", "max_skew")
+"""The limits of a shadow that runs: they say nothing about a replay."""
+
+
+def check_on_history(
+    settings: Settings,
+    model: str,
+    artifact: str,
+    policy: Policy,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> Gates:
+    """Replay an artifact over rows that live answered, and evaluate its gates on them.
+
+    The bodies of these requests are decoded by its own contract and scored in a worker, as a shadow
+    does. The gates that judge a running shadow are left out: latency, coverage, lag and skew. The
+    noise floor is taken as 0. Nothing is recorded.
+
+    Args:
+        settings: settings with the storage root, and of the worker.
+        model: the deployment's model name.
+        artifact: a tag; it need not be a shadow.
+        policy: the limits.
+        start: rows that arrived from this time on; UTC when it has no zone.
+        end: rows that arrived before this time.
+
+    Raises:
+        ArtifactError, UnknownArtifact: an artifact does not pass inspection.
+        LogError: there is no log, or it cannot be read.
+        PolicyError: the policy names something that the artifacts do not have.
+        RolloutError: nothing is live, or it is live, or labels cannot be compared with its answers.
+    """
+    history = open_history(settings, model)
+    history.refresh()
+    state = history.state
+    if state.live is None:
+        raise RolloutError("there is no live artifact to judge another against")
+    sides = Measured(inspect(state.live), inspect(artifact))
+    if sides.shadow.tag == state.live:
+        raise RolloutError(f"{state.live} is live, so there is nothing to judge it against")
+    policy.check_names(sides.shadow.tag, sides.shadow.contract.output_schema)
+    log = InferenceLog(settings, model)
+    run = run_of(sides, start=start, end=end)
+    tally = None
+    labels = known_labels(settings, log, sides.live, policy.labels, start=run.start, end=run.end)
+    if policy.quality.max_increase:
+        tally = tally_of(sides, run, policy)
+    seen = _Seen(tally)
+    key = sides.shadow.contract.entity_key
+    with ExitStack() as stack:
+        snapshot = stack.enter_context(log.snapshot())
+        rerun = LazyRerun(stack, sides.shadow, settings)
+        rows = replayed_rows(snapshot, sides, run, labels, policy, rerun, policy.quality.segments)
+        by = key if set(key) <= set(sides.live.contract.input_schema.names) else ()
+        counted = count(seen.records(rows), by, policy.gates.longest_burst)
+    confidence = policy.confidence_of_each(state.candidates_with(sides.shadow.tag))
+    gates = [*_gates(policy, sides, seen, counted, confidence)]
+    if tally is not None:
+        gates += quality_gates(policy.quality, tally.quality(confidence))
+    return Gates(artifact=sides.shadow.tag, live=state.live, gates=tuple(gates), last_row=seen.last)
+
+
+class _Seen:
+    """Passes records on to be counted, tallies paired rows, and keeps when they arrived."""
+
+    def __init__(self, tally: QualityTally | None) -> None:
+        self._tally = tally
+        self.first: datetime | None = None
+        self.last: datetime | None = None
+
+    def records(self, rows: Iterator[ReplayedRows]) -> Iterator[pa.RecordBatch]:
+        for part in rows:
+            if self._tally is not None and part.paired.rows.num_rows:
+                self._tally.add(part.paired)
+            times = pc.min_max(part.records.column("arrived")).as_py()
+            self.first = min(filter(None, (self.first, times["min"])), default=None)
+            self.last = max(filter(None, (self.last, times["max"])), default=None)
+            yield part.records
+
+
+def _gates(
+    policy: Policy, sides: Measured, seen: _Seen, counted: ShadowRows, confidence: float
+) -> Iterator[Gate]:
+    limits = structs.replace(policy.gates, **dict.fromkeys(_ONLY_RUNNING))
+    as_shadow = Shadow(
+        artifact=sides.shadow.tag,
+        digest=sides.shadow.digest,
+        fraction=1.0,
+        since=0,
+        at=seen.first or datetime.now(UTC),
+    )
+    evidence = Evidence(counted, ShadowRows(), times={}, live_times={}, last_row=seen.last)
+    return judge(limits, as_shadow, evidence, confidence)

@@ -1,0 +1,1 @@
+"""The gates of a promotion, from the evidence and the policy."""

@@ -1,0 +1,320 @@
+"""Decide whether a shadow may be promoted: one verdict per gate, each with its evidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from msgspec import structs
+
+from gnomon.compare.sketch import Sketch
+from gnomon.errors import RolloutError, UnreadableFile
+from gnomon.log import InferenceLog
+from gnomon.policy import GateLimits, Policy
+from gnomon.quantities import percent
+from gnomon.rollout.evidence.evidence import Evidence
+from gnomon.rollout.evidence.evidence_range import EvidenceRange
+from gnomon.rollout.evidence.excuse import active
+from gnomon.rollout.evidence.outlook import (
+    MissingEvidence,
+    action,
+    in_words,
+    live_traffic,
+    more_rows,
+)
+from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
+from gnomon.rollout.gates import share_gates
+from gnomon.rollout.gates.excuse_evidence import gather_unexcused, with_excuses
+from gnomon.rollout.history import RolloutState, Shadow
+from gnomon.shadow.feed.pace import ENOUGH_TIMES
+from gnomon.shadow.heartbeats import Heartbeat
+from gnomon.skew.skew_record import SkewRecord
+
+__all__ = ["evaluate", "judge", "latency_gate"]
+
+
+def evaluate(
+    log: InferenceLog,
+    state: RolloutState,
+    policy: Policy,
+    artifact: str,
+    *,
+    slices: Sequence[Heartbeat] = (),
+    unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
+    skew: SkewRecord | UnreadableFile | None = None,
+    quality: Sequence[Gate] = (),
+) -> Gates:
+    """Evaluate every gate that the policy sets, on the evidence of this run of the shadow.
+
+    Args:
+        log: the model's log.
+        state: the rollout, which must have a live artifact.
+        policy: the limits.
+        artifact: the tag; if it is not a running shadow, there is no evidence on it.
+        slices: the last reports of the slices, with the rows they still have to score.
+        unreadable: slices whose report cannot be read, with the error.
+        skew: the last replay of the artifact, or the error if it cannot be read.
+        quality: the gates that rest on labels.
+
+    Raises:
+        RolloutError: nothing is live.
+    """
+    if state.live is None:
+        raise RolloutError("there is no live artifact to judge a shadow against")
+    shadow = state.shadows.get(artifact)
+    if shadow is None:
+        gates: Iterable[Gate] = [_no_shadow(policy.gates, log, state.live, artifact)]
+        last_row = read = None
+    else:
+        candidates = state.candidates_with(artifact)
+        confidence = policy.confidence_of_each(candidates)
+        with log.snapshot() as snapshot:
+            read = EvidenceRange.of(
+                snapshot,
+                policy.gates,
+                since=shadow.since,
+                start=shadow.at,
+                confidence=confidence,
+                candidates=candidates,
+                entity_key=shadow.entity_key,
+            )
+            excuses = active(state.excuses, artifact, datetime.now(UTC))
+            evidence = gather_unexcused(snapshot, policy, shadow, state.live, excuses)
+        gates = judge(
+            policy.gates,
+            shadow,
+            evidence,
+            confidence,
+            slices=slices,
+            unreadable=unreadable,
+            skew=skew,
+        )
+        last_row = evidence.last_row
+    return Gates(
+        artifact=artifact,
+        live=state.live,
+        gates=(*gates, *quality),
+        last_row=last_row,
+        policy=policy,
+        read=read,
+    )
+
+
+def judge(
+    limits: GateLimits,
+    shadow: Shadow,
+    evidence: Evidence,
+    confidence: float,
+    *,
+    slices: Sequence[Heartbeat] = (),
+    unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
+    skew: SkewRecord | UnreadableFile | None = None,
+) -> Iterator[Gate]:
+    """Evaluate the gates on gathered evidence; gates whose limit is not set are skipped.
+
+    Args:
+        confidence: of each interval, as :meth:`~gnomon.policy.Policy.confidence_of_each` gives.
+    """
+    yield _rows(limits.min_rows, evidence)
+    if limits.min_hours is not None:
+        yield _hours(limits.min_hours, shadow, evidence)
+    if limits.max_disagreement is not None:
+        gate = share_gates.disagreement_gate(limits.max_disagreement, confidence, evidence)
+        yield with_excuses(gate, evidence, limits.max_excused)
+    if limits.max_flips is not None:
+        gate = share_gates.flips_gate(limits.max_flips, confidence, evidence)
+        yield with_excuses(gate, evidence, limits.max_excused)
+    if limits.max_failed is not None:
+        yield share_gates.failed_gate(limits.max_failed, confidence, evidence)
+    if limits.max_latency_ratio is not None:
+        yield latency_gate(limits.max_latency_ratio, evidence)
+    lag, silent = _lag(shadow, slices, unreadable)
+    if limits.min_coverage is not None:
+        yield _coverage(limits.min_coverage, evidence, lag, silent)
+    if limits.max_lag_rows is not None:
+        yield _lagging(limits.max_lag_rows, lag, silent)
+    if limits.max_skew is not None:
+        yield share_gates.skew_gate(limits.max_skew, confidence, shadow, skew)
+
+
+def _no_shadow(limits: GateLimits, log: InferenceLog, live: str, artifact: str) -> Gate:
+    """Build the gate of an artifact that is not a shadow: it has not scored requests."""
+    needs = max(limits.min_rows, 1)
+    awaited = more_rows(needs, "rows scored", live_traffic(log, live))
+    start = f"run `gnomon shadow start {artifact}`; from then on it "
+    return Gate(
+        name="rows",
+        verdict="no_data",
+        says=f"it is not a running shadow, so there is no evidence; {limits.min_rows:,} rows "
+        "are needed",
+        limit=limits.min_rows,
+        value=0,
+        awaits=structs.replace(awaited, says=start + awaited.says),
+    )
+
+
+def _rows(limit: int, evidence: Evidence) -> Gate:
+    rows = evidence.shadow.scored
+    awaits = more_rows(limit - rows, "rows scored", evidence.traffic) if rows < limit else None
+    return Gate(
+        name="rows",
+        verdict=_open(rows) if awaits else "pass",
+        says=f"{rows:,} rows scored; {limit:,} are needed",
+        limit=limit,
+        value=rows,
+        rows=rows,
+        awaits=awaits,
+    )
+
+
+def _open(data: object) -> Verdict:
+    """Return the verdict of a gate that is not decided, on the data there is."""
+    return "unknown" if data else "no_data"
+
+
+def _hours(limit: float, shadow: Shadow, evidence: Evidence) -> Gate:
+    seconds = 0.0
+    if evidence.last_row is not None:
+        # A shadow may have run beside another live artifact before: those rows are no evidence.
+        first = max(shadow.at, evidence.first_row or shadow.at)
+        seconds = max((evidence.last_row - first).total_seconds(), 0.0)
+    hours, awaits = seconds / 3600, None
+    if hours < limit:
+        left = limit * 3600 - seconds
+        awaits = MissingEvidence(says=f"needs rows that arrive {in_words(left)}", seconds=left)
+    return Gate(
+        name="hours",
+        verdict=_open(evidence.last_row) if awaits else "pass",
+        says=f"its rows arrived over {hours:.3g} hours; {limit:g} are needed",
+        limit=limit,
+        value=hours,
+        awaits=awaits,
+    )
+
+
+def latency_gate(
+    limit: float, evidence: Evidence, *, who: str = "the shadow", than: str = "live"
+) -> Gate:
+    """Judge the latency ratio, averaged over the batch sizes of both, weighted by shadow rows.
+
+    Args:
+        limit: the largest ratio that passes.
+        evidence: has the times of the one that is judged as those of the shadow.
+        who: the one that is judged, in the sentence.
+        than: the one that it is compared with.
+    """
+    ratios: list[tuple[int, float]] = []
+    for size, shadow_times in evidence.times.items():
+        live_times = evidence.live_times.get(size, Sketch())
+        slow, fast = shadow_times.quantile(0.5), live_times.quantile(0.5)
+        if min(live_times.count, shadow_times.count) >= ENOUGH_TIMES and slow is not None and fast:
+            ratios.append((shadow_times.count, slow / fast))
+    rows = sum(weight for weight, _ in ratios)
+    if not rows:
+        rows_of_both = max((_rows_of_both(size, evidence) for size in evidence.times), default=0)
+        return Gate(
+            name="latency",
+            verdict=_open(evidence.times),
+            says=f"{rows_of_both} rows each of {than} and {who} in batches of similar size; "
+            f"{ENOUGH_TIMES} are needed",
+            limit=limit,
+            rows=rows_of_both,
+            awaits=more_rows(ENOUGH_TIMES - rows_of_both, "such rows", evidence.traffic),
+        )
+    ratio = sum(weight * ratio for weight, ratio in ratios) / rows
+    return Gate(
+        name="latency",
+        verdict="pass" if ratio <= limit else "fail",
+        says=f"{who} takes {ratio:.2f} times {than}'s time for batches of similar size "
+        f"({rows:,} rows); limit {limit:g} times",
+        limit=limit,
+        value=ratio,
+        rows=rows,
+    )
+
+
+def _rows_of_both(size: int, evidence: Evidence) -> int:
+    """Count the rows in batches of about one size, on the side that has fewer."""
+    return min(evidence.times[size].count, evidence.live_times.get(size, Sketch()).count)
+
+
+def _lag(
+    shadow: Shadow, slices: Sequence[Heartbeat], unreadable: Mapping[str, UnreadableFile]
+) -> tuple[int, list[str]]:
+    """Return the rows still to score, and slices without a report on them.
+
+    Slices that stopped before this shadow was started are left out.
+    """
+    lag = 0
+    silent = [f"{name} ({error.where}: {error.message})" for name, error in unreadable.items()]
+    for beat in slices:
+        report = beat.shadow(shadow.artifact)
+        if beat.is_stale():
+            if beat.updated >= shadow.at:
+                silent.append(beat.slice)
+        elif report is None or report.epoch != shadow.since or report.error is not None:
+            silent.append(beat.slice)
+        else:
+            lag += report.lagging
+    return lag, silent if slices or unreadable else ["any"]
+
+
+def _coverage(limit: float, evidence: Evidence, lag: int, silent: list[str]) -> Gate:
+    scored, failed = evidence.shadow.scored, evidence.shadow.failed
+    eligible = scored + failed + lag
+    verdict = _open(eligible)
+    if eligible and (scored + lag) / eligible < limit:
+        verdict = "fail"
+    elif eligible and scored / eligible >= limit and not silent:
+        verdict = "pass"
+    needed = math.ceil(limit * eligible) - scored
+    awaits = None
+    if verdict in ("unknown", "no_data"):
+        awaits = _reports_await(silent) or more_rows(
+            max(needed, 1), "of the lagging rows scored" if lag else "rows scored", evidence.traffic
+        )
+    return Gate(
+        name="coverage",
+        verdict=verdict,
+        says=f"{scored:,} of {eligible:,} eligible rows scored, {failed:,} failed, {lag:,} lagging"
+        f"; at least {percent(limit, 2)} must be scored" + _silent(silent),
+        limit=limit,
+        value=share_of(scored, eligible),
+        count=failed + lag,
+        rows=eligible,
+        awaits=awaits,
+    )
+
+
+def _lagging(limit: int, lag: int, silent: list[str]) -> Gate:
+    verdict: Verdict = "fail" if lag > limit else "unknown" if silent else "pass"
+    return Gate(
+        name="lag",
+        verdict=verdict,
+        says=f"{lag:,} rows still to score; limit {limit:,}" + _silent(silent),
+        limit=limit,
+        value=lag,
+        awaits=_reports_await(silent) if verdict == "unknown" else None,
+    )
+
+
+def _reports_await(silent: list[str]) -> MissingEvidence | None:
+    """Return what a gate waits for if slices have not reported."""
+    if not silent:
+        return None
+    if silent == ["any"]:
+        return action("needs a running server: each slice reports twice a second")
+    return action(
+        "needs their report, which a running slice writes twice a second: see `gnomon status` for "
+        "those that are gone"
+    )
+
+
+def _silent(slices: list[str]) -> str:
+    if not slices:
+        return ""
+    if slices == ["any"]:
+        return "; no slice has reported"
+    return f"; no report from {'slice' if len(slices) == 1 else 'slices'} {', '.join(slices)}"

@@ -1,0 +1,148 @@
+"""Files of labels: every row is stored, known, empty or refused, however often it is imported."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from msgspec import structs
+
+from gnomon.contract.contract import Contract, Feature
+from gnomon.errors import StorageError
+from gnomon.labels.imports import label_import
+from gnomon.labels.imports.label_import import LabelImport, import_file
+from gnomon.labels.label_store import LabelStore
+from gnomon.settings import Settings
+from tests.labels.labelled_log import CONTRACT, DAY, TWO_TARGETS
+
+NUMBERED = structs.replace(
+    CONTRACT,
+    features=(Feature(name="flight", type="integer", dtype="int64"), *CONTRACT.features),
+    entity_key=("flight",),
+)
+
+
+def imported(
+    settings: Settings, path: Path, contract: Contract = CONTRACT, **options: Any
+) -> LabelImport:
+    options = {"columns": {}, **options}
+    return import_file(LabelStore(settings, "toy"), contract, path, **options)
+
+
+def csv(tmp_path: Path, *lines: str) -> Path:
+    path = tmp_path / "labels.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def stored(settings: Settings, *columns: str) -> list[tuple[Any, ...]]:
+    rows = LabelStore(settings, "toy").read().select(list(columns)).to_pylist()
+    return [tuple(row.values()) for row in rows]
+
+
+def test_a_file_by_request_and_row(settings: Settings, tmp_path: Path) -> None:
+    """Each row is stored, without a value, or refused with what was expected."""
+    path = csv(
+        tmp_path,
+        "request_id,row,label,known_at,source,ignored",
+        "a,0,yes,2026-11-02T00:00:00Z,desk,1",
+        "a,1,,,,2",
+        "b,,no,,,3",
+        "c,0,maybe,,,4",
+        ",0,no,,,5",
+        "d,-1,no,,,6",
+        "e,0,no,2026-11-02T00:00:00,,7",
+        "f,0,no,tomorrow,,8",
+    )
+    found = imported(settings, path, source="file", correction=1)
+    assert (found.rows, found.stored, found.empty, found.refused) == (8, 2, 1, 5)
+    assert stored(settings, "request_id", "row", "value", "source", "correction") == [
+        ("a", 0, "yes", "desk", 1), ("b", 0, "no", "file", 1)
+    ]  # fmt: skip
+    assert [(one.row, one.field) for one in found.examples] == [
+        (4, "value"), (5, ""), (6, "row"), (7, "known_at"), (8, "known_at")
+    ]  # fmt: skip
+    assert found.examples[0].message == 'expected one of "no", "yes", got "maybe"'
+    assert "--timezone" in found.examples[3].message
+
+
+def test_a_file_by_entity_and_time(settings: Settings, tmp_path: Path) -> None:
+    """Text is read by the contract; a time without an offset is in the zone that is given."""
+    lines = "flight,asked,value", "7,2026-11-01 12:00:00,yes", "seven,2026-11-01T12:00:00Z,no"
+    found = imported(settings, csv(tmp_path, *lines), NUMBERED, zone=UTC)
+    assert (found.stored, found.refused) == (1, 1)
+    assert found.examples[0].field == "entity.flight"
+    assert stored(settings, "entity_key", "entity", "event_time") == [('["flight"]', '["7"]', DAY)]
+
+
+def test_a_parquet_file_with_typed_columns(settings: Settings, tmp_path: Path) -> None:
+    """As a frame writes it: integers with nulls are floats, a day is its midnight."""
+    path = tmp_path / "labels.parquet"
+    frame = pd.DataFrame(
+        {
+            "request_id": ["a", "b", "c"],
+            "row": [1.0, None, 0.5],
+            "gate": [2.0, None, 1.0],
+            "label_late": ["no", "yes", None],
+            "known_at": [datetime(2026, 11, 1).date()] * 3,
+        }
+    )
+    frame.to_parquet(path)
+    found = imported(settings, path, TWO_TARGETS, zone=UTC)
+    assert (found.stored, found.refused, found.examples[0].field) == (2, 1, "row")
+    midnight = DAY - timedelta(hours=12)
+    assert stored(settings, "request_id", "row", "target", "value", "known_at") == [
+        ("a", 1, "late", "no", midnight), ("a", 1, "gate", "2", midnight),
+        ("b", 0, "late", "yes", midnight),
+    ]  # fmt: skip
+
+
+def test_an_import_that_broke_off_is_run_again(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is on disk is not stored twice, and it says how much that was."""
+    monkeypatch.setattr(label_import, "_PART_ROWS", 2)
+    path = csv(tmp_path, "request_id,label", *(f"{name},yes" for name in "abcde"))
+    add, calls = LabelStore.add, iter([True, False])
+
+    def failing(self: LabelStore, records: pa.RecordBatch) -> bool:
+        if not next(calls):
+            raise StorageError("No space left on device")
+        return add(self, records)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LabelStore, "add", failing)
+        with pytest.raises(StorageError):
+            imported(settings, path)
+    again = imported(settings, path)
+    assert (again.rows, again.known, again.stored) == (5, 2, 3)
+    assert (imported(settings, path).known, len(stored(settings, "value"))) == (5, 5)
+
+
+def test_a_file_is_read_in_parts(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its row groups are; progress counts every row."""
+    monkeypatch.setattr(label_import, "_PART_ROWS", 4)
+    path = tmp_path / "labels.parquet"
+    table = pa.table({"request_id": [str(n) for n in range(10)], "value": ["yes"] * 10})
+    pq.write_table(table, path, row_group_size=3)
+    seen: list[int] = []
+    found = imported(settings, path, progress=seen.append)
+    assert (found.stored, seen) == (10, [4, 4, 2])
+    assert len(list(Path(settings.root, "labels", "toy").iterdir())) == 3
+
+
+def test_nothing_of_a_row_is_stored_if_one_of_its_targets_is_wrong(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """It is refused as a whole, and can be imported again when it is mended."""
+    path = csv(tmp_path, "request_id,late,gate", "a,no,7", "b,yes,2")
+    result = imported(settings, path, TWO_TARGETS)
+    assert (result.stored, result.refused) == (1, 1)
+    assert stored(settings, "request_id", "value") == [("b", "yes"), ("b", "2")]

@@ -1,0 +1,34 @@
+"""The first artifact of a deployment, or the reason why there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gnomon.artifact import tags
+from gnomon.errors import ArtifactIncompatible
+from gnomon.rollout.decisions.first_artifact import promote_first
+from gnomon.rollout.history import open_history
+from gnomon.settings import Settings
+from tests.attack.forging import of_another_python
+from tests.packing import Pack, times
+
+
+def test_every_artifact_that_cannot_be_served_is_named(
+    settings: Settings, pack: Pack, own_home: Path
+) -> None:
+    """After an upgrade of Python, with the reason; one that can be is no decision of a server's."""
+    older, newer = sorted([pack(times(1)), pack(times(2))])
+    assert tags("toy") == [newer, older]
+    of_another_python(own_home / "models" / newer.replace(":", "/"))
+    with pytest.raises(ArtifactIncompatible, match=f"{newer}: packed with Python 3.9.1") as caught:
+        promote_first(settings, tags("toy"))
+    assert f"{older}: can be served" in caught.value.message
+    assert caught.value.hint == f"to start with that one: gnomon promote {older}"
+    of_another_python(own_home / "models" / older.replace(":", "/"))
+    with pytest.raises(ArtifactIncompatible, match=rf"{older}: packed with Python 3\.9\.1"):
+        promote_first(settings, tags("toy"))
+    history = open_history(settings, "toy")
+    history.refresh()
+    assert history.state.live is None

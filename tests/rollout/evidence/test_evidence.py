@@ -1,0 +1,83 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gnomon.log import InferenceLog
+from gnomon.rollout.evidence.evidence import Evidence, gather
+from gnomon.settings import Settings
+from tests.shadow.evidence import LIVE, SHADOW, log_live, log_shadow
+
+
+def gathered(settings: Settings, **more: Any) -> Evidence:
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    with InferenceLog(settings, "toy").snapshot() as log:
+        return gather(log, shadow=SHADOW, live=LIVE, epoch=2, start=start, **more)
+
+
+def test_rows_are_counted_by_what_became_of_them(settings: Settings) -> None:
+    """Scored, failed, compared, disagreed and flipped, with the reasons and the worst rows."""
+    log_live(settings, 1)
+    log_shadow(settings, agreed=30, disagreed=20, flipped=3, failed=2)
+    found = gathered(settings).shadow
+    assert (found.scored, found.failed, found.compared) == (53, 2, 53)
+    assert (found.disagreed, found.flipped) == (23, 3)
+    assert found.errors == {"prediction_failed": 2}
+    assert [row.flipped for row in found.worst] == [True] * 3 + [False] * 7
+    assert [row.difference for row in found.worst] == pytest.approx([0.1] * 3 + [0.2] * 7)
+    assert len({row.request_id for row in found.worst}) == 10
+
+
+def test_only_this_run_against_this_live_counts(settings: Settings) -> None:
+    """An earlier run of the shadow, or rows compared with another live artifact, do not count."""
+    log_live(settings, 1)
+    log_shadow(settings, agreed=1)
+    log_shadow(settings, disagreed=10, epoch=1)
+    log_shadow(settings, disagreed=10, against="toy:old")
+    found = gathered(settings)
+    assert (found.shadow.scored, found.shadow.disagreed) == (1, 0)
+
+
+def test_live_against_itself_is_the_noise(settings: Settings) -> None:
+    """An A/A shadow's rows are the noise floor, whenever it ran."""
+    log_live(settings, 1)
+    log_shadow(settings, agreed=1)
+    log_shadow(settings, agreed=8, disagreed=2, artifact=LIVE, epoch=1)
+    noise = gathered(settings).noise
+    assert (noise.compared, noise.disagreed) == (10, 2)
+
+
+def test_times_are_told_apart_by_batch_size(settings: Settings) -> None:
+    """A batch of hundreds takes longer than one of one; they are no comparison."""
+    log_live(settings, 3, scored_us=1_000)
+    log_live(settings, 5, scored_us=9_000, batch_rows=300)
+    log_live(settings, 2, scored_us=1, outcome="failed")
+    log_shadow(settings, agreed=4, scored_us=2_000)
+    found = gathered(settings)
+    assert {size: times.count for size, times in found.live_times.items()} == {0: 3, 8: 5}
+    assert found.live_times[8].quantile(0.5) == pytest.approx(9_000, rel=0.01)
+    assert {size: times.count for size, times in found.times.items()} == {0: 4}
+
+
+def test_rows_are_counted_by_entity(settings: Settings) -> None:
+    """With an entity key each entity is a unit: 20 rows of one customer are one share."""
+    log_live(settings, 1)
+    log_shadow(settings, agreed=90, disagreed=10, failed=20, customers=6)
+    log_shadow(settings, agreed=5, disagreed=5, artifact=LIVE, customers=2)
+    found = gathered(settings, entity_key=("customer",))
+    disagreed = found.shadow.share("disagreed", "compared")
+    assert str(disagreed) == "10 of 100 rows (6 entities)"
+    (units,) = disagreed.units
+    assert sorted(units.values) == pytest.approx([1 / 16] * 2 + [2 / 17] * 4)
+    assert found.shadow.share("failed", "done").bad == 20
+    assert str(found.noise.share("disagreed", "compared")) == "5 of 10 rows (2 entities)"
+
+
+def test_a_key_that_is_not_logged_leaves_requests(settings: Settings) -> None:
+    """No row has the feature, so no row can be told to be of an entity; here each request has one
+    row.
+    """
+    log_live(settings, 1)
+    log_shadow(settings, agreed=3)
+    share = gathered(settings, entity_key=("nobody",)).shadow.share("failed", "done")
+    assert (share.units, share.rows) == ((), 3)

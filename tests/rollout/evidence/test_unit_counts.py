@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from gnomon.rollout.evidence.unit_counts import UnitCounter, UnitCounts
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def batch(*rows: tuple[int, str | None, bool | None]) -> pa.RecordBatch:
+    """A shadow's rows: seconds after noon, customer, and whether it agreed (None: it failed)."""
+    return pa.RecordBatch.from_pylist(
+        [
+            {
+                "request_id": f"r{second}", "row": 0, "input_customer": customer,
+                "arrived": NOON + timedelta(seconds=second),
+                "outcome": "failed" if agreed is None else "scored",
+                "agreed": agreed, "flipped": None if agreed is None else not agreed,
+            }
+            for second, customer, agreed in rows
+        ],
+        schema=pa.schema(
+            [
+                ("request_id", pa.string()), ("row", pa.int32()), ("input_customer", pa.string()),
+                ("arrived", pa.timestamp("us", "UTC")), ("outcome", pa.string()),
+                ("agreed", pa.bool_()), ("flipped", pa.bool_()),
+            ]
+        ),
+    )  # fmt: skip
+
+
+def counted(
+    *batches: pa.RecordBatch, key: tuple[str, ...] = ("customer",), longest_burst: int | None = None
+) -> UnitCounts:
+    counter = UnitCounter(key, longest_burst)
+    for part in batches:
+        counter.add(part)
+    return counter.counts()
+
+
+EARLY = batch((0, "a", True), (1, "b", False), (2, "a", False))
+LATE = batch((3, "a", True), (4, None, None), (5, None, False))
+
+
+def test_each_entity_has_its_share() -> None:
+    """Whatever the order of the batches; a row without a key is of its request."""
+    counts = counted(LATE, EARLY)
+    (disagreed,) = counts.shares("disagreed", "compared")
+    assert sorted(disagreed.values) == pytest.approx([1 / 3, 1, 1])  # a, b, r5
+    assert (disagreed.kind, disagreed.says) == ("entity", "3 entities")
+    assert disagreed.rows_each == pytest.approx(5 / 3)
+    (failed,) = counts.shares("failed", "done")
+    assert sorted(failed.values) == [0, 0, 0, 1]
+
+
+def test_folding_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts that are merged now and then, to save memory, are the same."""
+    for key in ((), ("customer",)):
+        once = counted(EARLY, LATE, key=key)
+        monkeypatch.setattr("gnomon.rollout.evidence.unit_counts._FOLD_ROWS", 0)
+        assert units(counted(EARLY, LATE, key=key)) == units(once)
+
+
+def units(counts: UnitCounts) -> list[tuple[int, ...]]:
+    """How often which counts occur."""
+    return sorted(zip(counts.repeats.tolist(), *map(list, counts.counts.values()), strict=True))
+
+
+def test_rows_of_one_request_are_a_unit() -> None:
+    """They are sent together, so they may repeat each other; without a key nothing else tells."""
+    rows = [(1, None, False)] * 3 + [(2, None, True)] * 2 + [(3, None, True)]
+    (shares,) = counted(batch(*rows), key=()).shares("disagreed", "compared")
+    assert sorted(shares.values) == [0, 0, 1]
+    assert (shares.kind, shares.says, shares.rows_each) == ("request", "3 requests", 2)
+
+
+def test_requests_of_one_row_are_rows() -> None:
+    """Then each row is a unit, and nothing is said of requests."""
+    assert counted(EARLY, LATE, key=()).shares("disagreed", "compared") == ()
+
+
+def test_bursts_are_told_by_blocks_of_consecutive_rows() -> None:
+    """In order of arrival, whatever entities the rows are of, beside the entities themselves."""
+    rows = [(second, f"c{second % 5}", not 80 <= second < 90) for second in range(160)]
+    by_entity, blocks = counted(batch(*rows[80:]), batch(*rows[:80]), longest_burst=20).shares(
+        "disagreed", "compared"
+    )
+    assert by_entity.says == "5 entities"
+    assert blocks.values.tolist() == [0, 0, 0, 0, 0.5, 0, 0, 0]
+    assert (blocks.kind, blocks.says) == ("block", "8 blocks of 20 rows")
+
+
+def test_too_few_rows_for_blocks_are_no_evidence() -> None:
+    """Fewer than eight blocks decide nothing."""
+    (shares,) = counted(EARLY, key=(), longest_burst=20).shares("disagreed", "compared")
+    assert (shares.values.tolist(), shares.says) == ([], "0 blocks of 20 rows")
+
+
+def test_nothing_counted_is_nothing() -> None:
+    """A shadow without rows has no units."""
+    assert counted().shares("failed", "done") == ()
