@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from gnomon.artifact import Artifact, inspect
 from gnomon.artifact.combining.combination import combine, combined_tag
 from gnomon.artifact.manifest import Combination
-from gnomon.errors import RolloutError
+from gnomon.errors import ArtifactError, RolloutError, UnknownArtifact
 from gnomon.rollout.history import RolloutEvent, RolloutState
 
-__all__ = ["combined_shadow", "refuse_combined"]
+__all__ = ["combination_of", "combined_shadow", "refuse_combined"]
 
 
 def combined_shadow(
@@ -26,6 +28,7 @@ def combined_shadow(
         ArtifactError, PackRefused: they cannot be combined; see
             :func:`gnomon.artifact.combining.combination.combine`.
         RolloutError: nothing is live, the shadow runs already, or ``same`` was given.
+        UntrustedSignature: trusted keys are set, and nobody has signed the combined artifact yet.
     """
     if same:
         raise RolloutError(
@@ -34,7 +37,16 @@ def combined_shadow(
         )
     tag = combined_tag(candidate, inspect(preprocessing))
     state.after(RolloutEvent(kind="shadow_start", artifact=tag))
-    return combine(candidate, preprocessing)
+    return inspect(combine(candidate, preprocessing))  # It must be signed, if others must.
+
+
+def combination_of(state: RolloutState, tag: str) -> Combination | None:
+    """Return what an artifact is combined of: by the rollout, else by the store if it has it."""
+    if (shadow := state.shadows.get(tag)) is not None:
+        return shadow.combination
+    with contextlib.suppress(ArtifactError, UnknownArtifact):  # The log is enough to judge it.
+        return inspect(tag).manifest.combination
+    return None
 
 
 def refuse_combined(tag: str, combination: Combination | None) -> None:

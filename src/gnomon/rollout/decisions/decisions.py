@@ -33,7 +33,11 @@ from gnomon.rollout.decisions.approvals import (
     pending_proposal,
 )
 from gnomon.rollout.decisions.automatic import Automatic
-from gnomon.rollout.decisions.combined_shadow import combined_shadow, refuse_combined
+from gnomon.rollout.decisions.combined_shadow import (
+    combination_of,
+    combined_shadow,
+    refuse_combined,
+)
 from gnomon.rollout.decisions.watch import evaluate_watch, window_of
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates.gates import evaluate
@@ -324,8 +328,7 @@ def check(settings: Settings, model: str, artifact: str, policy: Policy | None =
     """
     state = up_to_date(None, settings, model).state
     tag = artifact if artifact in state.shadows else _tag_of(artifact)
-    if (shadow := state.shadows.get(tag)) is not None:
-        refuse_combined(tag, shadow.combination)
+    refuse_combined(tag, combination_of(state, tag))
     return _gates(settings, model, state, tag, policy=policy or Policy())
 
 
