@@ -8,6 +8,7 @@ from msgspec import structs
 from gnomon.compare.mean_interval import mean_interval
 from gnomon.compare.sequential import Interval
 from gnomon.compare.sketch import Sketch
+from gnomon.compare.units import UnitTotals
 from gnomon.errors import NewerFormat, RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
 from gnomon.policy import GateLimits, Policy
@@ -107,7 +108,8 @@ def by_entity(*shares: tuple[int, int]) -> Evidence:
     """Evidence of entities, each with its bad rows and all its rows."""
     bad, of = np.array(shares, np.int64).T
     counts = {"disagreed": bad, "compared": of, "flipped": bad, "decided": of}
-    units = UnitCounts({**counts, "failed": 0 * bad, "done": of}, np.ones_like(of), "entity")
+    totals = UnitTotals({**counts, "failed": 0 * bad, "done": of}, np.ones_like(of))
+    units = UnitCounts(totals, "entity")
     total, found = int(of.sum()), int(bad.sum())
     return replace(GOOD, shadow=rows(total, disagreed=found, flipped=found, units=units))
 
