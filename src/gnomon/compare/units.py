@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from gnomon.quantities import plural
 
-__all__ = ["UnitKind", "UnitShares", "UnitTally", "UnitTotals", "in_words"]
+__all__ = ["UnitGroups", "UnitKind", "UnitShares", "UnitTally", "UnitTotals", "in_words"]
 
 _FOLD_ROWS = 1 << 18
 """Counts of so many units are merged, so that memory grows with units and not with rows."""
@@ -60,6 +61,28 @@ class UnitTotals(NamedTuple):
         values = np.repeat(self.counts[bad][there] / rows[there], repeats)
         rows_each = float(np.average(rows[there], weights=repeats))
         return UnitShares(values, kind, in_words(len(values), kind), rows_each)
+
+    def groups(self, bad: str, of: str, kind: UnitKind) -> UnitGroups:
+        """Return what :meth:`shares` needs of two marks, for a file."""
+        columns = (self.counts[bad], self.counts[of], self.repeats)
+        return UnitGroups(kind, sorted(zip(*(c.tolist() for c in columns), strict=True)))
+
+
+class UnitGroups(msgspec.Struct, frozen=True):
+    """How many units have how many bad rows, of how many rows, as files hold it.
+
+    Attributes:
+        kind: what a unit is.
+        counts: bad rows, rows, and how many units have so many of both.
+    """
+
+    kind: UnitKind
+    counts: list[tuple[int, int, int]]
+
+    def shares(self) -> UnitShares | None:
+        """Return the share of bad rows of each unit; None where each has one row."""
+        bad, of, repeats = np.array(self.counts, np.int64).reshape(-1, 3).T
+        return UnitTotals({"bad": bad, "of": of}, repeats).shares("bad", "of", self.kind)
 
 
 class UnitTally:
