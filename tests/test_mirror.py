@@ -16,6 +16,13 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "artifact/serialization/skops_arrays.py",
         "artifact/serialization/trust.py",
     ),
+    "artifact/combining/test_combination.py": (
+        "artifact/combining/children.py",
+        "artifact/combining/joining.py",
+        "artifact/combining/parts.py",
+        "artifact/combining/taking.py",
+    ),
+    "artifact/test_fresh_process.py": ("artifact/isolated_process.py",),
     "attack/test_damage.py": ("artifact/folder.py", "artifact/tables.py"),
     "data_checks/test_leakage.py": ("data_checks/served_rows.py", "leakage/model_answers.py"),
     "compat/test_portable.py": ("compat/platform/linux.py", "compat/platform/portable.py"),
