@@ -26,14 +26,14 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         name: ``rows``, ``hours``, ``disagreement``, ``flips``, ``failed``, ``latency``,
-            ``coverage``, ``lag``, ``skew``, or ``quality_`` and a metric, such as
+            ``coverage``, ``lag``, ``skew``, ``drift``, or ``quality_`` and a metric, such as
             ``quality_brier``.
         verdict: ``unknown`` when the evidence is not enough to decide, ``no_data`` when there is
             none at all. Neither passes.
         says: the verdict's reason in one sentence.
         limit: the policy's limit.
-        value: the measured value; a share, a ratio, hours, a number of rows or a difference of
-            losses, like the limit.
+        value: the measured value; a share, a ratio, hours, a number of rows or columns, or a
+            difference of losses, like the limit.
         interval: the interval of the true value, valid however often it is computed. Over all gates
             and candidates their confidence is the policy's.
         count: how many rows count against the shadow.
