@@ -48,12 +48,14 @@ class Controlled(Protocol):
         same: bool,
         force: bool,
         *,
+        preprocessing: str | None,
         by: Actor,
         why: str | None,
     ) -> RolloutEvent:
         """Start an artifact as a shadow.
 
-        ``fraction=None`` uses the policy's fraction; ``force`` accepts an incompatible contract.
+        ``fraction=None`` uses the policy's fraction; ``force`` accepts an incompatible contract;
+        ``preprocessing`` is the artifact on whose preprocessing its model runs.
         """
 
     async def stop_shadow(self, artifact: str, *, by: Actor, why: str | None) -> RolloutEvent:
@@ -115,12 +117,15 @@ class StartShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     Attributes:
         same: shadow the live artifact itself, to measure the noise floor.
         force: start it even if its contract refuses requests that clients send today.
+        preprocessing: another artifact's tag: the model of ``artifact`` runs on its preprocessing,
+            for debugging.
     """
 
     artifact: str
     fraction: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
     same: bool = False
     force: bool = False
+    preprocessing: str | None = None
 
 
 class StopShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
@@ -215,6 +220,7 @@ async def _start_shadow(runtime: Controlled, body: bytes, caller: Identity) -> R
         request.fraction,
         request.same,
         request.force,
+        preprocessing=request.preprocessing,
         by=caller.actor(request.by),
         why=request.why,
     )

@@ -8,6 +8,7 @@ from msgspec import structs
 from gnomon.compare.mean_interval import mean_interval
 from gnomon.compare.sequential import Interval
 from gnomon.compare.sketch import Sketch
+from gnomon.compare.units import UnitGroups, UnitTotals
 from gnomon.errors import NewerFormat, RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
 from gnomon.policy import GateLimits, Policy
@@ -107,7 +108,8 @@ def by_entity(*shares: tuple[int, int]) -> Evidence:
     """Evidence of entities, each with its bad rows and all its rows."""
     bad, of = np.array(shares, np.int64).T
     counts = {"disagreed": bad, "compared": of, "flipped": bad, "decided": of}
-    units = UnitCounts({**counts, "failed": 0 * bad, "done": of}, np.ones_like(of), "entity")
+    totals = UnitTotals({**counts, "failed": 0 * bad, "done": of}, np.ones_like(of))
+    units = UnitCounts(totals, "entity")
     total, found = int(of.sum()), int(bad.sum())
     return replace(GOOD, shadow=rows(total, disagreed=found, flipped=found, units=units))
 
@@ -264,6 +266,18 @@ def test_skew_is_what_replay_found_of_these_very_bytes(
 ) -> None:
     """A replay of another artifact under the same tag is no evidence."""
     assert judged(skew=skew)["skew"].verdict == verdict
+
+
+def test_rows_of_one_entity_are_not_many_observations_of_skew() -> None:
+    """10,000 rows that agree pass by themselves, and not as those of ten customers."""
+    alone = UnitGroups("entity", [(0, 1, 10_000)])
+    few = UnitGroups("entity", [(0, 1_000, 10)])
+    record = structs.replace(SKEW, rows=10_000, disagreed=0)
+    assert judged(skew=structs.replace(record, by_unit=alone))["skew"].verdict == "pass"
+    gate = judged(skew=structs.replace(record, by_unit=few))["skew"]
+    assert (gate.verdict, gate.units) == ("unknown", 10)
+    assert gate.says.startswith("0 of 10,000 rows (10 entities) differ")
+    assert "more rows of other entities" in gate.because
 
 
 def state() -> RolloutState:

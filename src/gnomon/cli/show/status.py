@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.markup import escape
 
+from gnomon.artifact.manifest import Combination
 from gnomon.cli.console import ago, local, share
 from gnomon.cli.show.automation import automation_lines
 from gnomon.rollout.evidence.excuse import RecordedExcuse
@@ -136,6 +137,7 @@ def _shadow(
         traffic,
         "is live itself (A/A): its differences are noise" if itself else "",
         "was live before (reverse shadow)" if shadow.reverse else "",
+        _combined(shadow.combination),
         _takes(shadow.latency_ms),
     )
     if shadow.eligible:
@@ -174,6 +176,13 @@ def _noise_floor(floor: ShadowStatus) -> Iterator[str]:
         )
     if floor.error:
         yield from _figures(f"[red]{escape(floor.error)}[/]")
+
+
+def _combined(combination: Combination | None) -> str:
+    if combination is None:
+        return ""
+    model, preprocessing = combination.model.tag, combination.preprocessing.tag
+    return f"the model of {escape(model)} with the preprocessing of {escape(preprocessing)}"
 
 
 def _behind(shadow: ShadowStatus) -> str:

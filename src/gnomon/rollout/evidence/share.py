@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gnomon.compare.mean_interval import clustered_interval, mean_interval, units_still_needed
 from gnomon.compare.sequential import Interval, rate_interval
-from gnomon.rollout.evidence.unit_counts import UnitShares
+from gnomon.compare.units import UnitShares
 
 __all__ = ["BadShare"]
 

@@ -78,9 +78,14 @@ def _share_awaits(
         return action(AT_THE_LIMIT)
     if not more:
         return action(_HEAVY_ENTITIES)
+    needs, given = _rows_that_count(share), IF_IT_STAYS if share.rows else ""
+    return more_rows(more, needs, traffic, about=True, given=given)
+
+
+def _rows_that_count(share: BadShare) -> str:
+    """Say which rows add units, not only rows of units that are known."""
     of_entities = any(units.kind == "entity" for units in share.units)
-    needs = "rows of other entities" if of_entities else "rows"
-    return more_rows(more, needs, traffic, about=True, given=IF_IT_STAYS if share.rows else "")
+    return "rows of other entities" if of_entities else "rows"
 
 
 def flips_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:
@@ -183,7 +188,7 @@ def skew_gate(
             limit=limit,
             awaits=_replay_awaits(shadow, "a replay of the rows that it has scored"),
         )
-    differing = BadShare(replay.disagreed, replay.rows)
+    differing = _differing(replay)
     return _rate_gate(
         "skew",
         f"{differing} differ from the offline prediction",
@@ -195,13 +200,22 @@ def skew_gate(
     )
 
 
+def _differing(replay: SkewRecord) -> BadShare:
+    units = replay.by_unit.shares() if replay.by_unit else None
+    return BadShare(replay.disagreed, replay.rows, () if units is None else (units,))
+
+
 def _replayed_awaits(
     limit: float, confidence: float, shadow: Shadow, replay: SkewRecord
 ) -> MissingEvidence:
-    more = BadShare(replay.disagreed, replay.rows).rows_still_needed(limit, confidence)
+    differing = _differing(replay)
+    more = differing.rows_still_needed(limit, confidence)
     if more is None:
         return action(AT_THE_LIMIT)
-    return _replay_awaits(shadow, f"a replay of about {more:,} more rows{IF_IT_STAYS}")
+    if not more:
+        return action(_HEAVY_ENTITIES)
+    needs = f"about {more:,} more {_rows_that_count(differing)}{IF_IT_STAYS}"
+    return _replay_awaits(shadow, f"a replay of {needs}")
 
 
 def _replay_awaits(shadow: Shadow, what: str) -> MissingEvidence:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from gnomon.artifact.manifest import Combination
 from gnomon.errors import RolloutError
 from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.rollout.history.event import RolloutEvent
@@ -21,7 +22,8 @@ class Shadow(msgspec.Struct, frozen=True, kw_only=True):
     """A shadow that should be running: its sample, and the epoch it was started in.
 
     A reverse shadow is the artifact that live replaced; it ends with the watch window. One with
-    ``same`` was started as the shadow of itself, to measure the noise floor (A/A).
+    ``same`` was started as the shadow of itself, to measure the noise floor (A/A). One with a
+    ``combination`` is the model of one artifact on the preprocessing of another, for debugging.
     """
 
     artifact: str
@@ -32,11 +34,12 @@ class Shadow(msgspec.Struct, frozen=True, kw_only=True):
     entity_key: tuple[str, ...] = ()
     reverse: bool = False
     same: bool = False
+    combination: Combination | None = None
 
     @property
     def is_candidate(self) -> bool:
         """Whether it was started to replace the live artifact."""
-        return not (self.reverse or self.same)
+        return not (self.reverse or self.same or self.combination is not None)
 
 
 class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +116,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
                 at=event.at,
                 entity_key=event.entity_key,
                 same=event.same or event.artifact == self.live,
+                combination=event.combination,
             )
         elif event.kind not in ("propose", "excuse", "excuse_end"):
             # An artifact that becomes live is no longer a shadow.

@@ -146,6 +146,7 @@ def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status
                 fraction=shadow.fraction,
                 since=shadow.at,
                 reverse=shadow.reverse,
+                combination=shadow.combination,
                 state="not running",
             )
             for tag, shadow in state.shadows.items()

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from gnomon.artifact.manifest import Combination
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.service.status.automation_status import AutomationStatus
@@ -43,6 +44,8 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
         fraction: the share of entities (or requests) that it scores.
         since: when it was put in shadow.
         reverse: whether it is the artifact that live replaced, in the watch window.
+        combination: what it was made of, if it is the model of one artifact on the preprocessing of
+            another, for debugging.
         state: ``starting``, ``running``, ``failing``, or ``not running`` when no server is.
         eligible: rows it has to score.
     """
@@ -51,6 +54,7 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
     fraction: float = 1.0
     since: datetime | None = None
     reverse: bool = False
+    combination: Combination | None = None
     state: str = "running"
     eligible: int = 0
 
