@@ -182,7 +182,8 @@ def _noise_run(
 ) -> NoiseRun | None:
     """Return the standing run of live against itself after an event."""
     live = lives[-1] if lives else None
-    judges = live not in shadows and any(not shadow.same for shadow in shadows.values())
+    judged = any(shadow.is_candidate or shadow.reverse for shadow in shadows.values())
+    judges = judged and live not in shadows
     return noise_run_after(state.noise_run, live, judges=judges, epoch=state.epoch + 1, at=event.at)
 
 
