@@ -108,9 +108,9 @@ def _sections(report: Report) -> Iterator[Section]:
     if report.halves:
         yield Section(
             title="Which half makes the difference",
-            lead=f"{which_half(report.halves)} The mean change is that of the answers in all rows "
-            "that differ.",
-            blocks=(_halves(report.halves),),
+            lead="The same rows, run also with one half exchanged alone. The mean change is that "
+            "of the answers, in all rows that differ.",
+            blocks=(_which_half(report.halves), _halves(report.halves)),
         )
     if report.ladder:
         yield Section(
@@ -318,6 +318,12 @@ def _swaps(report: Report) -> Table:
         ),
         rows=tuple(rows),
     )
+
+
+def _which_half(halves: Halves) -> FindingCard:
+    is_known = halves.makes in ("preprocessing", "model")
+    title, counts = which_half(halves)
+    return FindingCard(severity="good" if is_known else "unsure", title=title, says=counts)
 
 
 def _halves(halves: Halves) -> Table:

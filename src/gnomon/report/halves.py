@@ -58,20 +58,18 @@ class Halves(msgspec.Struct, frozen=True, kw_only=True):
     mean_change: float | None = None
 
 
-def which_half(halves: Halves) -> str:
-    """Say in a sentence which half makes the difference."""
-    rows = quantities.rows(halves.differ)
-    before, model = halves.preprocessing.alone, halves.model.alone
-    if halves.makes == "none":
-        return "No row differs with both halves exchanged."
-    counts = (
-        f"of {rows} that differ, {quantities.count(before)} differ with its preprocessing alone "
-        f"and {quantities.count(model)} with its model alone"
-    )
+def which_half(halves: Halves) -> tuple[str, str]:
+    """Say which half makes the difference, and in a sentence on which counts that rests."""
     said = {
         "preprocessing": "Its preprocessing makes the difference",
         "model": "Its model makes the difference",
         "both": "Neither half alone makes the difference in all rows",
+        "none": "There is no difference to explain",
         "few": "Too few rows differ to name a half",
     }
-    return f"{said[halves.makes]}: {counts}."
+    counts = (
+        f"Of {quantities.rows(halves.differ)} that differ, "
+        f"{quantities.count(halves.preprocessing.alone)} differ with its preprocessing alone and "
+        f"{quantities.count(halves.model.alone)} with its model alone."
+    )
+    return said[halves.makes], counts
