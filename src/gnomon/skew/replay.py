@@ -47,7 +47,7 @@ def replay(
     Request bodies are decoded by the contract and scored in a worker, as they were online. Through
     the same artifact, inputs and outputs must equal the logged ones (the policy's ``[skew]``);
     through another, the report shows what it would have changed (``[compare]``). A row that the
-    contract refuses or that the pipeline fails on diverges. Memory does not grow with the log.
+    contract refuses or that the pipeline fails on diverges. Memory grows with entities, not rows.
 
     Args:
         artifact: the artifact whose logged requests are run again.

@@ -72,7 +72,9 @@ class ReplayRun:
         answered = artifact.contract.compared_as
         outputs = policy.rules(pa.schema(self._outputs), outputs=answered, same=self.is_same)
         features = policy.rules(pa.schema(self._features), same=True)
-        self.tally = Tally(outputs, Rules(comparators=features.comparators), sample_rows)
+        others = Rules(comparators=features.comparators)
+        has_entities = bool(self.contract.entity_key)
+        self.tally = Tally(outputs, others, sample_rows, has_entities)
 
     def pairs(
         self, source: Range, rerun: Callable[[], Rerun], scorer: ThreadPoolExecutor

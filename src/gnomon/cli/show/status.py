@@ -51,6 +51,8 @@ def _lines(overview: Overview) -> Iterator[str]:
     for shadow in status.shadows:
         itself = status.live is not None and status.live.artifact == shadow.artifact
         yield from _shadow(shadow, itself, status.excuses)
+    if status.noise_floor is not None:
+        yield from _noise_floor(status.noise_floor)
     if status.automation is not None:
         yield from automation_lines(status.automation)
     if status.previous is not None:
@@ -156,6 +158,24 @@ def _shadow(
         yield from _figures(f"[yellow]?[/] {escape(gate.gate)}: {escape(gate.says)}")
     if shadow.error:
         yield from _figures(f"[red]{escape(shadow.error)}[/]")
+
+
+def _noise_floor(floor: ShadowStatus) -> Iterator[str]:
+    """Show how far live disagrees with itself on the rows that it scores twice."""
+    colour = {"running": "green", "failing": "red"}.get(floor.state, "yellow")
+    twice = f"live scores {floor.fraction:.3g} of the traffic twice"
+    yield f"[dim]noise   [/]  {twice}  [{colour}]{floor.state}[/]"
+    if floor.eligible:
+        failed = f"[red]{floor.failed:,} failed[/]" if floor.failed else "none failed"
+        scored = f"{floor.scored:,} of {floor.eligible:,} rows scored"
+        yield from _figures(scored, failed, _behind(floor))
+    if floor.compared:
+        yield from _figures(
+            f"noise floor {share(floor.disagreement)} of {floor.compared:,} rows",
+            "" if floor.flips is None else f"{share(floor.flips)} flip the decision",
+        )
+    if floor.error:
+        yield from _figures(f"[red]{escape(floor.error)}[/]")
 
 
 def _combined(combination: Combination | None) -> str:

@@ -113,6 +113,8 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         epoch: the number of the last rollout decision it follows.
         live: the live artifact; ``None`` until a first one is promoted.
         previous: the tag to which a rollback would return.
+        noise_floor: live against itself, on a share of its rows; not among ``shadows``, as nobody
+            started it and nobody can promote it. ``None`` while it is not measured.
         automation: what the server decides by itself; ``None`` if no server runs.
         excuses: the excuses that have an effect, of all shadows; none in ``GET /status.json``.
         error: why it is not ready, cannot write its log, or cannot follow the rollout.
@@ -128,6 +130,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     live: LiveStatus | None = None
     previous: str | None = None
     shadows: tuple[ShadowStatus, ...] = ()
+    noise_floor: ShadowStatus | None = None
     accounts: RowAccounts = msgspec.field(default=RowAccounts(), name="books")
     automation: AutomationStatus | None = None
     excuses: tuple[RecordedExcuse, ...] = ()
@@ -137,11 +140,12 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     def overview(self) -> NotebookTable:
         """See :class:`gnomon.notebook.Tabular`."""
         live = [] if self.live is None else [("live", self.live.artifact, *[None] * 5)]
+        noise = [] if self.noise_floor is None else [_described("noise floor", self.noise_floor)]
         return NotebookTable(
             title=f"{self.model}, {self.accounts.received:,} rows received",
             verdict="ready" if self.ready else "not ready",
             columns=("role", "artifact", "eligible", "scored", "failed", "lagging", "disagreement"),
-            rows=[*live, *map(_described, self.shadows)],
+            rows=[*live, *(_described("shadow", shadow) for shadow in self.shadows), *noise],
         )
 
     @classmethod
@@ -160,16 +164,26 @@ def public(status: Status) -> Status:
     It is without the reasons of failures, which contain file names, and without excuses, which
     contain names of people and values of features.
     """
-    shadows = tuple(structs.replace(s, error=s.error and HIDDEN) for s in status.shadows)
+    shadows = tuple(map(_public_shadow, status.shadows))
+    noise_floor = None if status.noise_floor is None else _public_shadow(status.noise_floor)
     automation = status.automation
     if automation is not None:
         automation = structs.replace(automation, says=automation.says and HIDDEN)
     return structs.replace(
-        status, error=status.error and HIDDEN, shadows=shadows, automation=automation, excuses=()
+        status,
+        error=status.error and HIDDEN,
+        shadows=shadows,
+        noise_floor=noise_floor,
+        automation=automation,
+        excuses=(),
     )
 
 
-def _described(shadow: ShadowStatus) -> tuple[object, ...]:
+def _public_shadow(shadow: ShadowStatus) -> ShadowStatus:
+    return structs.replace(shadow, error=shadow.error and HIDDEN)
+
+
+def _described(role: str, shadow: ShadowStatus) -> tuple[object, ...]:
     """Return a table row with a shadow's accounts."""
     counts = (shadow.eligible, shadow.scored, shadow.failed, shadow.lagging)
-    return ("shadow", shadow.artifact, *counts, shadow.disagreement)
+    return (role, shadow.artifact, *counts, shadow.disagreement)
