@@ -159,7 +159,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "skew/diagnosis/traced_rows.py",
     ),
     "skew/test_as_of.py": ("skew/diagnosis/row_context.py", "skew/diagnosis/shifted_as_of.py"),
-    "skew/test_replay.py": ("skew/diagnosis/batch_dependence.py",),
+    "skew/test_replay.py": ("skew/diagnosis/batch_dependence.py", "skew/replay_run.py"),
     # What commands share, and verbs that one story uses one after the other.
     "cli/test_app.py": ("cli/options.py",),
     "cli/test_artifacts.py": (
