@@ -24,6 +24,7 @@ from gnomon.audit.bundle import (
     FileDigests,
     event_file,
     manifest_file,
+    order_of,
     policy_file,
     signed_message,
     to_json,
@@ -190,15 +191,15 @@ def _write(
     contents: dict[str, bytes],
     key: Ed25519PrivateKey | None,
 ) -> None:
-    first = {INDEX: to_json(index)}
+    found = {INDEX: to_json(index), **contents}
     if key is not None:
         now = datetime.now(UTC).replace(microsecond=0)
-        message = signed_message(index.model, sha256(first[INDEX]), now)
+        message = signed_message(index.model, sha256(found[INDEX]), now)
         signature = BundleSignature(
             key=public_key(key).line, signature=make_signature(key, message), signed=now
         )
-        first[SIGNATURE] = to_json(signature)
-    archive = to_archive([*first.items(), *sorted(contents.items())])
+        found[SIGNATURE] = to_json(signature)
+    archive = to_archive((name, found[name]) for name in order_of(found))
     try:
         if not files.create(path, archive):
             raise SettingsError(
