@@ -93,6 +93,7 @@ SURFACE = [
     "stop_shadow",
     "verify_audit",
     "wanted_labels",
+    "withdraw",
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gnomon.cli.options import AsJson
+from gnomon.cli.options import AsJson, Token, Url
 from gnomon.cli.ranges import End, PolicyFile, Start
 
 __all__ = ["command"]
@@ -23,6 +23,8 @@ def command(
     start: Start = None,
     end: End = None,
     policy: PolicyFile = None,
+    url: Url = None,
+    token: Token = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare shadows with live by labels.
@@ -33,12 +35,16 @@ def command(
     """
     from gnomon.api.quality import measure_quality
     from gnomon.cli.console import print_json, wait
-    from gnomon.cli.rollout_target import settings_here
+    from gnomon.cli.rollout_target import server_at, settings_here
     from gnomon.cli.show.quality import show_quality
     from gnomon.policy import find_policy
 
+    server = server_at(url, token, policy=policy)
     with wait("joining labels with answers"):
-        report = measure_quality(
-            which, start=start, end=end, policy=find_policy(policy), settings=settings_here()
-        )
+        if server is not None:
+            report = server.measure_quality(which, start=start, end=end)
+        else:
+            report = measure_quality(
+                which, start=start, end=end, policy=find_policy(policy), settings=settings_here()
+            )
     print_json(report) if as_json else show_quality(report)

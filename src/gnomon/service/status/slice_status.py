@@ -12,6 +12,7 @@ from msgspec import structs
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.service.status.automation_status import AutomationStatus
+from gnomon.service.status.proposal_status import ProposalStatus
 from gnomon.shadow.shadow_counts import Latency, ShadowReport
 
 __all__ = ["Latency", "LiveStatus", "RowAccounts", "ShadowStatus", "Status", "public"]
@@ -111,6 +112,8 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         previous: the tag to which a rollback would return.
         automation: what the server decides by itself; ``None`` if no server runs.
         excuses: the excuses that have an effect, of all shadows; none in ``GET /status.json``.
+        proposals: the promotions that wait for another person, or that have expired; none in
+            ``GET /status.json``.
         error: why it is not ready, cannot write its log, or cannot follow the rollout.
         warnings: what the operator should know, such as that the log is kept for too short a time.
     """
@@ -127,6 +130,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     accounts: RowAccounts = msgspec.field(default=RowAccounts(), name="books")
     automation: AutomationStatus | None = None
     excuses: tuple[RecordedExcuse, ...] = ()
+    proposals: tuple[ProposalStatus, ...] = ()
     error: str | None = None
     warnings: tuple[str, ...] = ()
 
@@ -153,15 +157,20 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
 def public(status: Status) -> Status:
     """Return the public status, for which no token is needed.
 
-    It is without the reasons of failures, which contain file names, and without excuses, which
-    contain names of people and values of features.
+    It is without the reasons of failures, which contain file names, and without excuses and
+    proposals, which contain names of people and values of features.
     """
     shadows = tuple(structs.replace(s, error=s.error and HIDDEN) for s in status.shadows)
     automation = status.automation
     if automation is not None:
         automation = structs.replace(automation, says=automation.says and HIDDEN)
     return structs.replace(
-        status, error=status.error and HIDDEN, shadows=shadows, automation=automation, excuses=()
+        status,
+        error=status.error and HIDDEN,
+        shadows=shadows,
+        automation=automation,
+        excuses=(),
+        proposals=(),
     )
 
 
