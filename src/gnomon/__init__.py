@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gnomon.api.decisions import start_shadow as start_shadow
     from gnomon.api.decisions import stop_shadow as stop_shadow
     from gnomon.api.decisions import withdraw as withdraw
+    from gnomon.api.estimates import EstimateReport as EstimateReport
+    from gnomon.api.estimates import estimate_quality as estimate_quality
     from gnomon.api.labels import import_labels as import_labels
     from gnomon.api.labels import label_status as label_status
     from gnomon.api.quality import measure_quality as measure_quality
@@ -102,6 +104,7 @@ __all__ = [
     "ContractReport",
     "DriftCheck",
     "DriftReport",
+    "EstimateReport",
     "Gates",
     "GnomonError",
     "Identity",
@@ -146,6 +149,7 @@ __all__ = [
     "create_token",
     "diagnose",
     "end_excuse",
+    "estimate_quality",
     "export_audit",
     "import_labels",
     "infer_contract",
@@ -185,6 +189,7 @@ _HOMES = {
     "ContractReport": "contract",
     "DriftCheck": "api.queries",
     "DriftReport": "drift",
+    "EstimateReport": "api.estimates",
     "Gates": "rollout.gate",
     "GnomonError": "errors",
     "Identity": "service.access.identity",
@@ -228,6 +233,7 @@ _HOMES = {
     "create_token": "tokens.issued_tokens",
     "diagnose": "api.skew_checks",
     "end_excuse": "api.decisions",
+    "estimate_quality": "api.estimates",
     "withdraw": "api.decisions",
     "export_audit": "api.audits",
     "import_labels": "api.labels",

@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 from gnomon.artifact import Artifact, inspect, store, tags
+from gnomon.artifact.manifest import Combination, Part
 from gnomon.errors import ArtifactCorrupt, PackRefused, UnknownArtifact
 from tests.forking import run_python
 
@@ -29,9 +30,9 @@ NOW = datetime(2013, 4, 1, 12, tzinfo=UTC)
 def put(home: Path, packed: Artifact) -> Put:
     """Puts an artifact into the empty store without packing one."""
 
-    def publish(name: str, version: str, created: datetime = NOW) -> Path:
+    def publish(name: str, version: str, created: datetime = NOW, **more: object) -> Path:
         with store.staging() as folder:
-            fields = {"name": name, "version": version, "created": created}
+            fields = {"name": name, "version": version, "created": created, **more}
             msgspec.structs.replace(packed.manifest, **fields).write(folder)
             description = store.model_yaml(name, version, created, packed.manifest.environment)
             (folder / "model.yaml").write_text(description)
@@ -66,6 +67,22 @@ def test_tags_are_newest_first(put: Put) -> None:
     assert tags("flights") == ["flights:aa", "flights:zz"]
     assert tags() == ["delays:one", "flights:aa", "flights:zz"]
     assert tags("nothing") == []
+
+
+def test_a_combined_artifact_is_never_the_newest(put: Put) -> None:
+    """It is for debugging: a name alone means a version that was trained."""
+    part = Part(tag="flights:one", digest="0" * 64)
+    put("flights", "one")
+    put(
+        "flights",
+        "one-on-two",
+        NOW + timedelta(days=1),
+        combination=Combination(model=part, preprocessing=part),
+    )
+    assert tags("flights") == ["flights:one", "flights:one-on-two"]
+    assert store.resolve("flights").name == "one"
+    (store.models() / "flights" / "latest").unlink()
+    assert store.resolve("flights:latest").name == "one"
 
 
 @pytest.mark.usefixtures("home")

@@ -138,3 +138,66 @@ def test_history_is_only_checked(labelled: Running) -> None:
     assert "is live" in done.err
     done = labelled.shell("promote", labelled.spare, "--check", "--on-history", "today", expect=2)
     assert "expected START..END" in done.err
+
+
+ANY_DRIFT = "[drift]\n" + "".join(
+    f"{name} = inf\n"
+    for name in ("psi", "js", "ks", "wasserstein", "linf", "nulls", "new", "outside")
+)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """600 labelled rows: a label is above x by 2."""
+    file = tmp_path_factory.mktemp("reference") / "reference.csv"
+    rows = [f"{n % 60}.5,k{n},{n % 60 + 2.5}" for n in range(600)]
+    file.write_text("\n".join(["x,id,late", *rows]) + "\n")
+    return file
+
+
+def test_quality_is_estimated_from_a_labelled_table(
+    labelled: Running, reference: Path, tmp_path: Path
+) -> None:
+    """Of live and the shadow, from their own answers to it; live is off by 2, as there."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text(ANY_DRIFT)
+    words = ["quality", "--estimate", "--reference", str(reference), "--label", "late"]
+    words += ["--chunk", "28d", "--policy", str(policy)]
+    live, shadow = labelled.shell(*words, "--json").json["artifacts"]
+    assert (live["artifact"], live["role"]) == (labelled.live, "live")
+    assert (shadow["artifact"], shadow["role"]) == (labelled.shadow, "shadow")
+    assert (live["method"], live["reference"]["rows"]) == ("DLE", 600)
+    absolute = live["chunks"][-1]["metrics"][0]
+    assert (absolute["metric"], round(absolute["estimate"], 1)) == ("absolute_error", 2.0)
+    assert shadow["chunks"][-1]["metrics"][0]["estimate"] > 3
+    shown = labelled.shell(*words).out
+    assert f"{labelled.live}, live: estimated by DLE from 600 labelled rows of {reference}" in shown
+    assert "No gate rests on them." in shown
+
+
+def test_drifted_inputs_make_an_estimate_unknown(labelled: Running, reference: Path) -> None:
+    """By the policy's limits; and the page of it says which."""
+    words = ["quality", labelled.live, "--estimate", "--reference", str(reference)]
+    shown = labelled.shell(*words, "--label", "late", "--chunk", "28d").out
+    assert "UNKNOWN from" in shown
+    assert "x" in shown
+
+
+def test_few_labels_of_the_log_are_no_reference(labelled: Running) -> None:
+    """It says how many there are, and how many are needed; a file may be given instead."""
+    shown = labelled.shell("quality", "--estimate").out
+    assert "UNKNOWN, the reference has 33 rows with a label; 500 are needed" in shown
+
+
+def test_mistakes_about_estimates_are_explained(
+    labelled: Running, reference: Path, tmp_path: Path
+) -> None:
+    """Options without --estimate, a column that is not there, a row that the contract refuses."""
+    shell = labelled.shell
+    assert "are for --estimate" in shell("quality", "--chunk", "1d", expect=2).err
+    words = ["quality", "--estimate", "--reference"]
+    done = shell(*words, str(reference), expect=2)
+    assert "no column `label` with labels" in done.err
+    broken = tmp_path / "broken.csv"
+    broken.write_text("x,id,label\n1.0,a,1.0\n,b,1.0\n")
+    assert "the contract refuses a row of the reference" in shell(*words, str(broken), expect=2).err

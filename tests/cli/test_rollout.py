@@ -116,6 +116,24 @@ def test_the_live_artifact_is_its_own_shadow_only_when_asked(shell: Shell, pack:
     assert shell("shadow", "start", one, "--same", "--json").json["same"] is True
 
 
+@pytest.mark.slow
+def test_a_model_runs_on_the_preprocessing_of_another(shell: Shell, pack: Pack) -> None:
+    """``--preprocessing``: the history says of which, and it cannot be promoted."""
+    one, two = pack(times(1)), pack(times(100))
+    shell("promote", one)
+    started = shell("shadow", "start", two, "--preprocessing", one, "--json").json
+    tag = started["artifact"]
+    assert started["combination"]["preprocessing"]["tag"] == one
+    text = shell("history").out.replace("\n", " ")
+    assert f"the model of {two} with the preprocessing of {one}" in " ".join(text.split())
+    status = " ".join(shell("status").out.split())
+    assert f"the model of {two} with the preprocessing of {one}" in status
+    refused = " ".join(shell("promote", tag, "--force", expect=2).err.split())
+    assert f"promote {two}, or train a model on that preprocessing" in refused
+    assert "combined of two" in " ".join(shell("artifacts").out.split())
+    assert f"the preprocessing of {one}" in " ".join(shell("inspect", tag).out.split())
+
+
 def test_the_policy_of_the_deployment_sets_the_sample(shell: Shell, pack: Pack) -> None:
     """``shadow/policy.toml`` beside the command, as a server has it."""
     one, two = pack(times(1)), pack(times(100))

@@ -100,6 +100,25 @@ def test_files_that_cannot_be_read_are_named(shell: Shell, deployment: tuple[Sto
     assert len(shell("status", "--json").json["problems"]) == 2
 
 
+def test_the_noise_floor_is_shown_apart_from_the_shadows(
+    shell: Shell, deployment: tuple[Storage, str]
+) -> None:
+    """Of all slices that measure it; it is no shadow that can be promoted or stopped."""
+    storage, tag = deployment
+    live = shell("status", "--json").json["total"]["live"]["artifact"]
+    shadow = ShadowBeat(artifact=tag, epoch=2, scored=7, compared=7)
+    floor = ShadowBeat(artifact=live, epoch=2, scored=600, compared=600, disagreed=3, lagging=1)
+    for name in ("one", "two"):
+        beat(storage, name, shadow, live=live, shadows=(shadow, floor), noise_floor=0.05)
+    text = shell("status").out
+    assert "noise     live scores 0.05 of the traffic twice  running" in text
+    assert "1,200 of 1,202 rows scored, none failed, 2 behind" in text
+    assert "noise floor 0.5% of 1,200 rows" in text
+    status = shell("status", "--json").json["total"]
+    assert [shown["artifact"] for shown in status["shadows"]] == [tag]
+    assert (status["noise_floor"]["artifact"], status["noise_floor"]["fraction"]) == (live, 0.05)
+
+
 def test_a_lost_history_is_an_error(shell: Shell, deployment: tuple[Storage, str]) -> None:
     """The folder of events is gone, but other records say that there were some."""
     storage, _ = deployment

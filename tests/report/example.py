@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from gnomon.compare.units import UnitGroups
 from gnomon.report import (
     Axis,
     Bucket,
@@ -57,6 +58,7 @@ def a_report() -> Report:
             skipped=(Count(reason="not in the table", rows=3, example="trip=t9"),),
         ),
         divergence=share(990, 1_000, 0.95),
+        by_unit=UnitGroups("request", [(0, 1, 10), (1, 1, 990)]),
         exact=10,
         policy="5d8f5d8f5d8f",
         limit=0.0,

@@ -28,6 +28,7 @@ from gnomon.api.log_query import (
     WantedLabels,
     WantLabels,
 )
+from gnomon.artifact.manifest import Combination, Part
 from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import Busy, GnomonError
 from gnomon.labels.label_counts import LabelStatus
@@ -138,6 +139,7 @@ class StandIn:
         same: bool,
         force: bool = False,
         *,
+        preprocessing: str | None = None,
         by: Actor,
         why: str | None,
     ) -> RolloutEvent:
@@ -147,6 +149,12 @@ class StandIn:
                 artifact=artifact,
                 fraction=0.5 if fraction is None else fraction,
                 same=same,
+                combination=None
+                if preprocessing is None
+                else Combination(
+                    model=Part(tag=artifact, digest="cd" * 32),
+                    preprocessing=Part(tag=preprocessing, digest="ab" * 32),
+                ),
                 forced=force,
                 why=why,
                 **signed(by),

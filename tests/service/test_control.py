@@ -40,6 +40,15 @@ def test_a_rollout_runs_over_http(url: str, standin: StandIn) -> None:
     assert kinds == ["promote", "shadow_start", "shadow_stop", "promote", "rollback"]
 
 
+def test_the_preprocessing_of_another_is_asked_for_over_http(url: str, standin: StandIn) -> None:
+    """It reaches the runtime, which combines the two; the tag must be text."""
+    body = {"artifact": "flights:two", "preprocessing": "flights:one"}
+    started = post(url, "shadow/start", body).json()
+    assert started["combination"]["preprocessing"]["tag"] == "flights:one"
+    error = post(url, "shadow/start", {**body, "preprocessing": 1}).json()["error"]
+    assert (error["code"], error["where"]) == ("invalid_request", "$.preprocessing")
+
+
 def test_an_excuse_is_added_and_ended_over_http(url: str, standin: StandIn) -> None:
     """Its end needs an offset from UTC; the history has who answers for it."""
     post(url, "shadow/start", {"artifact": "flights:two"})

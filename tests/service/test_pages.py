@@ -16,6 +16,7 @@ import pytest
 from gnomon.contract import Feature, Output
 from gnomon.service import pages
 from gnomon.service.openapi.examples import example_row
+from gnomon.service.status.slice_status import ShadowStatus
 from tests.service.browser import browse, needs_browser
 from tests.service.standin import CONTRACT, StandIn
 
@@ -122,6 +123,21 @@ def test_a_browser_shows_the_finding_and_keeps_it_fresh(
     assert re.search(rf"<h1[^>]*>{re.escape(finding)}</h1>", shown)
     assert "up to date" in shown
     assert f"curl {url}/predict" in shown
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_browser_shows_the_noise_floor(
+    url: str, standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Apart from the shadows: nobody started it, and it is no candidate."""
+    floor = ShadowStatus(artifact="flights:one", fraction=0.05, compared=12_000, disagreed=30)
+    status = msgspec.structs.replace(standin.status(), noise_floor=floor)
+    monkeypatch.setattr(standin, "status", lambda: status)
+    shown = browse(url, tmp_path)
+    assert "live scores 5% of requests twice" in shown
+    assert "it disagrees with itself on 0.25% of 12,000 rows" in shown
+    assert "No shadow is running" in shown
 
 
 @needs_browser

@@ -62,3 +62,4 @@ def test_only_what_says_how_the_artifact_fared_replaces_it(
     assert after is not None
     assert (after.digest, after.report) == (report.subject.digest, "s.html")
     assert (after.rows, after.disagreed) == (report.divergence.of, report.divergence.rows)
+    assert after.by_unit == report.by_unit

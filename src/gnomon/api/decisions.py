@@ -32,6 +32,7 @@ def start_shadow(
     fraction: float | None = None,
     *,
     same: bool = False,
+    preprocessing: str | Artifact | None = None,
     policy: Policy | None = None,
     force: bool = False,
     by: str | None = None,
@@ -46,6 +47,9 @@ def start_shadow(
         fraction: the share of entities (requests, without an entity key) that it scores, above 0
             and at most 1; the policy's when not given.
         same: allow the live artifact itself, which measures the noise floor.
+        preprocessing: another artifact, or its tag, on whose preprocessing the model of this one
+            is to run. Both are verified and combined to an artifact that is only for debugging:
+            the event names it.
         policy: the rules of its comparison; when not given, the policy of the deployment in this
             folder.
         force: start it even if its contract refuses today's requests; this is recorded.
@@ -56,6 +60,8 @@ def start_shadow(
     Raises:
         ArtifactError, UnknownArtifact: it, or the live artifact, does not pass inspection.
         IncompatibleContract: it would refuse requests that the live artifact gets.
+        PackRefused: it cannot run on that preprocessing; the message says which column does not
+            fit.
         PolicyError: the policy cannot be read, or names an output that it does not have.
         RolloutError: nothing is live, it is live, or it is already a running shadow.
         RolloutConflict: another decision was recorded meanwhile.
@@ -67,6 +73,7 @@ def start_shadow(
         tag,
         fraction=rules.sampling.fraction if fraction is None else fraction,
         same=same,
+        preprocessing=None if preprocessing is None else tag_of(preprocessing),
         policy=rules,
         force=force,
         by=by,

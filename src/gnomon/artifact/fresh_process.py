@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -14,7 +13,7 @@ import msgspec
 
 from gnomon.artifact.checks.allowances import Allowed
 from gnomon.artifact.checks.newly_accepted_values import NewValue, first_refused, in_words
-from gnomon.artifact.vendored_code.installed_packages import holds_packages
+from gnomon.artifact.isolated_process import run_isolated
 from gnomon.errors import ContractError, GnomonError, GoldenMismatch, PackRefused
 from gnomon.name_lists import listed
 from gnomon.settings import TRUSTED_KEYS
@@ -23,14 +22,6 @@ if TYPE_CHECKING:
     from gnomon.artifact.loading import LoadedArtifact
 
 __all__ = ["accepted_in_fresh_process", "in_fresh_process", "main"]
-
-_START = """\
-import gc, sys
-gc.disable()
-sys.path += [path for path in sys.argv[3:] if path not in sys.path]
-from gnomon.artifact.fresh_process import main
-main(*sys.argv[1:3])
-"""
 
 _EVERY_MACHINE_HAS = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|TZ|LANG|LANGUAGE|LC_\w+|TMPDIR|TEMP|TMP|XDG_\w+|VIRTUAL_ENV"
@@ -154,16 +145,7 @@ def _run(
     working_directory: str,
     values: list[NewValue] | None = None,
 ) -> Verdict:
-    source = str(Path(__file__).parents[2])
-    installed = [os.path.abspath(path) for path in sys.path if holds_packages(path)]
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", _START, str(folder), _as_json(values), source, *installed],
-        env=environment,
-        cwd=working_directory,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_isolated(__name__, (str(folder), _as_json(values)), environment, working_directory)
     last = done.stdout.splitlines()[-1:] or [""]
     try:
         return msgspec.json.decode(last[0], type=Verdict)

@@ -22,7 +22,15 @@ from gnomon.pipeline.predicting import outputs
 from gnomon.pipeline.tracing import trace
 from gnomon.tolerances import ROUNDING, SINGLE_ROUNDING, close
 
-__all__ = ["choose_rows", "inputs", "record", "step_outputs", "verify"]
+__all__ = [
+    "check_same",
+    "choose_rows",
+    "inputs",
+    "record",
+    "record_inputs",
+    "step_outputs",
+    "verify",
+]
 
 
 def choose_rows(frame: pd.DataFrame, count: int) -> pd.DataFrame:
@@ -53,8 +61,22 @@ def _corners(column: pd.Series[Any]) -> list[int]:
 
 def record(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.Table:
     """Return the golden table of some rows."""
-    batch = from_frame(frame, contract)
-    return _table(pipeline, to_input(batch, contract), contract, batch)
+    return record_inputs(pipeline, from_frame(frame, contract), contract)
+
+
+def record_inputs(pipeline: Any, rows: pa.RecordBatch, contract: Contract) -> pa.Table:
+    """Return the golden table of some rows in the contract's input schema."""
+    given = to_input(rows, contract)
+    steps = step_outputs(pipeline, given)
+    answers = outputs(pipeline, given, contract)
+    parts: Sequence[tuple[str, Any]] = (("input", rows), ("step", steps), ("output", answers))
+    return pa.table(
+        {
+            f"{kind}/{name}": part.column(index)
+            for kind, part in parts
+            for index, name in enumerate(part.schema.names)
+        }
+    )
 
 
 def verify(pipeline: Any, golden: pa.Table, contract: Contract, where: str) -> None:
@@ -68,7 +90,7 @@ def verify(pipeline: Any, golden: pa.Table, contract: Contract, where: str) -> N
     """
     rows = inputs(golden, contract)
     try:
-        again = _table(pipeline, to_input(rows, contract), contract, rows)
+        again = record_inputs(pipeline, rows, contract)
     except Exception as error:
         raise GoldenMismatch(
             f"the golden rows raised {type(error).__name__}: {error}",
@@ -78,8 +100,19 @@ def verify(pipeline: Any, golden: pa.Table, contract: Contract, where: str) -> N
     if again.column_names != golden.column_names:
         changed = sorted(set(again.column_names) ^ set(golden.column_names))
         raise _mismatch(changed[0] if changed else "columns", "its columns are not the same", where)
-    for name in golden.column_names:
-        _compare(name, golden[name], again[name], where)
+    check_same(golden, again, where)
+
+
+def check_same(recorded: pa.Table, again: pa.Table, where: str) -> None:
+    """Compare the columns of a golden table with the same ones of another.
+
+    Raises:
+        GoldenMismatch: a column differs, or the other table does not have it.
+    """
+    for name in recorded.column_names:
+        if name not in again.column_names:
+            raise _mismatch(name, "it was recorded and is not there", where)
+        _compare(name, recorded[name], again[name], where)
 
 
 def inputs(golden: pa.Table, contract: Contract) -> pa.RecordBatch:
@@ -103,19 +136,6 @@ def write(table: pa.Table, path: Path) -> None:
     """Write a table as an Arrow file."""
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
-
-
-def _table(pipeline: Any, given: Any, contract: Contract, rows: pa.RecordBatch) -> pa.Table:
-    steps = step_outputs(pipeline, given)
-    answers = outputs(pipeline, given, contract)
-    parts: Sequence[tuple[str, Any]] = (("input", rows), ("step", steps), ("output", answers))
-    return pa.table(
-        {
-            f"{kind}/{name}": part.column(index)
-            for kind, part in parts
-            for index, name in enumerate(part.schema.names)
-        }
-    )
 
 
 def _array(column: pd.Series[Any]) -> pa.Array:

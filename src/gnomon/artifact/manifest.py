@@ -24,10 +24,20 @@ from gnomon.errors import ArtifactCorrupt, ArtifactIncompatible
 from gnomon.formats import Format, decode
 from gnomon.printable import printable
 
-__all__ = ["FORMAT", "TAG_PART", "Lineage", "Manifest", "Serializer", "decode_manifest", "sha256"]
+__all__ = [
+    "FORMAT",
+    "TAG_PART",
+    "Combination",
+    "Lineage",
+    "Manifest",
+    "Part",
+    "Serializer",
+    "decode_manifest",
+    "sha256",
+]
 
 FORMAT = 2
-"""1: the first format. 2: added ``allowed``."""
+"""1: the first format. 2: added ``allowed`` and ``combination``."""
 
 CHECKS = "checks.json"
 CODE = "code"
@@ -82,6 +92,30 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     given: dict[str, Any] = {}
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An artifact of which a combined one has a part.
+
+    Attributes:
+        tag: that artifact.
+        digest: of its manifest.
+    """
+
+    tag: str
+    digest: str
+
+
+class Combination(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a combined artifact was made of: it is for debugging, and never becomes live.
+
+    Attributes:
+        model: the artifact with its last step, the model.
+        preprocessing: the artifact with the steps before it.
+    """
+
+    model: Part
+    preprocessing: Part
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The content of ``manifest.json``.
 
@@ -97,6 +131,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         seeds: random seeds of the training; null for a step that drew without a seed.
         allowed: by name, what packing found and would have refused, but was told to allow; see
             :data:`gnomon.artifact.checks.allowances.Allowed`.
+        combination: what it was made of, if it is the model of one artifact on the preprocessing of
+            another.
     """
 
     format: int = FORMAT
@@ -112,6 +148,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     modules: dict[str, str]
     files: dict[str, str]
     allowed: dict[str, str] = {}
+    combination: Combination | None = None
 
     @property
     def pipeline_file(self) -> str:
@@ -122,6 +159,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def accepted(self) -> frozenset[str]:
         """The names that its packer trusted: for a pickle, all that it names."""
         return frozenset(self.types if self.serializer == "pickle" else self.trusted)
+
+    def code_of(self, top: str) -> dict[str, str]:
+        """The vendored files of a top-level module, below ``code/``, and their hashes."""
+        start = f"{CODE}/{top}"
+        return {
+            file.removeprefix(f"{CODE}/"): digest
+            for file, digest in self.files.items()
+            if file.startswith(f"{start}/") or file == f"{start}.py"
+        }
 
     def write(self, folder: Path) -> None:
         """Write ``manifest.json``, and its seal next to it."""

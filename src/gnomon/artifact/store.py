@@ -50,6 +50,8 @@ def models() -> Path:
 def tags(name: str | None = None) -> list[str]:
     """Return the tags of the artifacts in the store, newest first within each name.
 
+    Combined artifacts, which are for debugging, come after all others.
+
     Raises:
         UnknownArtifact: ``name`` cannot be the name of a model.
     """
@@ -186,6 +188,7 @@ def staging() -> Iterator[Path]:
 def publish(folder: Path, name: str, version: str, created: datetime) -> Path:
     """Move a finished artifact into the store and point ``latest`` at the newest one.
 
+    A combined artifact does not become ``latest``.
     It is on disk when this returns; after a power failure it is there completely or not at all.
 
     Raises:
@@ -208,7 +211,8 @@ def publish(folder: Path, name: str, version: str, created: datetime) -> Path:
             hint="choose another version, or leave `version` out",
         ) from None
     files.sync_folder(path.parent)
-    _point_latest(path, created)
+    if not _head(path).is_combined:
+        _point_latest(path, created)
     return path
 
 
@@ -239,7 +243,7 @@ def _point_latest(path: Path, created: datetime) -> None:
     with _locked(path.parent):
         latest = path.parent / "latest"
         current = path.parent / latest.read_text().strip() if latest.is_file() else None
-        if current and _is_artifact(current) and (_created(current) or created) > created:
+        if current and _is_artifact(current) and (_head(current).created or created) > created:
             return
         files.replace(latest, path.name.encode())
 
@@ -307,26 +311,34 @@ def _is_artifact(path: Path) -> bool:
     return (path / MANIFEST).is_file() or (path / SEAL).is_file()
 
 
-class _Created(msgspec.Struct):
-    created: Annotated[datetime, msgspec.Meta(tz=True)]
+class _Head(msgspec.Struct):
+    """What the order of versions depends on; ``created`` is None if the manifest is damaged."""
+
+    created: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    combination: object = None
+
+    @property
+    def is_combined(self) -> bool:
+        return self.combination is not None
 
 
-def _created(path: Path) -> datetime | None:
-    """Return when an artifact was packed, by its manifest; None if that cannot be read."""
+def _head(path: Path) -> _Head:
+    """Return when an artifact was packed and whether it is combined, by its manifest."""
     try:
         content = ArtifactFolder(path).read(MANIFEST)
         with parsing(MANIFEST, path):
-            return msgspec.json.decode(content, type=_Created).created
+            return msgspec.json.decode(content, type=_Head)
     except ArtifactCorrupt:
-        return None
+        return _Head()
 
 
-def _age_order(path: Path) -> datetime:
-    """Return a sort key by age; a damaged artifact counts as the newest.
+def _age_order(path: Path) -> tuple[bool, datetime]:
+    """Return a sort key by age; a damaged artifact counts as the newest, a combined one as old.
 
-    So its error is shown, instead of an older artifact being used silently.
+    So a damaged one's error is shown, instead of an older artifact being used silently.
     """
-    return _created(path) or datetime.max.replace(tzinfo=UTC)
+    head = _head(path)
+    return not head.is_combined, head.created or datetime.max.replace(tzinfo=UTC)
 
 
 def _sweep(staging: Path) -> None:

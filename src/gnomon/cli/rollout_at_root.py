@@ -26,12 +26,20 @@ class RolloutAtRoot:
         self._model = model
 
     def start_shadow(
-        self, artifact: str, fraction: float | None, *, same: bool, force: bool, why: str | None
+        self,
+        artifact: str,
+        fraction: float | None,
+        *,
+        same: bool,
+        preprocessing: str | None,
+        force: bool,
+        why: str | None,
     ) -> RolloutEvent:
         return decisions.start_shadow(
             artifact,
             fraction,
             same=same,
+            preprocessing=preprocessing,
             force=force,
             by=me(),
             why=why,

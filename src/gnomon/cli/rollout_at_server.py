@@ -29,9 +29,18 @@ class RolloutAtServer:
         self._client = client_at(url, token)
 
     def start_shadow(
-        self, artifact: str, fraction: float | None, *, same: bool, force: bool, why: str | None
+        self,
+        artifact: str,
+        fraction: float | None,
+        *,
+        same: bool,
+        preprocessing: str | None,
+        force: bool,
+        why: str | None,
     ) -> RolloutEvent:
-        return self._client.start_shadow(artifact, fraction, same=same, force=force, why=why)
+        return self._client.start_shadow(
+            artifact, fraction, same=same, preprocessing=preprocessing, force=force, why=why
+        )
 
     def stop_shadow(self, artifact: str, *, why: str | None) -> RolloutEvent:
         return self._client.stop_shadow(artifact, why=why)

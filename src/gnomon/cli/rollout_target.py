@@ -34,7 +34,14 @@ class Target(Protocol):
     place: str
 
     def start_shadow(
-        self, artifact: str, fraction: float | None, *, same: bool, force: bool, why: str | None
+        self,
+        artifact: str,
+        fraction: float | None,
+        *,
+        same: bool,
+        preprocessing: str | None,
+        force: bool,
+        why: str | None,
     ) -> RolloutEvent:
         """Start a shadow."""
 

@@ -38,6 +38,15 @@ def start(
             "--same", help="Shadow the live artifact itself (A/A): its differences are noise."
         ),
     ] = False,
+    preprocessing: Annotated[
+        str | None,
+        typer.Option(
+            "--preprocessing",
+            metavar="TAG",
+            help="Run its model on the preprocessing of this artifact, to see which half makes a "
+            "difference; for debugging, it cannot be promoted.",
+        ),
+    ] = None,
     force: Annotated[
         bool,
         typer.Option(
@@ -60,7 +69,9 @@ def start(
 
     target = find_target(url, token, artifact=artifact)
     with wait(f"starting {artifact}"):
-        event = target.start_shadow(artifact, fraction, same=same, force=force, why=why)
+        event = target.start_shadow(
+            artifact, fraction, same=same, preprocessing=preprocessing, force=force, why=why
+        )
     print_event(event, target.place, target.pending(event), as_json)
 
 

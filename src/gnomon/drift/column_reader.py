@@ -45,7 +45,7 @@ class ColumnReader:
         sides = BinnedSides(bins, bins.training, total)
         by_metric = effects(sides, self.policy)
         metric, verdict = worst(by_metric), overall(by_metric)
-        why = self._not_judged(bins.kind, bins.name)
+        why = self.not_judged(bins.kind, bins.name)
         since, buckets = None, counts.by_bucket()
         increase = None
         if verdict == "drifted":
@@ -80,7 +80,7 @@ class ColumnReader:
     def alerts(self, counts: ColumnCounts) -> Iterator[Alert]:
         """Yield the column's changes within the range, over all rows or, if none, by segment."""
         bins = counts.bins
-        if self._not_judged(bins.kind, bins.name):
+        if self.not_judged(bins.kind, bins.name):
             return
         overall_alerts = [
             self._alert(counts, change, None)
@@ -114,7 +114,8 @@ class ColumnReader:
             example_rows=increase.rows,
         )
 
-    def _not_judged(self, kind: str, name: str) -> str | None:
+    def not_judged(self, kind: str, name: str) -> str | None:
+        """Return why a column is measured but not judged; None if it is judged."""
         if kind == "input" and name == self.contract.event_time:
             return "it is the event time"
         if kind == "input" and name in self.contract.entity_key:

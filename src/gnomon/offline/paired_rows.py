@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from gnomon.bottom_k import BottomK
 from gnomon.contract import Contract
 from gnomon.log.bodies import begins
-from gnomon.log.sampling import hash_to_unit_interval
+from gnomon.log.sampling import hash_to_unit_interval, row_keys
 from gnomon.offline.logged import Rows
 
 __all__ = ["Pairs", "RowSample", "about", "row_ids", "row_places", "seconds", "with_columns"]
@@ -29,7 +29,8 @@ class Pairs:
 
     Attributes:
         about: ``request_id``, ``row``, ``arrived``, ``client_id``, ``time`` (event time, or
-            arrival where there is none) and ``key_<name>``.
+            arrival where there is none), ``unit`` (the entity, or the request where there is none)
+            and ``key_<name>``.
         left: features and outputs on the left.
         right: the columns that the right side has.
     """
@@ -89,7 +90,16 @@ def about(rows: Rows, contract: Contract, keys: pa.Table) -> pa.Table:
         time = pc.coalesce(rows.inputs.column(event_time), time)
     key_columns = keys.rename_columns([f"key_{name}" for name in keys.column_names])
     envelope = rows.envelope.select(["request_id", "row", "arrived", "client_id"])
-    return with_columns(envelope.append_column("time", time), key_columns)
+    facts = envelope.append_column("time", time).append_column("unit", _units(rows, contract))
+    return with_columns(facts, key_columns)
+
+
+def _units(rows: Rows, contract: Contract) -> pa.ChunkedArray | pa.Array:
+    requests = rows.envelope.column("request_id")
+    if not contract.entity_key:
+        return requests
+    keys = row_keys(rows.inputs, requests.to_pylist(), contract.entity_key)
+    return pa.array(keys, pa.string())
 
 
 def with_columns(table: pa.Table, more: pa.Table) -> pa.Table:

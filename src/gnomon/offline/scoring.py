@@ -23,7 +23,7 @@ from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
 from gnomon.worker.messages import ERROR, scored_schema
 
-__all__ = ["FAILED", "answer_names", "as_requests", "kept_columns", "score_file"]
+__all__ = ["FAILED", "answer_names", "as_body", "as_requests", "kept_columns", "score_file"]
 
 CHUNK_ROWS = 2_048
 FAILED = "error"
@@ -125,11 +125,11 @@ def _score(worker: WorkerClient, decoder: Decoder, records: list[dict[str, Any]]
     """Score some rows; those that the contract refuses are not sent and get an ``error``."""
     rows, refused = [], dict[int, str]()
     try:
-        rows = list(decoder.decode(_body(records)).rows)
+        rows = list(decoder.decode(as_body(records)).rows)
     except InvalidRequest:
         for number, record in enumerate(records):
             try:
-                rows.append(decoder.decode(_body([record])).rows[0])
+                rows.append(decoder.decode(as_body([record])).rows[0])
             except InvalidRequest as error:
                 refused[number] = str(error).replace("$.rows[0]", "$")
     scored = worker.score(decoder.batch(rows)) if rows else _none(decoder)
@@ -147,7 +147,8 @@ def _score(worker: WorkerClient, decoder: Decoder, records: list[dict[str, Any]]
     )
 
 
-def _body(records: list[dict[str, Any]]) -> bytes:
+def as_body(records: list[dict[str, Any]]) -> bytes:
+    """Return the body of a request with some records."""
     return msgspec.json.encode({"rows": records}, enc_hook=str)
 
 

@@ -15,7 +15,7 @@ from gnomon.compat.sklearn import take_columns
 from gnomon.errors import PredictionFailed
 from gnomon.pipeline.error_text import error_kind, error_text
 
-__all__ = ["column_names", "leaves", "trace"]
+__all__ = ["column_names", "leaves", "names_of", "run_step", "trace"]
 
 Names = list[str] | None
 
@@ -84,7 +84,7 @@ Step = tuple[str, Any, Names]
 def _steps(pipeline: Any, given: Any) -> Iterator[Step]:
     pipeline = getattr(pipeline, "best_estimator_", pipeline)
     if isinstance(pipeline, Pipeline):
-        yield from _chain(pipeline.steps[:-1], given, _names(given), "")
+        yield from _chain(pipeline.steps[:-1], given, names_of(given), "")
 
 
 def _chain(
@@ -97,9 +97,9 @@ def _chain(
         path = prefix + name
         if isinstance(step, Pipeline | ColumnTransformer | FeatureUnion):
             yield from _inside(step, given, names, path)
-            given, names = _run(step, given, names, path)
+            given, names = run_step(step, given, names, path)
         else:
-            given, names = _run(step, given, names, path)
+            given, names = run_step(step, given, names, path)
             yield path, given, names
 
 
@@ -112,24 +112,30 @@ def _inside(step: Any, given: Any, names: Names, path: str) -> Iterator[Step]:
             if hasattr(member, "transform"):
                 part = take_columns(step, name, given, columns)
                 if part.ndim == 1 or part.shape[1]:  # a member without columns was never fitted
-                    yield from _inside(member, part, _names(part), f"{path}/{name}")
+                    yield from _inside(member, part, names_of(part), f"{path}/{name}")
     elif isinstance(step, FeatureUnion):
         for name, member in step.transformer_list:
             if hasattr(member, "transform"):
                 yield from _inside(member, given, names, f"{path}/{name}")
     else:
-        yield (path, *_run(step, given, names, path))
+        yield (path, *run_step(step, given, names, path))
 
 
-def _run(step: Any, given: Any, names: Names, path: str) -> tuple[Any, Names]:
+def run_step(step: Any, given: Any, names: Names, path: str) -> tuple[Any, Names]:
+    """Return a step's output and its columns' names; None if nothing names them.
+
+    Raises:
+        PredictionFailed: it raised; ``where`` is ``path``.
+    """
     try:
         output = step.transform(given)
     except Exception as error:
         raise PredictionFailed(f"{error_kind(error)}: {error_text(error)}", where=path) from error
-    return output, _names(output) or _names_out(step, names)
+    return output, names_of(output) or _names_out(step, names)
 
 
-def _names(output: Any) -> Names:
+def names_of(output: Any) -> Names:
+    """Return the names of the columns of a frame or a series; None for other values."""
     if isinstance(output, pd.DataFrame):
         return [str(name) for name in output.columns]
     return [str(output.name)] if isinstance(output, pd.Series) else None

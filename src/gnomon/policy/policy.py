@@ -77,13 +77,19 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Attributes:
         fraction: the share of entities that a new shadow scores; of requests if there is no entity
             key.
+        noise_floor: the share of entities, or of requests, that live scores a second time while
+            shadows are judged, which measures the noise floor; 0: none. When not given, it is 0.05
+            if live was packed although its answers depend on the batch, else 0.
     """
 
     fraction: float = 1.0
+    noise_floor: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction <= 1:
             raise ValueError(f"expected `fraction` above 0 and up to 1, got {self.fraction}")
+        if self.noise_floor is not None and not 0 <= self.noise_floor <= 1:
+            raise ValueError(f"expected `noise_floor` from 0 to 1, got {self.noise_floor}")
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -18,6 +18,8 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
         low: the interval's lower end, 0 to 1; see ``compare/sequential.py``.
         high: its upper end.
         confidence: the confidence of the interval.
+        units: of what the interval is, where rows may repeat each other, such as ``300 entities``;
+            None if it is of rows.
     """
 
     rows: int
@@ -25,6 +27,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     low: float
     high: float
     confidence: float
+    units: str | None = None
 
     @property
     def share(self) -> float:

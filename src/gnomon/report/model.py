@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from gnomon.compare.units import UnitGroups
 from gnomon.formats import Format, decode
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.report.counts import Column, Count, Share, Value
@@ -279,6 +280,7 @@ class Report(BaseReport, frozen=True, kw_only=True):
         right: the name of the right side.
         against: the table or artifact on the right side.
         divergence: rows with at least one output (or, without outputs, feature) out of tolerance.
+        by_unit: how many entities or requests have how many such rows, of how many.
         limit: the share of such rows that the policy allows; ``limit_name`` is the setting.
         exact: rows with every output bit-identical.
         over_time: each column's consistency metrics over time.
@@ -295,6 +297,7 @@ class Report(BaseReport, frozen=True, kw_only=True):
     exact: int
     limit: float
     limit_name: str
+    by_unit: UnitGroups | None = None
     impact: Impact | None = None
     columns: tuple[Column, ...] = ()
     walk: Walk | None = None

@@ -59,12 +59,14 @@ class Controlled(Queried, Protocol):
         same: bool,
         force: bool,
         *,
+        preprocessing: str | None,
         by: Actor,
         why: str | None,
     ) -> RolloutEvent:
         """Start an artifact as a shadow.
 
-        ``fraction=None`` uses the policy's fraction; ``force`` accepts an incompatible contract.
+        ``fraction=None`` uses the policy's fraction; ``force`` accepts an incompatible contract;
+        ``preprocessing`` is the artifact on whose preprocessing its model runs.
         """
 
     async def stop_shadow(self, artifact: str, *, by: Actor, why: str | None) -> RolloutEvent:
@@ -116,6 +118,7 @@ async def _start_shadow(runtime: Controlled, body: bytes, caller: Identity) -> R
         request.fraction,
         request.same,
         request.force,
+        preprocessing=request.preprocessing,
         by=caller.actor(request.by),
         why=request.why,
     )

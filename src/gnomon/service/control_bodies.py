@@ -42,12 +42,15 @@ class StartShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     Attributes:
         same: shadow the live artifact itself, to measure the noise floor.
         force: start it even if its contract refuses requests that clients send today.
+        preprocessing: another artifact's tag: the model of ``artifact`` runs on its preprocessing,
+            for debugging.
     """
 
     artifact: str
     fraction: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
     same: bool = False
     force: bool = False
+    preprocessing: str | None = None
 
 
 class StopShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):

@@ -80,7 +80,8 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         live: the artifact whose answers its clients get.
         previous: the artifact it keeps warm for a rollback.
         latency_ms: the live worker's time per batch; None before the first.
-        shadows: the shadows it runs.
+        shadows: the shadows it runs, with live itself if it is scored twice.
+        noise_floor: the share of the rows that live scores twice; None if it does not.
         accounts: rows by outcome since it started.
         automation: what it decides by itself, as
             :class:`gnomon.service.status.automation_status.AutomationStatus`.
@@ -104,6 +105,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     previous: str | None = None
     latency_ms: Latency | None = None
     shadows: tuple[ShadowBeat, ...] = ()
+    noise_floor: float | None = None
     accounts: dict[str, Any] = msgspec.field(default_factory=dict, name="books")
     automation: dict[str, Any] = {}
     error: str | None = None

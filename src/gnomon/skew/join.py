@@ -66,7 +66,8 @@ class Join:
         rules = policy.rules(pa.schema(fields), outputs=answered, same=True)
         judged = self.outputs or list(rules.comparators)
         others = [name for name in rules.comparators if name not in judged]
-        return Tally(only(rules, judged), only(rules, others), sample_rows)
+        has_entities = bool(self.contract.entity_key)
+        return Tally(only(rules, judged), only(rules, others), sample_rows, has_entities)
 
     def pairs(self, rows: Rows) -> Pairs:
         """Return both sides of the logged rows that the table has."""

@@ -62,7 +62,7 @@ def replay(
     Request bodies are decoded by the contract and scored in a worker, as they were online. Through
     the same artifact, inputs and outputs must equal the logged ones (the policy's ``[skew]``);
     through another, the report shows what it would have changed (``[compare]``). A row that the
-    contract refuses or that the pipeline fails on diverges. Memory does not grow with the log.
+    contract refuses or that the pipeline fails on diverges. Memory grows with entities, not rows.
 
     Args:
         artifact: the artifact whose logged requests are run again.
@@ -159,7 +159,9 @@ class _Replay:
         answered = artifact.contract.compared_as
         outputs = policy.rules(pa.schema(self._outputs), outputs=answered, same=self.is_same)
         features = policy.rules(pa.schema(self._features), same=True)
-        self.tally = Tally(outputs, Rules(comparators=features.comparators), sample_rows)
+        others = Rules(comparators=features.comparators)
+        has_entities = bool(self.contract.entity_key)
+        self.tally = Tally(outputs, others, sample_rows, has_entities)
 
     def pairs(
         self, source: Range, rerun: Callable[[], Rerun], scorer: ThreadPoolExecutor

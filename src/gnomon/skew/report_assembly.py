@@ -113,6 +113,7 @@ class _Assembly:
             against=self.sides.against,
             coverage=_coverage(self.source, self.sides, self.tally.main.rows),
             divergence=self.divergence,
+            by_unit=self.tally.groups(),
             exact=self.tally.exact,
             policy=self.policy.digest,
             limit=self.sides.limit[0],
@@ -164,7 +165,8 @@ class _Assembly:
     def divergence(self) -> report.Share:
         """The share of rows that diverge."""
         main = self.tally.main
-        return report.share(main.disagreed, main.rows, self.policy.gates.confidence)
+        confidence = self.policy.gates.confidence
+        return report.share(main.disagreed, main.rows, confidence, self.tally.shares("diverged"))
 
     @cached_property
     def answered(self) -> int:
@@ -355,7 +357,9 @@ def _impact(tally: Tally, contract: Contract, confidence: float) -> report.Impac
     roles = {o.role for o in contract.outputs if o.name in tally.main.columns}
     measured = next((role for role in ("probability", "score", "value") if role in roles), None)
     return report.Impact(
-        flips=report.share(tally.main.flipped, tally.main.rows, confidence),
+        flips=report.share(
+            tally.main.flipped, tally.main.rows, confidence, tally.shares("flipped")
+        ),
         score=measured or "prediction",
         mean_change=tally.main.differences.mean,
         largest_change=tally.main.differences.maximum if tally.main.differences.count else None,

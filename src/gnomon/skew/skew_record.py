@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gnomon.compare.units import UnitGroups
 from gnomon.formats import Format, decode
 from gnomon.storage import Storage
 
@@ -29,6 +30,8 @@ class SkewRecord(msgspec.Struct, frozen=True, kw_only=True):
         digest: its manifest hash; a verdict does not apply to an artifact with another hash.
         rows: rows compared.
         disagreed: of those, rows that differ.
+        by_unit: how many entities or requests have how many of them; None in a record of a version
+            that did not count them.
         at: when it was recorded.
         report: where the full report is.
     """
@@ -40,6 +43,7 @@ class SkewRecord(msgspec.Struct, frozen=True, kw_only=True):
     disagreed: int
     at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
     report: str | None = None
+    by_unit: UnitGroups | None = None
 
 
 def record(storage: Storage, report: Report, page: str) -> None:
@@ -63,6 +67,7 @@ def record(storage: Storage, report: Report, page: str) -> None:
         rows=report.divergence.of,
         disagreed=report.divergence.rows,
         report=page,
+        by_unit=report.by_unit,
     )
     write(storage, skew)
 

@@ -39,12 +39,16 @@ def test_only_this_run_against_this_live_counts(settings: Settings) -> None:
 
 
 def test_live_against_itself_is_the_noise(settings: Settings) -> None:
-    """An A/A shadow's rows are the noise floor, whenever it ran."""
+    """An A/A shadow's rows are the noise floor, in all runs since live became live."""
     log_live(settings, 1)
     log_shadow(settings, agreed=1)
     log_shadow(settings, agreed=8, disagreed=2, artifact=LIVE, epoch=1)
+    log_shadow(settings, agreed=1, disagreed=1, artifact=LIVE, epoch=4)
+    log_shadow(settings, agreed=1, artifact=LIVE, epoch=6)
+    noise = gathered(settings, noise_since=4).noise
+    assert (noise.compared, noise.disagreed) == (3, 1)
     noise = gathered(settings).noise
-    assert (noise.compared, noise.disagreed) == (10, 2)
+    assert (noise.compared, noise.disagreed) == (13, 3)
 
 
 def test_times_are_told_apart_by_batch_size(settings: Settings) -> None:

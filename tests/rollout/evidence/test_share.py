@@ -5,8 +5,8 @@ import pytest
 
 from gnomon.compare.mean_interval import mean_interval, units_still_needed
 from gnomon.compare.sequential import Interval, rate_interval
+from gnomon.compare.units import UnitShares
 from gnomon.rollout.evidence.share import BadShare
-from gnomon.rollout.evidence.unit_counts import UnitShares
 
 
 def of_entities(values: list[float], rows_each: int) -> BadShare:

@@ -56,19 +56,6 @@ def test_each_entity_has_its_share() -> None:
     assert sorted(failed.values) == [0, 0, 0, 1]
 
 
-def test_folding_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counts that are merged now and then, to save memory, are the same."""
-    for key in ((), ("customer",)):
-        once = counted(EARLY, LATE, key=key)
-        monkeypatch.setattr("gnomon.rollout.evidence.unit_counts._FOLD_ROWS", 0)
-        assert units(counted(EARLY, LATE, key=key)) == units(once)
-
-
-def units(counts: UnitCounts) -> list[tuple[int, ...]]:
-    """How often which counts occur."""
-    return sorted(zip(counts.repeats.tolist(), *map(list, counts.counts.values()), strict=True))
-
-
 def test_rows_of_one_request_are_a_unit() -> None:
     """They are sent together, so they may repeat each other; without a key nothing else tells."""
     rows = [(1, None, False)] * 3 + [(2, None, True)] * 2 + [(3, None, True)]

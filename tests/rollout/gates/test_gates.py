@@ -8,6 +8,7 @@ from msgspec import structs
 from gnomon.compare.mean_interval import mean_interval
 from gnomon.compare.sequential import Interval
 from gnomon.compare.sketch import Sketch
+from gnomon.compare.units import UnitGroups, UnitTotals
 from gnomon.errors import NewerFormat, RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
 from gnomon.policy import GateLimits, Policy
@@ -107,7 +108,8 @@ def by_entity(*shares: tuple[int, int]) -> Evidence:
     """Evidence of entities, each with its bad rows and all its rows."""
     bad, of = np.array(shares, np.int64).T
     counts = {"disagreed": bad, "compared": of, "flipped": bad, "decided": of}
-    units = UnitCounts({**counts, "failed": 0 * bad, "done": of}, np.ones_like(of), "entity")
+    totals = UnitTotals({**counts, "failed": 0 * bad, "done": of}, np.ones_like(of))
+    units = UnitCounts(totals, "entity")
     total, found = int(of.sum()), int(bad.sum())
     return replace(GOOD, shadow=rows(total, disagreed=found, flipped=found, units=units))
 
@@ -166,6 +168,29 @@ def test_the_noise_floor_is_forgiven_and_no_more() -> None:
     assert "noise floor of 10%" in gate.says
     hardly = replace(noisy, noise=rows(30, disagreed=3))
     assert judged(hardly)["disagreement"].verdict == "unknown"
+
+
+def test_decisions_that_live_flips_itself_are_forgiven_too() -> None:
+    """The floor of flips is that of the rows whose decision is known."""
+    noisy = replace(GOOD, shadow=rows(20_000, flipped=2_400))
+    assert judged(noisy)["flips"].verdict == "fail"
+    measured = replace(noisy, noise=rows(20_000, flipped=2_390))
+    gate = judged(measured, limits=structs.replace(LIMITS, max_flips=0.05))["flips"]
+    assert gate.verdict == "pass"
+    assert "beyond the noise floor of 11.95% of 20,000 rows; limit 5%" in gate.says
+
+
+def test_a_floor_that_is_being_measured_is_waited_for() -> None:
+    """Until it is known a bad shadow does not fail, because it may be no worse than live is with
+    itself; a good one passes.
+    """
+    bad = replace(GOOD, shadow=rows(20_000, disagreed=2_400), noise_awaited=True)
+    gate = judged(bad)["disagreement"]
+    assert gate.verdict == "unknown"
+    assert "beyond the noise floor, which is not measured yet" in gate.says
+    assert "rows of live against itself" in gate.because
+    assert judged(replace(bad, noise=rows(2_000)))["disagreement"].verdict == "fail"
+    assert judged(replace(GOOD, noise_awaited=True))["disagreement"].verdict == "pass"
 
 
 def test_too_few_rows_are_unknown() -> None:
@@ -240,6 +265,18 @@ def test_skew_is_what_replay_found_of_these_very_bytes(
     assert judged(skew=skew)["skew"].verdict == verdict
 
 
+def test_rows_of_one_entity_are_not_many_observations_of_skew() -> None:
+    """10,000 rows that agree pass by themselves, and not as those of ten customers."""
+    alone = UnitGroups("entity", [(0, 1, 10_000)])
+    few = UnitGroups("entity", [(0, 1_000, 10)])
+    record = structs.replace(SKEW, rows=10_000, disagreed=0)
+    assert judged(skew=structs.replace(record, by_unit=alone))["skew"].verdict == "pass"
+    gate = judged(skew=structs.replace(record, by_unit=few))["skew"]
+    assert (gate.verdict, gate.units) == ("unknown", 10)
+    assert gate.says.startswith("0 of 10,000 rows (10 entities) differ")
+    assert "more rows of other entities" in gate.because
+
+
 def state() -> RolloutState:
     return fold(
         [
@@ -258,6 +295,8 @@ def test_a_shadow_is_judged_on_its_log(settings: Settings) -> None:
     found = evaluate(
         InferenceLog(settings, "toy"), state(), policy, SHADOW, slices=(fresh,), skew=None
     )
+    assert found.read is not None
+    assert found.read.noise_since == 1
     assert found.verdict == "fail"
     assert [gate.name for gate in found.unmet] == ["flips"]
     assert len(found.unmet[0].examples) == 10

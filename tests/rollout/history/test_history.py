@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gnomon.artifact.manifest import Combination, Part
 from gnomon.errors import NewerFormat, RolloutConflict, RolloutError
 from gnomon.rollout.history import History, Kind, RolloutEvent, fold
 from gnomon.settings import Settings
@@ -110,6 +111,18 @@ def test_candidates_are_counted_for_each_live_artifact() -> None:
     assert fold([*begun, event("shadow_stop", "c"), event("promote", "c")]).candidates == 1
     assert fold(begun).candidates_with("flights:b") == 3
     assert fold(begun).candidates_with("flights:x") == 4
+
+
+def test_a_combined_shadow_is_no_candidate() -> None:
+    """It is for debugging; the candidates keep the error that they share."""
+    halves = Combination(
+        model=Part(tag="flights:b", digest="b" * 64),
+        preprocessing=Part(tag="flights:a", digest="a" * 64),
+    )
+    begun = [event("promote", "a"), event("shadow_start", "b-on-a", combination=halves)]
+    state = fold([*begun, event("shadow_start", "b")])
+    assert state.tried == ("flights:b",)
+    assert state.shadows["flights:b-on-a"].combination == halves
 
 
 def test_a_decision_on_an_old_state_conflicts(storage: Storage) -> None:

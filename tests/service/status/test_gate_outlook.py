@@ -62,6 +62,26 @@ def test_the_outlook_adds_up_the_slices(storage: Storage) -> None:
     assert "disagreement" not in gates  # None in 220 rows: it is decided.
 
 
+def test_the_noise_floor_is_what_slices_report_of_live(storage: Storage) -> None:
+    """Its rows since live became live count, and a gate waits while it is measured."""
+    counts = {"scored": 5_000, "compared": 5_000, "decided": 5_000, "disagreed": 600}
+    shadow = ShadowBeat(artifact="toy:b", epoch=2, **counts)
+    noise = ShadowBeat(artifact="toy:a", epoch=2, scored=500, compared=500, disagreed=50)
+    outlook = GateOutlook(storage, "toy", None)
+    beat = Heartbeat(
+        model="toy", slice="one", host="h", pid=1, started=NOW, shadows=(shadow, noise)
+    )  # fmt: skip
+    heartbeats.write(storage, beat)
+    outlook.refresh(STATE)
+    (gate,) = outlook.of("toy:b")
+    assert gate.gate == "disagreement"
+    assert "beyond the noise floor of 10% of 500 rows" in gate.says
+    heartbeats.write(storage, structs.replace(beat, shadows=(shadow,), noise_floor=0.05))
+    outlook.refresh(STATE)
+    (gate,) = outlook.of("toy:b")
+    assert "beyond the noise floor, which is not measured yet" in gate.says
+
+
 def test_a_decided_gate_is_not_open(storage: Storage, tmp_path: Path) -> None:
     """Limits that the policy does not set have no gate; a failing gate is reported by a
     promotion.

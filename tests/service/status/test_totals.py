@@ -52,6 +52,17 @@ def test_the_total_of_one_slice_is_its_status() -> None:
     assert total([alone]) == Status(**{**_fields(alone), "slice": None})
 
 
+def test_the_noise_floor_is_added_up() -> None:
+    """Of the slices that measure it, if these serve the same artifact."""
+    floor = ShadowStatus(artifact="flights:one", eligible=7, compared=7, disagreed=1)
+    other = ShadowStatus(artifact="flights:other", eligible=1)
+    slices = [a_slice(1), *(a_slice(2, noise_floor=part) for part in (floor, other, floor))]
+    found = total(slices).noise_floor
+    assert found is not None
+    assert (found.artifact, found.compared, found.disagreed) == ("flights:one", 14, 2)
+    assert total([a_slice(1)]).noise_floor is None
+
+
 def test_shadows_are_added_up_by_tag() -> None:
     """One that fails in one slice fails; it is as far behind as in the slowest."""
     running = ShadowStatus(artifact="flights:two", eligible=7, scored=5, lagging=2, disagreed=1)

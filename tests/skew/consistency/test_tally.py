@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gnomon.compare.units import UnitGroups
 from gnomon.errors import PolicyError
 from gnomon.offline.paired_rows import Pairs, RowSample
 from gnomon.policy import Policy, Rules
@@ -15,8 +16,8 @@ from gnomon.skew.consistency.tally import Tally
 SCHEMA = pa.schema([pa.field("prediction", pa.float64())])
 
 
-def pairs(count: int, *, start: int = 0, wrong: int = 10) -> Pairs:
-    """Rows one second apart; every ``wrong``-th diverges by its number."""
+def pairs(count: int, *, start: int = 0, wrong: int = 10, entities: bool = False) -> Pairs:
+    """Rows one second apart, ten of an entity; every ``wrong``-th diverges by its number."""
     numbers = np.arange(start, start + count)
     about = pa.table(
         {
@@ -24,6 +25,7 @@ def pairs(count: int, *, start: int = 0, wrong: int = 10) -> Pairs:
             "row": pa.array(numbers * 0, pa.int32()),
             "arrived": pa.array(numbers * 1_000_000, pa.timestamp("us", tz="UTC")),
             "time": pa.array(numbers * 1_000_000, pa.timestamp("us", tz="UTC")),
+            "unit": [f"{i // (10 if entities else 1):06d}" for i in numbers],
         }
     )
     left = np.ones(count)
@@ -31,8 +33,9 @@ def pairs(count: int, *, start: int = 0, wrong: int = 10) -> Pairs:
     return Pairs(about, pa.table({"prediction": left}), pa.table({"prediction": right}))
 
 
-def tally(size: int = 20) -> Tally:
-    return Tally(Policy().rules(SCHEMA, same=True), Rules(comparators={}), size)
+def tally(size: int = 20, *, has_entities: bool = False) -> Tally:
+    rules = Policy().rules(SCHEMA, same=True)
+    return Tally(rules, Rules(comparators={}), size, has_entities)
 
 
 def parts(whole: Pairs, cuts: list[int]) -> list[Pairs]:
@@ -120,3 +123,21 @@ def test_nothing_to_judge_is_refused() -> None:
     """A verdict needs at least one column."""
     with pytest.raises(PolicyError, match="ignores every column"):
         Tally(Rules(comparators={}), Rules(comparators={}), 5)
+
+
+def test_rows_of_an_entity_are_one_observation_in_whatever_batches() -> None:
+    """Ten rows an entity, each first row wrong: the interval is of 5 units, not of 50 rows."""
+    total = tally(has_entities=True)
+    for part in parts(pairs(50, entities=True), [3, 25, 31]):
+        total.add(part)
+    assert total.groups() == UnitGroups("entity", [(1, 10, 5)])
+    shares = total.shares("diverged")
+    assert shares is not None
+    assert (shares.values.tolist(), shares.says) == ([0.1] * 5, "5 entities")
+
+
+def test_requests_of_one_row_are_rows() -> None:
+    """So there is nothing to say of units."""
+    total = tally()
+    total.add(pairs(50))
+    assert total.shares("diverged") is None

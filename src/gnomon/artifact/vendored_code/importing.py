@@ -118,7 +118,7 @@ class VendoredCode(MetaPathFinder):
             return
         for other in others:
             for top in sorted(other.tops & self.tops - other.shared.keys()):
-                if other.files_of(top) != self.files_of(top):
+                if other.manifest.code_of(top) != self.manifest.code_of(top):
                     raise self._taken(top, f"from the artifact in {other.folder.parent}")
         self.check()
         for other in others:
@@ -139,7 +139,7 @@ class VendoredCode(MetaPathFinder):
             if reason := self._differs(module, file):
                 raise self._taken(name, reason)
         for top, folder in self.shared.items():
-            for file, digest in self.files_of(top).items():
+            for file, digest in self.manifest.code_of(top).items():
                 if file not in self._sources and _digest(folder / file) != digest:
                     raise self._taken(top, f"with {folder / file}, which differs from it")
 
@@ -188,15 +188,6 @@ class VendoredCode(MetaPathFinder):
         return spec_from_file_location(
             fullname, place, loader=loader, submodule_search_locations=folders
         )
-
-    def files_of(self, top: str) -> dict[str, str]:
-        """The vendored files of a top-level module, below ``code/``, and their hashes."""
-        start = f"{CODE}/{top}"
-        return {
-            file.removeprefix(f"{CODE}/"): digest
-            for file, digest in self.manifest.files.items()
-            if file.startswith(f"{start}/") or file == f"{start}.py"
-        }
 
     def _differs(self, module: ModuleType, file: str) -> str | None:
         """Where a module is from that runs other code than the artifact's; None if it is the same

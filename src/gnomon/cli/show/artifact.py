@@ -6,6 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnomon.artifact import Artifact
+from gnomon.artifact.manifest import Combination
 from gnomon.artifact.serialization.trust import TrustedName
 from gnomon.cli.console import columns, local, out
 from gnomon.cli.show.leakage import findings, summary
@@ -42,6 +43,7 @@ def _facts(artifact: Artifact, checks: LeakageReport | None) -> Table:
         "path": str(artifact.path),
         "digest": artifact.digest,
         "packed": local(manifest.created),
+        **_combination(manifest.combination),
         "task": artifact.contract.task,
         "stored as": manifest.serializer,
         "signature": _signature_text(artifact),
@@ -59,6 +61,15 @@ def _facts(artifact: Artifact, checks: LeakageReport | None) -> Table:
     for name, value in facts.items():
         table.add_row(f"[dim]{escape(printable(name))}[/]", escape(printable(value)))
     return table
+
+
+def _combination(combination: Combination | None) -> dict[str, str]:
+    if combination is None:
+        return {}
+    return {
+        "combined of": f"the model of {combination.model.tag} and the preprocessing of "
+        f"{combination.preprocessing.tag}; for debugging, it cannot become live"
+    }
 
 
 def _signature_text(artifact: Artifact) -> str:

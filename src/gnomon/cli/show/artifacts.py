@@ -38,6 +38,7 @@ def plain(tag: str, path: Path) -> dict[str, object]:
         "created": manifest.created,
         "serializer": manifest.serializer,
         "lineage": manifest.lineage,
+        "combination": manifest.combination,
     }
 
 
@@ -48,7 +49,7 @@ def _row(path: Path) -> list[str]:
     lineage = manifest.lineage
     return [
         ago(manifest.created),
-        f"{lineage.rows:,} rows",
+        f"{lineage.rows:,} rows" if manifest.combination is None else "combined of two",
         escape(printable((lineage.commit or "-")[:10])) + (" +" if lineage.dirty else ""),
         manifest.serializer,
         f"{_size(path) / 1e6:.2f} MB",

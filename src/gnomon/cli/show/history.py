@@ -72,6 +72,11 @@ def _entry(event: RolloutEvent) -> str:
     text = f"{escape(_who(event))} {done.format(f'[bold]{escape(event.artifact)}[/]')}"
     if event.kind == "shadow_start" and event.fraction < 1:
         text += f" for {percent(event.fraction)} of the requests"
+    if (halves := event.combination) is not None:
+        text += (
+            f", the model of {escape(halves.model.tag)} with the preprocessing of "
+            f"{escape(halves.preprocessing.tag)}"
+        )
     if event.approves is not None:
         text += f", as proposed in #{event.approves}"
     if event.same:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.markup import escape
 
+from gnomon.artifact.manifest import Combination
 from gnomon.cli.console import ago, local, share
 from gnomon.cli.show.automation import automation_lines
 from gnomon.rollout.actor import signature
@@ -54,6 +55,8 @@ def _lines(overview: Overview) -> Iterator[str]:
         yield from _shadow(shadow, itself, status.excuses)
     for proposal in status.proposals:
         yield _proposed(proposal)
+    if status.noise_floor is not None:
+        yield from _noise_floor(status.noise_floor)
     if status.automation is not None:
         yield from automation_lines(status.automation)
     if status.previous is not None:
@@ -138,6 +141,7 @@ def _shadow(
         traffic,
         "is live itself (A/A): its differences are noise" if itself else "",
         "was live before (reverse shadow)" if shadow.reverse else "",
+        _combined(shadow.combination),
         _takes(shadow.latency_ms),
     )
     if shadow.eligible:
@@ -167,6 +171,31 @@ def _proposed(proposal: ProposalStatus) -> str:
     if proposal.state == "expired":
         return f"[dim]proposed[/]  {text}; expired at {until}: propose it again"
     return f"[yellow]proposed[/]  {text}; another person may approve it until {until}"
+
+
+def _noise_floor(floor: ShadowStatus) -> Iterator[str]:
+    """Show how far live disagrees with itself on the rows that it scores twice."""
+    colour = {"running": "green", "failing": "red"}.get(floor.state, "yellow")
+    twice = f"live scores {floor.fraction:.3g} of the traffic twice"
+    yield f"[dim]noise   [/]  {twice}  [{colour}]{floor.state}[/]"
+    if floor.eligible:
+        failed = f"[red]{floor.failed:,} failed[/]" if floor.failed else "none failed"
+        scored = f"{floor.scored:,} of {floor.eligible:,} rows scored"
+        yield from _figures(scored, failed, _behind(floor))
+    if floor.compared:
+        yield from _figures(
+            f"noise floor {share(floor.disagreement)} of {floor.compared:,} rows",
+            "" if floor.flips is None else f"{share(floor.flips)} flip the decision",
+        )
+    if floor.error:
+        yield from _figures(f"[red]{escape(floor.error)}[/]")
+
+
+def _combined(combination: Combination | None) -> str:
+    if combination is None:
+        return ""
+    model, preprocessing = combination.model.tag, combination.preprocessing.tag
+    return f"the model of {escape(model)} with the preprocessing of {escape(preprocessing)}"
 
 
 def _behind(shadow: ShadowStatus) -> str:

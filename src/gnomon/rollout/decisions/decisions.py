@@ -33,6 +33,11 @@ from gnomon.rollout.decisions.approvals import (
     pending_proposal,
 )
 from gnomon.rollout.decisions.automatic import Automatic
+from gnomon.rollout.decisions.combined_shadow import (
+    combination_of,
+    combined_shadow,
+    refuse_combined,
+)
 from gnomon.rollout.decisions.watch import evaluate_watch, window_of
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates.gates import evaluate
@@ -53,6 +58,7 @@ def start_shadow(
     *,
     fraction: float = 1.0,
     same: bool = False,
+    preprocessing: str | None = None,
     policy: Policy | None = None,
     force: bool = False,
     by: str | Actor | None = None,
@@ -67,6 +73,8 @@ def start_shadow(
         artifact: a tag, such as ``flights:latest``.
         fraction: the share of entities (requests, without an entity key) that it scores.
         same: allow the live artifact itself, which measures the noise floor.
+        preprocessing: the tag of another artifact, on whose preprocessing the model of this one
+            is to run. Both are verified and combined to an artifact that is only for debugging.
         policy: the rules of its comparison; the defaults without one.
         force: start it even if its contract refuses today's requests; this is recorded.
         by: who decides; a name alone is a claim.
@@ -76,12 +84,15 @@ def start_shadow(
     Raises:
         ArtifactError, UnknownArtifact: it, or the live artifact, does not pass inspection.
         IncompatibleContract: it would refuse requests that the live artifact gets.
+        PackRefused: it cannot run on that preprocessing.
         PolicyError: the policy names an output that it does not have.
         RolloutError: nothing is live, it is live, or it is already a running shadow.
         RolloutConflict: another decision was recorded meanwhile.
     """
     history = up_to_date(history, settings, model)
     candidate = _inspect(model, artifact)
+    if preprocessing is not None:
+        candidate = combined_shadow(history.state, candidate, preprocessing, same=same)
     (policy or Policy()).check_names(candidate.tag, candidate.contract.output_schema)
     event = RolloutEvent(
         kind="shadow_start",
@@ -90,6 +101,7 @@ def start_shadow(
         fraction=fraction,
         entity_key=candidate.contract.entity_key,
         same=same,
+        combination=candidate.manifest.combination,
         why=why,
         **signed(by),
         **artifact_digests(candidate.manifest.files),
@@ -178,11 +190,12 @@ def promote(
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
         GateRefused: a gate fails, or the artifact is not a running shadow.
         GateUndecided: no gate fails, but one does not have enough evidence.
-        RolloutError: it is live already.
+        RolloutError: it is live already, or a combined artifact, which is for debugging.
         RolloutConflict: another decision was recorded meanwhile.
     """
     history = up_to_date(history, settings, model)
     candidate = _inspect(model, artifact)
+    refuse_combined(candidate.tag, candidate.manifest.combination)
     event = RolloutEvent(
         kind="promote",
         artifact=candidate.tag,
@@ -311,10 +324,11 @@ def check(settings: Settings, model: str, artifact: str, policy: Policy | None =
 
     Raises:
         PolicyError: the policy names an output that it does not have.
-        RolloutError: nothing is live.
+        RolloutError: nothing is live, or it is a combined artifact, which is for debugging.
     """
     state = up_to_date(None, settings, model).state
     tag = artifact if artifact in state.shadows else _tag_of(artifact)
+    refuse_combined(tag, combination_of(state, tag))
     return _gates(settings, model, state, tag, policy=policy or Policy())
 
 

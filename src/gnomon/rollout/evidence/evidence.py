@@ -73,7 +73,9 @@ class Evidence:
 
     Attributes:
         shadow: the shadow against live.
-        noise: live against itself (A/A), if that was ever run; the noise floor.
+        noise: live against itself (A/A) in the runs since it became live; the noise floor.
+        noise_awaited: whether such a run goes on all the time, so that what it has not seen yet
+            is unknown and not 0.
         times: the shadow's scoring times by batch size, in microseconds.
         live_times: the live artifact's scoring times by batch size.
         traffic: how many rows arrived recently; None where that is not known.
@@ -90,6 +92,7 @@ class Evidence:
     first_row: datetime | None = None
     last_row: datetime | None = None
     excused: tuple[ExcusedCounts, ...] = ()
+    noise_awaited: bool = False
 
 
 def gather(
@@ -101,6 +104,8 @@ def gather(
     start: datetime,
     entity_key: Sequence[str] = (),
     longest_burst: int | None = None,
+    noise_since: int | None = None,
+    noise_awaited: bool = False,
     excused: ExcusedRows | None = None,
     excused_noise: ExcusedRows | None = None,
 ) -> Evidence:
@@ -115,6 +120,8 @@ def gather(
         entity_key: the features that name the entity of a row. The rows of each request are a unit
             without one, or if the log has no column of a feature.
         longest_burst: how many rows one after the other may be bad together.
+        noise_since: of live against itself only runs that began in this epoch or later count.
+        noise_awaited: see :class:`Evidence`.
         excused: takes the excused rows out.
         excused_noise: takes them out of the noise floor: what is noisy in live and excused would
             otherwise be subtracted from what is not excused.
@@ -146,7 +153,7 @@ def gather(
         scored=scored["scored"],
     )
     noise_needs = there if excused_noise is not None else key
-    noise_rows = shadow_rows(log, live, live, noise_needs)
+    noise_rows = shadow_rows(log, live, live, noise_needs, from_epoch=noise_since)
     if excused_noise is not None:
         noise_rows = excused_noise.applied(noise_rows)
     return Evidence(
@@ -158,6 +165,7 @@ def gather(
         first_row=min(arrived, default=None),
         last_row=max(arrived, default=None),
         excused=() if excused is None else excused.counts(),
+        noise_awaited=noise_awaited,
     )
 
 
@@ -192,6 +200,7 @@ def shadow_rows(
     more: Sequence[str] = (),
     *,
     epoch: int | None = None,
+    from_epoch: int | None = None,
     start: datetime | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a shadow that were compared with one live artifact.
@@ -202,6 +211,7 @@ def shadow_rows(
         live: the tag it is compared with.
         more: columns of the log, besides those of the comparison.
         epoch: only of the run that began in this rollout epoch.
+        from_epoch: only of runs that began in this rollout epoch or later.
         start: only rows that arrived since.
     """
     columns = [
@@ -212,6 +222,8 @@ def shadow_rows(
         mask = pc.equal(batch.column("against"), live)
         if epoch is not None:
             mask = pc.and_(mask, pc.equal(batch.column("epoch"), epoch))
+        if from_epoch is not None:
+            mask = pc.and_(mask, pc.greater_equal(batch.column("epoch"), from_epoch))
         yield batch.filter(mask)
 
 

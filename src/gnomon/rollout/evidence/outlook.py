@@ -13,6 +13,8 @@ from gnomon.log import InferenceLog
 from gnomon.quantities import rough_duration
 
 __all__ = [
+    "AT_THE_LIMIT",
+    "IF_IT_STAYS",
     "LONGEST_SECONDS",
     "WINDOW",
     "MissingEvidence",
@@ -28,6 +30,12 @@ WINDOW: Final = timedelta(minutes=10)
 hour, and short enough to follow changes during the day."""
 
 LONGEST_SECONDS: Final = 366 * 86_400.0
+
+IF_IT_STAYS: Final = " if the share stays"
+AT_THE_LIMIT: Final = (
+    "no number of rows may decide it, because the share is at the limit: change the limit in the "
+    "policy, or the artifact"
+)
 
 
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gnomon.compare.mean_interval import clustered_interval, mean_interval, units_still_needed
 from gnomon.compare.sequential import Interval, rate_interval
-from gnomon.rollout.evidence.unit_counts import UnitShares
+from gnomon.compare.units import UnitShares
 
 __all__ = ["BadShare"]
 
@@ -85,11 +85,15 @@ class BadShare:
                 more = 1  # Rows after the last whole block are not in it yet.
             yield None if more is None else round(more * units.rows_each)
 
+    @property
+    def counted(self) -> str:
+        """How many rows there are, and how many units if they are other than rows."""
+        units = "; ".join(units.says for units in self.units if len(units.values) != self.rows)
+        return f"{self.rows:,} rows ({units})" if units else f"{self.rows:,} rows"
+
     def __str__(self) -> str:
         """Write the rows, and the units if they are other than rows."""
-        rows = f"{self.bad:,} of {self.rows:,} rows"
-        units = "; ".join(units.says for units in self.units if len(units.values) != self.rows)
-        return f"{rows} ({units})" if units else rows
+        return f"{self.bad:,} of {self.counted}"
 
 
 def _effective_part(units: UnitShares, rate: float, rows: int) -> float:

@@ -78,6 +78,9 @@ def gather_unexcused(
     shadow: Shadow,
     live: str,
     excuses: Sequence[RecordedExcuse],
+    *,
+    noise_since: int,
+    noise_awaited: bool,
 ) -> Evidence:
     """Gather the evidence on a run of a shadow, without the rows that are excused.
 
@@ -87,6 +90,8 @@ def gather_unexcused(
         shadow: the run.
         live: the tag it is compared with.
         excuses: those that have an effect now.
+        noise_since: the epoch from which runs of live against itself count.
+        noise_awaited: whether such a run goes on all the time.
     """
     return gather(
         log,
@@ -96,6 +101,8 @@ def gather_unexcused(
         start=shadow.at,
         entity_key=shadow.entity_key,
         longest_burst=policy.gates.longest_burst,
+        noise_since=noise_since,
+        noise_awaited=noise_awaited,
         excused=excused_rows(
             log,
             policy,

@@ -7,11 +7,19 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from gnomon.compare.sequential import Interval, more_until
+from gnomon.compare.sequential import Interval
 from gnomon.errors import UnreadableFile
-from gnomon.quantities import percent, plural
+from gnomon.quantities import percent
 from gnomon.rollout.evidence.evidence import Evidence, RowReference
-from gnomon.rollout.evidence.outlook import MissingEvidence, Traffic, action, more_rows
+from gnomon.rollout.evidence.excess import Excess
+from gnomon.rollout.evidence.outlook import (
+    AT_THE_LIMIT,
+    IF_IT_STAYS,
+    MissingEvidence,
+    Traffic,
+    action,
+    more_rows,
+)
 from gnomon.rollout.evidence.share import BadShare
 from gnomon.rollout.gate import Gate, Verdict
 from gnomon.rollout.history import Shadow
@@ -26,11 +34,6 @@ _CLOSE = (
 """Numbers must be within 1% by default, which few pairs of models of a number are. Each row was
 compared when the shadow scored it."""
 
-_IF_IT_STAYS = " if the share stays"
-_AT_THE_LIMIT = (
-    "no number of rows may decide it, because the share is at the limit: change the limit in the "
-    "policy, or the artifact"
-)
 _HEAVY_ENTITIES = (
     "no number of rows may decide it, because entities with many rows are on the other side of the "
     "limit from the mean over entities: look at their rows, or change the limit in the policy"
@@ -38,58 +41,32 @@ _HEAVY_ENTITIES = (
 
 
 def disagreement_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:
-    """Judge the excess over the noise floor; if measured, each interval gets half the error."""
-    shadow, noise = evidence.shadow, evidence.noise
-    if noise.compared:
-        confidence = (1 + confidence) / 2
-    disagreed = shadow.share("disagreed", "compared")
-    interval, floor, value = disagreed.interval(confidence), "", disagreed.value
-    if noise.compared:
-        noise_interval = noise.share("disagreed", "compared").interval(confidence)
-        interval = Interval(
-            max(interval.low - noise_interval.high, 0.0),
-            max(interval.high - noise_interval.low, 0.0),
-        )
-        share = noise.disagreed / noise.compared
-        rows = f"{plural(noise.compared, 'row')} of live against itself"
-        floor = f" beyond the noise floor of {percent(share, 2)} ({rows})"
-        value = None if value is None else max(value - share, 0.0)
-    gate = _rate_gate(
-        "disagreement",
-        f"{disagreed} disagree with live",
-        limit, value, interval, disagreed,
-        awaits=lambda: _disagreement_awaits(limit, confidence, evidence),
-        beyond=floor, examples=shadow.worst,
-    )  # fmt: skip
+    """Judge the share of compared rows that disagree with live, beyond the noise floor."""
+    excess = Excess.of(evidence, "disagreed", "compared")
+    finding = f"{excess.shadow} disagree with live"
+    worst = evidence.shadow.worst
+    gate = _excess_gate("disagreement", finding, limit, confidence, evidence, excess, worst)
     return structs.replace(gate, says=gate.says + _CLOSE) if gate.verdict == "fail" else gate
 
 
-def _disagreement_awaits(limit: float, confidence: float, evidence: Evidence) -> MissingEvidence:
-    """Estimate the rows of the shadow that decide it or, if they cannot, rows of live's A/A run."""
-    shadow = evidence.shadow.share("disagreed", "compared")
-    noise = evidence.noise.share("disagreed", "compared")
-    if not noise.rows:
-        return _share_awaits(shadow, limit, confidence, evidence.traffic)
+def _excess_gate(
+    name: str,
+    finding: str,
+    limit: float,
+    confidence: float,
+    evidence: Evidence,
+    excess: Excess,
+    examples: tuple[RowReference, ...],
+) -> Gate:
+    def awaits() -> MissingEvidence:
+        if excess.counts_noise:
+            return excess.awaits(limit, confidence, evidence.traffic)
+        return _share_awaits(excess.shadow, limit, confidence, evidence.traffic)
 
-    def decides(total: int, noise_rows: int) -> bool:
-        shadow_interval = shadow.at(total, confidence)
-        noise_interval = noise.at(noise_rows, confidence)
-        return (
-            shadow_interval.high - noise_interval.low <= limit
-            or shadow_interval.low - noise_interval.high > limit
-        )
-
-    more = more_until(lambda total: decides(total, noise.rows), shadow.rows)
-    if more is not None:
-        return more_rows(more, "rows compared", evidence.traffic, about=True, given=_IF_IT_STAYS)
-    largest = max(shadow.rows, 1) * 10**6
-    more = more_until(lambda total: decides(largest, total), noise.rows)
-    if more is None:
-        return action(_AT_THE_LIMIT)
-    return action(
-        f"needs about {more:,} more rows of live against itself, because the noise floor is not "
-        "known well enough: run `gnomon shadow start --same` with the live artifact"
-    )
+    return _rate_gate(
+        name, finding, limit, excess.value, excess.interval(confidence), excess.shadow,
+        awaits=awaits, beyond=excess.floor, examples=examples,
+    )  # fmt: skip
 
 
 def _share_awaits(
@@ -97,16 +74,21 @@ def _share_awaits(
 ) -> MissingEvidence:
     more = share.rows_still_needed(limit, confidence)
     if more is None:
-        return action(_AT_THE_LIMIT)
+        return action(AT_THE_LIMIT)
     if not more:
         return action(_HEAVY_ENTITIES)
+    needs, given = _rows_that_count(share), IF_IT_STAYS if share.rows else ""
+    return more_rows(more, needs, traffic, about=True, given=given)
+
+
+def _rows_that_count(share: BadShare) -> str:
+    """Say which rows add units, not only rows of units that are known."""
     of_entities = any(units.kind == "entity" for units in share.units)
-    needs = "rows of other entities" if of_entities else "rows"
-    return more_rows(more, needs, traffic, about=True, given=_IF_IT_STAYS if share.rows else "")
+    return "rows of other entities" if of_entities else "rows"
 
 
 def flips_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:
-    """Judge the share of flips among the rows whose decision is known.
+    """Judge the share of flips among the rows whose decision is known, beyond the noise floor.
 
     It is unknown, whatever the number of rows, where nothing is decided.
     """
@@ -123,17 +105,10 @@ def flips_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:
                 'max_flips = "off", in the policy'
             ),
         )
-    flipped = shadow.share("flipped", "decided")
-    return _rate_gate(
-        "flips",
-        f"{flipped} flip the decision",
-        limit,
-        flipped.value,
-        flipped.interval(confidence),
-        flipped,
-        awaits=lambda: _share_awaits(flipped, limit, confidence, evidence.traffic),
-        examples=tuple(row for row in shadow.worst if row.flipped),
-    )
+    excess = Excess.of(evidence, "flipped", "decided")
+    finding = f"{excess.shadow} flip the decision"
+    flips = tuple(row for row in shadow.worst if row.flipped)
+    return _excess_gate("flips", finding, limit, confidence, evidence, excess, flips)
 
 
 def failed_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:
@@ -212,7 +187,7 @@ def skew_gate(
             limit=limit,
             awaits=_replay_awaits(shadow, "a replay of the rows that it has scored"),
         )
-    differing = BadShare(replay.disagreed, replay.rows)
+    differing = _differing(replay)
     return _rate_gate(
         "skew",
         f"{differing} differ from the offline prediction",
@@ -224,13 +199,22 @@ def skew_gate(
     )
 
 
+def _differing(replay: SkewRecord) -> BadShare:
+    units = replay.by_unit.shares() if replay.by_unit else None
+    return BadShare(replay.disagreed, replay.rows, () if units is None else (units,))
+
+
 def _replayed_awaits(
     limit: float, confidence: float, shadow: Shadow, replay: SkewRecord
 ) -> MissingEvidence:
-    more = BadShare(replay.disagreed, replay.rows).rows_still_needed(limit, confidence)
+    differing = _differing(replay)
+    more = differing.rows_still_needed(limit, confidence)
     if more is None:
-        return action(_AT_THE_LIMIT)
-    return _replay_awaits(shadow, f"a replay of about {more:,} more rows{_IF_IT_STAYS}")
+        return action(AT_THE_LIMIT)
+    if not more:
+        return action(_HEAVY_ENTITIES)
+    needs = f"about {more:,} more {_rows_that_count(differing)}{IF_IT_STAYS}"
+    return _replay_awaits(shadow, f"a replay of {needs}")
 
 
 def _replay_awaits(shadow: Shadow, what: str) -> MissingEvidence:

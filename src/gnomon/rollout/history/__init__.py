@@ -2,12 +2,14 @@
 
 from gnomon.rollout.history.event import FORMAT, Kind, RolloutEvent, decode_event, in_words
 from gnomon.rollout.history.history import History, open_history, read_history, up_to_date
+from gnomon.rollout.history.noise_run import NoiseRun
 from gnomon.rollout.history.state import RolloutState, Shadow, fold
 
 __all__ = [
     "FORMAT",
     "History",
     "Kind",
+    "NoiseRun",
     "RolloutEvent",
     "RolloutState",
     "Shadow",

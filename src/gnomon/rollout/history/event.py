@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from gnomon.artifact.manifest import Combination
 from gnomon.errors import HistoryDamaged
 from gnomon.formats import Format, decode
 from gnomon.rollout.actor import signature
@@ -17,8 +18,8 @@ __all__ = ["FORMAT", "Kind", "RolloutEvent", "decode_event", "in_words"]
 
 FORMAT = 3
 """Format 2 added ``previous_sha256``; events of format 1 may only come before those of format 2.
-Format 3 added what changes the state: ``watch`` of a promotion, and the kinds ``propose``,
-``withdraw``, ``excuse`` and ``excuse_end``."""
+Format 3 added what changes the state: ``watch`` of a promotion, ``combination`` of a shadow, and
+the kinds ``propose``, ``withdraw``, ``excuse`` and ``excuse_end``."""
 
 _KIND = Format("rollout event", FORMAT, damaged=HistoryDamaged)
 
@@ -50,6 +51,8 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
         authenticated: how that is known; see :class:`gnomon.rollout.actor.Actor`. None: an event
             of an earlier release, or one that nobody signed.
         on_behalf_of: for whom they decided, as they say.
+        combination: of a shadow that is the model of one artifact on the preprocessing of another:
+            which. It is for debugging, and no candidate.
         why: the reason they gave.
         forced: whether it was done although gates did not pass or were not evaluated, or the
             contract is incompatible.
@@ -77,6 +80,7 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
     fraction: float = 1.0
     entity_key: tuple[str, ...] = ()
     same: bool = False
+    combination: Combination | None = None
     at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
     by: str | None = None
     authenticated: str | None = None

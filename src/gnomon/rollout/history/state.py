@@ -7,9 +7,11 @@ from datetime import datetime
 
 import msgspec
 
+from gnomon.artifact.manifest import Combination
 from gnomon.errors import RolloutError
 from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.rollout.history.event import RolloutEvent
+from gnomon.rollout.history.noise_run import NoiseRun, noise_run_after
 from gnomon.rollout.proposal import Proposal
 from gnomon.rollout.watch_window import Watch
 
@@ -20,7 +22,8 @@ class Shadow(msgspec.Struct, frozen=True, kw_only=True):
     """A shadow that should be running: its sample, and the epoch it was started in.
 
     A reverse shadow is the artifact that live replaced; it ends with the watch window. One with
-    ``same`` was started as the shadow of itself, to measure the noise floor (A/A).
+    ``same`` was started as the shadow of itself, to measure the noise floor (A/A). One with a
+    ``combination`` is the model of one artifact on the preprocessing of another, for debugging.
     """
 
     artifact: str
@@ -31,11 +34,12 @@ class Shadow(msgspec.Struct, frozen=True, kw_only=True):
     entity_key: tuple[str, ...] = ()
     reverse: bool = False
     same: bool = False
+    combination: Combination | None = None
 
     @property
     def is_candidate(self) -> bool:
         """Whether it was started to replace the live artifact."""
-        return not (self.reverse or self.same)
+        return not (self.reverse or self.same or self.combination is not None)
 
 
 class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +48,10 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         epoch: the number of events, which is also the number of the next event.
         lives: the artifacts that were live, the live one last. A rollback removes the last one.
+        live_since: the epoch in which the live artifact became live, this time.
         shadows: the running shadows by tag, in the order they were started.
+        noise_run: the standing run of live against itself, which is not among ``shadows``; None
+            while no other shadow runs, or one of live itself was started.
         tried: the candidates for the place of the present live artifact, one tag for each run,
             stopped ones included: an artifact that is stopped and started has had two chances.
         tried_before: the same of each artifact in ``lives`` but the last, as it was when it was
@@ -60,7 +67,9 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
 
     epoch: int = 0
     lives: tuple[str, ...] = ()
+    live_since: int = 0
     shadows: dict[str, Shadow] = {}
+    noise_run: NoiseRun | None = None
     tried: tuple[str, ...] = ()
     tried_before: tuple[tuple[str, ...], ...] = ()
     watch: Watch | None = None
@@ -107,6 +116,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
                 at=event.at,
                 entity_key=event.entity_key,
                 same=event.same or event.artifact == self.live,
+                combination=event.combination,
             )
         elif event.kind not in ("propose", "withdraw", "excuse", "excuse_end"):
             # An artifact that becomes live is no longer a shadow.
@@ -123,7 +133,9 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
         return RolloutState(
             epoch=self.epoch + 1,
             lives=lives,
+            live_since=self.live_since if is_same_live else self.epoch + 1,
             shadows=shadows,
+            noise_run=_noise_run(self, event, lives, shadows),
             tried=tried,
             tried_before=tried_before,
             watch=_watch(self, event, shadows),
@@ -160,6 +172,18 @@ def _tried(
     if event.kind == "shadow_start" and shadows[event.artifact].is_candidate:
         return (*state.tried, event.artifact), state.tried_before
     return state.tried, state.tried_before
+
+
+def _noise_run(
+    state: RolloutState,
+    event: RolloutEvent,
+    lives: tuple[str, ...],
+    shadows: Mapping[str, Shadow],
+) -> NoiseRun | None:
+    """Return the standing run of live against itself after an event."""
+    live = lives[-1] if lives else None
+    judges = live not in shadows and any(not shadow.same for shadow in shadows.values())
+    return noise_run_after(state.noise_run, live, judges=judges, epoch=state.epoch + 1, at=event.at)
 
 
 def _reverse_shadow(event: RolloutEvent, epoch: int) -> dict[str, Shadow]:
@@ -272,10 +296,13 @@ def _check(state: RolloutState, event: RolloutEvent) -> None:
             hint=f"proposed: {', '.join(state.proposals) or 'nothing'}",
         )
     if event.kind == "shadow_stop" and tag not in state.shadows:
-        raise RolloutError(
-            f"`{tag}` is not a running shadow",
-            hint="running: " + (", ".join(state.shadows) or "none"),
-        )
+        running = "running: " + (", ".join(state.shadows) or "none")
+        if state.noise_run is not None and tag == state.noise_run.artifact:
+            running += (
+                "; the run of live against itself ends with the last of them, and "
+                "`noise_floor = 0` in the policy's [sampling] turns it off"
+            )
+        raise RolloutError(f"`{tag}` is not a running shadow", hint=running)
 
 
 def _check_start(state: RolloutState, event: RolloutEvent) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gnomon.policy import Metric
 from gnomon.rollout.quality.question import UNKNOWN, Answers, Question, Truth
 
-__all__ = ["RowLosses", "largest_loss", "row_losses"]
+__all__ = ["RowLosses", "largest_loss", "losses_by_label", "row_losses"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,7 +72,7 @@ def row_losses(
     """
     if metric in ("absolute_error", "squared_error"):
         return _number_losses(metric, asked, live, shadow, truth)
-    by_label = [_losses_by_label(metric, asked, side) for side in (live, shadow)]
+    by_label = [losses_by_label(metric, asked, side) for side in (live, shadow)]
     possible = by_label[1] - by_label[0]
     code = np.where(truth.codes == UNKNOWN, 0, truth.codes)[:, np.newaxis]
     found = [np.take_along_axis(side, code, axis=1)[:, 0] for side in by_label]
@@ -87,8 +87,11 @@ def row_losses(
     )
 
 
-def _losses_by_label(metric: Metric, asked: Question, answers: Answers) -> Floats:
-    """Return the loss of each row if its label were each of those there are, shape (n, labels)."""
+def losses_by_label(metric: Metric, asked: Question, answers: Answers) -> Floats:
+    """Return the loss of each row if its label were each of those there are, shape (n, labels).
+
+    For every metric but the errors of numbers.
+    """
     if metric in ("brier", "log_loss"):
         p = answers.probabilities
         if p is None:

@@ -21,9 +21,10 @@ LABELS = pa.schema(
         pa.field("row", pa.int32()),
         pa.field("label", pa.string()),
         pa.field("known_at", pa.timestamp("us", tz="UTC")),
+        pa.field("arrived", pa.timestamp("us", tz="UTC")),
     ]
 )
-"""The labels that :func:`paired_rows` joins: one of a row, as text."""
+"""The labels that :func:`paired_rows` joins: one of a row, as text, with when the row arrived."""
 
 _BATCH_ROWS = 16_384
 

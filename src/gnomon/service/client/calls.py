@@ -131,12 +131,21 @@ def start_shadow(
     fraction: float | None,
     same: bool,
     force: bool,
+    preprocessing: str | None,
     by: str | None,
     why: str | None,
 ) -> HttpCall[RolloutEvent]:
     """Return the call that starts a shadow."""
     return _decide(
-        StartShadow(artifact=artifact, fraction=fraction, same=same, force=force, by=by, why=why)
+        StartShadow(
+            artifact=artifact,
+            fraction=fraction,
+            same=same,
+            force=force,
+            preprocessing=preprocessing,
+            by=by,
+            why=why,
+        )
     )
 
 

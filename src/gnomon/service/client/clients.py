@@ -272,6 +272,7 @@ class Client(ClientQueries, _Connection[httpx.BaseTransport]):
         fraction: float | None = None,
         *,
         same: bool = False,
+        preprocessing: str | None = None,
         force: bool = False,
         why: str | None = None,
     ) -> RolloutEvent:
@@ -281,15 +282,20 @@ class Client(ClientQueries, _Connection[httpx.BaseTransport]):
             artifact: its tag.
             fraction: the share, above 0 and at most 1; by default the policy's.
             same: shadow the live artifact itself, to measure the noise floor.
+            preprocessing: another artifact's tag: the model of this one runs on its preprocessing,
+                for debugging.
             force: start it even if its contract refuses requests that clients send today; this is
                 recorded.
             why: the reason, for the history.
 
         Raises:
             IncompatibleContract: the artifact would refuse requests that the live one gets.
+            PackRefused: it cannot run on that preprocessing.
             RolloutError: the artifact is live, or in shadow already.
         """
-        return self._send(calls.start_shadow(artifact, fraction, same, force, self._by, why))
+        return self._send(
+            calls.start_shadow(artifact, fraction, same, force, preprocessing, self._by, why)
+        )
 
     def stop_shadow(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
         """Stop a shadow."""
@@ -486,11 +492,14 @@ class AsyncClient(AsyncClientQueries, _Connection[httpx.AsyncBaseTransport]):
         fraction: float | None = None,
         *,
         same: bool = False,
+        preprocessing: str | None = None,
         force: bool = False,
         why: str | None = None,
     ) -> RolloutEvent:
         """Like :meth:`Client.start_shadow`."""
-        return await self._send(calls.start_shadow(artifact, fraction, same, force, self._by, why))
+        return await self._send(
+            calls.start_shadow(artifact, fraction, same, force, preprocessing, self._by, why)
+        )
 
     async def stop_shadow(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
         """Like :meth:`Client.stop_shadow`."""

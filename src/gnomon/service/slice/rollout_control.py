@@ -87,6 +87,7 @@ class RolloutControl:
         same: bool,
         force: bool,
         *,
+        preprocessing: str | None,
         by: Actor,
         why: str | None,
     ) -> RolloutEvent:
@@ -97,6 +98,7 @@ class RolloutControl:
             fraction=self._policy.sampling.fraction if fraction is None else fraction,
             policy=self._policy,
             same=same,
+            preprocessing=preprocessing,
             force=force,
             by=by,
             why=why,

@@ -205,7 +205,7 @@ class RolloutFollower:
             self._load_error = None
         live = None if self.live is None else self.live.artifact.tag
         self._lanes.keep({state.live, state.previous, live, *self._kept})
-        self._shadows.apply(state)
+        self._shadows.apply(state, None if self.live is None else self.live.artifact)
 
     async def _load(self, tag: str) -> Lane | None:
         """Return the lane to make live; None if it is refused, and live stays as it is."""

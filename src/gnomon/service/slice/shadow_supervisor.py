@@ -1,4 +1,4 @@
-"""The shadows of one slice: one feed for each shadow of the rollout."""
+"""The shadows of one slice: one feed for each of the rollout, and one for the noise floor."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from pathlib import Path
 
 from msgspec import structs
 
+from gnomon.artifact import Artifact
+from gnomon.errors import GnomonError
+from gnomon.log import shadow_stream, stream_folder
+from gnomon.policy import Policy
+from gnomon.rollout.gates.noise_floor import noise_shadow
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.service.lane.recording import Recorder
 from gnomon.service.metrics import Metrics
@@ -17,7 +22,7 @@ from gnomon.service.status.gate_outlook import GateOutlook
 from gnomon.service.status.slice_status import ShadowStatus
 from gnomon.service.tasks import Tasks, close_all
 from gnomon.settings import Settings
-from gnomon.shadow.feed.run import mark_stopped
+from gnomon.shadow.feed.run import Run, mark_stopped
 from gnomon.shadow.heartbeats import ShadowBeat
 
 __all__ = ["ShadowSupervisor"]
@@ -26,10 +31,13 @@ __all__ = ["ShadowSupervisor"]
 class ShadowSupervisor:
     """Starts and ends feeds as shadows are started and stopped.
 
+    While shadows are judged, it also runs live against itself on a share of the requests, as the
+    policy says at the start of the server; see :mod:`gnomon.rollout.noise_floor`.
+
     Args:
         model: the deployment's model name.
         settings: passed to the feeds.
-        policy: the policy file, for the comparators.
+        policy: the policy file, for the comparators and the share of the noise floor.
         claim: the slice whose requests the feeds read.
         recorder: has the position from which a new shadow reads.
         metrics: shows what the feeds report.
@@ -52,26 +60,37 @@ class ShadowSupervisor:
         self._model = model
         self._settings = settings
         self._policy = policy
+        self._rules = Policy() if policy is None else Policy.read(policy)
         self._claim = claim
         self._recorder = recorder
         self._metrics = metrics
         self._tasks = tasks
         self._feeds: dict[str, ShadowFeed] = {}
+        self._noise: Shadow | None = None
         self._marked: int | None = None
         """The last epoch for which stopped shadows were marked in the slice's folder."""
 
-    def apply(self, state: RolloutState) -> None:
-        """Run exactly the shadows of this state; start none while the log is not open."""
-        for tag in [t for t, feed in self._feeds.items() if state.shadows.get(t) != feed.shadow]:
+    def apply(self, state: RolloutState, live: Artifact | None) -> None:
+        """Run exactly the shadows of this state; start none while the log is not open.
+
+        Args:
+            state: the rollout.
+            live: the artifact that answers here, whose noise floor is measured.
+        """
+        self._noise = self._noise_of(state, live)
+        shadows = dict(state.shadows)
+        if self._noise is not None:
+            shadows[self._noise.artifact] = self._noise
+        for tag in [t for t, feed in self._feeds.items() if shadows.get(t) != feed.shadow]:
             self._tasks.finish(self._feeds.pop(tag).close())
         if not self._recorder.is_open:
             return
-        for tag, shadow in state.shadows.items():
+        for tag, shadow in shadows.items():
             if tag not in self._feeds:
                 self._start(tag, shadow)
         if self._marked != state.epoch:
             with contextlib.suppress(OSError):  # The next call tries again.
-                mark_stopped(self._settings, self._model, self._claim.name, state.shadows)
+                mark_stopped(self._settings, self._model, self._claim.name, shadows)
                 self._marked = state.epoch
 
     def statuses(self) -> tuple[ShadowStatus, ...]:
@@ -79,10 +98,21 @@ class ShadowSupervisor:
         return tuple(
             structs.replace(feed.status(), open_gates=self._outlook.of(tag))
             for tag, feed in self._feeds.items()
+            if feed.shadow != self._noise
         )
 
+    @property
+    def noise_share(self) -> float | None:
+        """The share of the noise floor; None while it is not measured."""
+        return None if self._noise is None else self._noise.fraction
+
+    def noise_floor(self) -> ShadowStatus | None:
+        """Return the last report of the noise floor's feed; None while it is not measured."""
+        feed = None if self._noise is None else self._feeds.get(self._noise.artifact)
+        return None if feed is None else feed.status()
+
     def beats(self) -> tuple[ShadowBeat, ...]:
-        """Return the same for the slice's heartbeat."""
+        """Return the same for the slice's heartbeat, with the noise floor among them."""
         return tuple(
             structs.replace(feed.beat(), open_gates=self._outlook.of(tag))
             for tag, feed in self._feeds.items()
@@ -91,6 +121,22 @@ class ShadowSupervisor:
     async def close(self) -> None:
         """End every feed; their positions are in the log, so nothing is lost."""
         await close_all(*(feed.close for feed in self._feeds.values()))
+
+    def _noise_of(self, state: RolloutState, live: Artifact | None) -> Shadow | None:
+        """Return the shadow of live itself; one that has begun keeps its share to its end."""
+        shadow = None if live is None else noise_shadow(state, live, self._rules)
+        if shadow is None:
+            return None
+        if self._noise is not None and self._noise.since == shadow.since:
+            return self._noise
+        if not self._recorder.is_open:
+            return None
+        stream = shadow_stream(shadow.artifact.partition(":")[2])
+        with contextlib.suppress(GnomonError):
+            run = Run.last(stream_folder(self._settings, self._model, self._claim.name, stream))
+            if run is not None and run.epoch == shadow.since:
+                return structs.replace(shadow, fraction=run.fraction)
+        return shadow
 
     def _start(self, tag: str, shadow: Shadow) -> None:
         self._feeds[tag] = ShadowFeed(

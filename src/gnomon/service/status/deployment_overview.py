@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from gnomon.errors import GnomonError
-from gnomon.rollout.history import History, RolloutState, read_history
+from gnomon.rollout.history import History, RolloutState, Shadow, read_history
 from gnomon.service.status.automation_status import AutomationStatus
 from gnomon.service.status.proposal_status import proposals_of
 from gnomon.service.status.shadow_status import shadow_status
@@ -111,6 +111,7 @@ def _status(beat: Heartbeat, history: History) -> Status:
         shadows=tuple(
             shadow_status(s, beat.shadow(tag)) for tag, s in history.state.shadows.items()
         ),
+        noise_floor=_noise_floor(beat, history.state),
         accounts=msgspec.convert(beat.accounts, RowAccounts),
         automation=msgspec.convert(beat.automation, AutomationStatus),
         excuses=tuple(excuse for excuse in history.state.excuses if excuse.is_active()),
@@ -118,6 +119,16 @@ def _status(beat: Heartbeat, history: History) -> Status:
         error=beat.error,
         warnings=beat.warnings,
     )
+
+
+def _noise_floor(beat: Heartbeat, state: RolloutState) -> ShadowStatus | None:
+    run = state.noise_run
+    if run is None or beat.noise_floor is None or beat.live != run.artifact:
+        return None
+    shadow = Shadow(
+        artifact=run.artifact, digest=None, fraction=beat.noise_floor, since=run.since, at=run.at
+    )
+    return shadow_status(shadow, beat.shadow(run.artifact))
 
 
 def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status:
@@ -137,6 +148,7 @@ def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status
                 fraction=shadow.fraction,
                 since=shadow.at,
                 reverse=shadow.reverse,
+                combination=shadow.combination,
                 state="not running",
             )
             for tag, shadow in state.shadows.items()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -87,23 +87,31 @@ class GateOutlook:
         keys = {(shadow.artifact, shadow.since) for shadow in shadows}
         self._samples = {key: samples for key, samples in self._samples.items() if key in keys}
         self._open = {
-            s.artifact: (*self._open_gates(policy.gates, s, beats, confidence), *_by_labels(policy))
+            s.artifact: (
+                *self._open_gates(policy.gates, s, state, beats, confidence),
+                *_by_labels(policy),
+            )
             for s in shadows
         }
 
     def _open_gates(
-        self, limits: GateLimits, shadow: Shadow, beats: Sequence[Heartbeat], confidence: float
+        self,
+        limits: GateLimits,
+        shadow: Shadow,
+        state: RolloutState,
+        beats: Sequence[Heartbeat],
+        confidence: float,
     ) -> Iterator[OpenGate]:
-        reports = [*_shadow_reports(shadow, beats)]
-        counts = added([_counts(report) for report in reports]) if reports else ShadowCounts()
+        counts = _summed(_shadow_reports(shadow, beats))
         answered = sum(int(beat.accounts.get("answered", 0)) for beat in beats)
         evidence = Evidence(
             ShadowRows(**structs.asdict(counts)),
-            noise=ShadowRows(),
+            noise=ShadowRows(**structs.asdict(_summed(_noise_reports(state, beats)))),
             times={},
             live_times={},
             traffic=self._traffic(shadow, counts.scored, answered),
             last_row=datetime.now(UTC) if counts.scored else None,
+            noise_awaited=any(beat.noise_floor is not None for beat in beats),
         )
         if shadow.artifact in self._excused:  # What slices count has the excused rows in it.
             limits = structs.replace(limits, max_disagreement=None, max_flips=None)
@@ -155,6 +163,17 @@ def _shadow_reports(shadow: Shadow, beats: Sequence[Heartbeat]) -> Iterator[Shad
         report = beat.shadow(shadow.artifact)
         if report is not None and report.epoch == shadow.since:
             yield report
+
+
+def _noise_reports(state: RolloutState, beats: Sequence[Heartbeat]) -> Iterator[ShadowBeat]:
+    for beat in beats:
+        report = beat.shadow(state.live or "")
+        if report is not None and report.epoch >= state.live_since:
+            yield report
+
+
+def _summed(reports: Iterable[ShadowBeat]) -> ShadowCounts:
+    return added([ShadowCounts(), *map(_counts, reports)])
 
 
 def _counts(report: ShadowBeat) -> ShadowCounts:

@@ -22,6 +22,7 @@ def shadow_status(shadow: Shadow, beat: ShadowBeat | None) -> ShadowStatus:
         fraction=shadow.fraction,
         since=shadow.at,
         reverse=shadow.reverse,
+        combination=shadow.combination,
         state="starting",
     )
     if beat is None:

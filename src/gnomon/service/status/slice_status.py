@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from gnomon.artifact.manifest import Combination
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.service.status.automation_status import AutomationStatus
@@ -44,6 +45,8 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
         fraction: the share of entities (or requests) that it scores.
         since: when it was put in shadow.
         reverse: whether it is the artifact that live replaced, in the watch window.
+        combination: what it was made of, if it is the model of one artifact on the preprocessing of
+            another, for debugging.
         state: ``starting``, ``running``, ``failing``, or ``not running`` when no server is.
         eligible: rows it has to score.
     """
@@ -52,6 +55,7 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
     fraction: float = 1.0
     since: datetime | None = None
     reverse: bool = False
+    combination: Combination | None = None
     state: str = "running"
     eligible: int = 0
 
@@ -110,6 +114,8 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         epoch: the number of the last rollout decision it follows.
         live: the live artifact; ``None`` until a first one is promoted.
         previous: the tag to which a rollback would return.
+        noise_floor: live against itself, on a share of its rows; not among ``shadows``, as nobody
+            started it and nobody can promote it. ``None`` while it is not measured.
         automation: what the server decides by itself; ``None`` if no server runs.
         excuses: the excuses that have an effect, of all shadows; none in ``GET /status.json``.
         proposals: the promotions that wait for another person, or that have expired; none in
@@ -127,6 +133,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     live: LiveStatus | None = None
     previous: str | None = None
     shadows: tuple[ShadowStatus, ...] = ()
+    noise_floor: ShadowStatus | None = None
     accounts: RowAccounts = msgspec.field(default=RowAccounts(), name="books")
     automation: AutomationStatus | None = None
     excuses: tuple[RecordedExcuse, ...] = ()
@@ -137,11 +144,12 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     def overview(self) -> NotebookTable:
         """See :class:`gnomon.notebook.Tabular`."""
         live = [] if self.live is None else [("live", self.live.artifact, *[None] * 5)]
+        noise = [] if self.noise_floor is None else [_described("noise floor", self.noise_floor)]
         return NotebookTable(
             title=f"{self.model}, {self.accounts.received:,} rows received",
             verdict="ready" if self.ready else "not ready",
             columns=("role", "artifact", "eligible", "scored", "failed", "lagging", "disagreement"),
-            rows=[*live, *map(_described, self.shadows)],
+            rows=[*live, *(_described("shadow", shadow) for shadow in self.shadows), *noise],
         )
 
     @classmethod
@@ -160,7 +168,8 @@ def public(status: Status) -> Status:
     It is without the reasons of failures, which contain file names, and without excuses and
     proposals, which contain names of people and values of features.
     """
-    shadows = tuple(structs.replace(s, error=s.error and HIDDEN) for s in status.shadows)
+    shadows = tuple(map(_public_shadow, status.shadows))
+    noise_floor = None if status.noise_floor is None else _public_shadow(status.noise_floor)
     automation = status.automation
     if automation is not None:
         automation = structs.replace(automation, says=automation.says and HIDDEN)
@@ -168,13 +177,18 @@ def public(status: Status) -> Status:
         status,
         error=status.error and HIDDEN,
         shadows=shadows,
+        noise_floor=noise_floor,
         automation=automation,
         excuses=(),
         proposals=(),
     )
 
 
-def _described(shadow: ShadowStatus) -> tuple[object, ...]:
+def _public_shadow(shadow: ShadowStatus) -> ShadowStatus:
+    return structs.replace(shadow, error=shadow.error and HIDDEN)
+
+
+def _described(role: str, shadow: ShadowStatus) -> tuple[object, ...]:
     """Return a table row with a shadow's accounts."""
     counts = (shadow.eligible, shadow.scored, shadow.failed, shadow.lagging)
-    return ("shadow", shadow.artifact, *counts, shadow.disagreement)
+    return (role, shadow.artifact, *counts, shadow.disagreement)

@@ -30,6 +30,7 @@ def total(slices: Sequence[Status]) -> Status:
         if lives
         else None,
         shadows=_shadows(slices),
+        noise_floor=_noise_floor(slices),
         accounts=_accounts([status.accounts for status in slices]),
         automation=_automation([s.automation for s in slices if s.automation is not None]),
         error="; ".join(_errors(slices)) or None,
@@ -43,6 +44,13 @@ def _shadows(slices: Sequence[Status]) -> tuple[ShadowStatus, ...]:
         for shadow in status.shadows:
             by_tag.setdefault(shadow.artifact, []).append(shadow)
     return tuple(_shadow(statuses) for statuses in by_tag.values())
+
+
+def _noise_floor(slices: Sequence[Status]) -> ShadowStatus | None:
+    """Return the noise floor of the artifact that the first slice measures."""
+    floors = [status.noise_floor for status in slices if status.noise_floor is not None]
+    of_one = [floor for floor in floors if floor.artifact == floors[0].artifact]
+    return _shadow(of_one) if of_one else None
 
 
 def _shadow(statuses: Sequence[ShadowStatus]) -> ShadowStatus:

@@ -100,6 +100,13 @@ function drawShadow(shadow, live) {
   return card;
 }
 
+function noiseFloor(floor) {
+  const { disagreed, compared, fraction, state, error } = floor;
+  const twice = `live scores ${Number((100 * fraction).toPrecision(3))}% of requests twice`;
+  const found = compared ? `it disagrees with itself on ${share(disagreed, compared)} of ${rows(compared)}` : "nothing compared yet";
+  return `Noise floor: ${twice}, and ${found}${error ? `; ${error}` : state === "running" ? "" : `; ${state}`}.`;
+}
+
 const first = JSON.parse($("#status").textContent);
 const shown = first.live && first.live.artifact;
 let before = null;
@@ -120,6 +127,8 @@ function draw(status) {
   }
   before = { at: now, answered: status.books.answered };
   $("#shadows").replaceChildren(...status.shadows.map((shadow) => drawShadow(shadow, status.live)));
+  $("#noise-floor").hidden = !status.noise_floor;
+  $("#noise-floor").textContent = status.noise_floor ? noiseFloor(status.noise_floor) : "";
   $("#no-shadow").hidden = status.shadows.length > 0;
   $("#epoch").textContent = status.epoch;
 }

@@ -158,8 +158,9 @@ class SkewFinding:
         if not self.divergence.of:
             return "No row was compared."
         limit = percent(self.limit) if self.limit else "none"
+        over = f" over {self.divergence.units}" if self.divergence.units else ""
         return (
-            f"{percent(self.divergence.share)} of rows ({interval(self.divergence)} at "
+            f"{percent(self.divergence.share)} of rows ({interval(self.divergence)}{over} at "
             f"{percent(self.divergence.confidence)} confidence); the policy's limit is {limit}."
         )
 

@@ -1,0 +1,1 @@
+"""Estimated performance compared with NannyML's."""

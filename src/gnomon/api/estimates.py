@@ -1,0 +1,155 @@
+"""The public function on performance estimated before labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from gnomon.artifact import Artifact, inspect
+from gnomon.errors import RolloutError
+from gnomon.estimates import QualityEstimate
+from gnomon.estimates.estimation import EstimatedRows, estimate
+from gnomon.estimates.reference_table import read_reference
+from gnomon.log import InferenceLog
+from gnomon.log.snapshot import Role
+from gnomon.notebook import NotebookTable, Tabular
+from gnomon.policy import Policy, find_policy
+from gnomon.rollout.decisions.defaults import find_model, find_role, tag_of
+from gnomon.rollout.history import RolloutState, open_history
+from gnomon.rollout.quality.known_labels import known_labels
+from gnomon.rollout.quality.measure import Measured
+from gnomon.settings import Settings
+
+__all__ = ["EstimateReport", "estimate_quality"]
+
+
+class EstimateReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
+    """The estimated quality of artifacts, beside what labels say; no gate rests on it.
+
+    Attributes:
+        model: the name of the model.
+        live: the live artifact.
+        artifacts: live and each shadow.
+    """
+
+    model: str
+    live: str | None
+    artifacts: tuple[QualityEstimate, ...]
+
+    def overview(self) -> NotebookTable:
+        """See :class:`gnomon.notebook.Tabular`."""
+        columns = ("artifact", "from", "to", "rows", "state", "metric", "estimate", "low", "high")
+        return NotebookTable(
+            title=f"{self.model}: quality estimated before labels",
+            verdict="",
+            columns=(*columns, "realised", "labelled", "reason"),
+            rows=[
+                (
+                    *(found.artifact, chunk.start, chunk.end, chunk.rows, chunk.state),
+                    *(metric.metric, metric.estimate, *(metric.interval or (None, None))),
+                    *(metric.realised, metric.labelled, chunk.reason),
+                )
+                for found in self.artifacts
+                for chunk in found.chunks
+                for metric in chunk.metrics
+            ],
+        )
+
+
+def estimate_quality(
+    which: str | Artifact | None = None,
+    *,
+    reference: str | Path | None = None,
+    label: str = "label",
+    start: datetime | None = None,
+    end: datetime | None = None,
+    chunk: timedelta | None = None,
+    policy: Policy | None = None,
+    settings: Settings | None = None,
+) -> EstimateReport:
+    """Estimate the quality of live and its shadows before labels are known, by chunk of time.
+
+    It assumes that the labels still follow from the inputs as they did in the reference; a change
+    of that is only seen in labels. No gate rests on it.
+
+    Args:
+        which: an artifact or its tag; live and all running shadows of a model by its name, or of
+            the only model under the storage root when not given.
+        reference: a CSV or Parquet file with labelled rows, which the artifact was not trained on.
+            When not given, labelled rows of the log are the reference: those that arrived before
+            ``start`` or, without it, the older half.
+        label: the column of the labels in ``reference``.
+        start: rows that arrived from this time on are estimated; UTC when it has no zone.
+        end: rows that arrived before this time are estimated.
+        chunk: the least width of a chunk; when not given, as wide as it takes for 24 chunks of 500
+            rows on average.
+        policy: the decision, the rules of quality, the limits of drift and the confidence; when not
+            given, the policy of the deployment in this folder.
+        settings: settings with the storage root; read from the environment when not given.
+
+    Raises:
+        ArtifactError, UnknownArtifact: an artifact does not pass inspection.
+        LogError: there is no log of the model.
+        RolloutError: nothing is live, or the answers are not of a kind that has labels.
+        SettingsError: no model is given, and there is none, or more than one.
+        TableError: the reference cannot be read.
+
+    Example::
+
+        for found in gnomon.estimate_quality("flights").artifacts:
+            for chunk in found.chunks:
+                print(found.artifact, chunk.start, chunk.state, chunk.metrics)
+    """
+    settings, policy = settings or Settings.read(), policy or find_policy()
+    model = find_model(settings, which)
+    history = open_history(settings, model)
+    history.refresh()
+    state = history.state
+    if state.live is None:
+        raise RolloutError("there is no live artifact whose quality could be estimated")
+    live, log = inspect(state.live), InferenceLog(settings, model)
+    start, end = _with_zone(start), _with_zone(end)
+    found = []
+    with log.snapshot() as snapshot:
+        for artifact, role in _chosen(settings, state, which):
+            run = state.shadows.get(artifact.tag) if role == "shadow" else None
+            rows = EstimatedRows(
+                artifact=artifact,
+                role=role,
+                since=None if run is None else run.at,
+                start=start,
+                end=end,
+                chunk=chunk,
+                table=None
+                if reference is None
+                else read_reference(Path(reference), label, artifact, settings),
+            )
+            answered_by = artifact if role == "live" else live
+            labels = known_labels(settings, log, answered_by, policy.labels, end=end)
+            asked = Measured(answered_by, artifact).question(policy)
+            found.append(estimate(snapshot, rows, asked, labels, policy))
+    return EstimateReport(model=model, live=state.live, artifacts=tuple(found))
+
+
+def _chosen(
+    settings: Settings, state: RolloutState, which: str | Artifact | None
+) -> Iterator[tuple[Artifact, Role]]:
+    """Yield the artifacts to estimate, each in its role."""
+    tag = None if which is None else tag_of(which)
+    if tag is not None and ":" in tag:
+        artifact = inspect(tag)
+        running: Role = "live" if tag == state.live else "shadow"
+        is_running = tag == state.live or tag in state.shadows
+        yield artifact, running if is_running else find_role(settings, artifact)
+        return
+    yield inspect(str(state.live)), "live"
+    for shadow in state.shadows:
+        if shadow != state.live:
+            yield inspect(shadow), "shadow"
+
+
+def _with_zone(time: datetime | None) -> datetime | None:
+    return time if time is None or time.tzinfo is not None else time.replace(tzinfo=UTC)

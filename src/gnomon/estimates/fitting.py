@@ -1,0 +1,118 @@
+"""Learn from labelled rows how an artifact errs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
+
+from gnomon.bottom_k import BottomK
+from gnomon.contract import Contract
+from gnomon.estimates.answered_rows import AnsweredRows
+from gnomon.estimates.calibration import FOLDS
+from gnomon.estimates.confidence_based import fit_confidence_based
+from gnomon.estimates.direct_loss import fit_direct_loss
+from gnomon.estimates.input_drift import InputDrift
+from gnomon.estimates.loss_estimator import FittedEstimator, ReferenceRows
+from gnomon.offline.paired_rows import row_places
+from gnomon.policy import Metric
+from gnomon.quantities import plural
+from gnomon.rollout.quality.question import Answers, Question, Truth
+
+__all__ = ["FEWEST_ROWS", "Fitted", "fit"]
+
+FEWEST_ROWS = 500
+"""Fewer rows say little of how often a model errs: with 5% errors, 25 of them."""
+
+_MOST_ROWS = 20_000
+"""The most rows to learn from, a sample by hash: gradient boosting on more takes minutes."""
+
+
+class Fitted(NamedTuple):
+    """What came of fitting.
+
+    Attributes:
+        estimator: None if the rows do not suffice.
+        reason: why they do not.
+        rows: rows with a label and an answer.
+        used: of those, rows that were learned from.
+    """
+
+    estimator: FittedEstimator | None
+    reason: str
+    rows: int
+    used: int
+
+
+def fit(
+    rows: Iterable[AnsweredRows],
+    contract: Contract,
+    asked: Question,
+    metrics: tuple[Metric, ...],
+    drift: InputDrift,
+) -> Fitted:
+    """Fit an estimator on the rows that have a label; count their inputs in ``drift``.
+
+    From the probabilities of a classifier, else by a model of the losses.
+    """
+    sample = BottomK[AnsweredRows](_MOST_ROWS, AnsweredRows.take, AnsweredRows.concat)
+    for part in rows:
+        labelled = part.take(_usable(part, contract, asked))
+        if labelled.facts.num_rows:
+            drift.add_reference(labelled.facts, labelled.inputs)
+            sample.offer(row_places(labelled.facts), labelled)
+    kept = sample.kept()
+    if kept is None or sample.seen < FEWEST_ROWS:
+        have = plural(sample.seen, "row")
+        return _without(f"the reference has {have} with a label; {FEWEST_ROWS} are needed", sample)
+    reference = _reference(kept, contract, asked)
+    if reason := _insufficient(reference, asked):
+        return _without(reason, sample)
+    if reference.answers.probabilities is not None:
+        found = fit_confidence_based(asked, metrics, reference)
+    else:
+        found = fit_direct_loss(asked, metrics, contract, reference)
+    return Fitted(found, "", sample.seen, kept.facts.num_rows)
+
+
+def _without(reason: str, sample: BottomK[AnsweredRows]) -> Fitted:
+    return Fitted(None, reason, sample.seen, 0)
+
+
+def _reference(rows: AnsweredRows, contract: Contract, asked: Question) -> ReferenceRows:
+    answers, truth = _sides(rows, contract, asked)
+    return ReferenceRows(rows.inputs, answers, truth, rows.units(contract))
+
+
+def _sides(rows: AnsweredRows, contract: Contract, asked: Question) -> tuple[Answers, Truth]:
+    return asked.answers(contract, rows.columns()), asked.truth(rows.labels)
+
+
+def _usable(rows: AnsweredRows, contract: Contract, asked: Question) -> npt.NDArray[np.int64]:
+    """Return which rows have a label that the model knows, and a complete answer."""
+    labelled = np.flatnonzero(np.asarray(pc.is_valid(rows.labels)))
+    some = rows.take(labelled)
+    answers, truth = _sides(some, contract, asked)
+    usable = truth.known
+    if answers.probabilities is not None:
+        usable = usable & ~np.isnan(answers.probabilities).any(axis=1)
+    if answers.numbers is not None:
+        usable = usable & ~np.isnan(answers.numbers)
+    if not asked.is_number or asked.output is not None:
+        usable = usable & (answers.decided >= 0)
+    return labelled[usable]
+
+
+def _insufficient(rows: ReferenceRows, asked: Question) -> str:
+    """Return why nothing can be learned from the rows; empty if it can."""
+    units = len(np.unique(rows.units))
+    if units < FOLDS:
+        return f"the reference has {units} entities with labels; {FOLDS} are needed"
+    if not asked.is_number:
+        labels = np.unique(rows.truth.codes)
+        if len(labels) == 1:
+            return f"every label of the reference is `{asked.classes[labels[0]]}`"
+    return ""

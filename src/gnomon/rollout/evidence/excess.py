@@ -1,0 +1,119 @@
+"""A share of bad rows beyond the noise floor: how often live is as bad against itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from gnomon.compare.sequential import Interval, more_until
+from gnomon.quantities import percent
+from gnomon.rollout.evidence.evidence import Evidence
+from gnomon.rollout.evidence.outlook import (
+    AT_THE_LIMIT,
+    IF_IT_STAYS,
+    MissingEvidence,
+    Traffic,
+    action,
+    more_rows,
+)
+from gnomon.rollout.evidence.share import BadShare
+
+__all__ = ["Excess"]
+
+_UNKNOWN = Interval(0.0, 1.0)
+_NOT_KNOWN_WELL_ENOUGH = "because the noise floor is not known well enough"
+_LARGEST = 10**6
+"""So many times the rows stand for a shadow whose own share is known exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """A shadow's share of bad rows, less that of live against itself.
+
+    It is not computed from the same rows: see ``docs/gates.md``.
+
+    Attributes:
+        shadow: the share of the shadow.
+        noise: the share of live against itself.
+        awaited: whether live is scored twice all the time. The floor then counts from the first
+            look on, when nothing is known of it yet: it may be anything.
+    """
+
+    shadow: BadShare
+    noise: BadShare
+    awaited: bool = False
+
+    @classmethod
+    def of(cls, evidence: Evidence, bad: str, of: str) -> Excess:
+        """Return the excess of bad rows among the rows of a kind, both by the name of the count."""
+        noise = evidence.noise.share(bad, of)
+        return cls(evidence.shadow.share(bad, of), noise, evidence.noise_awaited)
+
+    @property
+    def counts_noise(self) -> bool:
+        """Whether there is a floor to subtract."""
+        return self.awaited or self.noise.rows > 0
+
+    @property
+    def value(self) -> float | None:
+        """The excess; None if the shadow has no rows."""
+        value = self.shadow.value
+        return None if value is None else max(value - (self.noise.value or 0.0), 0.0)
+
+    def interval(self, confidence: float) -> Interval:
+        """Compute the confidence sequence; each of two intervals gets half of the allowed error."""
+        if not self.counts_noise:
+            return self.shadow.interval(confidence)
+        confidence = (1 + confidence) / 2
+        noise = self.noise.interval(confidence) if self.noise.rows else _UNKNOWN
+        return _difference(self.shadow.interval(confidence), noise)
+
+    def at(self, rows: int, noise_rows: int, confidence: float) -> Interval:
+        """Estimate the interval after so many rows of each, if both shares stay."""
+        confidence = (1 + confidence) / 2
+        noise = self.noise.at(noise_rows, confidence) if noise_rows else _UNKNOWN
+        return _difference(self.shadow.at(rows, confidence), noise)
+
+    def awaits(self, limit: float, confidence: float, traffic: Traffic | None) -> MissingEvidence:
+        """Estimate the rows of the shadow that decide it or, if they cannot, those of the floor."""
+
+        def decides(rows: int, noise_rows: int) -> bool:
+            interval = self.at(rows, noise_rows, confidence)
+            return interval.high <= limit or interval.low > limit
+
+        more = more_until(lambda rows: decides(rows, self.noise.rows), self.shadow.rows)
+        if more is not None:
+            more = max(more, 1)  # The estimate may be just inside of what the interval is not.
+            return more_rows(more, "rows compared", traffic, about=True, given=IF_IT_STAYS)
+        largest = max(self.shadow.rows, 1) * _LARGEST
+        more = more_until(lambda noise_rows: decides(largest, noise_rows), self.noise.rows)
+        if not more:
+            return action(AT_THE_LIMIT)
+        if self.awaited:
+            return self._more_noise(more, traffic)
+        return action(
+            f"needs about {more:,} more rows of live against itself, {_NOT_KNOWN_WELL_ENOUGH}: "
+            "give `noise_floor` in the policy's [sampling], or run `gnomon shadow start --same` "
+            "with the live artifact"
+        )
+
+    def _more_noise(self, more: int, traffic: Traffic | None) -> MissingEvidence:
+        """Return that a number of rows decides it which a server scores twice as they come."""
+        if traffic is not None and self.noise.rows and self.shadow.rows:
+            twice = round(traffic.scored * self.noise.rows / self.shadow.rows)
+            traffic = structs.replace(traffic, scored=twice)
+        of = "rows of live against itself"
+        return more_rows(more, of, traffic, about=True, given=f", {_NOT_KNOWN_WELL_ENOUGH}")
+
+    @property
+    def floor(self) -> str:
+        """The floor in words, to follow the interval; empty without one."""
+        if self.noise.value is not None:
+            share = percent(self.noise.value, 2)
+            return f" beyond the noise floor of {share} of {self.noise.counted}"
+        return " beyond the noise floor, which is not measured yet" if self.awaited else ""
+
+
+def _difference(shadow: Interval, noise: Interval) -> Interval:
+    return Interval(max(shadow.low - noise.high, 0.0), max(shadow.high - noise.low, 0.0))

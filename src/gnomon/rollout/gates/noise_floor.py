@@ -1,0 +1,63 @@
+"""The standing noise floor: a small share of what live answers, scored again by live's artifact."""
+
+from __future__ import annotations
+
+from gnomon.artifact import Artifact, inspect
+from gnomon.errors import GnomonError
+from gnomon.policy import Policy
+from gnomon.rollout.history import RolloutState, Shadow
+
+__all__ = ["DEFAULT_SHARE", "is_noise_awaited", "noise_shadow", "standing_share"]
+
+DEFAULT_SHARE = 0.05
+"""Enough to know a floor of 0 to within the default limit of disagreement after 2,000 to 3,000
+rows, for a twentieth of the work of a shadow; see ``docs/gates.md``."""
+
+
+def standing_share(policy: Policy, live: Artifact) -> float:
+    """Return the share of entities, or of requests, that live scores a second time.
+
+    Where the policy does not say it, only an artifact whose answers were found to depend on the
+    batch when it was packed has one: all others were found to repeat theirs.
+    """
+    if policy.sampling.noise_floor is not None:
+        return policy.sampling.noise_floor
+    return DEFAULT_SHARE if "batch_dependent" in live.manifest.allowed else 0.0
+
+
+def noise_shadow(state: RolloutState, live: Artifact, policy: Policy) -> Shadow | None:
+    """Return the shadow of live itself that a server runs beside those of the rollout.
+
+    Args:
+        state: the rollout.
+        live: the artifact that answers.
+        policy: says how many rows it scores.
+    """
+    run, share = state.noise_run, standing_share(policy, live)
+    if run is None or run.artifact != live.tag or not share:
+        return None
+    return Shadow(
+        artifact=live.tag,
+        digest=live.digest,
+        fraction=share,
+        since=run.since,
+        at=run.at,
+        entity_key=live.contract.entity_key,
+        same=True,
+    )
+
+
+def is_noise_awaited(state: RolloutState, policy: Policy) -> bool:
+    """Return whether servers with this policy measure the floor now, so that a gate waits for it.
+
+    Without the live artifact in this store it is not known, and nothing is waited for.
+    """
+    if state.noise_run is None:
+        return False
+    share = policy.sampling.noise_floor
+    if share is not None:
+        return share > 0
+    try:
+        return standing_share(policy, inspect(state.noise_run.artifact)) > 0
+    except GnomonError:
+        return False
