@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gnomon import files
 from gnomon.artifact.artifact import inspect
 from gnomon.artifact.folder import ArtifactFolder
 from gnomon.artifact.manifest import MANIFEST, sha256
@@ -29,7 +28,8 @@ from gnomon.audit.bundle import (
     signed_message,
     to_json,
 )
-from gnomon.errors import GnomonError, HistoryDamaged, SettingsError, StorageError
+from gnomon.audit.bundle_file import save_bundle
+from gnomon.errors import GnomonError, HistoryDamaged, SettingsError
 from gnomon.log.retention_notice import retention_warning
 from gnomon.rollout.history import RolloutEvent, decode_event, open_history
 from gnomon.rollout.history.integrity import event_name
@@ -199,13 +199,4 @@ def _write(
             key=public_key(key).line, signature=make_signature(key, message), signed=now
         )
         found[SIGNATURE] = to_json(signature)
-    archive = to_archive((name, found[name]) for name in order_of(found))
-    try:
-        if not files.create(path, archive):
-            raise SettingsError(
-                "the file exists already; a bundle is never overwritten",
-                where=str(path),
-                hint="choose another name: --out FILE",
-            )
-    except OSError as error:
-        raise StorageError(f"cannot write the bundle: {error.strerror}", where=str(path)) from None
+    save_bundle(path, to_archive((name, found[name]) for name in order_of(found)))
