@@ -121,6 +121,8 @@ def test_an_excuse_names_what_there_is(settings: Settings, pack: Pack) -> None:
         add("prediction")
     with pytest.raises(RolloutError, match="ended already"):
         add("id=a", until=NOW - timedelta(days=1))
+    with pytest.raises(RolloutError, match="ends within 366 days, got 9999-12-31"):
+        add("id=a", until=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
     with pytest.raises(RolloutError, match="expected a reason"):
         add("id=a", why=None)
     event = add("id=a", by="bob")

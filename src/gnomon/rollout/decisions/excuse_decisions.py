@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
@@ -11,7 +11,7 @@ from gnomon.contract.contract import Contract
 from gnomon.errors import RolloutError
 from gnomon.name_lists import listed
 from gnomon.rollout.actor import Actor, signed
-from gnomon.rollout.evidence.excuse import Excuse, parse_excuse
+from gnomon.rollout.evidence.excuse import MOST_DAYS, Excuse, parse_excuse
 from gnomon.rollout.history import History, RolloutEvent, RolloutState, up_to_date
 from gnomon.settings import Settings
 
@@ -46,14 +46,22 @@ def add_excuse(
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact cannot be inspected.
-        RolloutError: it has no such column or feature, the end has passed, there is no reason,
+        RolloutError: it has no such column or feature, the end has passed or is more than 366
+            days away, there is no reason,
             or it is not clear of which shadow.
         RolloutConflict: another decision was recorded meanwhile.
     """
     if not why:
         raise RolloutError("expected a reason for the excuse", hint="add one with --why")
     excuse = parse_excuse(target, owner, until)
-    if until <= datetime.now(UTC):
+    now = datetime.now(UTC)
+    if until > now + timedelta(days=MOST_DAYS):
+        raise RolloutError(
+            f"an excuse ends within {MOST_DAYS} days, got {until.isoformat(timespec='minutes')}",
+            hint="give an end by which the cause is mended, and add it again if it is not; a "
+            "difference that is to stay is a matter of the policy's tolerances",
+        )
+    if until <= now:
         raise RolloutError(
             f"the excuse would have ended already, at {until.isoformat(timespec='minutes')}",
             hint="give an end in the future",

@@ -9,8 +9,12 @@ import msgspec
 
 from gnomon.errors import RolloutError
 from gnomon.quantities import rough_duration
+from gnomon.rollout.actor import name_key
 
-__all__ = ["Excuse", "RecordedExcuse", "active", "parse_excuse"]
+__all__ = ["MOST_DAYS", "Excuse", "RecordedExcuse", "active", "parse_excuse"]
+
+MOST_DAYS = 366
+"""How many days an excuse may last. What should last longer belongs in the policy."""
 
 EXPIRES_SOON_HOURS = 24.0
 """From so many hours before its end on, an excuse says how long it still lasts."""
@@ -51,8 +55,8 @@ def parse_excuse(target: str, owner: str, until: datetime) -> Excuse:
             f"expected an output column or FEATURE=VALUE to excuse, got {target!r}",
             hint="such as probability_late, or origin=JFK",
         )
-    if not owner:
-        raise RolloutError("expected an owner of the excuse, got an empty text")
+    if not name_key(owner):
+        raise RolloutError(f"expected an owner of the excuse, who answers for it, got {owner!r}")
     if until.tzinfo is None:
         raise RolloutError(f"expected a time with its offset from UTC, got {until.isoformat()}")
     if is_segment:
