@@ -32,7 +32,8 @@ def import_labels(
 ) -> LabelImport:
     """Store the labels of a file, and say how many were stored, known already, empty or refused.
 
-    Every ten thousand rows are on disk before the next are read. Running it again is harmless.
+    Every ten thousand rows are on disk before the next are read. Running it again is harmless. A
+    row without a value is not known yet; if its correction number is above 0, it withdraws a label.
 
     Args:
         table: a CSV or Parquet file.

@@ -59,6 +59,8 @@ def import_(
     """Store the labels of a file. Running it again is harmless.
 
     Each row names its prediction by request id and row, or by the entity key and the event time.
+    A row without a value is not known yet; if its correction number is above 0, it withdraws a
+    label.
 
     Exit code 0: every row was stored, is known already, or has no value. 1: some were refused.
     """

@@ -19,6 +19,11 @@ _REASONS = {
     "ambiguous": "more than one row answers to it",
 }
 
+_NO_VALUES = (
+    "A row without a value is not known yet, and changes nothing. With a correction number above "
+    "0, as by --correction 1, it withdraws a label."
+)
+
 
 def show_import(result: LabelImport) -> None:
     """Print what became of the rows of a file, and the first that were refused."""
@@ -29,12 +34,17 @@ def show_import(result: LabelImport) -> None:
         parts.append(f"{result.empty:,} without a value")
     if result.refused:
         parts.append(f"{result.refused:,} refused")
-    out.print(f"{plural(result.rows, 'row')}: {', '.join(parts)}", markup=False, soft_wrap=True)
+    says = f"{plural(result.rows, 'row')}: {', '.join(parts)}"
+    if result.withdrawn:
+        says += f"; {result.withdrawn:,} of them withdraw{'s' * (result.withdrawn == 1)} a label"
+    out.print(says, markup=False, soft_wrap=True)
     for one in result.examples:
         field = f", {one.field}" if one.field else ""
         out.print(f"  row {one.row:,}{field}: {one.message}", markup=False, soft_wrap=True)
     if result.refused > len(result.examples):
         out.print(f"  and {result.refused - len(result.examples):,} more")
+    if result.empty and not result.stored + result.known:
+        out.print(_NO_VALUES, markup=False, soft_wrap=True)
 
 
 def show_status(status: LabelStatus) -> None:
