@@ -10,6 +10,7 @@ from gnomon.artifact import Artifact
 from gnomon.contract.time_zones import zone
 from gnomon.labels.imports.label_import import LabelImport, import_file
 from gnomon.labels.label_counts import LabelStatus
+from gnomon.labels.label_status import EXAMPLES
 from gnomon.labels.label_store import LabelStore
 from gnomon.policy import Policy, find_policy
 from gnomon.rollout.decisions.defaults import find_artifact, find_model
@@ -74,6 +75,7 @@ def import_labels(
 def label_status(
     model: str | Artifact | None = None,
     *,
+    examples: int | None = EXAMPLES,
     policy: Policy | None = None,
     settings: Settings | None = None,
 ) -> LabelStatus:
@@ -82,6 +84,8 @@ def label_status(
     Args:
         model: the model's name, or one of its artifacts or their tags; the only model under the
             storage root when not given.
+        examples: of how many contradictions, and how many unmatched labels, to return; None for
+            all.
         policy: has ``[labels]``; when not given, the policy of the deployment in this folder.
         settings: settings with the storage root; read from the environment when not given.
 
@@ -93,4 +97,4 @@ def label_status(
     """
     settings = settings or Settings.read()
     name = find_model(settings, model)
-    return count_labels(settings, name, policy or find_policy())
+    return count_labels(settings, name, policy or find_policy(), examples=examples)

@@ -29,7 +29,8 @@ def import_(
             metavar="FIELD=COLUMN",
             help="The column of a field: value (value.TARGET for several targets), request_id, "
             "row, entity.FEATURE, event_time, known_at, source, correction; repeat for several. "
-            "Default: the columns of these names, of the entity key and of the event time.",
+            "Default: the columns of these names, of the entity key and of the event time, and "
+            "label for value.",
         ),
     ] = None,
     source: Annotated[
@@ -86,15 +87,26 @@ def import_(
 
 
 @app.command("status")
-def status(model: Model = None, as_json: AsJson = False) -> None:
+def status(
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="List every contradictory and unmatched label, not only the newest of each.",
+        ),
+    ] = False,
+    model: Model = None,
+    as_json: AsJson = False,
+) -> None:
     """Show how many answers have labels, by age, and what became of all labels."""
     from gnomon.api.labels import label_status
     from gnomon.cli.console import print_json, wait
     from gnomon.cli.rollout_target import settings_here
     from gnomon.cli.show.labels import show_status
+    from gnomon.labels.label_status import EXAMPLES
 
     with wait("matching labels with the log"):
-        found = label_status(model, settings=settings_here())
+        found = label_status(model, examples=None if every else EXAMPLES, settings=settings_here())
     print_json(found) if as_json else show_status(found)
 
 

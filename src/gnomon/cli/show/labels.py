@@ -87,3 +87,6 @@ def _show_examples(status: LabelStatus) -> None:
         )
     out.print()
     out.print(table)
+    left = status.fates["contradictory"] + status.fates["unmatched"] - len(status.examples)
+    if left > 0:
+        out.print(f"and {left:,} more: gnomon labels status --all")

@@ -14,7 +14,7 @@ import msgspec
 
 from gnomon.errors import GnomonError, LogError
 from gnomon.labels.label_counts import LabelStatus
-from gnomon.labels.label_status import label_status
+from gnomon.labels.label_status import EXAMPLES, label_status
 from gnomon.labels.label_store import LabelStore
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
@@ -39,8 +39,13 @@ class _Failed(SentError, tag="failed", frozen=True):
 _reply: msgspec.json.Decoder[_Counted | _Failed] = msgspec.json.Decoder(_Counted | _Failed)
 
 
-def count_labels(settings: Settings, model: str, policy: Policy) -> LabelStatus:
+def count_labels(
+    settings: Settings, model: str, policy: Policy, *, examples: int | None = EXAMPLES
+) -> LabelStatus:
     """Count the labels of a model by the contract of its live artifact.
+
+    Args:
+        examples: see :func:`gnomon.labels.label_status.label_status`.
 
     Raises:
         LogError: there is no log of the model.
@@ -48,7 +53,8 @@ def count_labels(settings: Settings, model: str, policy: Policy) -> LabelStatus:
     """
     contract = find_artifact(settings, model).contract
     records = LabelStore(settings, model).read()
-    return label_status(InferenceLog(settings, model), records, contract, model, policy.labels)
+    log = InferenceLog(settings, model)
+    return label_status(log, records, contract, model, policy.labels, examples=examples)
 
 
 def count_in_process(settings: Settings, model: str, policy: Path | None) -> LabelStatus:
