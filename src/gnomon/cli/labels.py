@@ -82,7 +82,7 @@ def import_(
             settings=settings_here(),
             progress=advance,
         )
-    print_json(result) if as_json else show_import(result)
+    print_json(result) if as_json else show_import(result, model)
     raise typer.Exit(1 if result.refused else 0)
 
 
