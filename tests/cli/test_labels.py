@@ -76,6 +76,20 @@ def test_a_row_that_is_refused_is_shown_and_fails_the_command(running: Running) 
         *words, "--column", "event_time=when", "--column", "value=y", "--timezone", "UTC", expect=1
     )
     assert "2 rows: 1 stored, 1 refused" in done.out
+    assert "How many found their row: gnomon labels status\n" in done.out
     assert 'row 2, value: expected finite number, got "late"' in done.out
     wrong = running.shell(*words, "--column", "value", expect=2)
     assert "expected FIELD=COLUMN, got 'value'" in wrong.err
+
+
+def test_a_file_withdraws_labels(running: Running) -> None:
+    """As a label without a value does over HTTP; without a correction number nothing changes."""
+    shell = running.shell
+    (shell.folder / "withdraw.csv").write_text("request_id,label\nnobody,\n")
+    shown = shell("labels", "import", "withdraw.csv").out
+    assert "1 row: 0 stored, 1 without a value" in shown
+    assert "--correction 1" in shown
+    before = shell("labels", "status", "--json").json["received"]
+    shown = shell("labels", "import", "withdraw.csv", "--correction", "7").out
+    assert "1 row: 1 stored; 1 of them withdraws a label" in shown
+    assert shell("labels", "status", "--json").json["received"] == before + 1

@@ -10,6 +10,7 @@ from gnomon.artifact import Artifact
 from gnomon.contract.time_zones import zone
 from gnomon.labels.imports.label_import import LabelImport, import_file
 from gnomon.labels.label_counts import LabelStatus
+from gnomon.labels.label_status import EXAMPLES
 from gnomon.labels.label_status import label_status as count
 from gnomon.labels.label_store import LabelStore
 from gnomon.log import InferenceLog
@@ -33,7 +34,8 @@ def import_labels(
 ) -> LabelImport:
     """Store the labels of a file, and say how many were stored, known already, empty or refused.
 
-    Every ten thousand rows are on disk before the next are read. Running it again is harmless.
+    Every ten thousand rows are on disk before the next are read. Running it again is harmless. A
+    row without a value is not known yet; if its correction number is above 0, it withdraws a label.
 
     Args:
         table: a CSV or Parquet file.
@@ -74,6 +76,7 @@ def import_labels(
 def label_status(
     model: str | Artifact | None = None,
     *,
+    examples: int | None = EXAMPLES,
     policy: Policy | None = None,
     settings: Settings | None = None,
 ) -> LabelStatus:
@@ -82,6 +85,8 @@ def label_status(
     Args:
         model: the model's name, or one of its artifacts or their tags; the only model under the
             storage root when not given.
+        examples: of how many contradictions, and how many unmatched labels, to return; None for
+            all.
         policy: has ``[labels]``; when not given, the policy of the deployment in this folder.
         settings: settings with the storage root; read from the environment when not given.
 
@@ -95,4 +100,5 @@ def label_status(
     name = find_model(settings, model)
     contract = find_artifact(settings, name).contract
     records, rules = LabelStore(settings, name).read(), policy or find_policy()
-    return count(InferenceLog(settings, name), records, contract, name, rules.labels)
+    log = InferenceLog(settings, name)
+    return count(log, records, contract, name, rules.labels, examples=examples)

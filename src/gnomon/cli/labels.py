@@ -29,7 +29,8 @@ def import_(
             metavar="FIELD=COLUMN",
             help="The column of a field: value (value.TARGET for several targets), request_id, "
             "row, entity.FEATURE, event_time, known_at, source, correction; repeat for several. "
-            "Default: the columns of these names, of the entity key and of the event time.",
+            "Default: the columns of these names, of the entity key and of the event time, and "
+            "label for value.",
         ),
     ] = None,
     source: Annotated[
@@ -59,6 +60,8 @@ def import_(
     """Store the labels of a file. Running it again is harmless.
 
     Each row names its prediction by request id and row, or by the entity key and the event time.
+    A row without a value is not known yet; if its correction number is above 0, it withdraws a
+    label.
 
     Exit code 0: every row was stored, is known already, or has no value. 1: some were refused.
     """
@@ -79,26 +82,38 @@ def import_(
             settings=settings_here(),
             progress=advance,
         )
-    print_json(result) if as_json else show_import(result)
+    print_json(result) if as_json else show_import(result, model)
     raise typer.Exit(1 if result.refused else 0)
 
 
 @app.command("status")
 def status(
-    model: Model = None, url: Url = None, token: Token = None, as_json: AsJson = False
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="List every contradictory and unmatched label, not only the newest of each.",
+        ),
+    ] = False,
+    model: Model = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show how many answers have labels, by age, and what became of all labels."""
     from gnomon.api.labels import label_status
     from gnomon.cli.console import print_json, wait
     from gnomon.cli.rollout_target import server_at, settings_here
     from gnomon.cli.show.labels import show_status
+    from gnomon.labels.label_status import EXAMPLES
 
     server = server_at(url, token, model=model)
     with wait("matching labels with the log"):
         if server is not None:
             found = server.label_status()
         else:
-            found = label_status(model, settings=settings_here())
+            examples = None if every else EXAMPLES
+            found = label_status(model, examples=examples, settings=settings_here())
     print_json(found) if as_json else show_status(found)
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from msgspec import structs
 
-from gnomon.contract.contract import Contract, Feature
+from gnomon.contract.contract import Contract, Feature, Output
 from gnomon.errors import StorageError
 from gnomon.labels.imports import label_import
 from gnomon.labels.imports.label_import import LabelImport, import_file
@@ -59,10 +59,10 @@ def test_a_file_by_request_and_row(settings: Settings, tmp_path: Path) -> None:
         "e,0,no,2026-11-02T00:00:00,,7",
         "f,0,no,tomorrow,,8",
     )
-    found = imported(settings, path, source="file", correction=1)
+    found = imported(settings, path, source="file")
     assert (found.rows, found.stored, found.empty, found.refused) == (8, 2, 1, 5)
     assert stored(settings, "request_id", "row", "value", "source", "correction") == [
-        ("a", 0, "yes", "desk", 1), ("b", 0, "no", "file", 1)
+        ("a", 0, "yes", "desk", 0), ("b", 0, "no", "file", 0)
     ]  # fmt: skip
     assert [(one.row, one.field) for one in found.examples] == [
         (4, "value"), (5, ""), (6, "row"), (7, "known_at"), (8, "known_at")
@@ -146,3 +146,42 @@ def test_nothing_of_a_row_is_stored_if_one_of_its_targets_is_wrong(
     result = imported(settings, path, TWO_TARGETS)
     assert (result.stored, result.refused) == (1, 1)
     assert stored(settings, "request_id", "value") == [("b", "yes"), ("b", "2")]
+
+
+def test_a_row_without_a_value_withdraws_a_label_if_its_correction_is_above_0(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """The number is from a column, or that of the import; without one it is not known yet."""
+    path = csv(tmp_path, "request_id,label,correction", "a,,1", "b,,0", "c,,", "d,no,1", "a,,x")
+    found = imported(settings, path)
+    assert (found.rows, found.stored, found.withdrawn) == (5, 2, 1)
+    assert (found.empty, found.refused, found.examples[0].field) == (2, 1, "correction")
+    assert stored(settings, "request_id", "value", "correction") == [("a", None, 1), ("d", "no", 1)]
+    again = imported(settings, path, correction=2)
+    assert (again.stored, again.withdrawn, again.empty) == (3, 2, 1)
+
+
+def test_a_null_of_parquet_withdraws_too(settings: Settings, tmp_path: Path) -> None:
+    """Also one that a frame writes as NaN; importing it again is known, and withdraws the same."""
+    contract = structs.replace(
+        CONTRACT, task="regression", classes=(), outputs=(Output(name="prediction", type="float"),)
+    )
+    path = tmp_path / "labels.parquet"
+    pq.write_table(pa.table({"request_id": ["a", "b"], "value": [None, float("nan")]}), path)
+    found = imported(settings, path, contract, correction=1)
+    assert (found.stored, found.withdrawn, found.empty) == (2, 2, 0)
+    again = imported(settings, path, contract, correction=1)
+    assert (again.stored, again.known, again.withdrawn) == (0, 2, 2)
+
+
+def test_a_row_without_any_value_withdraws_the_targets_of_the_file(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Where some targets have a value, the others are left as they are."""
+    path = csv(tmp_path, "request_id,late,gate", "a,yes,", "b,,")
+    found = imported(settings, path, TWO_TARGETS, correction=1)
+    assert (found.stored, found.withdrawn) == (2, 1)
+    assert stored(settings, "request_id", "target", "value") == [
+        ("a", "late", "yes"), ("b", "late", None), ("b", "gate", None)
+    ]  # fmt: skip
+    assert imported(settings, path, TWO_TARGETS).empty == 1

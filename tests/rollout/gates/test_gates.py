@@ -161,6 +161,10 @@ def test_the_noise_floor_is_forgiven_and_no_more() -> None:
     refused = judged(noisy)["disagreement"]
     assert refused.verdict == "fail"
     assert refused.says.endswith("after a change of it, stop and start the shadow")
+    [*_, replayed] = [
+        gate for gate in judge(LIMITS, RUN, noisy, 0.95, replayed=True) if "[compare]" in gate.says
+    ]
+    assert replayed.says.endswith("how close two answers must be to agree")
     measured = replace(noisy, noise=rows(20_000, disagreed=2_000))
     gate = judged(measured)["disagreement"]
     assert gate.verdict == "pass"

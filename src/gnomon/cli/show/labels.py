@@ -19,9 +19,14 @@ _REASONS = {
     "ambiguous": "more than one row answers to it",
 }
 
+_NO_VALUES = (
+    "A row without a value is not known yet, and changes nothing. With a correction number above "
+    "0, as by --correction 1, it withdraws a label."
+)
 
-def show_import(result: LabelImport) -> None:
-    """Print what became of the rows of a file, and the first that were refused."""
+
+def show_import(result: LabelImport, model: str | None) -> None:
+    """Print what became of the rows of a file, the first that were refused, and what is next."""
     parts = [f"{result.stored:,} stored"]
     if result.known:
         parts.append(f"{result.known:,} imported before")
@@ -29,12 +34,22 @@ def show_import(result: LabelImport) -> None:
         parts.append(f"{result.empty:,} without a value")
     if result.refused:
         parts.append(f"{result.refused:,} refused")
-    out.print(f"{plural(result.rows, 'row')}: {', '.join(parts)}", markup=False, soft_wrap=True)
+    says = f"{plural(result.rows, 'row')}: {', '.join(parts)}"
+    if result.withdrawn:
+        says += f"; {result.withdrawn:,} of them withdraw{'s' * (result.withdrawn == 1)} a label"
+    out.print(says, markup=False, soft_wrap=True)
     for one in result.examples:
         field = f", {one.field}" if one.field else ""
         out.print(f"  row {one.row:,}{field}: {one.message}", markup=False, soft_wrap=True)
     if result.refused > len(result.examples):
         out.print(f"  and {result.refused - len(result.examples):,} more")
+    if result.empty and not result.stored + result.known:
+        out.print(_NO_VALUES, markup=False, soft_wrap=True)
+    if result.stored or result.known:
+        of = "" if model is None else f" --model {model}"
+        out.print(
+            f"How many found their row: gnomon labels status{of}", markup=False, soft_wrap=True
+        )
 
 
 def show_status(status: LabelStatus) -> None:
@@ -77,3 +92,6 @@ def _show_examples(status: LabelStatus) -> None:
         )
     out.print()
     out.print(table)
+    left = status.fates["contradictory"] + status.fates["unmatched"] - len(status.examples)
+    if left > 0:
+        out.print(f"and {left:,} more: gnomon labels status --all")

@@ -48,7 +48,9 @@ class LabelImport:
         rows: its rows.
         stored: labels that are now stored.
         known: labels that an earlier import of the same rows had stored.
-        empty: rows without a value: not known yet.
+        withdrawn: how many of the stored and the known ones withdraw a label: rows without a value
+            whose correction number is above 0.
+        empty: the other rows without a value: not known yet.
         refused: rows that are no labels.
         examples: the first that were refused.
     """
@@ -57,6 +59,7 @@ class LabelImport:
     rows: int = 0
     stored: int = 0
     known: int = 0
+    withdrawn: int = 0
     empty: int = 0
     refused: int = 0
     examples: list[RefusedLabel] = field(default_factory=list)
@@ -65,7 +68,7 @@ class LabelImport:
         """Count a row that is no label."""
         self.refused += 1
         if len(self.examples) < _KEPT_EXAMPLES:
-            hint = f". {error.hint}" if error.hint else ""
+            hint = f"; {error.hint}" if error.hint else ""
             place = (error.where or "").removeprefix(".")
             self.examples.append(RefusedLabel(row, place, f"{error.message}{hint}"))
 
@@ -83,7 +86,9 @@ def import_file(
 ) -> LabelImport:
     """Store the labels of a CSV or Parquet file.
 
-    Each part of it is on disk before the next is read. Rows that are no labels are left out.
+    Each part of it is on disk before the next is read. Rows that are no labels are left out. A row
+    without any value withdraws the label of each target of the file if its correction number is
+    above 0, and is not known yet otherwise.
 
     Args:
         store: where to.
@@ -118,6 +123,7 @@ def import_file(
                     continue
                 rows += list(reader.rows(label, now))  # All of its targets, or none.
                 labels += 1
+                result.withdrawn += _withdraws(label)
             except InvalidRequest as error:
                 result.refuse(result.rows, error)
         if rows and store.add(reader.batch(rows)):
@@ -149,33 +155,30 @@ class _RowReader:
         self._correction = correction
 
     def label(self, row: Mapping[str, Any]) -> Label | None:
-        """Return the label; None if the row has no value.
+        """Return the label; None if the row has no value and does not withdraw one.
 
         Raises:
             InvalidRequest: a field is not of its type; ``where`` names it.
         """
-        value = self._value(row)
-        if value is None:
-            return None
         given = {name: row[column] for name, column in self._columns.fields.items()}
+        correction = _whole(given.get("correction"), self._correction, ".correction")
+        values = dict(self._values(row))
+        if not values:
+            if not correction:
+                return None
+            values = dict.fromkeys(self._columns.values)
         entity = {name: _json(row[column]) for name, column in self._columns.entity.items()}
         source = given.get("source")
         return Label(
-            value=value,
+            value=values[None] if None in self._columns.values else values,
             request_id=_text(given.get("request_id")),
             row=_whole(given.get("row"), 0, ".row"),
             entity=entity or None,
             event_time=self._time(given.get("event_time"), ".event_time"),
             known_at=self._time(given.get("known_at"), ".known_at"),
             source=self._source if source is None else str(source),
-            correction=_whole(given.get("correction"), self._correction, ".correction"),
+            correction=correction,
         )
-
-    def _value(self, row: Mapping[str, Any]) -> Any:
-        found = dict(self._values(row))
-        if None in self._columns.values:
-            return found.get(None)
-        return found or None
 
     def _values(self, row: Mapping[str, Any]) -> Iterator[tuple[str | None, Any]]:
         for name, column in self._columns.values.items():
@@ -204,6 +207,10 @@ class _RowReader:
                 hint="give the time zone of such times: --timezone UTC",
             )
         return found.replace(tzinfo=self._zone)
+
+
+def _withdraws(label: Label) -> bool:
+    return label.value is None or (isinstance(label.value, dict) and None in label.value.values())
 
 
 def _text(value: Any) -> str | None:
