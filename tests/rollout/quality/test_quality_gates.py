@@ -103,7 +103,7 @@ def test_unknown_says_what_decides_it_and_when() -> None:
 
 
 def test_rows_of_known_entities_are_not_waited_for() -> None:
-    """2,800 rows came, of 700 new entities: the time is that of entities, and not told if none is."""
+    """2,800 rows came, of 700 new entities: the time is that of entities; of none it is unknown."""
     new = NewEntities(seconds=7 * 86_400, rows=(1_400, 1_400), new=(350, 350))
     awaits = gate(3, 5, 300, new=new).awaits
     assert awaits is not None
