@@ -63,7 +63,7 @@ def test_a_column_of_real_answers_is_excused(shell: Shell, pack: Pack) -> None:
     shadow = pack(times(1.5), script=CLASSIFIER)
     root = shell.folder / ".gnomon"
     rollout.promote(Settings(root=str(root)), "toy", live)
-    write_service(shell.folder)
+    write_service(shell.folder, '"toy", policy="shadow/policy.toml"')
     (shell.folder / "shadow").mkdir()
     policy = shell.folder / "shadow" / "policy.toml"
     policy.write_text(
