@@ -107,7 +107,7 @@ def status(
     from gnomon.cli.show.labels import show_status
     from gnomon.labels.label_status import EXAMPLES
 
-    server = server_at(url, token, model=model)
+    server = server_at(url, token, model=model, all=every)
     with wait("matching labels with the log"):
         if server is not None:
             found = server.label_status()

@@ -333,10 +333,17 @@ def check(settings: Settings, model: str, artifact: str, policy: Policy | None =
 
     Raises:
         PolicyError: the policy names an output that it does not have.
-        RolloutError: nothing is live, or it is a combined artifact, which is for debugging.
+        RolloutError: nothing is live, it is live itself, or it is a combined artifact, which is for
+            debugging.
     """
     state = up_to_date(None, settings, model).state
     tag = artifact if artifact in state.shadows else _tag_of(artifact)
+    if tag == state.live:
+        raise RolloutError(
+            f"`{tag}` is live already, so there is nothing to judge it against",
+            hint="`gnomon status` shows its shadows and, in a watch window, what would undo its "
+            "promotion",
+        )
     refuse_combined(tag, combination_of(state, tag))
     return _gates(settings, model, state, tag, policy=policy or Policy())
 
