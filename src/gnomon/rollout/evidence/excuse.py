@@ -10,7 +10,6 @@ import msgspec
 
 from gnomon.errors import RolloutError
 from gnomon.quantities import rough_duration
-from gnomon.rollout.actor import name_key
 
 if TYPE_CHECKING:
     from gnomon.contract.feature import Output
@@ -84,7 +83,7 @@ def parse_excuse(target: str, owner: str, until: datetime) -> Excuse:
             f"expected an output column or FEATURE=VALUE to excuse, got {target!r}",
             hint="such as probability_late, or origin=JFK",
         )
-    if not name_key(owner):
+    if not any(c.isprintable() and not c.isspace() for c in owner):
         raise RolloutError(f"expected an owner of the excuse, who answers for it, got {owner!r}")
     if until.tzinfo is None:
         raise RolloutError(f"expected a time with its offset from UTC, got {until.isoformat()}")
