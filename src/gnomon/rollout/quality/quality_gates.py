@@ -16,7 +16,7 @@ from gnomon.rollout.evidence.outlook import (
     when_entities_come,
 )
 from gnomon.rollout.gate import Gate, Verdict
-from gnomon.rollout.quality.comparison import MetricComparison
+from gnomon.rollout.quality.metric_comparison import MetricComparison
 from gnomon.rollout.quality.shadow_quality import Cohort, ShadowQuality
 
 __all__ = ["gate_name", "is_quality_gate", "quality_gates", "undecidable"]
