@@ -11,10 +11,11 @@ from gnomon.contract.time_zones import zone
 from gnomon.labels.imports.label_import import LabelImport, import_file
 from gnomon.labels.label_counts import LabelStatus
 from gnomon.labels.label_status import EXAMPLES
+from gnomon.labels.label_status import label_status as count
 from gnomon.labels.label_store import LabelStore
+from gnomon.log import InferenceLog
 from gnomon.policy import Policy, find_policy
 from gnomon.rollout.decisions.defaults import find_artifact, find_model
-from gnomon.rollout.processes.label_count import count_labels
 from gnomon.settings import Settings
 
 __all__ = ["import_labels", "label_status"]
@@ -97,4 +98,7 @@ def label_status(
     """
     settings = settings or Settings.read()
     name = find_model(settings, model)
-    return count_labels(settings, name, policy or find_policy(), examples=examples)
+    contract = find_artifact(settings, name).contract
+    records, rules = LabelStore(settings, name).read(), policy or find_policy()
+    log = InferenceLog(settings, name)
+    return count(log, records, contract, name, rules.labels, examples=examples)

@@ -182,6 +182,9 @@ def test_decisions_that_live_flips_itself_are_forgiven_too() -> None:
     gate = judged(measured, limits=structs.replace(LIMITS, max_flips=0.05))["flips"]
     assert gate.verdict == "pass"
     assert "beyond the noise floor of 11.95% of 20,000 rows; limit 5%" in gate.says
+    assert (gate.noise, gate.noise_rows) == (0.1195, 20_000)
+    unmeasured = judged(noisy)["flips"]
+    assert (unmeasured.noise, unmeasured.noise_rows) == (None, None)
 
 
 def test_a_floor_that_is_being_measured_is_waited_for() -> None:

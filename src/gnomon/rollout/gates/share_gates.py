@@ -70,10 +70,11 @@ def _excess_gate(
             return excess.awaits(limit, confidence, evidence.traffic)
         return _share_awaits(excess.shadow, limit, confidence, evidence.traffic)
 
-    return _rate_gate(
+    gate = _rate_gate(
         name, finding, limit, excess.value, excess.interval(confidence), excess.shadow,
         awaits=awaits, beyond=excess.floor, examples=examples,
     )  # fmt: skip
+    return structs.replace(gate, noise=excess.noise.value, noise_rows=excess.noise.rows or None)
 
 
 def _share_awaits(
