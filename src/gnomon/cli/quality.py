@@ -60,7 +60,7 @@ def command(
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare shadows with live by labels, or estimate quality before them.
+    """Compare shadows with live by labels, or estimate quality.
 
     Each metric is a mean loss: a negative difference is an improvement. The intervals hold however
     often you look; rows of one entity count once. `gnomon promote --check` judges the differences
