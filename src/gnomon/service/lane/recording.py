@@ -115,6 +115,8 @@ class Recorder:
         self._flush()
         await asyncio.gather(*self._large)
         await self._syncs.close()
+        self._syncing.close()
+        self._writing.close()
         if self._writer is not None:
             self._writer.close()
 
