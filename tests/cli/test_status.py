@@ -194,8 +194,11 @@ def test_without_a_log_the_status_is_shown_and_why_there_are_no_gates(
     """On the screen and as JSON, with the error that `promote --check` has."""
     _, tag = deployment
     text = shell("status", "--gates").out
+    assert re.search(r"servers reported by [-\d: ]+; the gates were evaluated on the log at", text)
     assert f"gates of {tag}: there is no log of a model `toy`" in text
-    (gates,) = shell("status", "--gates", "--json").json["gates"]
+    answer = shell("status", "--gates", "--json").json
+    assert answer["gates_evaluated"]
+    (gates,) = answer["gates"]
     assert gates["artifact"] == tag
     assert "there is no log" in gates["error"]
 
