@@ -181,7 +181,7 @@ class Recorder:
                         if reason is not None:
                             self._metrics.settled(kind, rows, reason)
             for call in calls:
-                self._metrics.batch(call.rows, call.micros)
+                self._metrics.batch(call.rows, call.micros, lane.epoch)
             self._answer(pending.requests, results, logged=log_error is None)
 
         for request in pending.requests:

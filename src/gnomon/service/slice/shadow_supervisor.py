@@ -67,6 +67,7 @@ class ShadowSupervisor:
         self._tasks = tasks
         self._feeds: dict[str, ShadowFeed] = {}
         self._noise: Shadow | None = None
+        self._live: str | None = None
         self._marked: int | None = None
         """The last epoch for which stopped shadows were marked in the slice's folder."""
 
@@ -77,6 +78,8 @@ class ShadowSupervisor:
             state: the rollout.
             live: the artifact that answers here, whose noise floor is measured.
         """
+        self._live = None if live is None else live.tag
+        self._outlook.follow(state)
         self._noise = self._noise_of(state, live)
         shadows = dict(state.shadows)
         if self._noise is not None:
@@ -145,6 +148,7 @@ class ShadowSupervisor:
             self._policy,
             self._recorder.position,
             self._settings,
+            lambda: self._live,
             functools.partial(self._metrics.shadow, tag),
             functools.partial(self._metrics.restarted, "shadow"),
         )
