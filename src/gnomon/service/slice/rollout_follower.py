@@ -192,17 +192,21 @@ class RolloutFollower:
         """Apply the newest state read.
 
         Only the decision that needs an artifact waits until it is loaded; a later decision may be
-        applied meanwhile.
+        applied meanwhile. Before a decision takes effect, it is on disk from where on its shadows
+        have to score rows.
         """
-        state = self.state
+        state, next_live = self.state, self.live
         if state.live is not None and (self.live is None or self.live.artifact.tag != state.live):
-            lane = await self._load(state.live)
+            next_live = await self._load(state.live) or self.live
             if self.state is not state:
                 return
-            if lane is not None:
-                self._go_live(lane, state.epoch)
         elif self.live is not None:
             self._load_error = None
+        await self._shadows.begin(state, None if next_live is None else next_live.artifact)
+        if self.state is not state:
+            return
+        if next_live is not None and next_live is not self.live:
+            self._go_live(next_live, state.epoch)
         live = None if self.live is None else self.live.artifact.tag
         self._lanes.keep({state.live, state.previous, live, *self._kept})
         self._shadows.apply(state, None if self.live is None else self.live.artifact)
