@@ -192,21 +192,22 @@ class RolloutFollower:
         """Apply the newest state read.
 
         Only the decision that needs an artifact waits until it is loaded; a later decision may be
-        applied meanwhile. Before a decision takes effect, it is on disk from where on its shadows
-        have to score rows.
+        applied meanwhile. Where its shadows begin to score rows is on disk before a decision takes
+        effect.
         """
-        state, next_live = self.state, self.live
+        state, loaded = self.state, None
         if state.live is not None and (self.live is None or self.live.artifact.tag != state.live):
-            next_live = await self._load(state.live) or self.live
+            loaded = await self._load(state.live)
             if self.state is not state:
                 return
         elif self.live is not None:
             self._load_error = None
-        await self._shadows.begin(state, None if next_live is None else next_live.artifact)
+        answering = loaded or self.live
+        await self._shadows.begin(state, None if answering is None else answering.artifact)
         if self.state is not state:
             return
-        if next_live is not None and next_live is not self.live:
-            self._go_live(next_live, state.epoch)
+        if loaded is not None and loaded is not self.live:
+            self._go_live(loaded, state.epoch)
         live = None if self.live is None else self.live.artifact.tag
         self._lanes.keep({state.live, state.previous, live, *self._kept})
         self._shadows.apply(state, None if self.live is None else self.live.artifact)

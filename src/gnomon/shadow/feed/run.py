@@ -87,12 +87,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
             UnreadableFile: ``run.json``, which may be about this run, is damaged.
         """
         recorded = None
-        with contextlib.suppress(LogError):
-            # The feed reports the damage. If that segment is of this run, it is found again when
-            # the segment is repaired, and then precedes the file.
-            recorded = _in_segments(folder)
-        begun = recorded if recorded is not None and self._is(recorded) else _in_file(folder)
         try:
+            with contextlib.suppress(LogError):
+                # The feed reports the damage. If that segment is of this run, it is found again
+                # when the segment is repaired, and then precedes the file.
+                recorded = _in_segments(folder)
+            begun = recorded if recorded is not None and self._is(recorded) else _in_file(folder)
             if begun is None or not self._is(begun):
                 files.replace(folder / _NAME, self._content())
                 begun = self
