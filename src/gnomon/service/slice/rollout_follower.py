@@ -220,7 +220,7 @@ class RolloutFollower:
         try:
             return await self._lanes.warm(tag)
         except GnomonError as error:
-            self._load_error, self._refused = error, tag
+            self._load_error, self._refused = error.with_traceback(None), tag
             self._retry_at = loop.time() + RETRY_SECONDS
             logger.error("cannot make %s live: %s", tag, error)
             return None
