@@ -143,15 +143,17 @@ class Heartbeats(NamedTuple):
     Attributes:
         beats: the heartbeats that can be read, stale or not.
         unreadable: by slice, why its file cannot be read; the slice itself may be running.
+        read_at: when they were read; a report is as old as it was then.
     """
 
     beats: list[Heartbeat]
     unreadable: dict[str, UnreadableFile]
+    read_at: datetime
 
 
 def find(storage: Storage, model: str) -> Heartbeats:
     """Return the last report of every slice of a model. Unreadable files do not hide the others."""
-    heartbeats = Heartbeats([], {})
+    heartbeats = Heartbeats([], {}, datetime.now(UTC))
     for name in storage.names(f"slices/{model}"):
         content = storage.read(name)
         if content is None:

@@ -62,12 +62,14 @@ def judged(
     *,
     limits: GateLimits = LIMITS,
     slices: tuple[Heartbeat, ...] = (beat(),),
+    slices_at: datetime | None = None,
     skew: SkewRecord | None = SKEW,
 ) -> dict[str, Gate]:
     since = datetime.now(UTC) - NOW  # The whole scene moves to the present.
     run = structs.replace(RUN, at=RUN.at + since)
     present = [structs.replace(b, updated=b.updated + since) for b in slices]
-    gates = {g.name: g for g in judge(limits, run, evidence, 0.95, slices=present, skew=skew)}
+    found = judge(limits, run, evidence, 0.95, slices=present, slices_at=slices_at, skew=skew)
+    gates = {gate.name: gate for gate in found}
     for gate in gates.values():  # Whatever a test is about.
         assert (gate.awaits is not None) == (gate.verdict in ("unknown", "no_data")), gate
     return gates
@@ -255,6 +257,16 @@ def test_a_slice_gone_before_the_shadow_began_does_not_count() -> None:
     """The file of a machine that ended last week blocks nothing."""
     gone = structs.replace(beat(name="gone"), updated=NOW - timedelta(days=7))
     assert judged(slices=(beat(), gone))["coverage"].verdict == "pass"
+
+
+def test_a_report_is_as_old_as_when_it_was_read() -> None:
+    """The evidence of a large log takes longer to read than a report is good for."""
+    reported = structs.replace(beat(), updated=NOW - timedelta(minutes=5))
+    gates = {
+        slices_at: judged(slices=(reported,), slices_at=slices_at)["coverage"].verdict
+        for slices_at in (NOW - timedelta(minutes=5), None)
+    }
+    assert [*gates.values()] == ["pass", "unknown"]
 
 
 @pytest.mark.parametrize(

@@ -397,6 +397,7 @@ def _gates(
         policy,
         tag,
         slices=reported.beats,
+        slices_at=reported.read_at,
         unreadable=reported.unreadable,
         skew=_skew(storage, tag),
         drift=evaluate_drift(log, state, tag, policy),

@@ -43,6 +43,7 @@ def evaluate(
     artifact: str,
     *,
     slices: Sequence[Heartbeat] = (),
+    slices_at: datetime | None = None,
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
     skew: SkewRecord | UnreadableFile | None = None,
     drift: Sequence[Gate] = (),
@@ -56,6 +57,8 @@ def evaluate(
         policy: the limits.
         artifact: the tag; if it is not a running shadow, there is no evidence on it.
         slices: the last reports of the slices, with the rows they still have to score.
+        slices_at: when these were read. What is read after them takes a while, in which a report
+            of a running slice must not grow old; now when not given.
         unreadable: slices whose report cannot be read, with the error.
         skew: the last replay of the artifact, or the error if it cannot be read.
         drift: the gate of drift from training, if the policy sets its limit.
@@ -100,6 +103,7 @@ def evaluate(
             evidence,
             confidence,
             slices=slices,
+            slices_at=slices_at,
             unreadable=unreadable,
             skew=skew,
         )
@@ -121,6 +125,7 @@ def judge(
     confidence: float,
     *,
     slices: Sequence[Heartbeat] = (),
+    slices_at: datetime | None = None,
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
     skew: SkewRecord | UnreadableFile | None = None,
     replayed: bool = False,
@@ -146,7 +151,7 @@ def judge(
         yield share_gates.failed_gate(limits.max_failed, confidence, evidence)
     if limits.max_latency_ratio is not None:
         yield latency_gate(limits.max_latency_ratio, evidence)
-    lag, silent = _lag(shadow, slices, unreadable)
+    lag, silent = _lag(shadow, slices, slices_at, unreadable)
     if limits.min_coverage is not None:
         yield _coverage(limits.min_coverage, evidence, lag, silent)
     if limits.max_lag_rows is not None:
@@ -257,7 +262,10 @@ def _rows_of_both(size: int, evidence: Evidence) -> int:
 
 
 def _lag(
-    shadow: Shadow, slices: Sequence[Heartbeat], unreadable: Mapping[str, UnreadableFile]
+    shadow: Shadow,
+    slices: Sequence[Heartbeat],
+    slices_at: datetime | None,
+    unreadable: Mapping[str, UnreadableFile],
 ) -> tuple[int, list[str]]:
     """Return the rows still to score, and slices without a report on them.
 
@@ -267,7 +275,7 @@ def _lag(
     silent = [f"{name} ({error.where}: {error.message})" for name, error in unreadable.items()]
     for beat in slices:
         report = beat.shadow(shadow.artifact)
-        if beat.is_stale():
+        if beat.is_stale(slices_at):
             if beat.updated >= shadow.at:
                 silent.append(beat.slice)
         elif report is None or report.epoch != shadow.since or report.error is not None:
