@@ -12,6 +12,7 @@ from gnomon.service.status.slice_status import (
     Status,
 )
 from gnomon.service.status.totals import total
+from gnomon.shadow.shadow_counts import CountsBeside
 
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -74,6 +75,26 @@ def test_shadows_are_added_up_by_tag() -> None:
     assert (shadow.eligible, shadow.scored, shadow.lagging, shadow.disagreed) == (10, 5, 5, 1)
     assert (shadow.state, shadow.error) == ("failing", "no such artifact")
     assert (shadow.behind_seconds, shadow.fraction) == (9.5, 1.0)
+
+
+def test_comparisons_with_another_live_artifact_are_not_added_up() -> None:
+    """Of a slice that cannot load the new one; what it scored beside the new one counts."""
+    new, old = CountsBeside(scored=4, compared=4, disagreed=1), CountsBeside(scored=9, compared=9)
+    behind = ShadowStatus(
+        artifact="flights:two",
+        scored=13,
+        compared=9,
+        against={"flights:one": new, "flights:0": old},
+    )
+    ahead = ShadowStatus(
+        artifact="flights:two", scored=4, compared=4, disagreed=1, against={"flights:one": new}
+    )
+    slices = [
+        a_slice(1, shadows=(ahead,)),
+        a_slice(2, shadows=(behind,), live=LiveStatus(artifact="flights:0")),
+    ]
+    (shadow,) = total(slices).shadows
+    assert (shadow.scored, shadow.compared, shadow.disagreed) == (17, 8, 2)
 
 
 def test_slices_that_differ_are_named() -> None:

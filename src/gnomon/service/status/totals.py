@@ -27,7 +27,7 @@ def total(slices: Sequence[Status]) -> Status:
         started=min((status.started for status in slices if status.started), default=None),
         epoch=min(status.epoch for status in slices),
         live=_live(lives) if lives else None,
-        shadows=_shadows(slices),
+        shadows=_shadows(slices, lives),
         noise_floor=_noise_floor(slices),
         accounts=_accounts([status.accounts for status in slices]),
         automation=_automation([s.automation for s in slices if s.automation is not None]),
@@ -42,12 +42,16 @@ def _live(lives: Sequence[LiveStatus]) -> LiveStatus:
     return structs.replace(lives[0], latency_ms=_slowest(times))
 
 
-def _shadows(slices: Sequence[Status]) -> tuple[ShadowStatus, ...]:
+def _shadows(slices: Sequence[Status], lives: Sequence[LiveStatus]) -> tuple[ShadowStatus, ...]:
+    """Add up shadows by tag; if slices serve different artifacts, beside the first one's only."""
     by_tag: dict[str, list[ShadowStatus]] = {}
     for status in slices:
         for shadow in status.shadows:
             by_tag.setdefault(shadow.artifact, []).append(shadow)
-    return tuple(_shadow(statuses) for statuses in by_tag.values())
+    shadows = tuple(_shadow(statuses) for statuses in by_tag.values())
+    if len({live.artifact for live in lives}) > 1:
+        return tuple(shadow.beside(lives[0].artifact) for shadow in shadows)
+    return shadows
 
 
 def _noise_floor(slices: Sequence[Status]) -> ShadowStatus | None:
