@@ -118,6 +118,8 @@ class Recorder:
         self._flush()
         await asyncio.gather(*self._large)
         await self._syncs.close()
+        self._syncing.close()
+        self._writing.close()
         if self._writer is not None:
             self._writer.close()
 
@@ -182,7 +184,7 @@ class Recorder:
                         if reason is not None:
                             self._metrics.settled(kind, rows, reason)
             for call in calls:
-                self._metrics.batch(call.rows, call.micros)
+                self._metrics.batch(call.rows, call.micros, lane.epoch)
             self._answer(pending.requests, results, logged=log_error is None)
 
         for request in pending.requests:

@@ -67,6 +67,7 @@ class ShadowSupervisor:
         self._runs = ShadowRuns(model, settings, claim, recorder)
         self._feeds: dict[str, ShadowFeed] = {}
         self._noise: Shadow | None = None
+        self._live: str | None = None
         self._marked: int | None = None
         """The last epoch for which stopped shadows were marked in the slice's folder."""
 
@@ -89,6 +90,8 @@ class ShadowSupervisor:
             state: the rollout.
             live: the artifact that answers here, whose noise floor is measured.
         """
+        self._live = None if live is None else live.tag
+        self._outlook.follow(state)
         self._noise = self._noise_of(state, live)
         shadows = dict(state.shadows)
         if self._noise is not None:
@@ -149,6 +152,7 @@ class ShadowSupervisor:
             self._policy,
             run.since,
             self._settings,
+            lambda: self._live,
             functools.partial(self._metrics.shadow, tag),
             functools.partial(self._metrics.restarted, "shadow"),
         )
