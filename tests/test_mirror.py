@@ -262,7 +262,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "service/slice/test_runtime.py": (
         "service/slice/loaded_artifacts.py",
         "service/slice/maintenance.py",
-        "service/slice/rollout_follower.py",
         "service/slice/sealing.py",
         "service/slice/status_view.py",
     ),
