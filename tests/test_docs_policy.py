@@ -24,6 +24,7 @@ from gnomon.policy import (
     Tolerance,
 )
 from gnomon.rollout.evidence.evidence import Evidence, ShadowRows
+from gnomon.rollout.gates import drift_gate
 from gnomon.rollout.gates.gates import judge
 from gnomon.rollout.history import Shadow
 
@@ -38,7 +39,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "labels": LabelRules,
     "rollout": RolloutRules,
 }
-GIVEN = GateLimits(min_hours=1.0, max_flips=0.1, max_skew=0.1)
+GIVEN = GateLimits(min_hours=1.0, max_flips=0.1, max_skew=0.1, max_drifted_columns=0)
 """GateLimits with none unset, so that every gate is asked."""
 
 
@@ -59,7 +60,8 @@ def asked(limits: GateLimits) -> list[str]:
     shadow = Shadow(artifact="a:1", digest=None, fraction=1.0, since=0, at=datetime.now(UTC))
     sketches: dict[int, Sketch] = {}
     evidence = Evidence(ShadowRows(), ShadowRows(), sketches, sketches)
-    return [gate.name for gate in judge(limits, shadow, evidence, 0.95)]
+    names = [gate.name for gate in judge(limits, shadow, evidence, 0.95)]
+    return [*names, drift_gate.NAME] if limits.max_drifted_columns is not None else names
 
 
 def toml(value: object) -> str:

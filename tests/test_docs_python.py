@@ -80,10 +80,10 @@ def test_every_method_of_a_client_is_documented() -> None:
     """Its arguments are documented too; the awaiting client has the same."""
     methods = {
         name: inspect.signature(method)
-        for name, method in vars(gnomon.Client).items()
-        if not name.startswith("_") and callable(method)
+        for name, method in inspect.getmembers(gnomon.Client, inspect.isfunction)
+        if not name.startswith("_")
     }
-    awaited = {name for name in vars(gnomon.AsyncClient) if not name.startswith("_")}
+    awaited = {name for name in dir(gnomon.AsyncClient) if not name.startswith("_")}
     assert awaited == set(methods)
     written = dict(re.findall(r"^- `(\w+)\(([^`]*)\)`", PAGE.read_text(), re.MULTILINE))
     expected = {}

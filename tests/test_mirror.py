@@ -129,7 +129,11 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "rollout/quality/known_labels.py",
         "rollout/quality/measure.py",
     ),
-    "rollout/quality/test_tally.py": ("rollout/quality/shadow_quality.py",),
+    "rollout/quality/test_tally.py": (
+        "rollout/quality/metric_comparison.py",
+        "rollout/quality/quality_report.py",
+        "rollout/quality/shadow_quality.py",
+    ),
     "rollout/gates/test_gates.py": ("rollout/gate.py", "rollout/gates/share_gates.py"),
     "test_notebook.py": ("log/row_counts.py", "api/queries.py"),
     "api/test_skew_checks.py": ("rollout/decisions/defaults.py",),
@@ -159,7 +163,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "skew/diagnosis/traced_rows.py",
     ),
     "skew/test_as_of.py": ("skew/diagnosis/row_context.py", "skew/diagnosis/shifted_as_of.py"),
-    "skew/test_replay.py": ("skew/diagnosis/batch_dependence.py",),
+    "skew/test_replay.py": ("skew/diagnosis/batch_dependence.py", "skew/replay_run.py"),
     # What commands share, and verbs that one story uses one after the other.
     "cli/test_app.py": ("cli/options.py",),
     "cli/test_artifacts.py": (
@@ -199,10 +203,14 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "cli/show/gates.py",
         "cli/show/history.py",
         "cli/rollout_target.py",
-        "rollout/processes/gate_evaluation.py",
     ),
+    "rollout/decisions/test_withdrawal.py": ("cli/withdraw.py",),
     "cli/test_serve.py": ("cli/init.py",),
-    "cli/test_status.py": ("cli/show/status.py", "service/status/deployment_overview.py"),
+    "cli/test_status.py": (
+        "api/shadow_gates.py",
+        "cli/show/status.py",
+        "service/status/deployment_overview.py",
+    ),
     # What only a running server or worker does.
     "service/streaming/test_record_stream.py": (
         "contract/record_lines.py",
@@ -230,7 +238,13 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/lane/records.py",
         "service/lane/pending_request.py",
     ),
+    "api/test_query_process.py": ("api/log_query.py", "api/query_answers.py"),
+    "service/test_control.py": ("service/control_bodies.py",),
+    "service/test_query_routes.py": ("service/control_route.py",),
+    "audit/test_export.py": ("audit/bundle_file.py",),
     "service/client/test_clients.py": (
+        "service/client/client_queries.py",
+        "service/client/query_calls.py",
         "service/client/answers.py",
         "service/client/calls.py",
         "service/client/failures.py",
@@ -242,7 +256,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/client_connection.py",
     ),
     "service/test_front_door.py": (
-        "rollout/processes/label_count.py",
         "service/lane/answer_encoding.py",
         "service/slice/request_handler.py",
     ),
@@ -250,7 +263,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "service/slice/test_runtime.py": (
         "service/slice/loaded_artifacts.py",
         "service/slice/maintenance.py",
-        "service/slice/rollout_control.py",
         "service/slice/rollout_follower.py",
         "service/slice/sealing.py",
         "service/slice/status_view.py",

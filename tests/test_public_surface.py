@@ -95,6 +95,7 @@ SURFACE = [
     "stop_shadow",
     "verify_audit",
     "wanted_labels",
+    "withdraw",
 ]
 
 

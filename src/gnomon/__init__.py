@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from gnomon.api.decisions import rollback as rollback
     from gnomon.api.decisions import start_shadow as start_shadow
     from gnomon.api.decisions import stop_shadow as stop_shadow
+    from gnomon.api.decisions import withdraw as withdraw
     from gnomon.api.estimates import EstimateReport as EstimateReport
     from gnomon.api.estimates import estimate_quality as estimate_quality
     from gnomon.api.labels import import_labels as import_labels
     from gnomon.api.labels import label_status as label_status
-    from gnomon.api.quality import QualityReport as QualityReport
     from gnomon.api.quality import measure_quality as measure_quality
     from gnomon.api.quality import wanted_labels as wanted_labels
     from gnomon.api.queries import DriftCheck as DriftCheck
@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from gnomon.report.saved import SavedReports as SavedReports
     from gnomon.rollout.gate import Gates as Gates
     from gnomon.rollout.history import RolloutEvent as RolloutEvent
+    from gnomon.rollout.quality.quality_report import QualityReport as QualityReport
     from gnomon.service.access.identity import Identity as Identity
     from gnomon.service.client.answers import Prediction as Prediction
     from gnomon.service.client.answers import Predictions as Predictions
@@ -174,6 +175,7 @@ __all__ = [
     "stop_shadow",
     "verify_audit",
     "wanted_labels",
+    "withdraw",
 ]
 
 _HOMES = {
@@ -206,7 +208,7 @@ _HOMES = {
     "Policy": "policy",
     "Prediction": "service.client.answers",
     "Predictions": "service.client.answers",
-    "QualityReport": "api.quality",
+    "QualityReport": "rollout.quality.quality_report",
     "Report": "report",
     "RolloutEvent": "rollout.history",
     "RolloutHistory": "api.queries",
@@ -232,6 +234,7 @@ _HOMES = {
     "diagnose": "api.skew_checks",
     "end_excuse": "api.decisions",
     "estimate_quality": "api.estimates",
+    "withdraw": "api.decisions",
     "export_audit": "api.audits",
     "import_labels": "api.labels",
     "infer_contract": "contract",

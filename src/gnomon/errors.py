@@ -24,6 +24,7 @@
     ├── UnknownArtifact               404  unknown_artifact
     ├── NotReady                      503  not_ready
     ├── Overloaded                    503  overloaded
+    ├── Busy                          429  busy
     ├── LogUnavailable                503  log_unavailable
     ├── DeadlineExceeded              504  deadline_exceeded
     ├── PredictionFailed              500  prediction_failed
@@ -75,6 +76,7 @@ __all__ = [
     "BodyTooLarge",
     "Breach",
     "BundleDamaged",
+    "Busy",
     "ContractError",
     "DeadlineExceeded",
     "ExpectationFailed",
@@ -308,6 +310,12 @@ class Overloaded(GnomonError):
     """The bounded queue is full; the request was shed."""
 
     status, code = 503, "overloaded"
+
+
+class Busy(GnomonError):
+    """A server answers few expensive requests at a time, and this one has to be sent again."""
+
+    status, code = 429, "busy"
 
 
 class LogUnavailable(GnomonError):

@@ -21,6 +21,7 @@ from gnomon.audit.bundle import (
     BundleIndex,
     BundleSignature,
     event_file,
+    order_of,
     signed_message,
     to_json,
 )
@@ -66,7 +67,7 @@ def rewritten(
             )
             found[SIGNATURE] = to_json(signature)
     other = path.with_name("changed.tar")
-    other.write_bytes(to_archive(found.items()))
+    other.write_bytes(to_archive((name, found[name]) for name in order_of(found)))
     return other
 
 
@@ -132,6 +133,26 @@ CHAIN_BREAKS = {
     "inserted": insert,
     "edited": edit,
 }
+
+
+def test_files_in_another_order_are_not_as_they_were_written(root: Root, alice: Key) -> None:
+    """The first two exchanged, two events exchanged, all reversed."""
+    path = root.export(key=alice.private).path
+    files = [*read_archive(path)]
+    exchanged = [*files[:2], files[3], files[2], *files[4:]]
+    for changed in ([files[1], files[0], *files[2:]], exchanged, files[::-1]):
+        path.write_bytes(to_archive(changed))
+        says = failures(verify(path, keys=[alice.public]))
+        assert says == {"files": "its files are not in the order in which they were written"}
+
+
+def test_a_signature_that_was_written_again_is_found(root: Root, alice: Key) -> None:
+    """It is the one file that no other has the hash of."""
+    path = root.export(key=alice.private).path
+    files = dict(read_archive(path))
+    files[SIGNATURE] = json.dumps(json.loads(files[SIGNATURE])).encode()
+    path.write_bytes(to_archive(files.items()))
+    assert failures(verify(path, keys=[alice.public])) == {"files": f"{SIGNATURE} was changed"}
 
 
 @pytest.mark.parametrize("name", CHAIN_BREAKS)
@@ -251,6 +272,31 @@ def test_a_promotion_with_unmet_gates_must_say_that_it_was_forced(root: Root) ->
     root.decide("promote", "toy:three", gates=failed)
     found = failures(verify(root.export("unmet.tar").path))
     assert "toy:three was promoted with unmet gates (rows)" in found["gates"]
+
+
+@pytest.mark.parametrize(("name", "value", "limit"), [("flips", 0.9, 0.05), ("rows", 12, 1_000)])
+def test_a_gate_beyond_its_limit_has_not_passed(
+    root: Root, name: str, value: float, limit: float
+) -> None:
+    """Most limits are the largest value that passes, and some the least."""
+    gate = {"name": name, "verdict": "pass", "value": limit, "limit": limit}
+    root.decide("promote", "toy:two", gates=(gate,))
+    assert verdicts(verify(root.export().path))["gates"] == "proven"
+    root.decide("promote", "toy:three", gates=({**gate, "value": value},))
+    found = failures(verify(root.export("beyond.tar").path))
+    assert f"the gate {name} of toy:three is said to have passed with {value}" in found["gates"]
+
+
+@pytest.mark.parametrize("approves", [1, 7, 99])
+def test_what_is_approved_was_proposed_before(root: Root, approves: int) -> None:
+    """Not an event of another kind, the promotion itself, or one that is still to come."""
+    root.decide("propose", "toy:two", gates=PASSED)
+    root.decide("promote", "toy:two", gates=PASSED, approves=6)
+    assert verdicts(verify(root.export().path))["decisions"] == "proven"
+    root.decide("shadow_start", "toy:three")
+    root.decide("promote", "toy:three", gates=PASSED, approves=approves)
+    found = failures(verify(root.export("approved.tar").path))
+    assert f"approves #{approves}, which is no earlier proposal" in found["decisions"]
 
 
 def test_only_a_first_artifact_is_promoted_without_gates(root: Root) -> None:

@@ -14,7 +14,7 @@ def test_artifacts_are_listed_newest_first(shell: Shell, pack: Pack, own_home: P
     """They are listed by tag on any terminal; a damaged one is named and does not hide the
     others.
     """
-    assert "no such artifact" in shell("artifacts").out
+    assert "has no artifact;" in shell("artifacts").out
     one, two, other = pack(times(1)), pack(times(100)), pack(times(1), "other")
     listed = [entry["artifact"] for entry in shell("artifacts", "toy", "--json").json]
     assert sorted(listed) == sorted([one, two])

@@ -27,7 +27,7 @@ def test_a_bundle_is_verified_without_the_storage_root(shell: Shell, tmp_path: P
     exported = shell("audit", "export", "--key", "alice", GNOMON_RETENTION_DAYS="30").out
     assert "audit-toy-2.tar: 2 decisions about toy, signed by SHA256:" in exported
     assert "note: the log is kept for 30 days" in exported
-    assert "Check it: gnomon audit verify audit-toy-2.tar" in exported
+    assert "Check it: gnomon audit verify audit-toy-2.tar --key alice.pub" in exported
     elsewhere = tmp_path / "auditor"
     elsewhere.mkdir()
     auditor = Shell(elsewhere, {})

@@ -37,3 +37,22 @@ def test_an_unknown_feature_is_an_error(running: Running) -> None:
     """Exit code 2, with the features there are."""
     done = running.shell("drift", "toy", "--by", "colour", expect=2)
     assert "the features are" in done.err
+
+
+def test_drift_from_training_is_a_gate(running: Running, tmp_path: Path) -> None:
+    """The shadow's inputs and outputs: too few rows to tell, unless no limit of drift is set."""
+    gates = "[gates]\nmin_rows = 10\nmax_drifted_columns = 0\n"
+    names = ("psi", "js", "ks", "wasserstein", "linf", "nulls", "new", "outside")
+    lenient = "[drift]\n" + "".join(f"{name} = inf\n" for name in names)
+    verdicts = []
+    for text in (gates, gates + lenient):
+        policy = tmp_path / "gates.toml"
+        policy.write_text(text)
+        words = ("promote", running.shadow, "--check", "--json", "--policy", str(policy))
+        done = running.shell(*words, expect=1)
+        [gate] = [gate for gate in done.json["gates"] if gate["name"] == "drift"]
+        assert gate["rows"] >= running.rows
+        verdicts.append(gate["verdict"])
+    assert verdicts == ["unknown", "pass"]
+    shown = running.shell(*words[:3], "--policy", str(policy), expect=1).out
+    assert "0 of 2 columns drifted from training" in shown

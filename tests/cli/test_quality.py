@@ -127,7 +127,10 @@ def test_an_artifact_is_judged_on_history_before_it_runs(labelled: Running, tmp_
     assert (gates["rows"]["value"], gates["disagreement"]["count"]) == (70, 70)
     assert gates["quality_absolute_error"]["verdict"] == "fail"
     none = labelled.shell(*words, "--on-history", "..2020-01-01", expect=1).json
-    assert (none["verdict"], none["gates"][0]["value"]) == ("no_data", 0)
+    [rows] = none["gates"]
+    assert (none["verdict"], rows["value"]) == ("no_data", 0)
+    assert rows["says"].startswith(f"{labelled.live}, which is live, answered no row in this range")
+    assert rows["awaits"]["says"].startswith("give a range between 20")
 
 
 def test_history_is_only_checked(labelled: Running) -> None:

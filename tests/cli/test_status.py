@@ -179,11 +179,11 @@ def test_gates_are_those_of_a_promotion(
     """Each shadow's are evaluated as for `promote --check`, but not those of live itself."""
     asked = []
 
-    def check_gates(tag: str, **options: Any) -> Gates:
-        asked.append((tag, options["policy"]))
+    def check(settings: Settings, model: str, tag: str, policy: Policy) -> Gates:
+        asked.append((tag, policy))
         return Gates(artifact=tag, live="toy:1", gates=())
 
-    monkeypatch.setattr("gnomon.api.queries.check_gates", check_gates)
+    monkeypatch.setattr("gnomon.api.shadow_gates.check", check)
     monkeypatch.chdir(shell.folder)
     monkeypatch.setenv("GNOMON_ROOT", ".gnomon")
     status = Status(

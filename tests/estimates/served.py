@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from gnomon.artifact.profile import SCHEMA, _counted
 from gnomon.contract import Contract
 from gnomon.contract.feature import Feature, Output
 from gnomon.log import REQUESTS, InferenceLog, SegmentWriter, request_schema, stream_folder
@@ -43,24 +42,6 @@ REGRESSOR = Contract(
     outputs=(Output(name="prediction", type="float"),),
     entity_key=("customer",),
 )
-
-
-class Artifact(NamedTuple):
-    """What is read of an artifact: its tag, its contract and its training profile."""
-
-    contract: Contract
-    inputs: pa.Table
-    tag: str = TAG
-
-    def profile(self) -> pa.Table:
-        """Profile the inputs as packing does."""
-        columns = zip(self.inputs.column_names, self.inputs.columns, strict=True)
-        rows = [{"kind": "input", "name": n, **_counted(c.combine_chunks())} for n, c in columns]
-        return pa.Table.from_pylist(rows, schema=SCHEMA)
-
-    def golden(self) -> pa.Table:
-        """There are no steps."""
-        return pa.table({})
 
 
 class Served(NamedTuple):

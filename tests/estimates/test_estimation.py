@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from gnomon import artifact as artifacts
 from gnomon.contract import Contract
 from gnomon.estimates.estimation import EstimatedRows, estimate
 from gnomon.estimates.quality_estimate import QualityEstimate
@@ -20,7 +19,7 @@ from tests.estimates.served import (
     CLASSIFIER,
     NOW,
     REGRESSOR,
-    Artifact,
+    TAG,
     Served,
     classified,
     features,
@@ -28,6 +27,7 @@ from tests.estimates.served import (
     log_served,
     predicted,
 )
+from tests.profiled import profiled
 
 DAY = timedelta(days=1)
 
@@ -45,7 +45,7 @@ def estimated(
     random = np.random.default_rng(7)
     inputs = features(random.uniform(*training, 5_000), random)
     policy = Policy(quality=rules or QualityRules(max_error=10.0))
-    artifact = cast(artifacts.Artifact, Artifact(contract, inputs))
+    artifact = profiled(contract, TAG, inputs)
     asked = question(contract, contract, policy)
     chosen = EstimatedRows(artifact, "live", **{"chunk": DAY, **rows})
     with log_of(settings).snapshot() as snapshot:

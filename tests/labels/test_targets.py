@@ -102,3 +102,25 @@ def test_a_model_that_predicts_nothing_to_be_known_has_no_labels() -> None:
     contract: Contract = structs.replace(CONTRACT, task="clustering", classes=())
     with pytest.raises(InvalidRequest, match="a model for clustering has no labels"):
         targets_of(contract)
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "hint"),
+    [
+        (only("classification", "string", "default", "repaid"), "0", "which of these 0 and 1 are"),
+        (only("classification", "string", "default", "repaid"), 1, "which of these 0 and 1 are"),
+        (only("classification", "string", "default", "repaid"), False, "0 and 1 are"),
+        (only("classification", "string", "default", "repaid"), "Repaid", 'did you mean "repaid"?'),
+        (only("classification", "integer", 0, 1), 2, None),
+        (NUMBER, "1500,50", "with a decimal point and without separators of thousands"),
+        (NUMBER, "1'500", "such as 1234.5"),
+        (NUMBER, "12", None),
+        (NUMBER, "late", None),
+    ],
+)
+def test_a_hint_says_what_to_write_instead(target: Target, value: Any, hint: str | None) -> None:
+    """Where a usual mistake explains the value."""
+    with pytest.raises(InvalidRequest) as caught:
+        target.text(value)
+    assert (hint is None) == (caught.value.hint is None)
+    assert (hint or "") in (caught.value.hint or "")

@@ -10,29 +10,49 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import msgspec
 import uvicorn
 
+from gnomon.api.log_query import (
+    AuditBundle,
+    CheckedGates,
+    CheckShadows,
+    CountLabels,
+    ExportAudit,
+    GateChecks,
+    LogQuery,
+    MeasureQuality,
+    Unevaluated,
+    WantedLabels,
+    WantLabels,
+)
 from gnomon.artifact.manifest import Combination, Part
 from gnomon.contract import Contract, Feature, Output
-from gnomon.errors import GnomonError
+from gnomon.errors import Busy, GnomonError
 from gnomon.labels.label_counts import LabelStatus
 from gnomon.rollout.actor import Actor, signed
-from gnomon.rollout.evidence.excuse import parse_excuse
+from gnomon.rollout.evidence.excuse import RecordedExcuse, parse_excuse
+from gnomon.rollout.gate import Gate
 from gnomon.rollout.history import RolloutEvent, RolloutState
+from gnomon.rollout.history.past_state import PastState, state_at
+from gnomon.rollout.quality.quality_report import QualityReport
 from gnomon.service import pages
 from gnomon.service.access.access import Access
 from gnomon.service.access.proxies import proxies_of
 from gnomon.service.access.refusals import Refusals
-from gnomon.service.control import Decisions, control
+from gnomon.service.control import control
+from gnomon.service.control_bodies import Decisions
 from gnomon.service.http.asgi import Receive, Scope, Send, error_response, read_body, respond
 from gnomon.service.status.slice_status import LiveStatus, ShadowStatus, Status, public
 from gnomon.settings import Settings
 from gnomon.storage import Storage
+from gnomon.tokens.issued_tokens import IssuedToken, list_tokens
 from gnomon.tokens.known_tokens import KnownTokens
 from gnomon.tokens.token_store import TokenStore
+
+T = TypeVar("T")
 
 TOKEN = "let-me-in"
 
@@ -66,15 +86,38 @@ CONTRACT = Contract(
 )
 
 
+GATE = Gate(name="rows", verdict="unknown", says="12 of 1,000 rows", limit=1_000, value=12)
+
+ANSWERS: dict[type[Any], Any] = {
+    CheckShadows: GateChecks(
+        gates=(
+            CheckedGates(
+                artifact="flights:two", live="flights:one", gates=(GATE,), overall="unknown"
+            ),
+        ),
+        unevaluated=(Unevaluated(artifact="flights:three", error="there is no log"),),
+    ),
+    CountLabels: LabelStatus(
+        model="flights", received=0, fates={}, unmatched={}, late=0, early=0,
+        known_after_days=None, ages=(), examples=(),
+    ),
+    MeasureQuality: QualityReport(model="flights", live="flights:one", shadows=()),
+    WantLabels: WantedLabels(rows=({"request_id": "r-1", "row": 0, "effect": 0.5},)),
+    ExportAudit: AuditBundle(name="audit-flights-1.tar", content=b"a tar archive"),
+}  # fmt: skip
+"""What a server would find in its log."""
+
+
 class StandIn:
     """What :class:`~gnomon.service.control.Controlled` asks for, and an ASGI app around it."""
 
     def __init__(self, tokens: Path | None = None, proxies: Settings | None = None) -> None:
         self.refused: list[tuple[str, str]] = []
+        self.settings = Settings(root=str(tokens or "/nonexistent"))
         self.access = Access(
             "flights",
             TOKEN,
-            KnownTokens(TokenStore(Storage(Settings(root=str(tokens or "/nonexistent"))))),
+            KnownTokens(TokenStore(Storage(self.settings))),
             proxies_of(proxies or Settings()),
             Refusals(lambda route, code: self.refused.append((route, code))),
         )
@@ -85,6 +128,8 @@ class StandIn:
         self.ready = True
         self.page: bytes | None = None
         self.labels: list[Any] = []
+        self.asked: list[LogQuery[Any]] = []
+        self.busy = False
         self._decide(RolloutEvent(kind="promote", artifact="flights:one", digest="ab" * 32))
 
     async def start_shadow(
@@ -154,6 +199,18 @@ class StandIn:
     ) -> RolloutEvent:
         return self._decide(RolloutEvent(kind="promote", artifact=artifact, why=why, **signed(by)))
 
+    async def withdraw(self, artifact: str | None, *, by: Actor, why: str | None) -> RolloutEvent:
+        (proposal,) = self.state.proposals.values()
+        return self._decide(
+            RolloutEvent(
+                kind="withdraw",
+                artifact=proposal.artifact,
+                ends=proposal.number,
+                why=why,
+                **signed(by),
+            )
+        )
+
     async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         previous = self.state.previous or "nothing"
         return self._decide(RolloutEvent(kind="rollback", artifact=previous, why=why, **signed(by)))
@@ -181,11 +238,20 @@ class StandIn:
             ),
         )
 
-    async def label_status(self) -> LabelStatus:
-        return LabelStatus(
-            model="flights", received=0, fates={}, unmatched={}, late=0, early=0,
-            known_after_days=None, ages=(), examples=(),
-        )  # fmt: skip
+    async def ask(self, query: LogQuery[T]) -> T:
+        self.asked.append(query)
+        if self.busy:
+            raise Busy("the same is being computed for another request")
+        return cast("T", ANSWERS[type(query)])
+
+    async def state_at(self, at: datetime) -> PastState:
+        return state_at(self.events, at)
+
+    def excuses(self) -> tuple[RecordedExcuse, ...]:
+        return self.state.excuses
+
+    async def issued_tokens(self) -> tuple[IssuedToken, ...]:
+        return tuple(list_tokens(settings=self.settings))
 
     async def history(self) -> Decisions:
         return Decisions(self.events)

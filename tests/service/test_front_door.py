@@ -16,6 +16,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from gnomon.errors import InvalidRequest
 from gnomon.labels.label_store import LabelStore
 from gnomon.labels.labelled_rows import labelled_rows
 from gnomon.log import InferenceLog
@@ -93,6 +94,9 @@ def test_a_label_is_stored_and_joined_with_its_prediction(server: Server) -> Non
     assert found[0]["request_id"] == request
     with server.client() as client:
         status = client.label_status()
+        assert client.check_gates().gates == ()
+        with pytest.raises(InvalidRequest, match="expected an artifact of `toy`"):
+            client.measure_quality("other:one")
     assert (status.fates["counted"], status.fates["duplicate"]) == (2, 1)
 
 

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from gnomon.service.tasks import Tasks, close_all, closing, in_thread
+from gnomon.service.tasks import OwnThreads, Tasks, close_all, closing, in_thread
 
 
 async def fails() -> None:
@@ -99,3 +99,20 @@ def test_what_finishes_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
 
     asyncio.run(run())
     assert "not closed" in caplog.text
+
+
+def test_work_that_hangs_in_its_own_threads_holds_nothing_else_up() -> None:
+    """Neither asyncio's threads nor those of other work; its own next work waits."""
+    go_on = threading.Event()
+
+    async def run() -> list[str]:
+        slow, other, done = OwnThreads("slow", 1), OwnThreads("other", 1), []
+        hanging = asyncio.ensure_future(slow.run(go_on.wait, 30))
+        waiting = asyncio.ensure_future(slow.run(done.append, "next"))
+        await other.run(done.append, "other")
+        await in_thread(done.append, "asyncio")
+        go_on.set()
+        await asyncio.gather(hanging, waiting)
+        return done
+
+    assert asyncio.run(run()) == ["other", "asyncio", "next"]

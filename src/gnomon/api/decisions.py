@@ -11,7 +11,7 @@ from datetime import datetime
 
 from gnomon.artifact import Artifact
 from gnomon.policy import Policy, find_policy
-from gnomon.rollout.decisions import decisions, excuse_decisions
+from gnomon.rollout.decisions import decisions, excuse_decisions, withdrawal
 from gnomon.rollout.decisions.defaults import find_model, model_of, tag_of
 from gnomon.rollout.history import RolloutEvent
 from gnomon.settings import Settings
@@ -23,6 +23,7 @@ __all__ = [
     "rollback",
     "start_shadow",
     "stop_shadow",
+    "withdraw",
 ]
 
 
@@ -243,3 +244,31 @@ def rollback(
     """
     settings = settings or Settings.read()
     return decisions.rollback(settings, find_model(settings, model), by=by, why=why)
+
+
+def withdraw(
+    which: str | Artifact | None = None,
+    *,
+    by: str | None = None,
+    why: str | None = None,
+    settings: Settings | None = None,
+) -> RolloutEvent:
+    """Withdraw a proposed promotion: nobody can approve it any more. What is live stays so.
+
+    Args:
+        which: the proposed artifact or its tag; the only proposal of a model by its name, or of the
+            only model under the storage root when not given.
+        by: who decides.
+        why: the reason, for the history.
+        settings: settings with the storage root; read from the environment when not given.
+
+    Raises:
+        RolloutError: there is no such proposal, or it has expired, or it is not clear which.
+        RolloutConflict: another decision was recorded meanwhile.
+        SettingsError: no model is given, and there is none, or more than one.
+        UnknownArtifact: what is given names no model.
+    """
+    settings = settings or Settings.read()
+    model = find_model(settings, which)
+    tag = None if which is None else tag_of(which)
+    return withdrawal.withdraw(settings, model, tag if tag and ":" in tag else None, by=by, why=why)

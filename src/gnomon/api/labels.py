@@ -10,10 +10,12 @@ from gnomon.artifact import Artifact
 from gnomon.contract.time_zones import zone
 from gnomon.labels.imports.label_import import LabelImport, import_file
 from gnomon.labels.label_counts import LabelStatus
+from gnomon.labels.label_status import EXAMPLES
+from gnomon.labels.label_status import label_status as count
 from gnomon.labels.label_store import LabelStore
+from gnomon.log import InferenceLog
 from gnomon.policy import Policy, find_policy
 from gnomon.rollout.decisions.defaults import find_artifact, find_model
-from gnomon.rollout.processes.label_count import count_labels
 from gnomon.settings import Settings
 
 __all__ = ["import_labels", "label_status"]
@@ -74,6 +76,7 @@ def import_labels(
 def label_status(
     model: str | Artifact | None = None,
     *,
+    examples: int | None = EXAMPLES,
     policy: Policy | None = None,
     settings: Settings | None = None,
 ) -> LabelStatus:
@@ -82,6 +85,8 @@ def label_status(
     Args:
         model: the model's name, or one of its artifacts or their tags; the only model under the
             storage root when not given.
+        examples: of how many contradictions, and how many unmatched labels, to return; None for
+            all.
         policy: has ``[labels]``; when not given, the policy of the deployment in this folder.
         settings: settings with the storage root; read from the environment when not given.
 
@@ -93,4 +98,7 @@ def label_status(
     """
     settings = settings or Settings.read()
     name = find_model(settings, model)
-    return count_labels(settings, name, policy or find_policy())
+    contract = find_artifact(settings, name).contract
+    records, rules = LabelStore(settings, name).read(), policy or find_policy()
+    log = InferenceLog(settings, name)
+    return count(log, records, contract, name, rules.labels, examples=examples)

@@ -4,48 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import msgspec
 import pyarrow as pa
 
 from gnomon.artifact import Artifact
-from gnomon.notebook import NotebookTable, Tabular
 from gnomon.policy import Policy, find_policy
 from gnomon.rollout.decisions.defaults import find_model, model_of, tag_of
 from gnomon.rollout.history import open_history
 from gnomon.rollout.quality.evaluation import compared_rows, quality_of
+from gnomon.rollout.quality.quality_report import QualityReport
 from gnomon.rollout.quality.question import metrics_of, unknown_metric
-from gnomon.rollout.quality.shadow_quality import ShadowQuality
 from gnomon.rollout.quality.wanted import wanted_rows
 from gnomon.settings import Settings
 
-__all__ = ["QualityReport", "measure_quality", "wanted_labels"]
-
-
-class QualityReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
-    """The quality of shadows beside live's, by the labels of the rows that both answered.
-
-    Attributes:
-        model: the name of the model.
-        live: the live artifact.
-        shadows: one for each shadow.
-    """
-
-    model: str
-    live: str | None
-    shadows: tuple[ShadowQuality, ...]
-
-    def overview(self) -> NotebookTable:
-        """See :class:`gnomon.notebook.Tabular`."""
-        return NotebookTable(
-            title=f"{self.model} by labels: shadows beside {self.live or 'nothing'}",
-            verdict="",
-            columns=("shadow", "metric", "live", "value", "difference", "low", "high", "rows"),
-            rows=[
-                (s.artifact, m.metric, m.live, m.shadow, m.difference, *m.interval, m.rows)
-                for s in self.shadows
-                for m in s.metrics
-            ],
-        )
+__all__ = ["measure_quality", "wanted_labels"]
 
 
 def measure_quality(
@@ -128,8 +99,9 @@ def wanted_labels(
     Returns:
         ``request_id``, ``row``, ``arrived``, the entity key, ``live_prediction``,
         ``shadow_prediction``, ``effect`` (by how much the label can change the difference of losses
-        on the row) and an empty ``value``. Filled in and saved, :func:`gnomon.import_labels` reads
-        it.
+        on the row) and an empty ``value``. With a [decision] in the policy, also the output that
+        decides, of both, and ``live_decision`` and ``shadow_decision``, yes or no. Filled in and
+        saved, :func:`gnomon.import_labels` reads it.
 
     Raises:
         ArtifactError, UnknownArtifact: an artifact does not pass inspection.

@@ -67,6 +67,7 @@ def replay(
     settings: Settings | None = None,
     python: str | None = None,
     trace: bool = False,
+    halves: bool = False,
     save_as: Path | str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> SkewCheck:
@@ -84,6 +85,8 @@ def replay(
         settings: settings with the storage root; read from the environment when not given.
         python: the interpreter of another environment to run the rows in.
         trace: run a sample of the diverging rows step by step, to find the cause.
+        halves: run the rows also through each half of ``through`` with the other half of ``which``:
+            ``report.halves`` says which makes the difference. Both combined artifacts are packed.
         save_as: where to save the report; when not given, ``reports/`` of the storage root.
         progress: called with the number of logged rows run since the last call.
 
@@ -91,6 +94,7 @@ def replay(
         ArtifactError, UnknownArtifact: an artifact does not pass inspection.
         LogError: there is no log of the model.
         ContractError: the two artifacts have no output in common.
+        PackRefused: ``halves`` without ``through``, or the halves do not fit; the message says why.
 
     Example::
 
@@ -111,6 +115,7 @@ def replay(
         settings=settings,
         python=python,
         trace=trace,
+        halves=halves,
         progress=progress,
     )
     return _saved(report, settings, save_as)

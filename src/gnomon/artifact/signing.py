@@ -48,6 +48,7 @@ __all__ = [
     "make_signature",
     "new_key",
     "parse_keys",
+    "public_file",
     "public_key",
     "read_private",
     "sign",
@@ -330,7 +331,7 @@ def new_key(path: Path, comment: str) -> PublicKey:
     )
     if not path.name:
         raise SigningError("expected the name of a file to write", where=str(path))
-    public_path = path.with_name(path.name + ".pub")
+    public_path = public_file(path)
     try:
         for place, content, mode in (
             (path, private, 0o600),
@@ -353,6 +354,11 @@ def public_key(key: Ed25519PrivateKey) -> PublicKey:
         serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
     )
     return PublicKey(line.decode())
+
+
+def public_file(private: Path) -> Path:
+    """Return the file of the public key beside a private one, as :func:`make` writes it."""
+    return private.with_name(private.name + ".pub")
 
 
 def read_private(path: Path, passphrase: Callable[[], bytes]) -> Ed25519PrivateKey:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -27,6 +27,7 @@ __all__ = [
     "decode_digests",
     "event_file",
     "manifest_file",
+    "order_of",
     "policy_file",
     "read_bundle",
     "signed_message",
@@ -128,12 +129,16 @@ def read_bundle(path: Path) -> Bundle:
         UnreadableFile: the file cannot be read.
     """
     found = dict(read_archive(path))
+    if [*found] != order_of(found):
+        raise BundleDamaged("its files are not in the order in which they were written")
     content = found.pop(INDEX, None)
     if content is None:
         raise BundleDamaged(f"it has no {INDEX}")
     index = _decode(content, BundleIndex, _INDEX, INDEX)
     signed = found.pop(SIGNATURE, None)
     signature = None if signed is None else _decode(signed, BundleSignature, _SIGNATURE, SIGNATURE)
+    if signature is not None and signed != to_json(signature):
+        raise BundleDamaged(f"{SIGNATURE} was changed")
     _check_files(index, found)
     return Bundle(index, sha256(content), signature, found)
 
@@ -185,6 +190,12 @@ def manifest_file(digest: str) -> str:
 def policy_file(digest: str) -> str:
     """Return the name of a policy in a bundle."""
     return f"policies/{digest}.json"
+
+
+def order_of(names: Iterable[str]) -> list[str]:
+    """Return names of files in the order of a bundle: the index, its signature, all others."""
+    first = {INDEX: 0, SIGNATURE: 1}
+    return sorted(names, key=lambda name: (first.get(name, len(first)), name))
 
 
 def to_json(content: msgspec.Struct) -> bytes:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gnomon import files
 from gnomon.artifact.artifact import inspect
 from gnomon.artifact.folder import ArtifactFolder
 from gnomon.artifact.manifest import MANIFEST, sha256
@@ -24,11 +23,13 @@ from gnomon.audit.bundle import (
     FileDigests,
     event_file,
     manifest_file,
+    order_of,
     policy_file,
     signed_message,
     to_json,
 )
-from gnomon.errors import GnomonError, HistoryDamaged, SettingsError, StorageError
+from gnomon.audit.bundle_file import save_bundle
+from gnomon.errors import GnomonError, HistoryDamaged, SettingsError
 from gnomon.log.retention_notice import retention_warning
 from gnomon.rollout.history import RolloutEvent, decode_event, open_history
 from gnomon.rollout.history.integrity import event_name
@@ -190,21 +191,12 @@ def _write(
     contents: dict[str, bytes],
     key: Ed25519PrivateKey | None,
 ) -> None:
-    first = {INDEX: to_json(index)}
+    found = {INDEX: to_json(index), **contents}
     if key is not None:
         now = datetime.now(UTC).replace(microsecond=0)
-        message = signed_message(index.model, sha256(first[INDEX]), now)
+        message = signed_message(index.model, sha256(found[INDEX]), now)
         signature = BundleSignature(
             key=public_key(key).line, signature=make_signature(key, message), signed=now
         )
-        first[SIGNATURE] = to_json(signature)
-    archive = to_archive([*first.items(), *sorted(contents.items())])
-    try:
-        if not files.create(path, archive):
-            raise SettingsError(
-                "the file exists already; a bundle is never overwritten",
-                where=str(path),
-                hint="choose another name: --out FILE",
-            )
-    except OSError as error:
-        raise StorageError(f"cannot write the bundle: {error.strerror}", where=str(path)) from None
+        found[SIGNATURE] = to_json(signature)
+    save_bundle(path, to_archive((name, found[name]) for name in order_of(found)))

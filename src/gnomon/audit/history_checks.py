@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import TypeGuard
 
 from gnomon.artifact.manifest import sha256
 from gnomon.audit.audit_report import AuditCheck
 from gnomon.audit.bundle import Bundle, event_file
 from gnomon.errors import HistoryDamaged, RolloutError
+from gnomon.printable import printable
 from gnomon.quantities import plural
 from gnomon.rollout.actor import AUTOMATIC, proves_person
 from gnomon.rollout.history import RolloutEvent, RolloutState, decode_event
@@ -25,6 +27,8 @@ __all__ = [
 
 _NEEDS_OR_MAKES_LIVE = ("promote", "rollback", "shadow_start", "shadow_stop")
 """Kinds of decisions after which an artifact is live."""
+_AT_LEAST = ("rows", "hours", "coverage")
+"""The gates whose limit is the least value that passes; of all others it is the largest."""
 
 
 def read_events(bundle: Bundle) -> list[RolloutEvent]:
@@ -86,9 +90,13 @@ def _chain(bundle: Bundle) -> str:
 
 def check_decisions(bundle: Bundle, events: Sequence[RolloutEvent]) -> AuditCheck:
     """Check that each decision follows from the state before it, and is about this model."""
-    for event in events:
+    for place, event in enumerate(events):
         if event.artifact.partition(":")[0] != bundle.index.model:
             says = f"{event.artifact} is not an artifact of {bundle.index.model}"
+            return AuditCheck(name="decisions", verdict="failed", says=says)
+        if not _approves_a_proposal(event, events[:place], bundle.index.first):
+            says = f"{event_file(bundle.index.first + place)} approves #{event.approves}, which is "
+            says += f"no earlier proposal of {event.artifact}"
             return AuditCheck(name="decisions", verdict="failed", says=says)
     if bundle.index.first:
         says = "the bundle does not begin with the first decision, so the state before is not known"
@@ -106,6 +114,16 @@ def check_decisions(bundle: Bundle, events: Sequence[RolloutEvent]) -> AuditChec
     return AuditCheck(name="decisions", verdict="proven", says=says)
 
 
+def _approves_a_proposal(event: RolloutEvent, earlier: Sequence[RolloutEvent], first: int) -> bool:
+    """Whether what a promotion approves was proposed, as far as the bundle has it."""
+    if event.approves is None or 0 < event.approves <= first:
+        return True
+    place = event.approves - first - 1
+    if not 0 <= place < len(earlier):
+        return False
+    return (earlier[place].kind, earlier[place].artifact) == ("propose", event.artifact)
+
+
 def check_gates(bundle: Bundle, events: Sequence[RolloutEvent]) -> AuditCheck:
     """Check that promotions passed their gates, say that they were forced, or are the first."""
     promoted = [e for e in events if e.kind == "promote"]
@@ -114,6 +132,11 @@ def check_gates(bundle: Bundle, events: Sequence[RolloutEvent]) -> AuditCheck:
         if unmet and not event.forced:
             says = f"{event.artifact} was promoted with unmet gates ({', '.join(unmet)}), and the "
             says += "decision does not say that it was forced"
+            return AuditCheck(name="gates", verdict="failed", says=says)
+        if beyond := [gate for gate in event.gates if _passed_beyond_its_limit(gate)]:
+            gate = beyond[0]
+            says = f"the gate {printable(str(gate.get('name')))} of {event.artifact} is said to "
+            says += f"have passed with {gate.get('value')}, and its limit is {gate.get('limit')}"
             return AuditCheck(name="gates", verdict="failed", says=says)
     ungated = [n for n, e in enumerate(events) if _is_ungated(e)]
     for place in ungated:
@@ -133,6 +156,17 @@ def check_gates(bundle: Bundle, events: Sequence[RolloutEvent]) -> AuditCheck:
         says += " because the bundle does not begin with the first decision"
         return AuditCheck(name="gates", verdict="not_proven", says=says)
     return AuditCheck(name="gates", verdict="proven", says=says)
+
+
+def _passed_beyond_its_limit(gate: Mapping[str, object]) -> bool:
+    value, limit = gate.get("value"), gate.get("limit")
+    if gate.get("verdict") != "pass" or not _is_number(value) or not _is_number(limit):
+        return False
+    return value < limit if gate.get("name") in _AT_LEAST else value > limit
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float)
 
 
 def _is_ungated(event: RolloutEvent) -> bool:

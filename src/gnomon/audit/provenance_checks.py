@@ -29,7 +29,7 @@ def check_artifacts(bundle: Bundle, events: Sequence[RolloutEvent]) -> AuditChec
     for event in events:
         content = bundle.files.get(manifest_file(event.digest or ""))
         if event.digest is None or content is None:
-            if event.kind not in ("shadow_stop", "excuse", "excuse_end"):
+            if event.kind not in ("shadow_stop", "withdraw", "excuse", "excuse_end"):
                 absent[event.artifact] = None
             continue
         if (wrong := _mismatch(event, content)) is not None:

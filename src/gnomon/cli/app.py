@@ -33,6 +33,7 @@ from gnomon.cli import (
     sign,
     status,
     token,
+    withdraw,
 )
 
 __all__ = ["app"]
@@ -87,6 +88,7 @@ app.add_typer(shadow.app, name="shadow")
 app.add_typer(excuse.app, name="excuse")
 app.command("promote")(promote.command)
 app.command("approve")(approve.command)
+app.command("withdraw")(withdraw.command)
 app.command("rollback")(rollback.command)
 app.command("history")(history.command)
 app.add_typer(audit.app, name="audit")

@@ -28,4 +28,5 @@ def command(
     elif paths:
         out.print(show_artifacts(paths))
     else:
-        out.print("the store has no such artifact; gnomon.pack makes one")
+        named = "" if name is None else f" of {name}"
+        out.print(f"the store has no artifact{named}; gnomon.pack makes one", markup=False)

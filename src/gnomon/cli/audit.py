@@ -59,7 +59,7 @@ def export(
 
     It is read from the storage root, which no server needs to serve.
     """
-    from gnomon.artifact.signing import read_private
+    from gnomon.artifact.signing import public_file, read_private
     from gnomon.audit import export as export_bundle
     from gnomon.cli.console import print_json
     from gnomon.cli.rollout_target import settings_here
@@ -78,7 +78,10 @@ def export(
         end=end,
         key=private,
     )
-    print_json(export_document(written)) if as_json else show_export(written)
+    if as_json:
+        print_json(export_document(written))
+    else:
+        show_export(written, public=None if key is None else public_file(key))
 
 
 @app.command("verify")

@@ -68,6 +68,7 @@ def print_json(value: Any) -> None:
 
 _DONE = {
     "propose": ("is proposed", "is proposed"),
+    "withdraw": ("is no longer proposed", "is no longer proposed"),
     "promote": ("is live", "is recorded as live"),
     "rollback": ("is live again", "is recorded as live again"),
     "shadow_start": ("is in shadow", "is recorded as a shadow"),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gnomon.cli.options import AsJson, Model
+from gnomon.cli.options import AsJson, Model, Token, Url
 from gnomon.cli.ranges import End, PolicyFile, Start
 
 __all__ = ["app"]
@@ -29,7 +29,8 @@ def import_(
             metavar="FIELD=COLUMN",
             help="The column of a field: value (value.TARGET for several targets), request_id, "
             "row, entity.FEATURE, event_time, known_at, source, correction; repeat for several. "
-            "Default: the columns of these names, of the entity key and of the event time.",
+            "Default: the columns of these names, of the entity key and of the event time, and "
+            "label for value.",
         ),
     ] = None,
     source: Annotated[
@@ -82,20 +83,40 @@ def import_(
             settings=settings_here(),
             progress=advance,
         )
-    print_json(result) if as_json else show_import(result)
+    print_json(result) if as_json else show_import(result, model)
     raise typer.Exit(1 if result.refused else 0)
 
 
 @app.command("status")
-def status(model: Model = None, as_json: AsJson = False) -> None:
+def status(
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="List every contradictory and unmatched label, not only the newest of each.",
+        ),
+    ] = False,
+    model: Model = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
     """Show how many answers have labels, by age, and what became of all labels."""
     from gnomon.api.labels import label_status
     from gnomon.cli.console import print_json, wait
-    from gnomon.cli.rollout_target import settings_here
+    from gnomon.cli.rollout_target import server_at, settings_here
     from gnomon.cli.show.labels import show_status
+    from gnomon.labels.label_status import EXAMPLES
 
+    server = server_at(url, token, model=model)
+    if every and server is not None:
+        raise typer.BadParameter("--all reads the storage root: leave out --url")
     with wait("matching labels with the log"):
-        found = label_status(model, settings=settings_here())
+        if server is not None:
+            found = server.label_status()
+        else:
+            most = None if every else EXAMPLES
+            found = label_status(model, examples=most, settings=settings_here())
     print_json(found) if as_json else show_status(found)
 
 
@@ -117,6 +138,8 @@ def wanted(
     start: Start = None,
     end: End = None,
     policy: PolicyFile = None,
+    url: Url = None,
+    token: Token = None,
     as_json: AsJson = False,
 ) -> None:
     """List rows without a label, those first whose label would tell most, as CSV.
@@ -124,21 +147,29 @@ def wanted(
     Fill in the column `value` and import the file. Rows where no label makes a difference are left
     out. If only such lists are labelled, set `missing = "worst_case"` in the policy's [quality].
     """
+    import pyarrow as pa
+
     from gnomon.api.quality import wanted_labels
     from gnomon.cli.console import print_json
-    from gnomon.cli.rollout_target import settings_here
+    from gnomon.cli.rollout_target import server_at, settings_here
     from gnomon.cli.show.rows import print_csv
     from gnomon.policy import find_policy
 
-    found = wanted_labels(
-        artifact,
-        rows=rows,
-        metric=metric,
-        start=start,
-        end=end,
-        policy=find_policy(policy),
-        settings=settings_here(),
-    )
+    server = server_at(url, token, policy=policy)
+    if server is not None:
+        found = pa.Table.from_pylist(
+            server.wanted_labels(artifact, rows=rows, metric=metric, start=start, end=end)
+        )
+    else:
+        found = wanted_labels(
+            artifact,
+            rows=rows,
+            metric=metric,
+            start=start,
+            end=end,
+            policy=find_policy(policy),
+            settings=settings_here(),
+        )
     print_json(found.to_pylist()) if as_json else print_csv(found)
 
 

@@ -14,6 +14,7 @@ from gnomon.errors import GateUndecided
 
 if TYPE_CHECKING:
     from gnomon.cli.rollout_target import Target
+    from gnomon.rollout.gate import Gates
     from gnomon.rollout.history import RolloutEvent
 
 __all__ = ["command"]
@@ -71,7 +72,7 @@ def command(
     if history is not None and not check:
         raise typer.BadParameter("--on-history needs --check: only a shadow is promoted")
     if check:
-        _check(artifact, policy, history, as_json)
+        _check(artifact, policy, history, url, token, as_json)
         return
     from gnomon.cli.console import print_event, wait
     from gnomon.cli.rollout_target import find_target
@@ -102,27 +103,38 @@ def _check(
     artifact: str,
     policy: Path | None,
     history: TimeRange | None,
+    url: str | None,
+    token: str | None,
     as_json: bool,
 ) -> None:
-    import msgspec
+    from gnomon.cli.console import print_json
+    from gnomon.cli.rollout_target import server_at
+    from gnomon.cli.show.gates import gates_document, show_gates
 
+    server = server_at(url, token, policy=policy, on_history=history)
+    if server is None:
+        gates = _evaluated(artifact, policy, history)
+    else:
+        gates = server.check_gates(artifact).gates[0]
+    if as_json:
+        print_json(gates_document(gates))
+    else:
+        show_gates(gates)
+    raise typer.Exit(0 if gates.verdict == "pass" else 1)
+
+
+def _evaluated(artifact: str, policy: Path | None, history: TimeRange | None) -> Gates:
+    """Evaluate gates on the log under the storage root."""
     from gnomon.api.queries import check_gates, check_gates_on_history
-    from gnomon.cli.console import print_json, wait
+    from gnomon.cli.console import wait
     from gnomon.cli.rollout_target import settings_here
-    from gnomon.cli.show.gates import show_gates
     from gnomon.policy import find_policy
 
     rules, settings = find_policy(policy), settings_here()
     if history is None:
         with wait("evaluating the gates"):
-            gates = check_gates(artifact, policy=rules, settings=settings)
-    else:
-        with wait(f"replaying logged requests through {artifact}"):
-            gates = check_gates_on_history(
-                artifact, start=history.start, end=history.end, policy=rules, settings=settings
-            )
-    if as_json:
-        print_json({"verdict": gates.verdict, **msgspec.structs.asdict(gates)})
-    else:
-        show_gates(gates)
-    raise typer.Exit(0 if gates.verdict == "pass" else 1)
+            return check_gates(artifact, policy=rules, settings=settings)
+    with wait(f"replaying logged requests through {artifact}"):
+        return check_gates_on_history(
+            artifact, start=history.start, end=history.end, policy=rules, settings=settings
+        )

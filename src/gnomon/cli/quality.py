@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gnomon.cli.durations import parse_duration
-from gnomon.cli.options import AsJson
+from gnomon.cli.options import AsJson, Token, Url
 from gnomon.cli.ranges import End, PolicyFile, Start
 
 __all__ = ["command"]
@@ -56,9 +56,11 @@ def command(
     start: Start = None,
     end: End = None,
     policy: PolicyFile = None,
+    url: Url = None,
+    token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare shadows with live by labels, or estimate quality before them.
+    """Compare shadows with live by labels, or estimate quality.
 
     Each metric is a mean loss: a negative difference is an improvement. The intervals hold however
     often you look; rows of one entity count once. `gnomon promote --check` judges the differences
@@ -67,22 +69,27 @@ def command(
     from gnomon.api.estimates import estimate_quality
     from gnomon.api.quality import measure_quality
     from gnomon.cli.console import print_json, wait
-    from gnomon.cli.rollout_target import settings_here
+    from gnomon.cli.rollout_target import server_at, settings_here
     from gnomon.cli.show.estimates import show_estimates
     from gnomon.cli.show.quality import show_quality
     from gnomon.policy import find_policy
 
     if not estimate and (reference or chunk or label != "label"):
         raise typer.BadParameter("--reference, --label and --chunk are for --estimate")
-    rules, settings = find_policy(policy), settings_here()
+    server = server_at(url, token, policy=policy, estimate=estimate)
     if estimate:
         with wait("estimating losses"):
             estimates = estimate_quality(
                 which, reference=reference, label=label, start=start, end=end, chunk=chunk,
-                policy=rules, settings=settings,
+                policy=find_policy(policy), settings=settings_here(),
             )  # fmt: skip
         print_json(estimates) if as_json else show_estimates(estimates)
         return
     with wait("joining labels with answers"):
-        report = measure_quality(which, start=start, end=end, policy=rules, settings=settings)
+        if server is not None:
+            report = server.measure_quality(which, start=start, end=end)
+        else:
+            report = measure_quality(
+                which, start=start, end=end, policy=find_policy(policy), settings=settings_here()
+            )
     print_json(report) if as_json else show_quality(report)

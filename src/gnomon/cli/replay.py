@@ -23,6 +23,13 @@ def command(
             help="Run them through another artifact: what would it have changed?",
         ),
     ] = None,
+    halves: Annotated[
+        bool,
+        typer.Option(
+            "--halves",
+            help="With --through: is it its preprocessing or its model that changes the answers?",
+        ),
+    ] = False,
     role: AsRole = None,
     start: Start = None,
     end: End = None,
@@ -51,6 +58,7 @@ def command(
         check = skew_checks.replay(
             which,
             through=through,
+            halves=halves,
             role=role,
             start=start,
             end=end,

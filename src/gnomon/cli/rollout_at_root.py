@@ -7,7 +7,7 @@ from datetime import datetime
 from gnomon.api import decisions
 from gnomon.cli.options import me
 from gnomon.errors import ApprovalNeeded, HistoryDamaged
-from gnomon.rollout.decisions import excuse_decisions
+from gnomon.rollout.decisions import excuse_decisions, withdrawal
 from gnomon.rollout.history import RolloutEvent, read_history
 from gnomon.service.access.identity import Identity
 from gnomon.service.status.deployment_overview import reported
@@ -75,6 +75,9 @@ class RolloutAtRoot:
             where=self.place,
             hint="start one with `gnomon serve`, or give --url",
         )
+
+    def withdraw(self, artifact: str | None, *, why: str | None) -> RolloutEvent:
+        return withdrawal.withdraw(self._settings, self._model, artifact, by=me(), why=why)
 
     def rollback(self, *, why: str | None) -> RolloutEvent:
         return decisions.rollback(self._model, by=me(), why=why, settings=self._settings)

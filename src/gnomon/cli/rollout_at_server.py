@@ -11,7 +11,14 @@ from gnomon.service.client.clients import Client
 from gnomon.service.status.slice_status import Status
 from gnomon.tokens.token_text import TokenText
 
-__all__ = ["RolloutAtServer"]
+__all__ = ["RolloutAtServer", "client_at"]
+
+
+def client_at(url: str, token: str | None) -> Client:
+    """Return a client that decides as the holder of a token, or as this machine's account."""
+    named = token is not None and TokenText.parse(token.encode()) is not None
+    # A named token says who decides. This machine's account is then nobody's to decide for.
+    return Client(url, control_token=token, by=None if named else me())
 
 
 class RolloutAtServer:
@@ -19,9 +26,7 @@ class RolloutAtServer:
 
     def __init__(self, url: str, token: str | None) -> None:
         self.place = url
-        named = token is not None and TokenText.parse(token.encode()) is not None
-        # A named token says who decides. This machine's account is then nobody's to decide for.
-        self._client = Client(url, control_token=token, by=None if named else me())
+        self._client = client_at(url, token)
 
     def start_shadow(
         self,
@@ -53,6 +58,9 @@ class RolloutAtServer:
 
     def approve(self, artifact: str, *, why: str | None) -> RolloutEvent:
         return self._client.approve(artifact, why=why)
+
+    def withdraw(self, artifact: str | None, *, why: str | None) -> RolloutEvent:
+        return self._client.withdraw(artifact, why=why)
 
     def rollback(self, *, why: str | None) -> RolloutEvent:
         return self._client.rollback(why=why)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+import typer
 
 from gnomon.errors import SettingsError
 from gnomon.rollout.decisions.defaults import find_model
@@ -17,7 +19,10 @@ from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.storage import Storage
 
-__all__ = ["Target", "find_target", "settings_here"]
+__all__ = ["Target", "find_target", "server_at", "settings_here"]
+
+if TYPE_CHECKING:
+    from gnomon.service.client.clients import Client
 
 _ROOT = "GNOMON_ROOT"
 _DEPLOYMENT = ("bentofile.yaml", "bento.yaml")
@@ -56,6 +61,9 @@ class Target(Protocol):
 
     def approve(self, artifact: str, *, why: str | None) -> RolloutEvent:
         """Promote an artifact that another person has proposed."""
+
+    def withdraw(self, artifact: str | None, *, why: str | None) -> RolloutEvent:
+        """Withdraw a proposed promotion."""
 
     def rollback(self, *, why: str | None) -> RolloutEvent:
         """Make the previous artifact live again."""
@@ -100,6 +108,32 @@ def find_target(
     from gnomon.cli.rollout_at_server import RolloutAtServer
 
     return RolloutAtServer(url, token or settings.token or find_control_token(settings))
+
+
+def server_at(url: str | None, token: str | None, **elsewhere: object) -> Client | None:
+    """Return a client of the server at ``url``; None without one: the storage root is then read.
+
+    Args:
+        url: a server's base URL.
+        token: as for :func:`find_target`.
+        elsewhere: options that only the storage root knows, by their names.
+
+    Raises:
+        typer.BadParameter: such an option is given together with ``url``.
+    """
+    if url is None:
+        return None
+    for name, value in elsewhere.items():
+        if value not in (None, False):
+            option = "--" + name.replace("_", "-")
+            raise typer.BadParameter(
+                f"{option} cannot be used at a server, which has its own policy and log: leave it "
+                "out, or leave out --url and unset GNOMON_URL"
+            )
+    from gnomon.cli.rollout_at_server import client_at
+
+    settings = Settings.read()
+    return client_at(url, token or settings.token or find_control_token(settings))
 
 
 def settings_here() -> Settings:

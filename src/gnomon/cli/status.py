@@ -16,7 +16,9 @@ from gnomon.cli.options import AsJson, Model, Token, Url
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from gnomon.api.log_query import Unevaluated
     from gnomon.rollout.gate import Gates
+    from gnomon.service.client.clients import Client
     from gnomon.service.status.deployment_overview import Overview
 
 __all__ = ["command"]
@@ -49,15 +51,13 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Show what is live, what is in shadow, and the accounts."""
-    if gates and url is not None:
-        raise typer.BadParameter(
-            "--gates reads the log under the storage root: leave out --url, and unset GNOMON_URL"
-        )
+    from gnomon.cli.rollout_target import server_at
 
     def look() -> Overview:
         return _find(url, token, model)
 
-    evaluated = RecentGates(policy) if gates else None
+    server = server_at(url, token, policy=policy) if gates else None
+    evaluated = RecentGates(policy, server) if gates else None
     if watch:
         _watch(look, evaluated)
     elif as_json:
@@ -68,23 +68,23 @@ def command(
         out.print(_shown(look(), evaluated), soft_wrap=True)
 
 
-class Unevaluated(msgspec.Struct, frozen=True, kw_only=True):
-    """A shadow whose gates cannot be evaluated, such as before the first request was logged."""
-
-    artifact: str
-    error: str
-
-
 class RecentGates:
     """The gates of running shadows, evaluated again after a pause that depends on what it takes.
 
     Args:
         policy: the policy file, read each time.
+        server: evaluates them by its own policy; without it, they are evaluated here.
         clock: returns seconds.
     """
 
-    def __init__(self, policy: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        policy: Path | None,
+        server: Client | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._policy = policy
+        self._server = server
         self._clock = clock
         self._gates: list[Gates | Unevaluated] = []
         self._next = clock()
@@ -99,42 +99,43 @@ class RecentGates:
         return self._gates
 
     def _evaluated(self, overview: Overview) -> Iterator[Gates | Unevaluated]:
-        from gnomon.api import queries
+        from gnomon.api.shadow_gates import gates_of
         from gnomon.cli.rollout_target import settings_here
-        from gnomon.errors import GnomonError
         from gnomon.policy import find_policy
         from gnomon.service.status.totals import total
 
-        status, policy = total(overview.slices), find_policy(self._policy)
-        for shadow in status.shadows:
-            tag = shadow.artifact
-            if status.live is not None and tag == status.live.artifact:
-                continue  # It measures the noise floor.
-            try:
-                yield queries.check_gates(tag, policy=policy, settings=settings_here())
-            except GnomonError as error:
-                yield Unevaluated(artifact=tag, error=str(error))
+        if self._server is not None:
+            checks = self._server.check_gates()
+            yield from checks.gates
+            yield from checks.unevaluated
+            return
+        status = total(overview.slices)
+        live = None if status.live is None else status.live.artifact
+        # The shadow of live itself measures the noise floor.
+        tags = [shadow.artifact for shadow in status.shadows if shadow.artifact != live]
+        yield from gates_of(tags, policy=find_policy(self._policy), settings=settings_here())
 
 
 def _print_json(overview: Overview, evaluated: RecentGates | None) -> None:
     from gnomon.cli.console import print_json
+    from gnomon.cli.show.gates import gates_document
+    from gnomon.rollout.gate import Gates
     from gnomon.service.status.totals import total
 
     document = {**msgspec.structs.asdict(overview), "total": total(overview.slices)}
     if evaluated is not None:
-        document["gates"] = [_as_json(gates) for gates in evaluated.of(overview)]
+        document["gates"] = [
+            gates_document(gates) if isinstance(gates, Gates) else gates
+            for gates in evaluated.of(overview)
+        ]
     print_json(document)
-
-
-def _as_json(gates: Gates | Unevaluated) -> dict[str, object]:
-    verdict = {} if isinstance(gates, Unevaluated) else {"verdict": gates.verdict}
-    return {**verdict, **msgspec.structs.asdict(gates)}
 
 
 def _shown(overview: Overview, evaluated: RecentGates | None) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
+    from gnomon.api.log_query import Unevaluated
     from gnomon.cli.show.gates import gates_shown
     from gnomon.cli.show.status import show_status
 

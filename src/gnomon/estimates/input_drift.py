@@ -85,6 +85,8 @@ class InputDrift:
             if now is None:
                 continue
             sides = BinnedSides(bins, self._reference.columns[key].total(), now)
+            if not any(sides.valued):
+                continue  # It has only ever been null: there is nothing that could drift.
             by_metric = effects(sides, self._limits)
             found = overall(by_metric)
             if found == "drifted":

@@ -30,7 +30,8 @@ class UncountedLabel(msgspec.Struct, frozen=True):
     """A label that is contradictory or unmatched.
 
     Attributes:
-        about: what it names: a request and row, or an entity and a time.
+        about: what it names: a request and row, or an entity and a time. Where labels that
+            contradict each other name their row in different ways, its request and row.
         fate: ``contradictory`` or ``unmatched``.
         reason: why it is unmatched.
         target: its target, if the model has several.
@@ -62,7 +63,8 @@ class LabelStatus(msgspec.Struct, Tabular, frozen=True):
         known_after_days: for counted ones, the days from the request until the label was known: the
             median and the 90th percentile; None without any.
         ages: the answered rows by age, youngest first.
-        examples: some that are contradictory or unmatched, the newest of each.
+        examples: the newest contradictions, each with all labels that contradict each other, then
+            the newest that are unmatched.
     """
 
     model: str

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,18 +18,18 @@ from gnomon.labels.label_counts import LabelledAge, LabelStatus, UncountedLabel
 from gnomon.labels.label_schema import instant
 from gnomon.labels.last_request import micros
 from gnomon.labels.matching import Matches, match
-from gnomon.labels.resolution import FATES, fates
+from gnomon.labels.resolution import FATES, Fate, fates
 from gnomon.log import InferenceLog, Snapshot
 from gnomon.policy import LabelRules
 
-__all__ = ["label_status"]
+__all__ = ["EXAMPLES", "label_status"]
 
 _AGES = (1, 7, 30, 90)
 """The ends of the ranges of age, in days."""
 _DAY = 86_400e6
 """In microseconds."""
-_KEPT_EXAMPLES = 5
-_SHOWN = ("contradictory", "unmatched")
+EXAMPLES = 5
+"""How many contradictions, and how many unmatched labels, are shown unless more are asked for."""
 
 
 def label_status(
@@ -37,6 +39,8 @@ def label_status(
     model: str,
     rules: LabelRules,
     now: datetime | None = None,
+    *,
+    examples: int | None = EXAMPLES,
 ) -> LabelStatus:
     """Match all labels with the log, and count them.
 
@@ -47,6 +51,7 @@ def label_status(
         model: the model's name.
         rules: which row a label is about, and when it is late.
         now: the time from which ages are counted.
+        examples: of how many contradictions, and how many unmatched labels, to show; None for all.
     """
     now = now or datetime.now(UTC)
     with log.snapshot() as snapshot:
@@ -71,7 +76,7 @@ def label_status(
                 list(zip(range(len(answered)), _words(), answered, strict=True))
             )
         ),
-        examples=tuple(_examples(records, found, fate)),
+        examples=tuple(_examples(records, found, fate, examples)),
     )
 
 
@@ -115,20 +120,42 @@ def _quantiles(delays: npt.NDArray[np.int64]) -> tuple[float, float] | None:
 
 
 def _examples(
+    records: pa.Table, found: Matches, fate: npt.NDArray[np.object_], most: int | None
+) -> Iterator[UncountedLabel]:
+    """Yield the newest contradictions, each with all that contradict, then unmatched labels."""
+    for places in _contradictions(records, found, fate)[:most]:
+        sides = records.take(pa.array(places)).to_pylist()
+        names = {_named(side) for side in sides}
+        row = found.rows.select(["request_id", "row"]).slice(int(found.places[places[0]]), 1)
+        about = names.pop() if len(names) == 1 else _named(row.to_pylist()[0])
+        for side in sides:
+            yield _uncounted(side, about, "contradictory", None)
+    unmatched = np.flatnonzero(fate == "unmatched")[::-1][:most]
+    for place, label in zip(unmatched, records.take(pa.array(unmatched)).to_pylist(), strict=True):
+        yield _uncounted(label, _named(label), "unmatched", found.reasons[place])
+
+
+def _contradictions(
     records: pa.Table, found: Matches, fate: npt.NDArray[np.object_]
-) -> list[UncountedLabel]:
-    examples = []
-    for kind in _SHOWN:
-        newest = np.flatnonzero(fate == kind)[::-1][:_KEPT_EXAMPLES]
-        for place, row in zip(newest, records.take(pa.array(newest)).to_pylist(), strict=True):
-            about = f"{row['request_id']} row {row['row']}"
-            if row["request_id"] is None:
-                about = f"{row['entity']} at {row['event_time'].isoformat()}"
-            reason = found.reasons[place]
-            examples.append(
-                UncountedLabel(
-                    about, kind, reason, row["target"], row["value"], row["source"],
-                    row["received_at"],
-                )
-            )  # fmt: skip
-    return examples
+) -> list[list[int]]:
+    """Return the places of the labels of each row and target that contradict, newest first."""
+    groups: dict[tuple[int, str | None], list[int]] = {}
+    for place in np.flatnonzero(fate == "contradictory")[::-1].tolist():
+        about = int(found.places[place]), records.column("target")[place].as_py()
+        groups.setdefault(about, []).append(place)
+    return list(groups.values())
+
+
+def _named(label: Mapping[str, Any]) -> str:
+    """Return what a label names, in words."""
+    if label["request_id"] is None:
+        return f"{label['entity']} at {label['event_time'].isoformat()}"
+    return f"{label['request_id']} row {label['row']}"
+
+
+def _uncounted(
+    label: Mapping[str, Any], about: str, fate: Fate, reason: str | None
+) -> UncountedLabel:
+    return UncountedLabel(
+        about, fate, reason, label["target"], label["value"], label["source"], label["received_at"]
+    )

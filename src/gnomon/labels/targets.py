@@ -12,6 +12,7 @@ from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Output, Scalar, label_text
 from gnomon.contract.json_values import shown
 from gnomon.errors import Breach, InvalidRequest
+from gnomon.name_lists import did_you_mean
 
 __all__ = ["Target", "targets_of", "values_of"]
 
@@ -83,7 +84,8 @@ class Target:
         listed = ", ".join(shown(label) for label in self.classes[:_MOST_SHOWN])
         more = len(self.classes) - _MOST_SHOWN
         rest = f" and {more} more" if more > 0 else ""
-        raise InvalidRequest.of(Breach("domain", f"one of {listed}{rest}", shown(value)))
+        breach = Breach("domain", f"one of {listed}{rest}", shown(value))
+        raise InvalidRequest.of(breach, _hint_of_class(value, self.classes))
 
 
 def values_of(texts: pa.Array | pa.ChunkedArray, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
@@ -146,4 +148,23 @@ def _number(value: object) -> float:
             number = math.inf
         if math.isfinite(number):
             return number
-    raise InvalidRequest.of(Breach("type", "finite number", shown(value)))
+    raise InvalidRequest.of(Breach("type", "finite number", shown(value)), _hint_of_number(value))
+
+
+def _hint_of_class(value: object, classes: tuple[Scalar, ...]) -> str | None:
+    names = [label for label in classes if isinstance(label, str)]
+    if len(names) == len(classes) and value in (0, 1, "0", "1"):
+        return "write the name of the class: nothing says which of these 0 and 1 are"
+    return did_you_mean(value, names, '"{}"') if isinstance(value, str) else None
+
+
+def _hint_of_number(value: object) -> str | None:
+    if not isinstance(value, str) or not any(letter.isdigit() for letter in value):
+        return None
+    try:
+        float(value)
+    except ValueError:
+        return (
+            "write numbers with a decimal point and without separators of thousands, such as 1234.5"
+        )
+    return None

@@ -26,6 +26,8 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         min_coverage: share of the rows the shadow should have scored that it did score.
         max_lag_rows: how many rows the shadow may be behind.
         max_skew: share of replayed rows where the artifact online and offline disagree.
+        max_drifted_columns: how many inputs and outputs of the shadow may have drifted from its
+            training, by the limits of ``[drift]``.
         confidence: with this probability no interval of any gate of any candidate misses the true
             share, however often you look.
         longest_burst: how many rows one after the other may be bad together, of whatever entities:
@@ -43,6 +45,7 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     min_coverage: float | None = 0.99
     max_lag_rows: int | None = 10_000
     max_skew: float | None = None
+    max_drifted_columns: int | None = None
     confidence: float = 0.95
     longest_burst: int | None = None
     max_excused: float = 0.2
@@ -59,7 +62,13 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"expected `{name}` between 0 and 1, got {value}")
-        for name in ("min_rows", "min_hours", "max_lag_rows", "max_latency_ratio"):
+        for name in (
+            "min_rows",
+            "min_hours",
+            "max_lag_rows",
+            "max_latency_ratio",
+            "max_drifted_columns",
+        ):
             value = getattr(self, name)
             if value is not None and not 0 <= value < math.inf:
                 raise ValueError(f"expected `{name}` to be 0 or more, got {value}")

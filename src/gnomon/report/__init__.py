@@ -3,6 +3,7 @@
 from gnomon.report.comparison_document import print_report, to_html
 from gnomon.report.counts import Column, Count, Share, Value
 from gnomon.report.diagnosis import Diagnosis, Rung, Swap, Walk
+from gnomon.report.halves import HalfEffect, Halves
 from gnomon.report.intervals import share
 from gnomon.report.model import (
     Axis,
@@ -34,6 +35,8 @@ __all__ = [
     "Diagnosis",
     "Distribution",
     "Example",
+    "HalfEffect",
+    "Halves",
     "Impact",
     "MetricsBucket",
     "OverTime",

@@ -15,6 +15,7 @@ from gnomon.formats import Format, decode
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.report.counts import Column, Count, Share, Value
 from gnomon.report.diagnosis import Diagnosis, Rung, Swap, Walk
+from gnomon.report.halves import Halves
 
 __all__ = [
     "FORMAT",
@@ -283,6 +284,7 @@ class Report(BaseReport, frozen=True, kw_only=True):
         by_unit: how many entities or requests have how many such rows, of how many.
         limit: the share of such rows that the policy allows; ``limit_name`` is the setting.
         exact: rows with every output bit-identical.
+        halves: which half of another artifact makes the difference, if that was asked.
         over_time: each column's consistency metrics over time.
         environment: the versions and the machine that ran the comparison.
     """
@@ -304,6 +306,7 @@ class Report(BaseReport, frozen=True, kw_only=True):
     diagnosis: Diagnosis | None = None
     ladder: tuple[Rung, ...] = ()
     swaps: tuple[Swap, ...] = ()
+    halves: Halves | None = None
     timeline: Timeline | None = None
     over_time: tuple[OverTime, ...] = ()
     distributions: tuple[Distribution, ...] = ()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         stop_shadow,
     )
     from gnomon.rollout.decisions.excuse_decisions import add_excuse, end_excuse
+    from gnomon.rollout.decisions.withdrawal import withdraw
 
 __all__ = [
     "add_excuse",
@@ -31,10 +32,12 @@ __all__ = [
     "rollback",
     "start_shadow",
     "stop_shadow",
+    "withdraw",
 ]
 
 __getattr__ = lazy(
     __name__,
     dict.fromkeys(__all__, "decisions.decisions")
-    | dict.fromkeys(("add_excuse", "end_excuse"), "decisions.excuse_decisions"),
+    | dict.fromkeys(("add_excuse", "end_excuse"), "decisions.excuse_decisions")
+    | {"withdraw": "decisions.withdrawal"},
 )

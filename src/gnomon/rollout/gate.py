@@ -26,19 +26,22 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         name: ``rows``, ``hours``, ``disagreement``, ``flips``, ``failed``, ``latency``,
-            ``coverage``, ``lag``, ``skew``, or ``quality_`` and a metric, such as
+            ``coverage``, ``lag``, ``skew``, ``drift``, or ``quality_`` and a metric, such as
             ``quality_brier``.
         verdict: ``unknown`` when the evidence is not enough to decide, ``no_data`` when there is
             none at all. Neither passes.
         says: the verdict's reason in one sentence.
         limit: the policy's limit.
-        value: the measured value; a share, a ratio, hours, a number of rows or a difference of
-            losses, like the limit.
+        value: the measured value; a share, a ratio, hours, a number of rows or columns, or a
+            difference of losses, like the limit.
         interval: the interval of the true value, valid however often it is computed. Over all gates
             and candidates their confidence is the policy's.
         count: how many rows count against the shadow.
         rows: out of how many rows.
         units: of how many entities or blocks of rows, if the interval is of the mean over those.
+        noise: the noise floor that is subtracted: how often live is as bad against itself; None if
+            there is none, or none is known yet.
+        noise_rows: of how many rows that is.
         examples: some of the rows that count against it, worst first.
         excused: how many compared rows excuses cover.
         awaits: what will decide a gate that neither passes nor fails, and about when.
@@ -53,6 +56,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     count: int | None = None
     rows: int | None = None
     units: int | None = None
+    noise: float | None = None
+    noise_rows: int | None = None
     examples: tuple[RowReference, ...] = ()
     excused: int | None = None
     awaits: MissingEvidence | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -14,7 +14,7 @@ for the intention: nobody is surprised by a promotion that was proposed weeks ag
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """A proposed promotion; the promotion or rollback of any artifact ends it.
+    """A proposed promotion; its withdrawal, or the promotion or rollback of any artifact, ends it.
 
     Attributes:
         number: the number of its event in the history, from 1.
@@ -40,3 +40,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     def until(self) -> datetime:
         """When it can no longer be approved."""
         return self.at + timedelta(hours=PROPOSAL_HOURS)
+
+    def is_expired(self, now: datetime | None = None) -> bool:
+        """Return whether it can no longer be approved."""
+        return (now or datetime.now(UTC)) >= self.until

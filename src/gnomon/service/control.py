@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 
-from gnomon.errors import GnomonError, InvalidRequest, MalformedBody, MethodNotAllowed, UnknownRoute
-from gnomon.field_errors import struct_error
-from gnomon.labels.label_counts import LabelStatus
+from gnomon.errors import GnomonError, MethodNotAllowed, UnknownRoute
 from gnomon.rollout.actor import Actor
 from gnomon.rollout.history import RolloutEvent
 from gnomon.service.access.access import Access
 from gnomon.service.access.identity import Identity
+from gnomon.service.control_bodies import (
+    PATHS,
+    AddExcuse,
+    Approve,
+    Decisions,
+    EndExcuse,
+    Promote,
+    Rollback,
+    StartShadow,
+    StopShadow,
+    Withdraw,
+)
+from gnomon.service.control_route import Download, Route, decode_body
 from gnomon.service.http.asgi import (
     ClientGone,
     Header,
@@ -25,16 +35,17 @@ from gnomon.service.http.asgi import (
     read_body,
     respond,
 )
+from gnomon.service.query_routes import QUERY_ROUTES, Queried
 from gnomon.service.status.slice_status import Status
-from gnomon.tokens.roles import Role, includes
+from gnomon.tokens.roles import includes
 
-__all__ = ["ROUTES", "Controlled", "Decisions", "Route", "allow", "control"]
+__all__ = ["ROUTES", "Controlled", "allow", "control"]
 
 BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10.0
 
 
-class Controlled(Protocol):
+class Controlled(Queried, Protocol):
     """The methods of a running gateway that the control routes call."""
 
     @property
@@ -86,6 +97,9 @@ class Controlled(Protocol):
     ) -> RolloutEvent:
         """Promote an artifact that another person has proposed."""
 
+    async def withdraw(self, artifact: str | None, *, by: Actor, why: str | None) -> RolloutEvent:
+        """Withdraw a proposed promotion."""
+
     async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         """Make the previous artifact live again."""
 
@@ -95,125 +109,9 @@ class Controlled(Protocol):
     async def history(self) -> Decisions:
         """Return all rollout decisions so far, oldest first."""
 
-    async def label_status(self) -> LabelStatus:
-        """Count the answers with labels, and the labels by what became of them."""
-
-
-class DecisionRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """For whom a decision is made, and the reason; both are kept in the history.
-
-    Attributes:
-        by: with the control token, who decides, as claimed; with a credential of its own the
-            caller decides, and this is on whose behalf.
-    """
-
-    by: str | None = None
-    why: str | None = None
-
-
-class StartShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
-    """The body of ``POST /gnomon/shadow/start``.
-
-    Attributes:
-        same: shadow the live artifact itself, to measure the noise floor.
-        force: start it even if its contract refuses requests that clients send today.
-        preprocessing: another artifact's tag: the model of ``artifact`` runs on its preprocessing,
-            for debugging.
-    """
-
-    artifact: str
-    fraction: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
-    same: bool = False
-    force: bool = False
-    preprocessing: str | None = None
-
-
-class StopShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
-    """The body of ``POST /gnomon/shadow/stop``."""
-
-    artifact: str
-
-
-class AddExcuse(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
-    """The body of ``POST /gnomon/excuse/add``.
-
-    Attributes:
-        target: an output column, or ``FEATURE=VALUE``.
-        artifact: the tag whose differences are excused; the only shadow by default.
-        owner: who answers for it.
-        until: its end, with an offset from UTC.
-    """
-
-    target: str
-    artifact: str | None = None
-    owner: str
-    until: Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-class EndExcuse(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
-    """The body of ``POST /gnomon/excuse/end``.
-
-    Attributes:
-        number: the number of the excuse in the history and the status.
-    """
-
-    number: int
-
-
-class Promote(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
-    """The body of ``POST /gnomon/promote``."""
-
-    artifact: str
-    force: bool = False
-
-
-class Approve(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
-    """The body of ``POST /gnomon/approve``."""
-
-    artifact: str
-
-
-class Rollback(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
-    """The body of ``POST /gnomon/rollback``."""
-
-
-class Decisions(msgspec.Struct):
-    """The answer of ``GET /gnomon/history``: every rollout decision, oldest first.
-
-    Attributes:
-        events: the decisions; those before the damage, if there is any.
-        damage: what is wrong with the history; ``None`` if it is intact.
-    """
-
-    events: list[RolloutEvent]
-    damage: str | None = None
-
-
-T = TypeVar("T")
-
-
-class Route(msgspec.Struct, frozen=True):
-    """A control route.
-
-    Attributes:
-        method: the HTTP method it accepts.
-        summary: what it does, for the documentation.
-        role: the role that it needs; with ``force`` a request needs ``forcer``.
-        answer: the function that handles a request.
-        body: the type of its request body.
-        reply: the type of its answer.
-    """
-
-    method: str
-    summary: str
-    role: Role
-    answer: Callable[[Controlled, bytes, Identity], Awaitable[Any]]
-    body: type[msgspec.Struct] | None
-    reply: type[msgspec.Struct]
-
 
 async def _start_shadow(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
-    request = _decode(body, StartShadow)
+    request = decode_body(body, StartShadow)
     _require_force(request.force, caller, "/gnomon/shadow/start")
     return await runtime.start_shadow(
         request.artifact,
@@ -227,12 +125,12 @@ async def _start_shadow(runtime: Controlled, body: bytes, caller: Identity) -> R
 
 
 async def _stop_shadow(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
-    request = _decode(body, StopShadow)
+    request = decode_body(body, StopShadow)
     return await runtime.stop_shadow(request.artifact, by=caller.actor(request.by), why=request.why)
 
 
 async def _add_excuse(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
-    request = _decode(body, AddExcuse)
+    request = decode_body(body, AddExcuse)
     return await runtime.add_excuse(
         request.target,
         request.artifact,
@@ -244,12 +142,12 @@ async def _add_excuse(runtime: Controlled, body: bytes, caller: Identity) -> Rol
 
 
 async def _end_excuse(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
-    request = _decode(body, EndExcuse)
+    request = decode_body(body, EndExcuse)
     return await runtime.end_excuse(request.number, by=caller.actor(request.by), why=request.why)
 
 
 async def _promote(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
-    request = _decode(body, Promote)
+    request = decode_body(body, Promote)
     _require_force(request.force, caller, "/gnomon/promote")
     return await runtime.promote(
         request.artifact, request.force, by=caller.actor(request.by), why=request.why
@@ -257,15 +155,20 @@ async def _promote(runtime: Controlled, body: bytes, caller: Identity) -> Rollou
 
 
 async def _approve(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
-    request = _decode(body, Approve)
+    request = decode_body(body, Approve)
     may_force = includes(caller.role, "forcer")
     return await runtime.approve(
         request.artifact, may_force, by=caller.actor(request.by), why=request.why
     )
 
 
+async def _withdraw(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
+    request = decode_body(body or b"{}", Withdraw)
+    return await runtime.withdraw(request.artifact, by=caller.actor(request.by), why=request.why)
+
+
 async def _rollback(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
-    request = _decode(body or b"{}", Rollback)
+    request = decode_body(body or b"{}", Rollback)
     return await runtime.rollback(by=caller.actor(request.by), why=request.why)
 
 
@@ -275,10 +178,6 @@ async def _status(runtime: Controlled, body: bytes, caller: Identity) -> Status:
 
 async def _history(runtime: Controlled, body: bytes, caller: Identity) -> Decisions:
     return await runtime.history()
-
-
-async def _label_status(runtime: Controlled, body: bytes, caller: Identity) -> LabelStatus:
-    return await runtime.label_status()
 
 
 async def _whoami(runtime: Controlled, body: bytes, caller: Identity) -> Identity:
@@ -291,7 +190,7 @@ def _require_force(force: bool, caller: Identity, route: str) -> None:
 
 
 ROUTES = {
-    "/gnomon/shadow/start": Route(
+    PATHS[StartShadow]: Route(
         "POST",
         "Start an artifact as a shadow",
         "operator",
@@ -299,19 +198,19 @@ ROUTES = {
         StartShadow,
         RolloutEvent,
     ),
-    "/gnomon/shadow/stop": Route(
+    PATHS[StopShadow]: Route(
         "POST", "Stop a shadow", "operator", _stop_shadow, StopShadow, RolloutEvent
     ),
-    "/gnomon/excuse/add": Route(
+    PATHS[AddExcuse]: Route(
         "POST", "Excuse a column or a segment", "promoter", _add_excuse, AddExcuse, RolloutEvent
     ),
-    "/gnomon/excuse/end": Route(
+    PATHS[EndExcuse]: Route(
         "POST", "End an excuse", "operator", _end_excuse, EndExcuse, RolloutEvent
     ),
-    "/gnomon/promote": Route(
+    PATHS[Promote]: Route(
         "POST", "Make an artifact live", "promoter", _promote, Promote, RolloutEvent
     ),
-    "/gnomon/approve": Route(
+    PATHS[Approve]: Route(
         "POST",
         "Promote an artifact that another person has proposed",
         "promoter",
@@ -319,7 +218,15 @@ ROUTES = {
         Approve,
         RolloutEvent,
     ),
-    "/gnomon/rollback": Route(
+    PATHS[Withdraw]: Route(
+        "POST",
+        "Withdraw a proposed promotion",
+        "promoter",
+        _withdraw,
+        Withdraw,
+        RolloutEvent,
+    ),
+    PATHS[Rollback]: Route(
         "POST",
         "Make the previous artifact live again",
         "promoter",
@@ -331,14 +238,6 @@ ROUTES = {
         "GET", "What this slice runs, and its accounts", "viewer", _status, None, Status
     ),
     "/gnomon/history": Route("GET", "Every rollout decision", "viewer", _history, None, Decisions),
-    "/gnomon/labels": Route(
-        "GET",
-        "How many answers have labels, and what became of all labels",
-        "viewer",
-        _label_status,
-        None,
-        LabelStatus,
-    ),
     "/gnomon/whoami": Route(
         "GET",
         "Who the server takes the caller for, and their role",
@@ -347,24 +246,33 @@ ROUTES = {
         None,
         Identity,
     ),
+    **QUERY_ROUTES,
 }
 
 
 async def control(runtime: Controlled, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one HTTP request under ``/gnomon/``."""
     headers: tuple[Header, ...] = ()
+    kind = b"application/json"
     try:
-        status, body = 200, await _answer(runtime, scope, receive)
+        answer = await _answer(runtime, scope, receive)
+        status = 200
+        if isinstance(answer, Download):
+            kind, body = b"application/x-tar", answer.content
+            name = answer.name.encode()
+            headers = ((b"content-disposition", b'attachment; filename="%s"' % name),)
+        else:
+            body = msgspec.json.encode(answer)
     except ClientGone:
         return
     except GnomonError as error:
         status, headers, body = error_response(error)
         if isinstance(error, MethodNotAllowed):
             headers = (*headers, (b"allow", allow(ROUTES[scope["path"]].method)))
-    await respond(send, status, body, headers=headers)
+    await respond(send, status, body, kind, headers)
 
 
-async def _answer(runtime: Controlled, scope: Scope, receive: Receive) -> bytes:
+async def _answer(runtime: Controlled, scope: Scope, receive: Receive) -> object:
     path, method = scope["path"], scope["method"]
     if path not in ROUTES:
         raise UnknownRoute(f"no such route: {path}", hint="the routes are " + ", ".join(ROUTES))
@@ -375,22 +283,11 @@ async def _answer(runtime: Controlled, scope: Scope, receive: Receive) -> bytes:
     body = await read_body(
         receive, BODY_BYTES, scope["headers"], seconds=BODY_SECONDS, hint="shorten the reason"
     )
+    sent = bytes(body) if route.method == "POST" else scope["query_string"]
     with runtime.access.refusing(scope, "the role forcer"):
-        return msgspec.json.encode(await route.answer(runtime, bytes(body), caller))
+        return await route.answer(runtime, sent, caller)
 
 
 def allow(method: str) -> bytes:
     """Return the value of ``Allow`` for a route with this method: with GET also HEAD."""
     return b"GET, HEAD" if method == "GET" else method.encode()
-
-
-def _decode(body: bytes, kind: type[T]) -> T:
-    try:
-        content = msgspec.json.decode(body)
-        return msgspec.convert(content, kind)
-    except msgspec.ValidationError as error:
-        message, place, hint = struct_error(error, kind, content)
-        fields = "the fields are " + ", ".join(kind.__struct_fields__)  # type: ignore[attr-defined]
-        raise InvalidRequest(message, where=place, hint=hint or fields) from None
-    except msgspec.DecodeError as error:
-        raise MalformedBody(f"expected a JSON object: {error}", where="$") from None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["Tasks", "close_all", "closing", "in_thread"]
+__all__ = ["OwnThreads", "Tasks", "close_all", "closing", "in_thread"]
 
 logger = logging.getLogger("gnomon")
 
@@ -108,7 +110,31 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     A thread cannot be cancelled. If the caller did not wait, the thread could still acquire a lock
     that was released, or write a file that was removed.
     """
-    work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    return await _to_its_end(asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs)))
+
+
+class OwnThreads:
+    """Threads for work of one kind.
+
+    asyncio has a few threads for everything. Work that hangs, such as on a slow storage root, could
+    take all of them, and what answers wait for would never begin.
+
+    Args:
+        name: of the threads.
+        most: how many run at a time; what comes next waits for one of them.
+    """
+
+    def __init__(self, name: str, most: int) -> None:
+        self._executor = ThreadPoolExecutor(most, thread_name_prefix=name)
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function in one of the threads, and wait for it when cancelled."""
+        loop = asyncio.get_running_loop()
+        call = partial(function, *args, **kwargs)
+        return await _to_its_end(loop.run_in_executor(self._executor, call))
+
+
+async def _to_its_end(work: asyncio.Future[T]) -> T:
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:

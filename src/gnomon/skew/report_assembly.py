@@ -69,6 +69,7 @@ def compose(
     table: report.TableUse | None = None,
     traced: TracedRows | None = None,
     diagnosed: Diagnosed | None = None,
+    halves: report.Halves | None = None,
 ) -> Report:
     """Build the report of everything that was compared.
 
@@ -77,8 +78,9 @@ def compose(
         source: the rows of the log.
         traced: sampled rows that were run again step by step.
         diagnosed: where and why the sides differ, and the rungs of the replay ladder.
+        halves: which half of the other artifact makes the difference.
     """
-    return _Assembly(tally, source, sides, policy, table, traced, diagnosed).build()
+    return _Assembly(tally, source, sides, policy, table, traced, diagnosed, halves).build()
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class _Assembly:
     table: report.TableUse | None
     traced: TracedRows | None
     diagnosed: Diagnosed | None
+    halves: report.Halves | None
 
     def build(self) -> Report:
         """Put the parts together."""
@@ -124,6 +127,7 @@ class _Assembly:
             diagnosis=self.diagnosis,
             ladder=self.diagnosed.ladder if self.diagnosed else (),
             swaps=self.diagnosed.swaps if self.diagnosed else (),
+            halves=self.halves,
             timeline=self.timeline,
             over_time=self.over_time(),
             distributions=plots.distributions,

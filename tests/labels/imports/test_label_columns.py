@@ -45,6 +45,12 @@ def test_others_are_given() -> None:
         (["request_id", "label", "value"], {}, "one column for `value`, got value, label"),
         (["request_id", "label"], {"value": "lable"}, "expected the column `lable` for `value`"),
         (["request_id", "label"], {"vlaue": "label"}, "expected a field of a label, got `vlaue`"),
+        (["id", "label"], {"vlaue": "label"}, "did you mean `value`? the fields are value, "
+         "request_id, row, entity.customer, event_time, known_at, source, correction"),
+        (["request_id", "label"], {"event_time": "label"}, "for a file without request ids"),
+        (["customer", "n", "asked", "label"], {"row": "n"}, "give --column request_id=COLUMN"),
+        (["request_id;label"], {}, "seem to be separated by semicolons: write the file with"),
+        (["id\tlabel"], {"value": "label"}, "separated by tabs"),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_said_with_the_columns_that_there_are(

@@ -161,6 +161,10 @@ def test_the_noise_floor_is_forgiven_and_no_more() -> None:
     refused = judged(noisy)["disagreement"]
     assert refused.verdict == "fail"
     assert refused.says.endswith("after a change of it, stop and start the shadow")
+    [*_, replayed] = [
+        gate for gate in judge(LIMITS, RUN, noisy, 0.95, replayed=True) if "[compare]" in gate.says
+    ]
+    assert replayed.says.endswith("how close two answers must be to agree")
     measured = replace(noisy, noise=rows(20_000, disagreed=2_000))
     gate = judged(measured)["disagreement"]
     assert gate.verdict == "pass"
@@ -178,6 +182,9 @@ def test_decisions_that_live_flips_itself_are_forgiven_too() -> None:
     gate = judged(measured, limits=structs.replace(LIMITS, max_flips=0.05))["flips"]
     assert gate.verdict == "pass"
     assert "beyond the noise floor of 11.95% of 20,000 rows; limit 5%" in gate.says
+    assert (gate.noise, gate.noise_rows) == (0.1195, 20_000)
+    unmeasured = judged(noisy)["flips"]
+    assert (unmeasured.noise, unmeasured.noise_rows) == (None, None)
 
 
 def test_a_floor_that_is_being_measured_is_waited_for() -> None:

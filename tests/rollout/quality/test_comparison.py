@@ -6,8 +6,9 @@ import pytest
 
 from gnomon.compare.e_values import log_e_values
 from gnomon.compare.mean_interval import split_between
-from gnomon.rollout.quality.comparison import MetricComparison, compare
+from gnomon.rollout.quality.comparison import compare
 from gnomon.rollout.quality.losses import RowLosses
+from gnomon.rollout.quality.metric_comparison import MetricComparison
 from gnomon.rollout.quality.pair_sums import PairSums
 
 

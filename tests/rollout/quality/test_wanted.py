@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gnomon.log import InferenceLog
-from gnomon.policy import Metric, Policy
+from gnomon.policy import Decision, Metric, Policy
 from gnomon.rollout.quality.question import question
 from gnomon.rollout.quality.wanted import wanted_rows
 from gnomon.settings import Settings
@@ -20,9 +20,11 @@ ROWS = [
 ]
 
 
-def wanted(settings: Settings, metric: Metric, rows: int = 10) -> list[dict[str, object]]:
+def wanted(
+    settings: Settings, metric: Metric, rows: int = 10, policy: Policy | None = None
+) -> list[dict[str, object]]:
     labels = log_rows(settings, ROWS)
-    asked = question(CLASSIFIER, CLASSIFIER, Policy())
+    asked = question(CLASSIFIER, CLASSIFIER, policy or Policy())
     run = replace(RUN, shadow_contract=BY_CUSTOMER)
     found = wanted_rows(InferenceLog(settings, "toy"), run, asked, labels, metric, rows)
     listed: list[dict[str, object]] = found.to_pylist()
@@ -48,6 +50,20 @@ def test_of_decisions_only_discordant_rows_are_wanted(settings: Settings) -> Non
     assert {row["customer"] for row in found} == {"far", "near"}
     assert [row["effect"] for row in found] == [2.0, 2.0]
     assert [row["customer"] for row in wanted(settings, "error", 1)] == [found[0]["customer"]]
+
+
+def test_decisions_by_a_threshold_are_shown(settings: Settings) -> None:
+    """They may differ where the predicted classes do not: one sees why the row is wanted."""
+    policy = Policy(decision=Decision(output="probability_late", threshold=0.42))
+    found = {row["customer"]: row for row in wanted(settings, "error", policy=policy)}
+    row = found["same decision"]
+    assert (row["live_prediction"], row["shadow_prediction"]) == ("on_time", "on_time")
+    assert (row["live_probability_late"], row["shadow_probability_late"]) == (0.4, 0.45)
+    assert (row["live_decision"], row["shadow_decision"]) == ("no", "yes")
+    assert list(row)[4:] == [
+        "live_prediction", "shadow_prediction", "live_probability_late", "shadow_probability_late",
+        "live_decision", "shadow_decision", "effect", "value",
+    ]  # fmt: skip
 
 
 def test_nothing_is_wanted_where_all_agree(settings: Settings) -> None:

@@ -24,12 +24,20 @@ NEEDS: dict[str, Role] = {
     "/gnomon/history": "viewer",
     "/gnomon/labels": "viewer",
     "/gnomon/whoami": "viewer",
+    "/gnomon/gates": "viewer",
+    "/gnomon/quality": "viewer",
+    "/gnomon/labels/wanted": "labeller",
+    "/gnomon/history/at": "viewer",
+    "/gnomon/excuses": "viewer",
+    "/gnomon/audit": "viewer",
+    "/gnomon/tokens": "forcer",
     "/gnomon/shadow/start": "operator",
     "/gnomon/shadow/stop": "operator",
     "/gnomon/excuse/add": "promoter",
     "/gnomon/excuse/end": "operator",
     "/gnomon/promote": "promoter",
     "/gnomon/approve": "promoter",
+    "/gnomon/withdraw": "promoter",
     "/gnomon/rollback": "promoter",
 }
 """The table of ``docs/security.md``. A new route is added here, with the role it needs."""
@@ -43,8 +51,14 @@ BODIES: dict[str, dict[str, Any]] = {
     "/gnomon/excuse/end": {"number": 4},
     "/gnomon/promote": {"artifact": "flights:two"},
     "/gnomon/approve": {"artifact": "flights:two"},
+    "/gnomon/withdraw": {},
     "/gnomon/rollback": {},
 }  # fmt: skip
+
+QUERIES = {
+    "/gnomon/labels/wanted": {"artifact": "flights:two"},
+    "/gnomon/history/at": {"time": "2030-01-01T00:00:00Z"},
+}
 
 Call = Callable[..., Awaitable[httpx.Response]]
 
@@ -68,7 +82,8 @@ def ask(
                 sent["authorization"] = f"Bearer {token}"
             method = ROUTES[path].method
             content = {"json": BODIES[path] if body is None else body} if method == "POST" else {}
-            return await client.request(method, path, headers=sent, **content)
+            query = QUERIES.get(path)
+            return await client.request(method, path, headers=sent, params=query, **content)
 
     return asyncio.run(call())
 
@@ -83,6 +98,7 @@ def prepared(root: Settings) -> StandIn:
         RolloutEvent(kind="promote", artifact="flights:three"),
         RolloutEvent(kind="shadow_start", artifact="flights:shadow"),
         RolloutEvent(kind="excuse", artifact="flights:shadow", excuse=EXCUSE),
+        RolloutEvent(kind="propose", artifact="flights:two"),
     ):
         standin._decide(event)
     return standin

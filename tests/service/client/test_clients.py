@@ -7,6 +7,7 @@ import inspect
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import httpx
@@ -16,13 +17,16 @@ import pandas as pd
 import pytest
 
 import gnomon
+from gnomon.api.log_query import CheckShadows, MeasureQuality, WantLabels
 from gnomon.errors import (
     BodyTooLarge,
+    Busy,
     DeadlineExceeded,
     InvalidRequest,
     NotReady,
     RolloutError,
     ServerError,
+    SettingsError,
     Unauthorized,
 )
 from tests.service.standin import TOKEN, StandIn, serving
@@ -65,6 +69,33 @@ def test_labels_are_sent_as_records(call: Calling, standin: StandIn) -> None:
     ]
     assert standin.tokens[-1] == f"Bearer {TOKEN}"
     assert call("label_status", options=CONTROL).model == "flights"
+
+
+def test_what_a_server_computes_is_read_as_in_python(
+    call: Calling, standin: StandIn, tmp_path: Path
+) -> None:
+    """The same types as those of the functions that read the storage root."""
+    checks = call("check_gates", "flights:two", options=CONTROL)
+    assert checks.gates[0].verdict == checks.gates[0].overall == "unknown"
+    assert checks.unevaluated[0].artifact == "flights:three"
+    start = datetime(2026, 11, 1, tzinfo=UTC)
+    assert call("measure_quality", start=start, options=CONTROL).live == "flights:one"
+    rows = call("wanted_labels", "flights:two", rows=7, options=CONTROL)
+    assert rows[0]["effect"] == 0.5
+    assert standin.asked == [
+        CheckShadows(artifact="flights:two"),
+        MeasureQuality(start=start),
+        WantLabels(artifact="flights:two", rows=7),
+    ]
+    assert call("history_at", datetime.now(UTC), options=CONTROL).live == "flights:one"
+    assert call("excuses", options=CONTROL) == call("tokens", options=CONTROL) == ()
+    call("export_audit", tmp_path / "a.tar", options=CONTROL)
+    assert (tmp_path / "a.tar").read_bytes() == b"a tar archive"
+    with pytest.raises(SettingsError, match="never overwritten"):
+        call("export_audit", tmp_path / "a.tar", options=CONTROL)
+    standin.busy = True
+    with pytest.raises(Busy):
+        call("check_gates", options=CONTROL)
 
 
 def test_a_stream_that_a_client_refuses_leaves_no_thread() -> None:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
 
 from gnomon.errors import LogUnavailable
 from gnomon.service.lane.group_commit import GroupCommit
+from gnomon.service.lane.recording import Recorder
+from gnomon.service.metrics import Metrics
+from gnomon.settings import Settings
 
 
 def test_one_sync_covers_all_that_wait_when_it_begins() -> None:
@@ -14,10 +21,10 @@ def test_one_sync_covers_all_that_wait_when_it_begins() -> None:
     syncs: list[threading.Event] = []
     began, delivered = threading.Semaphore(0), []
 
-    def sync() -> None:
+    async def sync() -> None:
         syncs.append(threading.Event())
         began.release()
-        assert syncs[-1].wait(30)
+        assert await asyncio.to_thread(syncs[-1].wait, 30)
 
     async def run() -> None:
         commit = GroupCommit(sync)
@@ -42,7 +49,7 @@ def test_a_failed_sync_fails_its_group_only() -> None:
     errors = [LogUnavailable("no space left", where="the disk")]
     results: list[LogUnavailable | None] = []
 
-    def sync() -> None:
+    async def sync() -> None:
         if errors:
             raise errors.pop()
 
@@ -56,3 +63,25 @@ def test_a_failed_sync_fails_its_group_only() -> None:
 
     asyncio.run(run())
     assert [type(result) for result in results] == [LogUnavailable, LogUnavailable, type(None)]
+
+
+@pytest.mark.filterwarnings("ignore:bentoml.metrics:DeprecationWarning")
+def test_the_log_is_synced_while_all_of_asyncios_threads_hang(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """They may wait for a storage root that does not answer; live waits for none of them."""
+    go_on = threading.Event()
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        hanging = asyncio.ensure_future(asyncio.to_thread(go_on.wait, 30))
+        recorder = Recorder(settings, Metrics("toy"))
+        recorder.open(tmp_path / "stream")
+        try:
+            await asyncio.wait_for(recorder.fsync(), 10)
+        finally:
+            go_on.set()
+        await hanging
+        await recorder.close()
+
+    asyncio.run(run())

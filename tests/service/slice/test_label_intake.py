@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -169,3 +170,29 @@ def test_what_waits_for_a_storage_that_hangs_is_bounded(
     assert (last.accepted, held) == (1, 0)
     assert stored(settings) == ["a", "b", "c", "d"]
     assert sizes == [1, 2, 1]
+
+
+def test_a_storage_that_hangs_holds_none_of_asyncios_threads(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They read tokens, and end workers; the labels wait in a thread of their own."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hang(self: LabelWriter, records: Any) -> None:
+        begun.set()
+        go_on.wait(30)
+
+    monkeypatch.setattr(LabelWriter, "add", hang)
+
+    async def run() -> Any:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        adding = asyncio.ensure_future(intake(settings).add(label("a"), lines=False))
+        try:
+            while not begun.is_set():
+                await asyncio.sleep(0.001)
+            assert await asyncio.wait_for(asyncio.to_thread(str, "free"), 10) == "free"
+        finally:
+            go_on.set()
+        return await adding
+
+    assert asyncio.run(run()).accepted == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,8 +31,12 @@ def export_document(written: AuditExport) -> dict[str, Any]:
     return {"path": str(written.path), "signer": signer, **document, "files": len(files)}
 
 
-def show_export(written: AuditExport) -> None:
-    """Print where the bundle is, what it has and what to do next."""
+def show_export(written: AuditExport, public: Path | None = None) -> None:
+    """Print where the bundle is, what it has and what to do next.
+
+    Args:
+        public: the file of the public key, if it is signed.
+    """
     index = written.index
     signed = "not signed" if written.signer is None else f"signed by {written.signer.fingerprint}"
     count = plural(index.epoch - index.first, "decision")
@@ -42,7 +47,8 @@ def show_export(written: AuditExport) -> None:
         out.print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
     if written.signer is None:
         out.print("Sign it with --key FILE, so that it proves who made it.", soft_wrap=True)
-    out.print(f"Check it: gnomon audit verify {written.path}", markup=False, soft_wrap=True)
+    trust = "" if public is None else f" --key {public}"
+    out.print(f"Check it: gnomon audit verify {written.path}{trust}", markup=False, soft_wrap=True)
 
 
 def show_report(report: AuditReport) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import RenderableType
 from rich.markup import escape
@@ -12,7 +13,7 @@ from rich.text import Text
 from gnomon.cli.console import columns, local, out
 from gnomon.rollout.gate import Gates
 
-__all__ = ["gate_table", "gates_shown", "show_gates"]
+__all__ = ["gate_table", "gates_document", "gates_shown", "show_gates"]
 
 MARKS = {
     "pass": "[green]✓ pass[/]",
@@ -28,6 +29,12 @@ def gate_table(gates: Iterable[tuple[str, str, str]]) -> Table:
     for name, verdict, because in gates:
         table.add_row(name, MARKS.get(verdict, escape(verdict)), escape(because))
     return table
+
+
+def gates_document(gates: Gates) -> dict[str, Any]:
+    """Return gates as JSON, with the verdict on all of them first, as a server sends them."""
+    fields = {name: getattr(gates, name) for name in Gates.__struct_fields__}
+    return {"verdict": gates.verdict, **fields}
 
 
 def show_gates(gates: Gates) -> None:

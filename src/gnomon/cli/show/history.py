@@ -19,6 +19,7 @@ __all__ = ["show_history", "show_state"]
 
 _DONE = {
     "propose": "proposed to make {} live",
+    "withdraw": "withdrew the proposal to make {} live",
     "promote": "made {} live",
     "rollback": "rolled back to {}",
     "shadow_start": "started {} in shadow",

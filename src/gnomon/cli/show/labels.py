@@ -25,8 +25,8 @@ _NO_VALUES = (
 )
 
 
-def show_import(result: LabelImport) -> None:
-    """Print what became of the rows of a file, and the first that were refused."""
+def show_import(result: LabelImport, model: str | None) -> None:
+    """Print what became of the rows of a file, the first that were refused, and what is next."""
     parts = [f"{result.stored:,} stored"]
     if result.known:
         parts.append(f"{result.known:,} imported before")
@@ -45,6 +45,11 @@ def show_import(result: LabelImport) -> None:
         out.print(f"  and {result.refused - len(result.examples):,} more")
     if result.empty and not result.stored + result.known:
         out.print(_NO_VALUES, markup=False, soft_wrap=True)
+    if result.stored or result.known:
+        of = "" if model is None else f" --model {model}"
+        out.print(
+            f"How many found their row: gnomon labels status{of}", markup=False, soft_wrap=True
+        )
 
 
 def show_status(status: LabelStatus) -> None:
@@ -87,3 +92,6 @@ def _show_examples(status: LabelStatus) -> None:
         )
     out.print()
     out.print(table)
+    left = status.fates["contradictory"] + status.fates["unmatched"] - len(status.examples)
+    if left > 0:
+        out.print(f"and {left:,} more: gnomon labels status --all")

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from rich.markup import escape
 from rich.table import Table
 
-from gnomon.api.quality import QualityReport
 from gnomon.cli.console import columns, local, out
 from gnomon.quantities import percent, plural
-from gnomon.rollout.quality.comparison import MetricComparison
+from gnomon.rollout.quality.metric_comparison import MetricComparison
+from gnomon.rollout.quality.quality_report import QualityReport
 from gnomon.rollout.quality.shadow_quality import Cohort, ShadowQuality
 
 __all__ = ["show_quality"]

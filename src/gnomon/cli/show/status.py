@@ -9,8 +9,10 @@ from rich.markup import escape
 from gnomon.artifact.manifest import Combination
 from gnomon.cli.console import ago, local, share
 from gnomon.cli.show.automation import automation_lines
+from gnomon.rollout.actor import signature
 from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.service.status.deployment_overview import GoneSlice, Overview
+from gnomon.service.status.proposal_status import ProposalStatus
 from gnomon.service.status.slice_status import LiveStatus, RowAccounts, ShadowStatus, Status
 from gnomon.service.status.totals import total
 from gnomon.shadow.shadow_counts import Latency
@@ -51,6 +53,8 @@ def _lines(overview: Overview) -> Iterator[str]:
     for shadow in status.shadows:
         itself = status.live is not None and status.live.artifact == shadow.artifact
         yield from _shadow(shadow, itself, status.excuses)
+    for proposal in status.proposals:
+        yield _proposed(proposal)
     if status.noise_floor is not None:
         yield from _noise_floor(status.noise_floor)
     if status.automation is not None:
@@ -158,6 +162,15 @@ def _shadow(
         yield from _figures(f"[yellow]?[/] {escape(gate.gate)}: {escape(gate.says)}")
     if shadow.error:
         yield from _figures(f"[red]{escape(shadow.error)}[/]")
+
+
+def _proposed(proposal: ProposalStatus) -> str:
+    who = signature(proposal.by or "somebody", proposal.authenticated, proposal.on_behalf_of)
+    text = f"{escape(proposal.artifact)}, by {escape(who)} at {local(proposal.at)}"
+    until = local(proposal.until)
+    if proposal.state == "expired":
+        return f"[dim]proposed[/]  {text}; expired at {until}: propose it again"
+    return f"[yellow]proposed[/]  {text}; another person may approve it until {until}"
 
 
 def _noise_floor(floor: ShadowStatus) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gnomon.contract.contract import Contract
 from gnomon.errors import TableError
 from gnomon.labels.targets import targets_of
-from gnomon.name_lists import listed
+from gnomon.name_lists import did_you_mean, listed
 
 __all__ = ["LabelColumns"]
 
@@ -54,7 +54,7 @@ class LabelColumns:
         Raises:
             TableError: a column is missing, or a field is not one of a label.
         """
-        search = _Search(names, given, where)
+        search = _Search(names, given, where, _fields(contract))
         targets = [target.name for target in targets_of(contract)]
         values = {
             target: search.column(
@@ -91,17 +91,28 @@ class LabelColumns:
         )
 
 
+def _fields(contract: Contract) -> list[str]:
+    """Return every field for which a column can be given."""
+    targets = [target.name for target in targets_of(contract)]
+    values = ["value" if name is None else f"value.{name}" for name in targets]
+    entity = [f"entity.{name}" for name in contract.entity_key]
+    return [*values, "request_id", "row", *entity, "event_time", *_OPTIONAL]
+
+
 class _Search:
     """Looks columns up, and notes which of the given fields were used."""
 
-    def __init__(self, names: Sequence[str], given: Mapping[str, str], where: str) -> None:
+    def __init__(
+        self, names: Sequence[str], given: Mapping[str, str], where: str, fields: Sequence[str]
+    ) -> None:
         self._names = names
         self._given = given
         self._where = where
-        self._fields: list[str] = []
+        self._fields = fields
+        self._used: list[str] = []
 
     def column(self, field: str, defaults: Sequence[str]) -> str | None:
-        self._fields.append(field)
+        self._used.append(field)
         if field not in self._given:
             found = [name for name in dict.fromkeys(defaults) if name in self._names]
             if len(found) > 1:
@@ -128,15 +139,37 @@ class _Search:
     def check_used(self) -> None:
         unknown = [field for field in self._given if field not in self._fields]
         if unknown:
+            near = did_you_mean(unknown[0], self._fields, "`{}`")
+            known = f"the fields are {listed(self._fields)}"
             raise TableError(
                 f"expected a field of a label, got `{unknown[0]}`",
                 where="--column",
-                hint=f"the fields are {listed(self._fields)}",
+                hint=known if near is None else f"{near} {known}",
+            )
+        unused = [field for field in self._given if field not in self._used]
+        if unused == ["row"]:
+            raise self.missing("a column `request_id` beside `row`", "--column request_id=COLUMN")
+        if unused:
+            raise TableError(
+                f"`{unused[0]}` is for a file without request ids, and this has them",
+                where=self._where,
+                hint="leave it out",
             )
 
     def missing(self, what: str, remedy: str) -> TableError:
-        return TableError(
-            f"expected {what}",
-            where=self._where,
-            hint=f"give {remedy}; the file has {listed(self._names)}",
-        )
+        separator = _separator(self._names)
+        hint = f"give {remedy}; the file has {listed(self._names)}"
+        if separator is not None:
+            hint = (
+                f"the columns seem to be separated by {separator}: write the file with commas; "
+                f"its first line is {self._names[0]}"
+            )
+        return TableError(f"expected {what}", where=self._where, hint=hint)
+
+
+def _separator(names: Sequence[str]) -> str | None:
+    """Return what seems to separate the columns of a file that has one column."""
+    if len(names) != 1:
+        return None
+    words = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+    return next((word for sign, word in words.items() if sign in names[0]), None)

@@ -68,7 +68,7 @@ class LabelImport:
         """Count a row that is no label."""
         self.refused += 1
         if len(self.examples) < _KEPT_EXAMPLES:
-            hint = f". {error.hint}" if error.hint else ""
+            hint = f"; {error.hint}" if error.hint else ""
             place = (error.where or "").removeprefix(".")
             self.examples.append(RefusedLabel(row, place, f"{error.message}{hint}"))
 

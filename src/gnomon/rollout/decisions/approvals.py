@@ -7,7 +7,7 @@ event is recorded on: if anything is decided meanwhile, the event is not recorde
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
@@ -22,8 +22,7 @@ __all__ = ["approved_or_proposed", "pending_proposal"]
 def pending_proposal(state: RolloutState, tag: str, now: datetime | None = None) -> Proposal | None:
     """Return the proposal to promote an artifact that may still be approved; None without one."""
     proposal = state.proposals.get(tag)
-    expired = proposal is not None and (now or datetime.now(UTC)) >= proposal.until
-    return None if expired else proposal
+    return None if proposal is None or proposal.is_expired(now) else proposal
 
 
 def approved_or_proposed(

@@ -367,20 +367,23 @@ def _gates(
     settings: Settings, model: str, state: RolloutState, tag: str, *, policy: Policy
 ) -> Gates:
     # Joining labels imports pandas, which a gateway must not: its gates are another process's.
+    from gnomon.rollout.gates.drift_gate import evaluate_drift
     from gnomon.rollout.quality.evaluation import evaluate_quality
 
     with contextlib.suppress(ArtifactError, UnknownArtifact):  # The log is enough to judge it.
         policy.check_names(tag, inspect(tag).contract.output_schema)
     storage = Storage(settings)
     reported = heartbeats.find(storage, model)
+    log = InferenceLog(settings, model)
     return evaluate(
-        InferenceLog(settings, model),
+        log,
         state,
         policy,
         tag,
         slices=reported.beats,
         unreadable=reported.unreadable,
         skew=_skew(storage, tag),
+        drift=evaluate_drift(log, state, tag, policy),
         quality=evaluate_quality(settings, model, state, tag, policy),
     )
 

@@ -12,10 +12,11 @@ from msgspec import structs
 
 from gnomon.artifact import inspect
 from gnomon.errors import RolloutError
-from gnomon.log import InferenceLog
+from gnomon.log import InferenceLog, Snapshot
 from gnomon.offline.rerun import LazyRerun
 from gnomon.policy import Policy
 from gnomon.rollout.evidence.evidence import Evidence, ShadowRows, count
+from gnomon.rollout.evidence.outlook import action
 from gnomon.rollout.gate import Gate, Gates
 from gnomon.rollout.gates.gates import judge
 from gnomon.rollout.history import Shadow, open_history
@@ -45,7 +46,8 @@ def check_on_history(
 
     The bodies of these requests are decoded by its own contract and scored in a worker, as a shadow
     does. The gates that judge a running shadow are left out: latency, coverage, lag and skew. The
-    noise floor is taken as 0. Nothing is recorded.
+    noise floor is taken as 0. Nothing is recorded. Where live answered nothing in the range, the
+    only gate is that of rows, and says so.
 
     Args:
         settings: settings with the storage root, and of the worker.
@@ -84,11 +86,15 @@ def check_on_history(
         rows = replayed_rows(snapshot, sides, run, labels, policy, rerun, policy.quality.segments)
         by = key if set(key) <= set(sides.live.contract.input_schema.names) else ()
         counted = count(seen.records(rows), by, policy.gates.longest_burst)
+        if seen.last is None:
+            gate = _nothing_answered(policy, snapshot, state.live)
+            return Gates(artifact=sides.shadow.tag, live=state.live, gates=(gate,))
     confidence = policy.confidence_of_each(state.candidates_with(sides.shadow.tag))
     gates = [*_gates(policy, sides, seen, counted, confidence)]
     if tally is not None:
         gates += quality_gates(policy.quality, tally.quality(confidence))
-    return Gates(artifact=sides.shadow.tag, live=state.live, gates=tuple(gates), last_row=seen.last)
+    advised = tuple(_advised(gate) for gate in gates)
+    return Gates(artifact=sides.shadow.tag, live=state.live, gates=advised, last_row=seen.last)
 
 
 class _Seen:
@@ -121,4 +127,48 @@ def _gates(
         at=seen.first or datetime.now(UTC),
     )
     evidence = Evidence(counted, ShadowRows(), times={}, live_times={}, last_row=seen.last)
-    return judge(limits, as_shadow, evidence, confidence)
+    return judge(limits, as_shadow, evidence, confidence, replayed=True)
+
+
+def _nothing_answered(policy: Policy, snapshot: Snapshot, live: str) -> Gate:
+    """Return the only gate of a range without rows, with the range that has some."""
+    limits = [
+        pc.min_max(batch.column("arrived")).as_py()
+        for batch in snapshot.scan(
+            columns=["arrived"], role="live", artifact=live, outcome="answered"
+        )
+        if batch.num_rows
+    ]
+    there = f"the log has no row that {live} answered: there is no history to judge on yet"
+    if limits:
+        first, last = min(one["min"] for one in limits), max(one["max"] for one in limits)
+        there = f"give a range between {_written(first)} and {_written(last)}"
+    return Gate(
+        name="rows",
+        verdict="no_data",
+        says=f"{live}, which is live, answered no row in this range; "
+        f"{max(policy.gates.min_rows, 1):,} are needed",
+        limit=policy.gates.min_rows,
+        value=0,
+        rows=0,
+        awaits=action(there),
+    )
+
+
+def _written(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _advised(gate: Gate) -> Gate:
+    """Return a gate with the advice that a replay allows: more rows come from a longer range."""
+    awaits = gate.awaits
+    if awaits is None or (awaits.rows is None and awaits.seconds is None):
+        return gate
+    if gate.name == "hours":
+        advice = "give a range whose rows arrived over a longer time"
+        return structs.replace(gate, awaits=action(advice))
+    more = (
+        "a longer range, or more labels" if gate.name.startswith("quality_") else "a longer range"
+    )
+    says = f"{awaits.says}: give {more}"
+    return structs.replace(gate, awaits=structs.replace(awaits, says=says, seconds=None))

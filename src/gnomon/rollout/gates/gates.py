@@ -45,6 +45,7 @@ def evaluate(
     slices: Sequence[Heartbeat] = (),
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
     skew: SkewRecord | UnreadableFile | None = None,
+    drift: Sequence[Gate] = (),
     quality: Sequence[Gate] = (),
 ) -> Gates:
     """Evaluate every gate that the policy sets, on the evidence of this run of the shadow.
@@ -57,6 +58,7 @@ def evaluate(
         slices: the last reports of the slices, with the rows they still have to score.
         unreadable: slices whose report cannot be read, with the error.
         skew: the last replay of the artifact, or the error if it cannot be read.
+        drift: the gate of drift from training, if the policy sets its limit.
         quality: the gates that rest on labels.
 
     Raises:
@@ -105,7 +107,7 @@ def evaluate(
     return Gates(
         artifact=artifact,
         live=state.live,
-        gates=(*gates, *quality),
+        gates=(*gates, *drift, *quality),
         last_row=last_row,
         policy=policy,
         read=read,
@@ -121,17 +123,21 @@ def judge(
     slices: Sequence[Heartbeat] = (),
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
     skew: SkewRecord | UnreadableFile | None = None,
+    replayed: bool = False,
 ) -> Iterator[Gate]:
     """Evaluate the gates on gathered evidence; gates whose limit is not set are skipped.
 
     Args:
         confidence: of each interval, as :meth:`~gnomon.policy.Policy.confidence_of_each` gives.
+        replayed: whether the evidence is a replay, and not what a running shadow recorded.
     """
     yield _rows(limits.min_rows, evidence)
     if limits.min_hours is not None:
         yield _hours(limits.min_hours, shadow, evidence)
     if limits.max_disagreement is not None:
-        gate = share_gates.disagreement_gate(limits.max_disagreement, confidence, evidence)
+        gate = share_gates.disagreement_gate(
+            limits.max_disagreement, confidence, evidence, replayed=replayed
+        )
         yield with_excuses(gate, evidence, limits.max_excused)
     if limits.max_flips is not None:
         gate = share_gates.flips_gate(limits.max_flips, confidence, evidence)

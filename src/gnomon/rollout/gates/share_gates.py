@@ -27,12 +27,11 @@ from gnomon.skew.skew_record import SkewRecord
 
 __all__ = ["disagreement_gate", "failed_gate", "flips_gate", "skew_gate"]
 
-_CLOSE = (
-    "; [compare] in the policy says how close two answers must be to agree: after a change of it, "
-    "stop and start the shadow"
-)
-"""Numbers must be within 1% by default, which few pairs of models of a number are. Each row was
-compared when the shadow scored it."""
+_CLOSE = "; [compare] in the policy says how close two answers must be to agree"
+"""Numbers must be within 1% by default, which few pairs of models of a number are."""
+
+_ONCE_COMPARED = ": after a change of it, stop and start the shadow"
+"""Each row was compared when the shadow scored it; a replay compares anew."""
 
 _HEAVY_ENTITIES = (
     "no number of rows may decide it, because entities with many rows are on the other side of the "
@@ -40,13 +39,21 @@ _HEAVY_ENTITIES = (
 )
 
 
-def disagreement_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:
-    """Judge the share of compared rows that disagree with live, beyond the noise floor."""
+def disagreement_gate(
+    limit: float, confidence: float, evidence: Evidence, *, replayed: bool = False
+) -> Gate:
+    """Judge the share of compared rows that disagree with live, beyond the noise floor.
+
+    Args:
+        replayed: whether the evidence is a replay, and not what a running shadow recorded.
+    """
     excess = Excess.of(evidence, "disagreed", "compared")
     finding = f"{excess.shadow} disagree with live"
     worst = evidence.shadow.worst
     gate = _excess_gate("disagreement", finding, limit, confidence, evidence, excess, worst)
-    return structs.replace(gate, says=gate.says + _CLOSE) if gate.verdict == "fail" else gate
+    if gate.verdict != "fail":
+        return gate
+    return structs.replace(gate, says=gate.says + _CLOSE + ("" if replayed else _ONCE_COMPARED))
 
 
 def _excess_gate(
@@ -63,10 +70,11 @@ def _excess_gate(
             return excess.awaits(limit, confidence, evidence.traffic)
         return _share_awaits(excess.shadow, limit, confidence, evidence.traffic)
 
-    return _rate_gate(
+    gate = _rate_gate(
         name, finding, limit, excess.value, excess.interval(confidence), excess.shadow,
         awaits=awaits, beyond=excess.floor, examples=examples,
     )  # fmt: skip
+    return structs.replace(gate, noise=excess.noise.value, noise_rows=excess.noise.rows or None)
 
 
 def _share_awaits(

@@ -19,12 +19,19 @@ __all__ = ["FORMAT", "Kind", "RolloutEvent", "decode_event", "in_words"]
 FORMAT = 3
 """Format 2 added ``previous_sha256``; events of format 1 may only come before those of format 2.
 Format 3 added what changes the state: ``watch`` of a promotion, ``combination`` of a shadow, and
-the kinds ``propose``, ``excuse`` and ``excuse_end``."""
+the kinds ``propose``, ``withdraw``, ``excuse`` and ``excuse_end``."""
 
 _KIND = Format("rollout event", FORMAT, damaged=HistoryDamaged)
 
 Kind = Literal[
-    "promote", "rollback", "shadow_start", "shadow_stop", "propose", "excuse", "excuse_end"
+    "promote",
+    "rollback",
+    "shadow_start",
+    "shadow_stop",
+    "propose",
+    "withdraw",
+    "excuse",
+    "excuse_end",
 ]
 
 
@@ -57,7 +64,7 @@ class RolloutEvent(msgspec.Struct, frozen=True, kw_only=True):
             replaced artifact becomes by this same event.
         approves: of a promotion that another person proposed: the number of that event, from 1.
         excuse: of an excuse: what it covers.
-        ends: of the end of an excuse: its number.
+        ends: of the end of an excuse, or of the withdrawal of a proposal: its number.
         evidence: what the gates were evaluated on, as a
             :class:`gnomon.rollout.evidence.evidence_range.EvidenceRange`.
         policy_sha256: of the policy that decided, kept as ``policies/<sha256>.json``.

@@ -118,7 +118,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
                 same=event.same or event.artifact == self.live,
                 combination=event.combination,
             )
-        elif event.kind not in ("propose", "excuse", "excuse_end"):
+        elif event.kind not in ("propose", "withdraw", "excuse", "excuse_end"):
             # An artifact that becomes live is no longer a shadow.
             shadows.pop(event.artifact, None)
         if event.kind == "promote":
@@ -182,7 +182,8 @@ def _noise_run(
 ) -> NoiseRun | None:
     """Return the standing run of live against itself after an event."""
     live = lives[-1] if lives else None
-    judges = live not in shadows and any(not shadow.same for shadow in shadows.values())
+    judged = any(shadow.is_candidate or shadow.reverse for shadow in shadows.values())
+    judges = judged and live not in shadows
     return noise_run_after(state.noise_run, live, judges=judges, epoch=state.epoch + 1, at=event.at)
 
 
@@ -225,6 +226,8 @@ def _proposals(state: RolloutState, event: RolloutEvent) -> dict[str, Proposal]:
     """Return the proposed promotions after an event; they are judged against one live artifact."""
     if event.kind in ("promote", "rollback"):
         return {}
+    if event.kind == "withdraw":
+        return {tag: each for tag, each in state.proposals.items() if each.number != event.ends}
     if event.kind != "propose":
         return state.proposals
     proposal = Proposal(
@@ -287,6 +290,11 @@ def _check(state: RolloutState, event: RolloutEvent) -> None:
         raise RolloutError(
             f"there is no excuse number {event.ends}",
             hint=f"those that were not ended: {numbers or 'none'}",
+        )
+    if event.kind == "withdraw" and event.ends not in {p.number for p in state.proposals.values()}:
+        raise RolloutError(
+            f"there is no proposal number {event.ends}",
+            hint=f"proposed: {', '.join(state.proposals) or 'nothing'}",
         )
     if event.kind == "shadow_stop" and tag not in state.shadows:
         running = "running: " + (", ".join(state.shadows) or "none")

@@ -8,7 +8,7 @@ from gnomon.policy import Metric, QualityRules
 from gnomon.quantities import percent, plural
 from gnomon.rollout.evidence.outlook import LONGEST_SECONDS, MissingEvidence, action, in_words
 from gnomon.rollout.gate import Gate, Verdict
-from gnomon.rollout.quality.comparison import MetricComparison
+from gnomon.rollout.quality.metric_comparison import MetricComparison
 from gnomon.rollout.quality.shadow_quality import Cohort, ShadowQuality
 
 __all__ = ["gate_name", "is_quality_gate", "quality_gates", "undecidable"]

@@ -5,38 +5,15 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from gnomon.compare.sequential import Interval
+from gnomon.rollout.quality.metric_comparison import PairedAuc
 
-__all__ = ["PairedAuc", "paired_auc"]
+__all__ = ["paired_auc"]
 
 Floats = npt.NDArray[np.float64]
-
-
-class PairedAuc(msgspec.Struct, frozen=True, kw_only=True):
-    """The areas under both ROC curves.
-
-    An area is not a mean of values per row, so it has no anytime-valid interval here and no gate:
-    these intervals are for one look.
-
-    Attributes:
-        live: live's area.
-        shadow: the shadow's.
-        difference: the shadow's minus live's.
-        interval: of the difference.
-        positives: rows whose label is the positive class.
-        negatives: the other rows with a label.
-    """
-
-    live: float
-    shadow: float
-    difference: float
-    interval: Interval
-    positives: int
-    negatives: int
 
 
 def paired_auc(

@@ -6,8 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from gnomon.rollout.quality.comparison import MetricComparison
-from gnomon.rollout.quality.ranking import PairedAuc
+from gnomon.rollout.quality.metric_comparison import MetricComparison, PairedAuc
 
 __all__ = ["Cohort", "DecisionShare", "SegmentQuality", "ShadowQuality"]
 

@@ -15,12 +15,13 @@ import pyarrow.compute as pc
 from gnomon.drift.segments import Segments
 from gnomon.log import input_column
 from gnomon.policy import GateLimits, Metric
-from gnomon.rollout.quality.comparison import MetricComparison, compare
+from gnomon.rollout.quality.comparison import compare
 from gnomon.rollout.quality.losses import RowLosses, largest_loss, row_losses
+from gnomon.rollout.quality.metric_comparison import MetricComparison, PairedAuc
 from gnomon.rollout.quality.pair_sums import PairSums
 from gnomon.rollout.quality.paired_rows import PairedRows, Run
 from gnomon.rollout.quality.question import UNKNOWN, Answers, Question, Truth, metrics_of
-from gnomon.rollout.quality.ranking import PairedAuc, paired_auc
+from gnomon.rollout.quality.ranking import paired_auc
 from gnomon.rollout.quality.shadow_quality import (
     Cohort,
     DecisionShare,

@@ -45,7 +45,8 @@ def wanted_rows(
     Returns:
         ``request_id``, ``row``, ``arrived``, a column for each feature of the entity key,
         ``live_prediction``, ``shadow_prediction``, ``effect``, and ``value``, which is null: to be
-        filled in and imported.
+        filled in and imported. With a [decision] in the policy, before ``effect``, the output that
+        decides, of both, and ``live_decision`` and ``shadow_decision``, yes or no.
     """
     key = run.shadow_contract.entity_key
     best = BottomK[pa.Table](rows, lambda table, places: table.take(pa.array(places)), _concat)
@@ -54,12 +55,13 @@ def wanted_rows(
         without = np.asarray(pc.is_null(paired.rows.column("label")))
         chosen = np.flatnonzero(without & (effect > 0))
         if len(chosen):
-            table = _described(paired, key, effect).take(pa.array(chosen))
+            table = _described(paired, key, asked, effect).take(pa.array(chosen))
             best.offer(_TIES * _draws(table) - effect[chosen], table)
     found = best.kept()
-    return _described_nothing(key) if found is None else found
+    return _described_nothing(key, asked) if found is None else found
 
 
+_PLACES = ("request_id", "row", "arrived")
 _TIES = 1e-9
 """Among rows of the same effect, hashes decide: none is preferred for its age or its place."""
 
@@ -85,22 +87,35 @@ def _effects(
     return np.nan_to_num(losses.most - losses.least)
 
 
-def _described(paired: PairedRows, key: Sequence[str], effect: npt.NDArray[np.float64]) -> pa.Table:
-    columns = {name: paired.rows.column(name) for name in ("request_id", "row", "arrived")}
+def _described(
+    paired: PairedRows, key: Sequence[str], asked: Question, effect: npt.NDArray[np.float64]
+) -> pa.Table:
+    columns = {name: paired.rows.column(name) for name in _PLACES}
     nothing = pa.nulls(len(effect), pa.string())
     for name in key:
         column = input_column(name)
         there = column in paired.rows.schema.names
         columns[name] = paired.rows.column(column) if there else nothing
-    columns["live_prediction"] = paired.live["prediction"]
-    columns["shadow_prediction"] = paired.shadow["prediction"]
+    sides = {"live": paired.live, "shadow": paired.shadow}
+    for output in _outputs(asked):
+        columns |= {f"{name}_{output}": side[output] for name, side in sides.items()}
+    if asked.output is not None:
+        for name, side in sides.items():
+            yes = pc.greater_equal(side[asked.output], asked.threshold)
+            columns[f"{name}_decision"] = pc.if_else(yes, "yes", "no")
     columns["effect"] = pa.array(effect)
     columns["value"] = nothing
     return pa.table(columns)
 
 
-def _described_nothing(key: Sequence[str]) -> pa.Table:
-    names = ["request_id", "row", "arrived", *key, "live_prediction", "shadow_prediction"]
+def _outputs(asked: Question) -> list[str]:
+    """Return the outputs that tell why a label is wanted: the prediction, and what decides."""
+    return list(dict.fromkeys(["prediction", *filter(None, [asked.output])]))
+
+
+def _described_nothing(key: Sequence[str], asked: Question) -> pa.Table:
+    said = [*_outputs(asked), *([] if asked.output is None else ["decision"])]
+    names = [*_PLACES, *key, *(f"{side}_{name}" for name in said for side in ("live", "shadow"))]
     return pa.table({name: pa.array([], pa.string()) for name in [*names, "effect", "value"]})
 
 

@@ -13,15 +13,14 @@ from gnomon.errors import (
     HistoryDamaged,
 )
 from gnomon.labels.label import AcceptedLabels
-from gnomon.labels.label_counts import LabelStatus
 from gnomon.rollout.history import RolloutEvent
 from gnomon.service.access.identity import Identity
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.failures import failure_of, foreign_answer
 from gnomon.service.client.record_json import checked, encode
 from gnomon.service.client.rows import Record, Rows, one_record, records, scalar
-from gnomon.service.control import (
-    ROUTES,
+from gnomon.service.control_bodies import (
+    PATHS,
     AddExcuse,
     Approve,
     DecisionRequest,
@@ -31,21 +30,20 @@ from gnomon.service.control import (
     Rollback,
     StartShadow,
     StopShadow,
+    Withdraw,
 )
 from gnomon.service.status.slice_status import Status
 
 if TYPE_CHECKING:
     from gnomon.contract import Contract
 
-__all__ = ["HttpCall"]
+__all__ = ["CONTROL_SECONDS", "HttpCall"]
 
 T = TypeVar("T")
 Read = TypeVar("Read", covariant=True)
 
 CONTROL_SECONDS = 180.0
 """How long a control call may take: a promotion loads and verifies an artifact first."""
-
-_PATHS = {route.body: path for path, route in ROUTES.items()}
 
 
 class HttpCall(msgspec.Struct, Generic[Read], frozen=True, kw_only=True):
@@ -185,6 +183,11 @@ def approve(artifact: str, by: str | None, why: str | None) -> HttpCall[RolloutE
     return _decide(Approve(artifact=artifact, by=by, why=why))
 
 
+def withdraw(artifact: str | None, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
+    """Return the call that withdraws a proposed promotion."""
+    return _decide(Withdraw(artifact=artifact, by=by, why=why))
+
+
 def rollback(by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
     """Return the call that makes the previous artifact live again."""
     return _decide(Rollback(by=by, why=why))
@@ -194,7 +197,7 @@ def _decide(decision: DecisionRequest) -> HttpCall[RolloutEvent]:
     """Return the call for a rollout decision, on the route for this kind of body."""
     return HttpCall(
         method="POST",
-        path=_PATHS[type(decision)],
+        path=PATHS[type(decision)],
         content=msgspec.json.encode(decision),
         control=True,
         seconds=CONTROL_SECONDS,
@@ -210,17 +213,6 @@ def status() -> HttpCall[Status]:
 def whoami() -> HttpCall[Identity]:
     """Return the call for who the client is to the server."""
     return HttpCall(method="GET", path="/gnomon/whoami", control=True, read=_reader(Identity))
-
-
-def label_status() -> HttpCall[LabelStatus]:
-    """Return the call that counts labels."""
-    return HttpCall(
-        method="GET",
-        path="/gnomon/labels",
-        control=True,
-        seconds=CONTROL_SECONDS,
-        read=_reader(LabelStatus),
-    )
 
 
 def history() -> HttpCall[list[RolloutEvent]]:

@@ -26,12 +26,12 @@ import httpx
 
 from gnomon.errors import GnomonError, NotReady, ServerError
 from gnomon.labels.label import AcceptedLabels
-from gnomon.labels.label_counts import LabelStatus
 from gnomon.rollout.history import RolloutEvent
 from gnomon.service.access.identity import Identity
 from gnomon.service.client import calls
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.calls import HttpCall
+from gnomon.service.client.client_queries import AsyncClientQueries, ClientQueries
 from gnomon.service.client.duplex import BackgroundLoop, Duplex
 from gnomon.service.client.failures import reaching
 from gnomon.service.client.rows import Record, Rows, is_nameless
@@ -127,7 +127,7 @@ class _Connection(ABC, Generic[Transport]):
             )
 
 
-class Client(_Connection[httpx.BaseTransport]):
+class Client(ClientQueries, _Connection[httpx.BaseTransport]):
     """A client for threads.
 
     Args:
@@ -262,13 +262,6 @@ class Client(_Connection[httpx.BaseTransport]):
         """
         return self._send(calls.label(labels))
 
-    def label_status(self) -> LabelStatus:
-        """Return how many answers have labels, and what became of all labels.
-
-        The log is read for it. It has the rows of this slice's machine and the sealed ones.
-        """
-        return self._send(calls.label_status())
-
     def contract(self) -> Contract:
         """Return the contract of the live artifact."""
         return self._send(calls.contract())
@@ -352,6 +345,18 @@ class Client(_Connection[httpx.BaseTransport]):
         """
         return self._send(calls.approve(artifact, self._by, why))
 
+    def withdraw(self, artifact: str | None = None, *, why: str | None = None) -> RolloutEvent:
+        """Withdraw a proposed promotion: nobody can approve it any more.
+
+        Args:
+            artifact: its tag; the only proposal when not given.
+            why: the reason, for the history.
+
+        Raises:
+            RolloutError: there is no such proposal, or it has expired.
+        """
+        return self._send(calls.withdraw(artifact, self._by, why))
+
     def rollback(self, *, why: str | None = None) -> RolloutEvent:
         """Make the previous artifact live again."""
         return self._send(calls.rollback(self._by, why))
@@ -409,7 +414,7 @@ class Client(_Connection[httpx.BaseTransport]):
         return calls.read(call, response)
 
 
-class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
+class AsyncClient(AsyncClientQueries, _Connection[httpx.AsyncBaseTransport]):
     """A client for asyncio, with every method of :class:`Client` as a coroutine.
 
     Args:
@@ -477,10 +482,6 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         """Like :meth:`Client.label`."""
         return await self._send(calls.label(labels))
 
-    async def label_status(self) -> LabelStatus:
-        """Like :meth:`Client.label_status`."""
-        return await self._send(calls.label_status())
-
     async def contract(self) -> Contract:
         """Like :meth:`Client.contract`."""
         return await self._send(calls.contract())
@@ -534,6 +535,12 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
             GateRefused, GateUndecided, RolloutConflict: as :meth:`promote`.
         """
         return await self._send(calls.approve(artifact, self._by, why))
+
+    async def withdraw(
+        self, artifact: str | None = None, *, why: str | None = None
+    ) -> RolloutEvent:
+        """See :meth:`Client.withdraw`."""
+        return await self._send(calls.withdraw(artifact, self._by, why))
 
     async def rollback(self, *, why: str | None = None) -> RolloutEvent:
         """Like :meth:`Client.rollback`."""

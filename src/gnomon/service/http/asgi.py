@@ -12,6 +12,7 @@ import msgspec
 from gnomon.contract.body_size import SOON_BYTES
 from gnomon.errors import (
     BodyTooLarge,
+    Busy,
     GnomonError,
     MalformedBody,
     RequestTimeout,
@@ -50,7 +51,8 @@ Header: TypeAlias = tuple[bytes, bytes]
 
 RETRY_AFTER: Header = (b"retry-after", b"1")
 """The header's unit is whole seconds; a queue of the default length empties in less than one."""
-
+BUSY: Header = (b"retry-after", b"5")
+"""What is computed from the log takes seconds."""
 
 NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
 """Tells a browser to use only the content type of an answer, without guessing."""
@@ -216,6 +218,8 @@ def error_response(
     headers: tuple[Header, ...] = ()
     if error.status == 503:
         headers = (RETRY_AFTER,)
+    elif isinstance(error, Busy):
+        headers = (BUSY,)
     elif isinstance(error, UnknownContentCoding):
         headers = ((b"accept-encoding", ", ".join(error.accepted).encode()),)
     elif isinstance(error, RequestTimeout):

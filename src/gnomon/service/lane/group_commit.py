@@ -8,7 +8,7 @@ https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-COMMIT-DELAY
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from gnomon.errors import LogUnavailable
 
@@ -19,13 +19,13 @@ Deliver = Callable[[LogUnavailable | None], None]
 
 
 class GroupCommit:
-    """Syncs the log in a thread while answers wait.
+    """Syncs the log while answers wait.
 
     Args:
         sync: forces the log to disk; raises :class:`~gnomon.errors.LogUnavailable`.
     """
 
-    def __init__(self, sync: Callable[[], None]) -> None:
+    def __init__(self, sync: Callable[[], Awaitable[None]]) -> None:
         self._sync = sync
         self._waiting: list[Deliver] = []
         self._task: asyncio.Task[None] | None = None
@@ -46,7 +46,7 @@ class GroupCommit:
             group, self._waiting = self._waiting, []
             error = None
             try:
-                await asyncio.to_thread(self._sync)
+                await self._sync()
             except LogUnavailable as refused:
                 error = refused.with_traceback(None)
             for deliver in group:

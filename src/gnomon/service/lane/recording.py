@@ -20,6 +20,7 @@ from gnomon.service.lane.group_commit import GroupCommit
 from gnomon.service.lane.pending_request import Answer, PendingRequest
 from gnomon.service.lane.records import LaneIdentity, PendingRecords, WorkerCall, record, spread
 from gnomon.service.metrics import Metrics
+from gnomon.service.tasks import OwnThreads
 from gnomon.settings import Settings
 from gnomon.worker.messages import ERROR
 
@@ -30,6 +31,9 @@ _logger = logging.getLogger("gnomon")
 _LARGE_BYTES = 4 * 1024 * 1024
 """Records larger than this are written in a thread: on the event loop a write would delay all
 answers by two milliseconds per megabyte. Each begins a new segment."""
+
+_LARGE_AT_A_TIME = 4
+"""How many of them are written at a time; more would not make one disk faster."""
 
 
 class Recorder:
@@ -53,7 +57,9 @@ class Recorder:
         self._metrics = metrics
         self._waiting: list[tuple[PendingRequest, str, GnomonError, LaneIdentity | None]] = []
         self._large: set[asyncio.Task[None]] = set()
-        self._syncs = GroupCommit(self._sync)
+        self._syncing = OwnThreads("sync the log", 1)
+        self._writing = OwnThreads("write the log", _LARGE_AT_A_TIME)
+        self._syncs = GroupCommit(self.fsync)
         self._unsynced: LogUnavailable | None = None
         self.error: LogUnavailable | None = LogUnavailable("the log is not open yet")
 
@@ -87,12 +93,12 @@ class Recorder:
         return self.error or self._unsynced
 
     async def fsync(self) -> None:
-        """Force the log to disk, in a thread.
+        """Force the log to disk, in a thread that does nothing else.
 
         Raises:
             LogUnavailable: the sync failed.
         """
-        await asyncio.to_thread(self._sync)
+        await self._syncing.run(self._sync)
 
     def rotate_if_due(self) -> None:
         """Close a segment that is old or large enough; keep it if a new one cannot be created."""
@@ -297,7 +303,7 @@ class Recorder:
     ) -> None:
         """Write a batch in a thread; batches appended meanwhile precede it in the log."""
         try:
-            writer.append_apart(await asyncio.to_thread(writer.write_apart, batch))
+            writer.append_apart(await self._writing.run(writer.write_apart, batch))
         except LogUnavailable as error:
             self.error = error.with_traceback(None)
         except Exception as error:  # The client must be answered in any case.

@@ -8,7 +8,8 @@ import msgspec
 
 from gnomon.contract.contract import Contract
 from gnomon.labels.label import AcceptedLabels, Label
-from gnomon.service.control import ROUTES, Route
+from gnomon.service.control import ROUTES
+from gnomon.service.control_route import Download, Route
 from gnomon.service.http.media_types import ARROW, LINES
 from gnomon.service.openapi.schemas import contract_schemas
 from gnomon.service.status.slice_status import Status
@@ -156,6 +157,17 @@ CONTROL_ERRORS = {
 }
 
 
+SLOW_ERRORS = {
+    "429": "The same is being computed for another request, or too much waits for its turn; "
+    "`Retry-After` says when to ask again"
+}
+
+FILE: Schema = {
+    "description": "A tar archive",
+    "content": {"application/x-tar": {"schema": {"type": "string", "format": "binary"}}},
+}
+
+
 def _predict(contract: Contract) -> Schema:
     return {
         "operationId": "predict",
@@ -216,14 +228,39 @@ def _control(route: Route) -> Schema:
         + ("; with `force` the role forcer" if _has_force(route) else ""),
         "security": [{"control": []}],
         "responses": {
-            "200": _reply("Done", {"$ref": REF.format(name=route.reply.__name__)}),
-            **_errors(PROTOCOL_ERRORS | CONTROL_ERRORS),
+            "200": FILE
+            if route.reply is Download
+            else _reply("Done", {"$ref": REF.format(name=route.reply.__name__)}),
+            **_errors(PROTOCOL_ERRORS | CONTROL_ERRORS | (SLOW_ERRORS if route.is_slow else {})),
         },
     }
+    if route.query is not None:
+        operation["parameters"] = _parameters(route.query)
     if route.body is not None:
         body = {"$ref": REF.format(name=route.body.__name__)}
         operation["requestBody"] = _content(body, required=True)
     return operation
+
+
+def _parameters(query: type[msgspec.Struct]) -> list[Schema]:
+    """Describe the query of a route; a parameter is left out rather than empty."""
+    _, schemas = msgspec.json.schema_components([query], ref_template=REF)
+    schema = schemas[query.__name__]
+    required = schema.get("required", ())
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "schema": _not_null(schema["properties"][name]),
+        }
+        for name in query.__struct_fields__
+    ]
+
+
+def _not_null(schema: Schema) -> Schema:
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    return choices[0] if choices else {k: v for k, v in schema.items() if k != "default"}
 
 
 def _has_force(route: Route) -> bool:
@@ -262,7 +299,7 @@ def _plain(summary: str, *, kind: str = "text/plain", failing: str | None = None
 
 def _own_schemas() -> dict[str, Schema]:
     bodies = [route.body for route in ROUTES.values() if route.body is not None]
-    replies = {route.reply for route in ROUTES.values()}
+    replies = {route.reply for route in ROUTES.values()} - {Download}
     _, schemas = msgspec.json.schema_components(
         [*bodies, *replies, Status, Label, AcceptedLabels],
         schema_hook=lambda kind: ANY,

@@ -18,7 +18,7 @@ from gnomon.labels.label_reader import LabelReader
 from gnomon.labels.label_store import LabelStore, LabelWriter
 from gnomon.service.http.body_budget import BodyBudget
 from gnomon.service.lane.batching import Lane
-from gnomon.service.tasks import Tasks, in_thread
+from gnomon.service.tasks import OwnThreads, Tasks
 from gnomon.settings import Settings
 
 __all__ = ["LABEL_BYTES", "TASK_BYTES", "WAITING_BYTES", "LabelIntake"]
@@ -69,6 +69,7 @@ class LabelIntake:
         self._writer = LabelWriter(LabelStore(settings, model))
         self._reader: tuple[Contract, LabelReader] | None = None
         self._waiting: deque[_Posted] = deque()
+        self._writing = OwnThreads("write labels", 1)
         self.held = BodyBudget(WAITING_BYTES, free=0, what="labels")
         self._is_writing = False
 
@@ -105,7 +106,7 @@ class LabelIntake:
                 contract = None if live is None else live.contract
                 try:
                     bodies = [(posted.body, posted.lines) for posted in batch]
-                    results = await in_thread(self._store, bodies, contract)
+                    results = await self._writing.run(self._store, bodies, contract)
                 finally:
                     for posted in batch:
                         posted.release()

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gnomon.api.log_query import CheckGates, CheckWatch
+from gnomon.api.query_process import QueryProcess
 from gnomon.errors import GnomonError, RolloutConflict
 from gnomon.policy import Policy
 from gnomon.rollout.decisions.automatic import (
@@ -25,12 +27,11 @@ from gnomon.rollout.decisions.automatic import (
 )
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.history import RolloutState
-from gnomon.rollout.processes.gate_evaluation import GateProcess
 from gnomon.service.slice.automation_report import AutomationReport
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.rollout_control import RolloutControl
 from gnomon.service.slice.rollout_follower import RolloutFollower
-from gnomon.service.tasks import in_thread
+from gnomon.service.tasks import OwnThreads, in_thread
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.shadow.heartbeats import Heartbeat
@@ -76,6 +77,7 @@ class RolloutAutomation:
         self._control = control
         self._report = report
         self._failed = FailedLooks()
+        self._looking = OwnThreads("look at gates", 1)
         self._look_at = 0.0
         self._seen = -1
 
@@ -156,8 +158,9 @@ class RolloutAutomation:
 
     async def _evaluate(self, artifact: str | None) -> Gates:
         model = self._follower.history.model
-        process = GateProcess(self._settings, model, artifact, self._policy_path)
-        work = asyncio.ensure_future(asyncio.to_thread(process.result))
+        query = CheckWatch() if artifact is None else CheckGates(artifact=artifact)
+        process = QueryProcess(self._settings, model, self._policy_path, query)
+        work = asyncio.ensure_future(self._looking.run(process.result))
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:

@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from gnomon import rollout
+from gnomon.api.log_query import CheckGates, LogQuery
+from gnomon.api.query_process import QueryProcess
 from gnomon.artifact import inspect
-from gnomon.labels.label_counts import LabelStatus
+from gnomon.errors import Busy, HistoryDamaged
 from gnomon.policy import Policy
 from gnomon.rollout.actor import AUTOMATIC, Actor
 from gnomon.rollout.decisions.automatic import BY, Automatic, Step
+from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.history import RolloutEvent
-from gnomon.rollout.processes.gate_evaluation import check_in_process
-from gnomon.rollout.processes.label_count import count_in_process
+from gnomon.rollout.history.past_state import PastState, state_at
 from gnomon.service.access.access import Access
-from gnomon.service.control import Decisions
+from gnomon.service.control_bodies import Decisions
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.loaded_artifacts import LoadedArtifacts
+from gnomon.service.slice.log_queries import LogQueries
 from gnomon.service.slice.rollout_follower import RolloutFollower
 from gnomon.service.slice.status_view import StatusView
 from gnomon.service.status.slice_status import Status
-from gnomon.service.tasks import in_thread
+from gnomon.service.tasks import OwnThreads, in_thread
 from gnomon.settings import Settings
+from gnomon.tokens.issued_tokens import IssuedToken, list_tokens
 
 __all__ = ["RolloutControl"]
+
+T = TypeVar("T")
+
+_PROMOTIONS = 4
+"""How many promotions are decided at a time: each evaluates gates in a process of its own."""
 
 
 class RolloutControl:
@@ -45,6 +54,7 @@ class RolloutControl:
         lanes: load and verify an artifact before it is promoted.
         follower: applies a decision to this slice.
         view: has the status.
+        queries: answers questions about the log.
     """
 
     def __init__(
@@ -56,6 +66,7 @@ class RolloutControl:
         lanes: LoadedArtifacts,
         follower: RolloutFollower,
         view: StatusView,
+        queries: LogQueries,
     ) -> None:
         self.access = access
         self._settings = settings
@@ -65,7 +76,9 @@ class RolloutControl:
         self._lanes = lanes
         self._follower = follower
         self._view = view
-        self._counting = asyncio.Lock()
+        self._queries = queries
+        self._promoting = OwnThreads("promote", _PROMOTIONS)
+        self._promotions = 0
 
     async def start_shadow(
         self,
@@ -125,34 +138,22 @@ class RolloutControl:
     ) -> RolloutEvent:
         """Make an artifact live: load and verify it next to the old one, check the gates, swap."""
         tag = (await asyncio.to_thread(inspect, artifact)).tag
-        with self._follower.keeping(tag):
-            await self._lanes.warm(tag)
-            return await self._decide(
-                rollout.promote,
-                tag,
-                policy=await asyncio.to_thread(self._read_policy),
-                force=force,
-                by=by,
-                why=why,
-                ask=self._ask_gates,
-            )
+        return await self._promote(
+            rollout.promote, tag, force=force, by=by, why=why, ask=self._ask_gates
+        )
 
     async def approve(
         self, artifact: str, may_force: bool, *, by: Actor, why: str | None
     ) -> RolloutEvent:
         """Promote an artifact that another person has proposed, as :meth:`promote` does."""
         tag = (await asyncio.to_thread(inspect, artifact)).tag
-        with self._follower.keeping(tag):
-            await self._lanes.warm(tag)
-            return await self._decide(
-                rollout.approve,
-                tag,
-                may_force=may_force,
-                policy=await asyncio.to_thread(self._read_policy),
-                by=by,
-                why=why,
-                ask=self._ask_gates,
-            )
+        return await self._promote(
+            rollout.approve, tag, may_force=may_force, by=by, why=why, ask=self._ask_gates
+        )
+
+    async def withdraw(self, artifact: str | None, *, by: Actor, why: str | None) -> RolloutEvent:
+        """Withdraw a proposed promotion."""
+        return await self._decide(rollout.withdraw, artifact, by=by, why=why)
 
     async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
         """Make the previous artifact live again; it is still warm, so this takes milliseconds."""
@@ -172,12 +173,7 @@ class RolloutControl:
             return await self._decide(rollout.stop_shadow, step.artifact, **options)
         gates = step.gates
         assert gates is not None, "a promotion rests on gates"
-        with self._follower.keeping(step.artifact):
-            await self._lanes.warm(step.artifact)
-            policy = await asyncio.to_thread(self._read_policy)
-            return await self._decide(
-                rollout.promote, step.artifact, policy=policy, ask=lambda tag: gates, **options
-            )
+        return await self._promote(rollout.promote, step.artifact, ask=lambda tag: gates, **options)
 
     async def history(self) -> Decisions:
         """Return every rollout decision, oldest first, and why some may be missing, if they may."""
@@ -185,11 +181,30 @@ class RolloutControl:
         error = self._follower.history_error
         return Decisions(list(self._follower.history.events), None if error is None else str(error))
 
-    async def label_status(self) -> LabelStatus:
-        """Count labels; one count at a time, as each reads the log."""
-        async with self._counting:
-            model = self._follower.history.model
-            return await in_thread(count_in_process, self._settings, model, self._policy_path)
+    async def ask(self, query: LogQuery[T]) -> T:
+        """Answer a question about the log; see :class:`LogQueries`."""
+        return await self._queries.ask(query)
+
+    async def state_at(self, at: datetime) -> PastState:
+        """Return what answered at a time.
+
+        Raises:
+            HistoryDamaged: the history does not say.
+        """
+        decisions = await self.history()
+        if decisions.damage is not None:
+            raise HistoryDamaged(decisions.damage)
+        return state_at(decisions.events, at)
+
+    def excuses(self) -> tuple[RecordedExcuse, ...]:
+        """Return the excuses that were not ended, also those that have expired."""
+        return self._follower.state.excuses
+
+    async def issued_tokens(self) -> tuple[IssuedToken, ...]:
+        """Return the tokens that are for this deployment, without their secrets."""
+        model = self._follower.history.model
+        found = await in_thread(list_tokens, settings=self._settings)
+        return tuple(token for token in found if not token.models or model in token.models)
 
     def status(self) -> Status:
         """Return what this slice runs now."""
@@ -201,14 +216,37 @@ class RolloutControl:
 
     def _ask_gates(self, tag: str) -> Gates:
         model = self._follower.history.model
-        return check_in_process(self._settings, model, tag, self._policy_path)
+        query = CheckGates(artifact=tag)
+        return QueryProcess(self._settings, model, self._policy_path, query).result()
+
+    async def _promote(
+        self, decision: Callable[..., RolloutEvent], tag: str, **options: Any
+    ) -> RolloutEvent:
+        """Decide on a promotion, whose gates take a while, in threads that hold nothing else up."""
+        if self._promotions >= _PROMOTIONS:
+            raise Busy(f"{_PROMOTIONS} promotions are being decided", hint="ask again later")
+        self._promotions += 1
+        try:
+            with self._follower.keeping(tag):
+                await self._lanes.warm(tag)
+                policy = await asyncio.to_thread(self._read_policy)
+                return await self._decide(
+                    decision, tag, policy=policy, run=self._promoting.run, **options
+                )
+        finally:
+            self._promotions -= 1
 
     async def _decide(
-        self, decision: Callable[..., RolloutEvent], *args: Any, by: Actor, **options: Any
+        self,
+        decision: Callable[..., RolloutEvent],
+        *args: Any,
+        by: Actor,
+        run: Callable[..., Awaitable[RolloutEvent]] = asyncio.to_thread,
+        **options: Any,
     ) -> RolloutEvent:
         """Make a rollout decision in a thread, then apply it to this slice at once."""
         history = self._follower.history.copy()
-        event = await asyncio.to_thread(
+        event = await run(
             decision,
             self._settings,
             history.model,

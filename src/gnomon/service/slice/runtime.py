@@ -26,6 +26,7 @@ from gnomon.service.slice.automation_report import AutomationReport
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.label_intake import LabelIntake
 from gnomon.service.slice.loaded_artifacts import LoadedArtifacts
+from gnomon.service.slice.log_queries import LogQueries
 from gnomon.service.slice.maintenance import Maintenance
 from gnomon.service.slice.orphans import Orphans
 from gnomon.service.slice.request_handler import RequestHandler
@@ -59,12 +60,14 @@ class Runtime:
         requests: handles prediction requests.
         control: handles rollout decisions.
         labels: stores labels.
+        queries: answers questions about the log.
     """
 
     settings: Settings
     requests: RequestHandler
     control: RolloutControl
     labels: LabelIntake
+    queries: LogQueries
     _follower: RolloutFollower
     _lanes: LoadedArtifacts
     _metrics: Metrics
@@ -86,6 +89,7 @@ class Runtime:
     def give_up_loading(self) -> None:
         """Cancel loading because the server stops; a waiting promotion gets an error."""
         self._lanes.give_up_loading()
+        self.queries.end()
 
 
 @contextlib.asynccontextmanager
@@ -171,7 +175,8 @@ async def open_runtime(
             proxies,
             Refusals(metrics.refused_caller),
         )
-        control = RolloutControl(access, settings, policy, claim, lanes, follower, view)
+        queries = LogQueries(settings, model, policy)
+        control = RolloutControl(access, settings, policy, claim, lanes, follower, view, queries)
         labels = LabelIntake(settings, model, lambda: follower.live, tasks)
         automation = RolloutAutomation(
             settings, policy, claim, follower, control, automation_report
@@ -208,7 +213,7 @@ async def open_runtime(
         maintenance.begin(tasks)
         tasks.repeat("looking for tokens", REFRESH_SECONDS, access.refresh)
         await asyncio.to_thread(storage.sweep)
-        yield Runtime(settings, requests, control, labels, follower, lanes, metrics, view)
+        yield Runtime(settings, requests, control, labels, queries, follower, lanes, metrics, view)
 
 
 async def _close_log(recorder: Recorder) -> None:

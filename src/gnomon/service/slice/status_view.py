@@ -16,6 +16,7 @@ from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.rollout_follower import RolloutFollower
 from gnomon.service.slice.sealing import Sealing
 from gnomon.service.slice.shadow_supervisor import ShadowSupervisor
+from gnomon.service.status.proposal_status import proposals_of
 from gnomon.service.status.slice_status import LiveStatus, RowAccounts, Status
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
@@ -81,6 +82,7 @@ class StatusView:
             accounts=RowAccounts(**self._metrics.accounts()),
             automation=self._automation.status(state),
             excuses=tuple(excuse for excuse in state.excuses if excuse.is_active()),
+            proposals=proposals_of(state),
             error=self.trouble(),
             warnings=self.warnings,
         )

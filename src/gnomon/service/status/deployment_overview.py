@@ -10,6 +10,7 @@ import msgspec
 from gnomon.errors import GnomonError
 from gnomon.rollout.history import History, RolloutState, Shadow, read_history
 from gnomon.service.status.automation_status import AutomationStatus
+from gnomon.service.status.proposal_status import proposals_of
 from gnomon.service.status.shadow_status import shadow_status
 from gnomon.service.status.slice_status import LiveStatus, RowAccounts, ShadowStatus, Status
 from gnomon.settings import Settings
@@ -114,6 +115,7 @@ def _status(beat: Heartbeat, history: History) -> Status:
         accounts=msgspec.convert(beat.accounts, RowAccounts),
         automation=msgspec.convert(beat.automation, AutomationStatus),
         excuses=tuple(excuse for excuse in history.state.excuses if excuse.is_active()),
+        proposals=proposals_of(history.state),
         error=beat.error,
         warnings=beat.warnings,
     )
@@ -152,6 +154,7 @@ def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status
             for tag, shadow in state.shadows.items()
         ),
         excuses=tuple(excuse for excuse in state.excuses if excuse.is_active()),
+        proposals=proposals_of(state),
         error="no server is running",
     )
 

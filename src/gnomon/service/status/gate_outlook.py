@@ -86,11 +86,9 @@ class GateOutlook:
         self._excused = {e.artifact for e in state.excuses if e.is_active()}
         keys = {(shadow.artifact, shadow.since) for shadow in shadows}
         self._samples = {key: samples for key, samples in self._samples.items() if key in keys}
+        others = tuple(_by_the_log(policy))
         self._open = {
-            s.artifact: (
-                *self._open_gates(policy.gates, s, state, beats, confidence),
-                *_by_labels(policy),
-            )
+            s.artifact: (*self._open_gates(policy.gates, s, state, beats, confidence), *others)
             for s in shadows
         }
 
@@ -149,8 +147,13 @@ class GateOutlook:
         )
 
 
-def _by_labels(policy: Policy) -> Iterator[OpenGate]:
-    """Yield the gates that rest on labels: slices count rows, and do not read labels."""
+def _by_the_log(policy: Policy) -> Iterator[OpenGate]:
+    """Yield the gates of drift and of labels: slices count rows, and read neither."""
+    if policy.gates.max_drifted_columns is not None:
+        yield OpenGate(
+            gate="drift",
+            says="decided by the values in the log, which `gnomon promote --check` reads",
+        )
     for metric in policy.quality.limits:
         yield OpenGate(
             gate=gate_name(metric),

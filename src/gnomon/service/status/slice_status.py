@@ -13,6 +13,7 @@ from gnomon.artifact.manifest import Combination
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.service.status.automation_status import AutomationStatus
+from gnomon.service.status.proposal_status import ProposalStatus
 from gnomon.shadow.shadow_counts import Latency, ShadowReport
 
 __all__ = ["Latency", "LiveStatus", "RowAccounts", "ShadowStatus", "Status", "public"]
@@ -117,6 +118,8 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
             started it and nobody can promote it. ``None`` while it is not measured.
         automation: what the server decides by itself; ``None`` if no server runs.
         excuses: the excuses that have an effect, of all shadows; none in ``GET /status.json``.
+        proposals: the promotions that wait for another person, or that have expired; none in
+            ``GET /status.json``.
         error: why it is not ready, cannot write its log, or cannot follow the rollout.
         warnings: what the operator should know, such as that the log is kept for too short a time.
     """
@@ -134,6 +137,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     accounts: RowAccounts = msgspec.field(default=RowAccounts(), name="books")
     automation: AutomationStatus | None = None
     excuses: tuple[RecordedExcuse, ...] = ()
+    proposals: tuple[ProposalStatus, ...] = ()
     error: str | None = None
     warnings: tuple[str, ...] = ()
 
@@ -161,8 +165,8 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
 def public(status: Status) -> Status:
     """Return the public status, for which no token is needed.
 
-    It is without the reasons of failures, which contain file names, and without excuses, which
-    contain names of people and values of features.
+    It is without the reasons of failures, which contain file names, and without excuses and
+    proposals, which contain names of people and values of features.
     """
     shadows = tuple(map(_public_shadow, status.shadows))
     noise_floor = None if status.noise_floor is None else _public_shadow(status.noise_floor)
@@ -176,6 +180,7 @@ def public(status: Status) -> Status:
         noise_floor=noise_floor,
         automation=automation,
         excuses=(),
+        proposals=(),
     )
 
 

@@ -1,0 +1,38 @@
+"""The gates of all running shadows, each evaluated although another one's cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from gnomon.api.log_query import Unevaluated
+from gnomon.errors import GnomonError
+from gnomon.policy import Policy
+from gnomon.rollout.decisions.decisions import check
+from gnomon.rollout.decisions.defaults import model_of
+from gnomon.rollout.gate import Gates
+from gnomon.rollout.history import open_history
+from gnomon.settings import Settings
+
+__all__ = ["gates_of", "replacing"]
+
+
+def replacing(settings: Settings, model: str) -> list[str]:
+    """Return the tags of the running shadows that may replace live: all but live itself.
+
+    Raises:
+        HistoryDamaged, NewerFormat: the history cannot be read.
+    """
+    history = open_history(settings, model)
+    history.refresh()
+    return [tag for tag in history.state.shadows if tag != history.state.live]
+
+
+def gates_of(
+    tags: Iterable[str], *, policy: Policy, settings: Settings
+) -> Iterator[Gates | Unevaluated]:
+    """Evaluate the gates of shadows, or say why they cannot be evaluated."""
+    for tag in tags:
+        try:
+            yield check(settings, model_of(tag), tag, policy)
+        except GnomonError as error:
+            yield Unevaluated(artifact=tag, error=str(error))

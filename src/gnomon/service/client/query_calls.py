@@ -1,0 +1,145 @@
+"""The requests of a client that only read.
+
+The types of the answers are imported to read one: they need data libraries, and predictions do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from gnomon.service.client.calls import CONTROL_SECONDS, HttpCall
+
+if TYPE_CHECKING:
+    from gnomon.api.log_query import GateChecks, WantedLabels
+    from gnomon.labels.label_counts import LabelStatus
+    from gnomon.rollout.history.past_state import PastState
+    from gnomon.rollout.quality.quality_report import QualityReport
+    from gnomon.service.query_routes import Excuses, Tokens
+
+__all__ = [
+    "check_gates",
+    "excuses",
+    "export_audit",
+    "history_at",
+    "label_status",
+    "measure_quality",
+    "tokens",
+    "wanted_labels",
+]
+
+T = TypeVar("T")
+
+
+def label_status() -> HttpCall[LabelStatus]:
+    """Return the call that counts labels."""
+    return _ask("/gnomon/labels", _counts)
+
+
+def check_gates(artifact: str | None) -> HttpCall[GateChecks]:
+    """Return the call that evaluates the gates of an artifact, or of all shadows."""
+    return _ask("/gnomon/gates", _gates, artifact=artifact)
+
+
+def measure_quality(
+    artifact: str | None, start: datetime | None, end: datetime | None
+) -> HttpCall[QualityReport]:
+    """Return the call that compares shadows with live by labels."""
+    return _ask("/gnomon/quality", _quality, artifact=artifact, start=start, end=end)
+
+
+def wanted_labels(
+    artifact: str, rows: int, metric: str | None, start: datetime | None, end: datetime | None
+) -> HttpCall[WantedLabels]:
+    """Return the call for the rows whose labels would decide soonest."""
+    return _ask(
+        "/gnomon/labels/wanted",
+        _wanted,
+        artifact=artifact,
+        rows=rows,
+        metric=metric,
+        start=start,
+        end=end,
+    )
+
+
+def export_audit(start: datetime | None, end: datetime | None) -> HttpCall[bytes]:
+    """Return the call for the decisions as one file."""
+    return _ask("/gnomon/audit", bytes, start=start, end=end)
+
+
+def history_at(time: datetime) -> HttpCall[PastState]:
+    """Return the call for what answered at a time."""
+    return _ask("/gnomon/history/at", _state, time=time)
+
+
+def excuses() -> HttpCall[Excuses]:
+    """Return the call for the excuses that were not ended."""
+    return _ask("/gnomon/excuses", _excuses)
+
+
+def tokens() -> HttpCall[Tokens]:
+    """Return the call for the tokens of the deployment."""
+    return _ask("/gnomon/tokens", _tokens)
+
+
+def _ask(path: str, read: Callable[[bytes], T], **query: object) -> HttpCall[T]:
+    """Return the call for what may take as long as a decision. Times are sent with an offset."""
+    given = {name: _as_text(value) for name, value in query.items() if value is not None}
+    return HttpCall(
+        method="GET",
+        path=f"{path}?{urlencode(given)}" if given else path,
+        control=True,
+        seconds=CONTROL_SECONDS,
+        read=read,
+    )
+
+
+def _as_text(value: object) -> str:
+    return value.astimezone().isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _gates(body: bytes) -> GateChecks:
+    from gnomon.api.log_query import GateChecks
+
+    return msgspec.json.decode(body, type=GateChecks)
+
+
+def _wanted(body: bytes) -> WantedLabels:
+    from gnomon.api.log_query import WantedLabels
+
+    return msgspec.json.decode(body, type=WantedLabels)
+
+
+def _counts(body: bytes) -> LabelStatus:
+    from gnomon.labels.label_counts import LabelStatus
+
+    return msgspec.json.decode(body, type=LabelStatus)
+
+
+def _state(body: bytes) -> PastState:
+    from gnomon.rollout.history.past_state import PastState
+
+    return msgspec.json.decode(body, type=PastState)
+
+
+def _quality(body: bytes) -> QualityReport:
+    from gnomon.rollout.quality.quality_report import QualityReport
+
+    return msgspec.json.decode(body, type=QualityReport)
+
+
+def _excuses(body: bytes) -> Excuses:
+    from gnomon.service.query_routes import Excuses
+
+    return msgspec.json.decode(body, type=Excuses)
+
+
+def _tokens(body: bytes) -> Tokens:
+    from gnomon.service.query_routes import Tokens
+
+    return msgspec.json.decode(body, type=Tokens)

@@ -1,0 +1,110 @@
+"""A control route, and the reading of what is sent to it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from gnomon.errors import InvalidRequest, MalformedBody
+from gnomon.field_errors import struct_error
+from gnomon.service.access.identity import Identity
+from gnomon.tokens.roles import Role
+
+__all__ = ["Download", "Route", "decode_body", "decode_query"]
+
+T = TypeVar("T")
+
+_MOST_PARAMETERS = 20
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A control route.
+
+    Attributes:
+        method: the HTTP method it accepts.
+        summary: what it does, for the documentation.
+        role: the role that it needs; with ``force`` a request needs ``forcer``.
+        answer: the function that handles a request. It gets the body or, of a GET, the query.
+        body: the type of its request body.
+        reply: the type of its answer; :class:`Download`: a file.
+        query: the type of its query.
+        is_slow: whether it reads the log, so that a server answers few at a time.
+    """
+
+    method: str
+    summary: str
+    role: Role
+    answer: Callable[[Any, bytes, Identity], Awaitable[Any]]
+    body: type[msgspec.Struct] | None
+    reply: type[Any]
+    query: type[msgspec.Struct] | None = None
+    is_slow: bool = False
+
+
+class Download(NamedTuple):
+    """An answer that is a tar archive, to be saved.
+
+    Attributes:
+        name: a name for the file: letters, digits and ``- _ .``.
+        content: what is in it.
+    """
+
+    name: str
+    content: bytes
+
+
+def decode_body(body: bytes, kind: type[T]) -> T:
+    """Return a JSON body as a structure.
+
+    Raises:
+        InvalidRequest: a field is wrong or unknown.
+        MalformedBody: it is not JSON.
+    """
+    try:
+        content = msgspec.json.decode(body)
+        return msgspec.convert(content, kind)
+    except msgspec.ValidationError as error:
+        message, place, hint = struct_error(error, kind, content)
+        raise InvalidRequest(message, where=place, hint=hint or _fields(kind)) from None
+    except msgspec.DecodeError as error:
+        raise MalformedBody(f"expected a JSON object: {error}", where="$") from None
+
+
+def decode_query(query: bytes, kind: type[T]) -> T:
+    """Return the query of a URL, such as ``artifact=flights:two&rows=50``, as a structure.
+
+    Raises:
+        InvalidRequest: a parameter is wrong, unknown or given twice.
+    """
+    content = _parameters(query)
+    try:
+        return msgspec.convert(content, kind, strict=False)
+    except msgspec.ValidationError as error:
+        message, place, hint = struct_error(error, kind, content)
+        if "datetime" in message or "timezone" in message:
+            hint = "such as 2026-11-29T10:00:00Z; in a URL, + is written %2B"
+        raise InvalidRequest(
+            message,
+            where=(place or "$").replace("$.", "?").replace("$", "?"),
+            hint=hint or _fields(kind),
+        ) from None
+
+
+def _parameters(query: bytes) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(
+            query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS
+        )
+    except ValueError as error:
+        raise InvalidRequest(f"expected the query of a URL: {error}", where="?") from None
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise InvalidRequest("expected each parameter once", where="?")
+    return found
+
+
+def _fields(kind: type[Any]) -> str:
+    return "the fields are " + ", ".join(kind.__struct_fields__)
