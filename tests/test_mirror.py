@@ -174,7 +174,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     ),
     "cli/test_audit.py": ("cli/show/audit.py",),
     "cli/test_check.py": ("cli/show/check.py",),
-    "rollout/gates/test_excuse_evidence.py": ("rollout/decisions/excuse_decisions.py",),
     "service/status/test_automation_status.py": ("cli/show/automation.py",),
     "cli/test_compare.py": ("cli/reporting.py", "cli/join_options.py"),
     "cli/test_hostile_text.py": ("cli/console.py",),

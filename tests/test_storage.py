@@ -34,6 +34,15 @@ def test_an_object_is_created_once(tmp_path: Path) -> None:
     assert storage.read("event") == b"first"
 
 
+def test_a_link_to_nothing_is_an_error_and_not_a_missing_object(tmp_path: Path) -> None:
+    """Nothing can be created under its name, so reading says why."""
+    storage = Storage(Settings(root=str(tmp_path)))
+    (tmp_path / "event").symlink_to(tmp_path / "gone")
+    assert not storage.create("event", b"first")
+    with pytest.raises(StorageError, match="cannot read event: it is a link to a file that is not"):
+        storage.read("event")
+
+
 CREATE = """
 import sys
 from gnomon.settings import Settings

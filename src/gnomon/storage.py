@@ -151,9 +151,12 @@ class _Folder:
         files.replace(self._root / name, content)
 
     def read(self, name: str) -> bytes | None:
+        path = self._root / name
         try:
-            return (self._root / name).read_bytes()
+            return path.read_bytes()
         except FileNotFoundError:
+            if path.is_symlink():  # Nothing else can have this name, so it is not just missing.
+                raise OSError(errno.ENOENT, "it is a link to a file that is not there") from None
             return None
 
     def names(self, folder: str) -> tuple[list[str], dict[str, OSError]]:

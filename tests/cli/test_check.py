@@ -105,7 +105,10 @@ def test_an_incompatible_shadow_is_refused_before_it_starts(shell: Shell, pack: 
     assert "though its contract is incompatible" in forced
     assert "incompatible: `fee` added" in forced
     assert "warning: `entity_key` changed: id -> none" in shell("shadow", "start", keyless).out
-    assert "forced" in shell("history").out
+    history = " ".join(shell("history").out.split())
+    assert "forced" in history
+    assert "changes of the contract: incompatible: `fee` added no feature -> required" in history
+    assert "warning: `entity_key` changed id -> none" in history
 
 
 @pytest.mark.slow

@@ -56,15 +56,20 @@ def test_an_excuse_is_added_listed_shown_and_ended(shell: Shell, pack: Pack) -> 
 
 @pytest.mark.slow
 def test_a_column_of_real_answers_is_excused(shell: Shell, pack: Pack) -> None:
-    """The labels are the same and the probabilities differ: without these, the rows agree."""
+    """The labels are the same and the probabilities differ: without them the rows agree, and none
+    flips. An excuse of one of the two covers the other.
+    """
     live = pack(times(1.0), script=CLASSIFIER)
     shadow = pack(times(1.5), script=CLASSIFIER)
     root = shell.folder / ".gnomon"
     rollout.promote(Settings(root=str(root)), "toy", live)
-    write_service(shell.folder)
+    write_service(shell.folder, '"toy", policy="shadow/policy.toml"')
     (shell.folder / "shadow").mkdir()
     policy = shell.folder / "shadow" / "policy.toml"
-    policy.write_text('[gates]\nmin_rows = 0\nmax_excused = 1.0\nmax_latency_ratio = "off"\n')
+    policy.write_text(
+        '[gates]\nmin_rows = 0\nmax_excused = 1.0\nmax_latency_ratio = "off"\nmax_flips = 0.05\n'
+        '[decision]\noutput = "probability_true"\nthreshold = 0.6\n'
+    )
     with serving(shell.folder, root) as server, server.client() as client:
         client.start_shadow(shadow)
         rows = [{"x": float(n % 64 + 1), "id": f"e{n}"} for n in range(400)]
@@ -75,15 +80,16 @@ def test_a_column_of_real_answers_is_excused(shell: Shell, pack: Pack) -> None:
         before = {gate["name"]: gate for gate in found}
         assert before["disagreement"]["verdict"] == "fail"
         later = datetime.now(UTC) + timedelta(days=1)
-        for column in ("probability_true", "probability_false"):
-            client.add_excuse(column, owner="ann", until=later, why="calibrated anew")
-        assert [e.excuse.column for e in client.status().excuses] == [
-            "probability_true", "probability_false",
-        ]  # fmt: skip
+        client.add_excuse("probability_true", owner="ann", until=later, why="calibrated anew")
+        assert [e.excuse.column for e in client.status().excuses] == ["probability_true"]
         found = shell(*check, expect=None).json["gates"]
         after = {gate["name"]: gate for gate in found}
         assert after["disagreement"]["verdict"] == "pass"
         assert after["disagreement"]["rows"] == 400
         assert after["disagreement"]["excused"] == before["disagreement"]["count"]
+        flips = after["flips"]
+        assert (flips["verdict"], flips["count"], flips["rows"]) == ("pass", 0, 400)
+        assert flips["excused"] == before["flips"]["count"] > 0
+        assert "is live already" in shell("promote", live, "--check", expect=2).err
         event = client.end_excuse(3)
         assert (event.kind, event.ends) == ("excuse_end", 3)

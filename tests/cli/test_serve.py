@@ -16,11 +16,14 @@ import psutil
 import pytest
 
 import gnomon
+from gnomon.cli.serve import _reason
+from gnomon.files import create
 from gnomon.testing import free_port
 from tests.cli.running import Shell
 from tests.forking import run_python
 from tests.load import until
 from tests.packing import write_service
+from tests.service.standin import TOKEN, StandIn, serving
 
 ROW = {
     "flower": "mine",
@@ -206,3 +209,19 @@ def _is_alive(url: str) -> bool:
     with suppress(httpx.TransportError):
         return httpx.get(f"{url}/livez").status_code == 200
     return False
+
+
+def test_a_server_is_not_asked_why_it_is_not_ready_before_it_has_made_its_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would log a refused caller that nobody knows."""
+    monkeypatch.setenv("GNOMON_ROOT", str(tmp_path))
+    monkeypatch.setenv("GNOMON_TOKEN", "of another server")
+    standin = StandIn()
+    standin.ready = False
+    with serving(standin) as url:
+        assert _reason(url) == ""
+        assert (standin.tokens, standin.refused) == ([], [])
+        create(tmp_path / "control.token", TOKEN.encode(), mode=0o600)
+        _reason(url)
+    assert (standin.tokens, standin.refused) == ([f"Bearer {TOKEN}"], [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import gzip
 import json
@@ -10,16 +11,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pyarrow as pa
 import pytest
 
-from gnomon.errors import InvalidRequest
+from gnomon.errors import InvalidRequest, Unauthorized
 from gnomon.labels.label_store import LabelStore
 from gnomon.labels.labelled_rows import labelled_rows
 from gnomon.log import InferenceLog
+from gnomon.service.front_door import FrontDoor
+from gnomon.service.http.body_budget import BodyBudget
+from gnomon.settings import Settings
 from gnomon.testing import Server, serving
 from tests.packing import pack_in_process, times, write_service
 from tests.service.running import GOOD, SCRIPT
@@ -324,3 +329,27 @@ def test_the_clients_own_request_id_is_logged(server: Server) -> None:
     table = InferenceLog(server.settings, "toy").table(columns=["request_id", "client_id"])
     (logged,) = [r for r in table.to_pylist() if r["request_id"] == answer["request_id"]]
     assert logged["client_id"] == "from-the-client"
+
+
+def test_labels_of_who_is_revoked_while_they_arrive_are_not_stored() -> None:
+    """A body may arrive slowly; what counts is what its sender may do when it is complete."""
+    asked: list[str] = []
+
+    async def authorize(scope: object, role: str) -> None:
+        asked.append(role)
+        if len(asked) > 1:
+            raise Unauthorized("the token `lab` was revoked")
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"[]"}
+
+    async def nothing(_: object) -> None:
+        raise AssertionError("nothing is answered here, and nothing is stored")
+
+    control = SimpleNamespace(access=SimpleNamespace(authorize=authorize))
+    labels = SimpleNamespace(held=BodyBudget(1_000, free=0, what="labels"), add=nothing)
+    runtime: Any = SimpleNamespace(control=control, labels=labels, settings=Settings())
+    scope = {"type": "http", "method": "POST", "path": "/labels", "headers": []}
+    with pytest.raises(Unauthorized, match="was revoked"):
+        asyncio.run(FrontDoor(nothing, lambda: runtime)._labels(scope, receive, nothing))
+    assert asked == ["labeller", "labeller"]

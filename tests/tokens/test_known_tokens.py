@@ -174,3 +174,19 @@ def test_a_root_that_cannot_be_read_changes_nothing(root: Settings) -> None:
     with pytest.raises(StorageError):
         tokens.refresh()
     assert name(tokens, token) == "ann"
+
+
+def test_a_token_that_was_accepted_is_checked_by_its_name(root: Settings) -> None:
+    """A decision takes effect later than its request arrived."""
+    for owner in ("ann", "bob"):
+        create_token(owner, "viewer", settings=root)
+    tokens = known(root)
+    tokens.check_name("ann")
+    revoke_token("ann", settings=root)
+    tokens.refresh()
+    with pytest.raises(Unauthorized, match="`ann` was revoked"):
+        tokens.check_name("ann")
+    with pytest.raises(Unauthorized, match="`bob` expired at"):
+        known(root, timedelta(days=91)).check_name("bob")
+    with pytest.raises(Unauthorized, match="`eve` is not known any more"):
+        tokens.check_name("eve")

@@ -39,7 +39,9 @@ def test_a_record_is_created_changed_and_read(store: TokenStore) -> None:
     """Each change is another file, and the newest is the state."""
     store.create(ANN)
     assert store.newest() == {"ann": "tokens/ann/000000.json"}
+    assert (store.is_revoked("ann"), store.is_revoked("bob")) == (False, True)
     assert store.change("ann", revoked).revoked
+    assert store.is_revoked("ann")
     assert store.newest() == {"ann": "tokens/ann/000001.json"}
     assert store.read("tokens/ann/000001.json") == revoked(ANN)
     assert store.read("tokens/ann/000000.json") == ANN

@@ -217,7 +217,7 @@ def check_gates(
 
     Raises:
         PolicyError: the policy names an output that it does not have.
-        RolloutError: nothing is live.
+        RolloutError: nothing is live, or it is live itself.
     """
     tag = tag_of(artifact)
     return check(settings or Settings.read(), model_of(tag), tag, policy or find_policy())

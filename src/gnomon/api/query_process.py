@@ -65,8 +65,8 @@ class QueryProcess(Generic[T]):
         self._process: subprocess.Popen[bytes] | None = None
         self._is_ended = False
 
-    def result(self) -> T:
-        """Run the process, wait for it, and return the answer.
+    def result(self, seconds: float = SECONDS) -> T:
+        """Run the process, wait for it at most so many seconds, and return the answer.
 
         Raises:
             WorkerError: the process ended without an answer, was ended, or took too long.
@@ -75,11 +75,11 @@ class QueryProcess(Generic[T]):
         process = self._start()
         with process:
             try:
-                printed, _ = process.communicate(timeout=SECONDS)
+                printed, _ = process.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise WorkerError(
-                    f"{self._query.failed} within {SECONDS:g} s", hint=self._query.remedy
+                    f"{self._query.failed} within {seconds:g} s", hint=self._query.remedy
                 ) from None
         try:
             reply = _reply.decode(printed)

@@ -46,7 +46,11 @@ def add(
     ],
     tag: Annotated[
         str | None,
-        typer.Option("--tag", metavar="TAG", help="The shadow. Default: the only one."),
+        typer.Option(
+            "--tag",
+            metavar="TAG",
+            help="The shadow, or live in its watch window. Default: the only shadow.",
+        ),
     ] = None,
     model: Model = None,
     url: Url = None,
@@ -66,10 +70,13 @@ def add(
     if as_json:
         print_json(event)
         return
-    recorded = _excuse_of(event, fold(target_of.history()).excuses)
+    state = fold(target_of.history())
+    recorded = _excuse_of(event, state.excuses)
+    effect = f"`gnomon promote {event.artifact} --check` shows what it leaves out."
+    if event.artifact == state.live:
+        effect = "The watch window leaves it out from now on."
     out.print(
-        f"Excuse number {recorded.number} of {event.artifact}: {recorded}. "
-        f"`gnomon promote {event.artifact} --check` shows what it leaves out.",
+        f"Excuse number {recorded.number} of {event.artifact}: {recorded}. {effect}",
         markup=False,
         soft_wrap=True,
     )

@@ -43,7 +43,6 @@ def import_(
             "--correction",
             metavar="N",
             min=0,
-            max=2**31 - 1,
             help="The number of the correction, if no column says: 0 for first values.",
         ),
     ] = 0,
@@ -108,15 +107,13 @@ def status(
     from gnomon.cli.show.labels import show_status
     from gnomon.labels.label_status import EXAMPLES
 
-    server = server_at(url, token, model=model)
-    if every and server is not None:
-        raise typer.BadParameter("--all reads the storage root: leave out --url")
+    server = server_at(url, token, model=model, all=every)
     with wait("matching labels with the log"):
         if server is not None:
             found = server.label_status()
         else:
-            most = None if every else EXAMPLES
-            found = label_status(model, examples=most, settings=settings_here())
+            examples = None if every else EXAMPLES
+            found = label_status(model, examples=examples, settings=settings_here())
     print_json(found) if as_json else show_status(found)
 
 

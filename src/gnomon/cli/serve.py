@@ -144,10 +144,20 @@ def _wait_ready(process: subprocess.Popen[bytes], url: str) -> bool:
 
 
 def _reason(url: str) -> str:
-    """Return why a server is not ready, if its status says so."""
-    from gnomon.cli.rollout_target import find_target
+    """Return why a server is not ready, if its status says so.
+
+    Without a token it is not asked, as it would log that somebody was refused: at the first start
+    it makes the control token itself.
+    """
+    from gnomon.service.access.control_token import find_control_token
+    from gnomon.service.client.clients import Client
+    from gnomon.settings import Settings
 
     try:
-        return find_target(url, None).status()[0].error or ""
+        token = find_control_token(Settings.read())
+        if token is None:
+            return ""
+        with Client(url, control_token=token) as client:
+            return client.status().error or ""
     except GnomonError:  # it does not answer yet
         return ""

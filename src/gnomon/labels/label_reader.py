@@ -24,10 +24,6 @@ _CLOCKS_APART = timedelta(minutes=5)
 """How far the clock of the sender may be ahead."""
 
 
-_LONGEST_ID = 1_024
-"""The longest request id, in characters."""
-
-
 class LabelReader:
     """Reads labels by a contract.
 
@@ -105,12 +101,6 @@ class LabelReader:
             if not label.request_id:
                 raise InvalidRequest(
                     "expected a request id, got an empty text", where=".request_id"
-                )
-            if len(label.request_id) > _LONGEST_ID:
-                raise InvalidRequest(
-                    f"expected a request id of at most {_LONGEST_ID} characters, "
-                    f"got {len(label.request_id):,}",
-                    where=".request_id",
                 )
             return {"request_id": label.request_id, "row": label.row}
         if label.request_id is not None or label.entity is None or label.event_time is None:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 import msgspec
 
-__all__ = ["AUTOMATIC", "CLAIMED", "Actor", "proves_person", "signature", "signed"]
+__all__ = [
+    "AUTOMATIC",
+    "CLAIMED",
+    "Actor",
+    "name_key",
+    "proves_person",
+    "signature",
+    "signed",
+    "token_name",
+]
+
+TOKEN = "token "
+"""How the actor is authenticated by a named token, before its name."""
 
 CLAIMED = "claimed"
 """How the actor of a decision is authenticated who only says a name."""
@@ -38,8 +51,30 @@ def proves_person(authenticated: str | None) -> bool:
     >>> proves_person("token ann"), proves_person("control token"), proves_person(None)
     (True, False, False)
     """
+    return authenticated == "proxy" or token_name(authenticated) is not None
+
+
+def token_name(authenticated: str | None) -> str | None:
+    """Return the name of the token that proves who decided; None if it was no named token.
+
+    >>> token_name("token ann"), token_name("proxy")
+    ('ann', None)
+    """
     how = authenticated or ""
-    return how == "proxy" or how.startswith("token ")
+    return how.removeprefix(TOKEN) if how.startswith(TOKEN) else None
+
+
+def name_key(name: str) -> str:
+    """Return what two ways to write one name have in common.
+
+    They may differ in case, in spaces and invisible characters, and in characters that Unicode
+    calls compatible (NFKC), such as wide letters. Letters that only look alike stay different.
+
+    >>> name_key(" Ann "), name_key("\uff41nn"), name_key("a\u200bnn")
+    ('ann', 'ann', 'ann')
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(c for c in folded if c.isprintable() and not c.isspace())
 
 
 def signed(by: str | Actor | None) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
-__all__ = ["WATCHABLE", "ReverseShadow", "Watch", "WatchWindow", "watched_gates"]
+__all__ = ["WATCHABLE", "ReverseShadow", "Watch", "WatchWindow", "open_watch", "watched_gates"]
 
 WATCHABLE = ("failed", "latency", "disagreement", "flips")
 """The gates of a watch window. ``failed`` is of the live artifact itself; the others compare it
@@ -64,6 +64,14 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime
     gates: tuple[str, ...]
     shadow: bool = False
+
+
+def open_watch(watch: Watch | None, at: datetime | None = None) -> Watch | None:
+    """Return the window of a state if it is open at a time, now by default; else None.
+
+    The state has no clock: it keeps a window until the next promotion or rollback.
+    """
+    return None if watch is None or (at or datetime.now(UTC)) >= watch.until else watch
 
 
 def watched_gates(

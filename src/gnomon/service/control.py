@@ -279,10 +279,12 @@ async def _answer(runtime: Controlled, scope: Scope, receive: Receive) -> object
     route = ROUTES[path]
     if method.encode() not in allow(route.method).split(b", "):
         raise MethodNotAllowed(f"expected {route.method}, got {method}", where=path)
-    caller = await runtime.access.authorize(scope, route.role)
+    await runtime.access.authorize(scope, route.role)
     body = await read_body(
         receive, BODY_BYTES, scope["headers"], seconds=BODY_SECONDS, hint="shorten the reason"
     )
+    # A slow body leaves time to revoke the credential: what counts is what it allows now.
+    caller = await runtime.access.authorize(scope, route.role)
     sent = bytes(body) if route.method == "POST" else scope["query_string"]
     with runtime.access.refusing(scope, "the role forcer"):
         return await route.answer(runtime, sent, caller)

@@ -207,6 +207,7 @@ class FrontDoor:
                 grow=grow,
                 hint="send fewer labels per request, or use `gnomon labels import`",
             )
+        await runtime.control.access.authorize(scope, "labeller")  # It may be revoked since.
         lines = media_type(scope["headers"]) == LINES.encode()
         accepted = await runtime.labels.add(body, lines=lines)
         await respond(send, 200, msgspec.json.encode(accepted))

@@ -84,17 +84,25 @@ class KnownTokens:
         if not text.has_secret(secret.sha256) or known is None:
             return None
         record, now = known.record, self._now()
-        state = record.state(now)
-        if state == "valid" and (secret.until is None or now < secret.until):
-            return record
-        if state == "valid":
-            why, remedy = "was replaced by a newer one", "send the newer one"
-        elif state == "expired":
-            why = f"expired at {record.expires:%Y-%m-%d %H:%M:%S} UTC"
-            remedy = f"ask for a new one: gnomon token rotate {record.name}"
-        else:
-            why, remedy = "was revoked", "ask for another one: gnomon token create"
-        raise Unauthorized(f"the token `{record.name}` {why}", where="Authorization", hint=remedy)
+        _check_state(record, now)
+        if secret.until is not None and now >= secret.until:
+            raise _refused(record, "was replaced by a newer one", "send the newer one")
+        return record
+
+    def check_name(self, name: str) -> None:
+        """Check that a token that was accepted is still valid.
+
+        Raises:
+            Unauthorized: it is expired or revoked, or its newest record cannot be read.
+        """
+        for record in self._records.values():
+            if record.name == name:
+                return _check_state(record, self._now())
+        raise Unauthorized(
+            f"the token `{name}` is not known any more",
+            where="Authorization",
+            hint="look at it: gnomon token list",
+        )
 
     def _read(self, path: str) -> TokenRecord | None:
         try:
@@ -107,3 +115,16 @@ class KnownTokens:
         if about not in self._complaints:
             self._complaints.add(about)
             logger.error("a token is refused, because its record cannot be read: %s", error)
+
+
+def _check_state(record: TokenRecord, now: datetime) -> None:
+    state = record.state(now)
+    if state == "expired":
+        why = f"expired at {record.expires:%Y-%m-%d %H:%M:%S} UTC"
+        raise _refused(record, why, f"ask for a new one: gnomon token rotate {record.name}")
+    if state == "revoked":
+        raise _refused(record, "was revoked", "ask for another one: gnomon token create")
+
+
+def _refused(record: TokenRecord, why: str, remedy: str) -> Unauthorized:
+    return Unauthorized(f"the token `{record.name}` {why}", where="Authorization", hint=remedy)

@@ -62,6 +62,18 @@ class TokenStore:
             )
         return record
 
+    def is_revoked(self, name: str) -> bool:
+        """Return whether a token that there was is valid no more: revoked, or removed.
+
+        Raises:
+            UnreadableFile: its last record is damaged.
+        """
+        newest, unlisted = self.listing()
+        if name in unlisted:
+            raise unlisted[name]
+        path = newest.get(name)
+        return path is None or self.read(path).revoked
+
     def newest(self) -> dict[str, str]:
         """Return the path of the newest record of each token, by the token's name."""
         newest, unlisted = self.listing()

@@ -46,22 +46,6 @@ def test_what_cannot_be_opened_says_why(
     assert caught.value.where == str(path)
 
 
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (b'a,b\n1,"x\n2,y\n3,z\n', "a quotation mark is not closed: a value of `b`"),
-        (b"a,b\n1,\xe9\n", "not text in UTF-8"),
-        (gzip.compress(b"a,b\n1,2\n" * 9), "cannot read the file"),
-    ],
-)
-def test_a_damaged_csv_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
-    """Also where the damage is in a column that is not wanted."""
-    path = tmp_path / "labels.csv"
-    path.write_bytes(content)
-    with pytest.raises(TableError, match=says):
-        list(open_label_file(path).read(["a"], 2))
-
-
 def test_a_file_that_is_cut_off_is_an_error_and_no_end(tmp_path: Path) -> None:
     """The rows before it were read."""
     path = tmp_path / "labels.csv"

@@ -61,8 +61,12 @@ def test_the_first_proposes_and_another_one_approves() -> None:
     [
         (person("ann"), person("ann")),
         (person("ann"), person("Ann", "proxy")),
+        (person("ann"), person("ann ", "proxy")),
+        (person("ann"), person("\uff41nn", "proxy")),
         (person("ci", behalf="ann"), person("ann")),
         (person("ann"), person("ci", behalf="ann")),
+        (person("ann"), person("ci", behalf=" Ann ")),
+        (person("ann"), person("ci", behalf="a\u200bnn")),
         (person("ci", behalf="ann"), person("bot", behalf="ann")),
     ],
 )
@@ -93,6 +97,21 @@ def test_a_proposal_expires() -> None:
     assert pending_proposal(state, "toy:2", late) is None
     again = approved_or_proposed(state, promotion(person("bob"), at=late), 2)
     assert again.kind == "propose"
+
+
+def test_who_proposed_with_a_token_that_was_revoked_since_is_not_one_of_two() -> None:
+    """The next one proposes it again; a user of a proxy has no token to revoke."""
+    _, state = proposed(person("ann"))
+    asked = {"is_revoked": ["ann"].__contains__}
+    with pytest.raises(ApprovalNeeded, match=r"their token has been revoked since.*gnomon promote"):
+        approved_or_proposed(state, promotion(person("bob")), 2, only_approve=True, **asked)
+    event = approved_or_proposed(state, promotion(person("bob")), 2, **asked)
+    assert (event.kind, event.by) == ("propose", "bob")
+    state = state.after(event)
+    approved = approved_or_proposed(state, promotion(person("eve")), 2, **asked)
+    assert (approved.kind, approved.approves) == ("promote", 4)
+    _, state = proposed(person("ann", "proxy"))
+    assert approved_or_proposed(state, promotion(person("bob")), 2, **asked).kind == "promote"
 
 
 def test_force_needs_two_as_well() -> None:

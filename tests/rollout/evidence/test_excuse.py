@@ -37,8 +37,9 @@ def test_half_a_target_is_refused(target: str) -> None:
 
 def test_it_needs_an_owner_and_an_end_with_a_zone() -> None:
     """Else nobody answers for it, or nobody knows when it ends."""
-    with pytest.raises(RolloutError, match="owner"):
-        parse_excuse("x", "", LATER)
+    for nobody in ("", " ", "\u200b"):
+        with pytest.raises(RolloutError, match="owner"):
+            parse_excuse("x", nobody, LATER)
     with pytest.raises(RolloutError, match="offset from UTC"):
         parse_excuse("x", "ann", datetime(2030, 1, 1))
 

@@ -9,7 +9,12 @@ import pyarrow as pa
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
 from gnomon.rollout.evidence.excuse import RecordedExcuse, parse_excuse
-from gnomon.rollout.evidence.excused_rows import ExcusedRows, agreeing_without, differing
+from gnomon.rollout.evidence.excused_rows import (
+    ExcusedRows,
+    WithoutColumns,
+    compared_without,
+    differing,
+)
 from gnomon.settings import Settings
 from tests.shadow.evidence import LIVE, log_live
 
@@ -50,6 +55,7 @@ def test_the_rows_of_a_segment_are_not_compared() -> None:
     assert applied(rows) == ([None, None, False, None, False], [None, None, False, None, None])
     (counts,) = rows.counts()
     assert (counts.rows, counts.disagreed, counts.flipped, counts.left_out) == (2, 1, 1, True)
+    assert counts.decided == 2
 
 
 def test_a_row_counts_for_one_excuse() -> None:
@@ -66,11 +72,24 @@ def test_a_value_or_a_feature_that_is_not_logged_excuses_nothing() -> None:
 
 
 def test_a_row_that_differs_only_in_excused_columns_agrees() -> None:
-    """It stays compared, and flips or not by what is left to decide on."""
-    rows = ExcusedRows([], [excuse("probability")], {"a/0": False, "d/0": None, "c/1": False})
+    """It stays compared, and decided if it was, and does not flip."""
+    agrees = WithoutColumns(agrees=True, flips=False)
+    without = {"a/0": agrees, "b/0": agrees, "d/0": agrees, "c/1": agrees}
+    rows = ExcusedRows([], [excuse("probability")], without)
     assert applied(rows) == ([True, True, False, None, True], [False, False, False, None, None])
     (counts,) = rows.counts()
-    assert (counts.rows, counts.disagreed, counts.flipped, counts.left_out) == (2, 2, 1, False)
+    assert (counts.rows, counts.disagreed, counts.left_out) == (2, 2, False)
+    assert (counts.decided, counts.flipped) == (1, 1)
+
+
+def test_a_row_that_flips_only_by_excused_columns_does_not_flip() -> None:
+    """It may still disagree in others; and no row flips because another column is excused."""
+    still = WithoutColumns(agrees=False, flips=False)
+    without = {"a/0": still, "c/0": WithoutColumns(agrees=False, flips=True)}
+    rows = ExcusedRows([], [excuse("probability")], without)
+    assert applied(rows) == ([False, True, False, None, False], [False, False, False, None, None])
+    (counts,) = rows.counts()
+    assert (counts.rows, counts.decided, counts.flipped) == (0, 1, 1)
 
 
 def test_rows_that_disagree_differ_also_where_nothing_is_decided_on_them() -> None:
@@ -91,5 +110,7 @@ def test_rows_are_compared_again_on_the_columns_that_are_left(settings: Settings
     )  # fmt: skip
     rules = Policy().rules(pa.schema([("prediction", pa.float64())]))
     with InferenceLog(settings, "toy").snapshot() as log:
-        assert agreeing_without(log, disagreeing, LIVE, rules) == {"r1/0": None}
-        assert agreeing_without(log, disagreeing.slice(0, 0), LIVE, rules) == {}
+        assert compared_without(log, disagreeing, LIVE, rules) == {
+            "r1/0": (True, False), "r2/0": (False, False)
+        }  # fmt: skip
+        assert compared_without(log, disagreeing.slice(0, 0), LIVE, rules) == {}

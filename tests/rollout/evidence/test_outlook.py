@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from gnomon.log import InferenceLog
-from gnomon.rollout.evidence.outlook import Traffic, in_words, live_traffic, more_rows
+from gnomon.rollout.evidence.new_entities import NewEntities
+from gnomon.rollout.evidence.outlook import (
+    Traffic,
+    in_words,
+    live_traffic,
+    more_entities,
+    more_rows,
+)
 from gnomon.settings import Settings
 from tests.shadow.evidence import LIVE, log_live
 
@@ -43,3 +50,25 @@ def test_what_is_no_shadow_yet_is_told_by_the_rate_of_live(settings: Settings) -
     traffic = live_traffic(InferenceLog(settings, "toy"), LIVE)
     assert traffic is not None
     assert traffic.rate == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("new", "seconds", "says"),
+    [
+        ((60, 60), 450, ", in about 8 min at the 120 entities that were new in the last 10 min"),
+        ((300, 100), 389.7, ", in about 6 min if ever fewer rows are of new ones, as now (400 in "),
+        ((300, 60), None, "; so many may never come, because fewer and fewer rows are of new ones"),
+        ((0, 0), None, "; none of the 1,300 rows of the last 10 min is of a new one"),
+    ],
+)  # fmt: skip
+def test_rows_of_other_entities_come_as_new_entities_do(
+    new: tuple[int, int], seconds: float | None, says: str
+) -> None:
+    """Two rows a second tell nothing about when 90 more entities come."""
+    entities = NewEntities(seconds=600, rows=(650, 650), new=new)
+    traffic = Traffic(seconds=600, answered=1_300, scored=1_300, new=entities)
+    awaits = more_entities(630, 38 if seconds == 389.7 else 90, "rows of other entities", traffic)
+    assert awaits.rows == 630
+    assert awaits.seconds == (None if seconds is None else pytest.approx(seconds, rel=0.01))
+    assert awaits.says.startswith("needs about 630 more rows of other entities: about ")
+    assert says in awaits.says

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from gnomon import rollout
 from gnomon.artifact import inspect
-from gnomon.errors import RolloutError
 from gnomon.log import InferenceLog
 from gnomon.policy import GateLimits, Policy
+from gnomon.rollout.evidence.evidence import Evidence, ShadowRows
 from gnomon.rollout.evidence.excuse import RecordedExcuse, parse_excuse
+from gnomon.rollout.evidence.excused_rows import ExcusedCounts
 from gnomon.rollout.gate import Gate
-from gnomon.rollout.gates.excuse_evidence import excused_rows
+from gnomon.rollout.gates.excuse_evidence import excused_rows, with_excuses
 from gnomon.rollout.gates.gates import evaluate
 from gnomon.rollout.history import RolloutEvent, RolloutState, fold
 from gnomon.settings import Settings
@@ -79,7 +79,9 @@ def test_an_excuse_may_not_cover_most_rows(logged: Settings) -> None:
     """The gate then says so, and that no number of rows decides it."""
     gate = judged(logged, state("customer=c0"), msgspec.structs.replace(LIMITS, max_excused=0.05))
     assert gate["disagreement"].verdict == "unknown"
-    assert "10% of the compared rows are excused; limit 5%" in gate["disagreement"].says
+    says = gate["disagreement"].says
+    assert "100 of 1,000 rows are excused (10%: 100 left out, 0 counted as agreeing)" in says
+    assert says.endswith("; limit 5%")
     assert gate["disagreement"].awaits is not None
     assert "end an excuse" in gate["disagreement"].awaits.says
 
@@ -97,34 +99,31 @@ def test_a_column_is_excused_only_where_another_is_left(settings: Settings, pack
     assert inspect(shadow).contract.output_schema.names == ["prediction"]
 
 
-def test_an_excuse_names_what_there_is(settings: Settings, pack: Pack) -> None:
-    """A running shadow, a feature and value that it has, a reason, and an end in the future."""
-    live, shadow = pack(times(1.0)), pack(HALF_MORE)
-    rollout.promote(settings, "toy", live)
+def test_an_excuse_that_covers_nothing_says_so(logged: Settings) -> None:
+    """As one whose value is misspelt."""
+    gate = judged(logged, state("customer=c00"))["disagreement"]
+    assert gate.verdict == "fail"
+    assert "no row is excused by customer=c00, expires in" in gate.says
 
-    def add(target: str, **more: object) -> RolloutEvent:
-        given = {"owner": "ann", "until": NOW + timedelta(days=1), "why": "so", **more}
-        return rollout.add_excuse(settings, "toy", target, **given)  # type: ignore[arg-type]
 
-    with pytest.raises(RolloutError, match="no artifact is given"):
-        add("id=a")
-    rollout.start_shadow(settings, "toy", shadow)
-    with pytest.raises(RolloutError, match=f"`{live}` is neither"):
-        add("id=a", artifact=live)
-    with pytest.raises(RolloutError, match="no feature `origin`"):
-        add("origin=JFK")
-    with pytest.raises(RolloutError, match="`a` is no value of `x`, which is of type double"):
-        add("x=a")
-    with pytest.raises(RolloutError, match="no output column `late`"):
-        add("late")
-    with pytest.raises(RolloutError, match="the only output"):
-        add("prediction")
-    with pytest.raises(RolloutError, match="ended already"):
-        add("id=a", until=NOW - timedelta(days=1))
-    with pytest.raises(RolloutError, match="expected a reason"):
-        add("id=a", why=None)
-    event = add("id=a", by="bob")
-    assert (event.kind, event.artifact, event.by) == ("excuse", shadow, "bob")
-    assert rollout.end_excuse(settings, "toy", 3, why="mended").artifact == shadow
-    with pytest.raises(RolloutError, match="no excuse number 3"):
-        rollout.end_excuse(settings, "toy", 3)
+def test_each_gate_counts_its_own_rows() -> None:
+    """30 rows are left out, 20 of them decided; 4 of the others count as agreeing, 5 as not
+    flipping.
+    """
+    segment, column = state("customer=c0", "prediction").excuses
+    excused = (
+        ExcusedCounts(excuses=(segment,), rows=30, decided=20, disagreed=10, flipped=2),
+        ExcusedCounts(excuses=(column,), rows=4, decided=5, disagreed=4, flipped=5, left_out=False),
+    )
+    shadow = ShadowRows(scored=100, compared=70, decided=60, disagreed=1, flipped=1)
+    evidence = Evidence(shadow, ShadowRows(), {}, {}, excused=excused)
+    for name, says in (
+        ("disagreement", "of 15 disagreeing rows 14 are excused"),
+        ("flips", "of 8 flipping rows 7 are excused"),
+    ):
+        gate = with_excuses(Gate(name=name, verdict="pass", says="", limit=0.1), evidence, 0.1)
+        assert says in gate.says
+        assert gate.verdict == "unknown"
+    gate = with_excuses(Gate(name="flips", verdict="pass", says="", limit=0.1), evidence, 0.1)
+    assert "25 of 80 rows are excused (31.25%: 20 left out, 5 counted as not flipping)" in gate.says
+    assert gate.excused == 25

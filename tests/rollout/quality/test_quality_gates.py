@@ -3,11 +3,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Literal
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from gnomon.policy import QualityRules
+from gnomon.rollout.evidence.new_entities import NewEntities
 from gnomon.rollout.gate import Gate
 from gnomon.rollout.quality.comparison import compare
 from gnomon.rollout.quality.losses import RowLosses
@@ -27,6 +29,7 @@ def gate(
     pending: int = 0,
     a_day: float = 100.0,
     rules: Literal["ignored", "worst_case"] = "ignored",
+    new: NewEntities | None = None,
 ) -> Gate:
     """The gate of errors of some rows, on which so many the shadow is better, and worse."""
     live, shadow = (np.zeros(rows + missing) for _ in range(2))
@@ -50,6 +53,8 @@ def gate(
             unlabelled=missing,
             labelled_a_day=a_day if rows else 0.0,
             until=datetime.now(UTC),
+            recently_labelled=round(7 * a_day) if rows else 0,
+            new_entities=new,
         ),
         metrics=(compare("error", 1.0, sums, 0.95, limit=limit),),
     )
@@ -90,11 +95,25 @@ def test_unknown_says_what_decides_it_and_when() -> None:
     assert awaits.rows is not None
     assert awaits.seconds == pytest.approx(awaits.rows / 100 * 86_400)
     assert "more labelled rows if the difference stays (only the 2.67% where" in awaits.says
-    assert awaits.says.endswith("at the current 100 a day")
+    assert awaits.says.endswith("at the 700 of the last 7 days")
     stopped = gate(3, 5, 300, a_day=0.0).awaits
     assert stopped is not None
     assert stopped.seconds is None
     assert stopped.says.endswith("no label of a row of the last week came")
+
+
+def test_rows_of_known_entities_are_not_waited_for() -> None:
+    """2,800 rows came, of 700 new entities: the time is that of entities; of none it is unknown."""
+    new = NewEntities(seconds=7 * 86_400, rows=(1_400, 1_400), new=(350, 350))
+    awaits = gate(3, 5, 300, new=new).awaits
+    assert awaits is not None
+    assert awaits.rows is not None
+    assert awaits.seconds == pytest.approx(awaits.rows / 100 * 86_400)
+    assert awaits.says.endswith("at the 700 entities that were new in the last 7 days")
+    awaits = gate(3, 5, 300, new=msgspec.structs.replace(new, new=(0, 0))).awaits
+    assert awaits is not None
+    assert awaits.seconds is None
+    assert awaits.says.endswith("; none of the 2,800 rows of the last 7 days is of a new one")
 
 
 def test_no_labels_are_no_data() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -226,3 +226,26 @@ def test_a_user_of_a_trusted_proxy_needs_no_token(root: Settings) -> None:
         ask(connected, "/gnomon/status", **{**user, "x_forwarded_groups": "b"}).status_code == 403
     )
     assert ask(standin, "/gnomon/status", **user).status_code == 401
+
+
+def test_a_credential_revoked_while_the_body_arrives_decides_nothing(root: Settings) -> None:
+    """What counts is what it allows when the request is complete."""
+    token = create_token("ann", "forcer", settings=root).token
+    standin = prepared(root)
+    before = len(standin.events)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"artifact": "flights:two", '
+        revoke_token("ann", settings=root)
+        await standin.access.refresh()
+        yield b'"force": true}'
+
+    async def call() -> httpx.Response:
+        transport = httpx.ASGITransport(app=standin)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            head = {"authorization": f"Bearer {token}"}
+            return await client.post("/gnomon/promote", headers=head, content=body())
+
+    answer = asyncio.run(call())
+    assert (answer.status_code, "was revoked" in answer.text) == (401, True)
+    assert len(standin.events) == before

@@ -35,3 +35,9 @@ def test_a_missing_header_is_refused_with_the_way_to_do_it() -> None:
     """The error says where the token is kept."""
     with pytest.raises(Unauthorized, match=r"control\.token"):
         check_token(scope(), "secret", hint=HINT)
+
+
+def test_of_two_headers_neither_counts() -> None:
+    """A proxy that adds its own to the client's would be overruled by the client's."""
+    with pytest.raises(Unauthorized, match=r"expected one header, got 2.*replace this header"):
+        check_token(scope(b"Bearer secret", b"Bearer secret"), "secret", hint="x")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -12,17 +13,21 @@ from typing import Any
 import pytest
 
 from gnomon import rollout
-from gnomon.errors import Busy
+from gnomon.api.query_process import SECONDS
+from gnomon.errors import Busy, Unauthorized, WorkerError
 from gnomon.rollout.actor import Actor
+from gnomon.rollout.decisions import decisions
 from gnomon.rollout.history import RolloutEvent
 from gnomon.service.slice import rollout_control
-from gnomon.service.slice.rollout_control import RolloutControl
+from gnomon.service.slice.rollout_control import FORCED_SECONDS, RolloutControl
 from gnomon.settings import Settings
 
 ANN = Actor(by="ann", authenticated="token ann")
 
 
-def control(settings: Settings) -> RolloutControl:
+def control(
+    settings: Settings, check_actor: Callable[[Actor], None] = lambda actor: None
+) -> RolloutControl:
     """The control of a slice whose other parts do nothing."""
 
     async def nothing(*_: object) -> None:
@@ -34,7 +39,8 @@ def control(settings: Settings) -> RolloutControl:
         history=history, keeping=lambda tag: contextlib.nullcontext(), decided=nothing
     )
     lanes = SimpleNamespace(warm=nothing, digests={})
-    parts: Any = (None, settings, None, SimpleNamespace(name="a"), lanes, follower, None, None)
+    access = SimpleNamespace(check_actor=check_actor)
+    parts: Any = (access, settings, None, SimpleNamespace(name="a"), lanes, follower, None, None)
     return RolloutControl(*parts)
 
 
@@ -78,3 +84,40 @@ def test_promotions_that_wait_for_their_gates_hold_up_neither_a_rollback_nor_thr
         assert (await slice_.promote("toy:3", False, by=ANN, why=None)).kind == "promote"
 
     asyncio.run(run())
+
+
+def test_who_was_revoked_while_gates_were_evaluated_promotes_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by force either, for which gates are given less time."""
+    given: list[float] = []
+    revoked: list[str] = []
+
+    class Question:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def result(self, seconds: float) -> object:
+            given.append(seconds)
+            revoked.append("ann")
+            raise WorkerError("the gates were not evaluated in time")
+
+    def check_actor(actor: Actor) -> None:
+        if actor.by in revoked:
+            raise Unauthorized("the token `ann` was revoked")
+
+    def promote(*_: object, ask: Any, force: bool, **__: object) -> RolloutEvent:
+        gates = decisions._gates_unless_forced(ask, "toy:2", force)
+        return RolloutEvent(kind="promote", artifact="toy:2", forced=gates is None)
+
+    monkeypatch.setattr(rollout_control, "QueryProcess", Question)
+    monkeypatch.setattr(rollout, "promote", promote)
+    monkeypatch.setattr(rollout_control, "inspect", lambda tag: SimpleNamespace(tag=tag))
+    slice_ = control(settings, check_actor)
+    bob = Actor(by="bob", authenticated="token bob")
+    assert asyncio.run(slice_.promote("toy:2", True, by=bob, why=None)).forced
+    for force in (False, True):
+        revoked.clear()
+        with pytest.raises(Unauthorized, match="was revoked"):
+            asyncio.run(slice_.promote("toy:2", force, by=ANN, why=None))
+    assert given == [FORCED_SECONDS, SECONDS, FORCED_SECONDS]

@@ -28,6 +28,9 @@ _DONE = {
     "excuse_end": "ended an excuse of {}",
 }
 
+SHOWN_CHANGES = 5
+"""A shadow with another set of features has dozens."""
+
 
 def show_history(events: Sequence[RolloutEvent], last: int | None = None) -> None:
     """Print the newest decisions, the oldest of them first.
@@ -110,10 +113,20 @@ def _evidence(event: RolloutEvent) -> str:
         read_at = str(event.evidence.get("read_at", ""))
         parts.append(f"rows since epoch {since}, read {_local(read_at)}")
     if event.changes:
-        levels = [str(change.get("level")) for change in event.changes]
-        counts = (f"{levels.count(level)} {level}" for level in dict.fromkeys(levels))
-        parts.append(f"changes of the contract: {', '.join(counts)}")
+        parts.append(f"changes of the contract: {_changes(event.changes)}")
     return "; ".join(parts)
+
+
+def _changes(changes: Sequence[dict[str, object]]) -> str:
+    """Name the first changes, which are the most severe ones."""
+    named = [
+        f"{change.get('level')}: `{change.get('where')}` {change.get('what')} "
+        f"{change.get('old')} -> {change.get('new')}"
+        for change in changes
+    ]
+    more = len(named) - SHOWN_CHANGES
+    text = "; ".join(named[:SHOWN_CHANGES])
+    return f"{text}; and {more:,} more, in `gnomon history --json`" if more > 0 else text
 
 
 def _gates(gates: Sequence[dict[str, Any]]) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -47,7 +46,7 @@ def open_label_file(path: Path) -> LabelFile:
             return _parquet(path)
         if path.name.endswith(_CSV):
             return _csv(path)
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+    except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from None
     raise TableError(
         f"expected a file that ends in {', '.join((*_CSV, *_PARQUET))}", where=str(path)
@@ -71,34 +70,15 @@ def _csv(path: Path) -> LabelFile:
 
     def read(columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
         options = pyarrow.csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
+            include_columns=list(columns),
+            column_types=dict.fromkeys(columns, pa.string()),
             strings_can_be_null=True,
             null_values=[""],
         )
-        try:
-            reader = pyarrow.csv.open_csv(path, convert_options=options)
-        except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-            raise _unreadable(path, error) from None
-        with reader:
-            whole = (_without_breaks(batch, path) for batch in reader)
-            for part in _parts(path, whole, rows):
-                yield part.select(list(columns))
+        with pyarrow.csv.open_csv(path, convert_options=options) as reader:
+            yield from _parts(path, reader, rows)
 
     return LabelFile(names, True, read)
-
-
-def _without_breaks(batch: pa.RecordBatch, path: Path) -> pa.RecordBatch:
-    """Return a batch in which no value goes over a line; one that does has a quote left open."""
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        broken = column.filter(pc.match_substring(column, "\n"))
-        if len(broken):
-            raise TableError(
-                f"a quotation mark is not closed: a value of `{name}` goes over a line, "
-                f"and begins with {broken[0].as_py()[:40]!r}",
-                where=str(path),
-                hint="close it or leave it out; a quotation mark in a value is written twice",
-            )
-    return batch
 
 
 def _parts(path: Path, batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
@@ -111,7 +91,7 @@ def _parts(path: Path, batches: Iterator[pa.RecordBatch], rows: int) -> Iterator
             while waiting.num_rows >= rows:
                 yield waiting.slice(0, rows)
                 waiting = waiting.slice(rows)
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+    except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from None
     if waiting is not None and waiting.num_rows:
         yield waiting
@@ -119,8 +99,6 @@ def _parts(path: Path, batches: Iterator[pa.RecordBatch], rows: int) -> Iterator
 
 def _unreadable(path: Path, error: Exception) -> TableError:
     reason = error.strerror if isinstance(error, OSError) else None
-    if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error):
-        reason = "it is not text in UTF-8; save it in UTF-8, or name it .csv.gz if it is compressed"
     return TableError(
         f"cannot read the file: {reason or str(error).partition(chr(10))[0]}", where=str(path)
     )

@@ -102,11 +102,10 @@ def import_file(
         progress: called with the number of rows read since the last call.
 
     Raises:
-        InvalidRequest: the model has no labels, or ``correction`` is not from 0 to 2**31 - 1.
+        InvalidRequest: the model has no labels.
         StorageError: the storage root refuses; what was stored before stays.
         TableError: the file cannot be read, or lacks a column.
     """
-    correction = _whole(correction, 0, "correction")
     reader = LabelReader(contract, coerce=True)
     file = open_label_file(path)
     found = LabelColumns.find(file.names, contract, columns, str(path))
@@ -172,12 +171,12 @@ class _RowReader:
         source = given.get("source")
         return Label(
             value=values[None] if None in self._columns.values else values,
-            request_id=_text(given.get("request_id"), ".request_id"),
+            request_id=_text(given.get("request_id")),
             row=_whole(given.get("row"), 0, ".row"),
             entity=entity or None,
             event_time=self._time(given.get("event_time"), ".event_time"),
             known_at=self._time(given.get("known_at"), ".known_at"),
-            source=self._source if source is None else _text(source, ".source"),
+            source=self._source if source is None else str(source),
             correction=correction,
         )
 
@@ -207,32 +206,14 @@ class _RowReader:
                 where=where,
                 hint="give the time zone of such times: --timezone UTC",
             )
-        return _in_zone(found, self._zone, where)
+        return found.replace(tzinfo=self._zone)
 
 
 def _withdraws(label: Label) -> bool:
     return label.value is None or (isinstance(label.value, dict) and None in label.value.values())
 
 
-def _in_zone(time: datetime, zone: tzinfo, where: str) -> datetime:
-    """Return a time without an offset in a zone, whose clocks must show it exactly once."""
-    earlier, later = (time.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
-    if earlier.utcoffset() == later.utcoffset():
-        return earlier
-    exists = earlier.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == time
-    raise InvalidRequest(
-        f"{time.isoformat()} happens {'twice' if exists else 'never'} in the time zone {zone}, "
-        "as clocks are changed then",
-        where=where,
-        hint=f"give an offset: {earlier.isoformat()} or {later.isoformat()}",
-    )
-
-
-def _text(value: Any, where: str) -> str | None:
-    if isinstance(value, bytes):
-        raise InvalidRequest(
-            "expected text, got bytes", where=where, hint="write the column as text (string)"
-        )
+def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 

@@ -7,12 +7,13 @@ event is recorded on: if anything is decided meanwhile, the event is not recorde
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
 
 from gnomon.errors import ApprovalNeeded
-from gnomon.rollout.actor import proves_person, signature
+from gnomon.rollout.actor import name_key, proves_person, signature, token_name
 from gnomon.rollout.history import RolloutEvent, RolloutState
 from gnomon.rollout.proposal import PROPOSAL_HOURS, Proposal
 
@@ -26,7 +27,12 @@ def pending_proposal(state: RolloutState, tag: str, now: datetime | None = None)
 
 
 def approved_or_proposed(
-    state: RolloutState, event: RolloutEvent, approvals: int, *, only_approve: bool = False
+    state: RolloutState,
+    event: RolloutEvent,
+    approvals: int,
+    *,
+    only_approve: bool = False,
+    is_revoked: Callable[[str], bool] = lambda token: False,
 ) -> RolloutEvent:
     """Return what to record of a promotion: itself, if nothing else is needed, or a proposal.
 
@@ -35,6 +41,7 @@ def approved_or_proposed(
         event: the promotion, with its gates.
         approvals: how many people it needs, by the policy. A model's first artifact needs one.
         only_approve: whether to refuse it instead of proposing it.
+        is_revoked: tells whether a named token was revoked. Who proposed with it is not one of two.
 
     Raises:
         ApprovalNeeded: who promotes it is not a person that a credential proves, or has proposed it
@@ -47,6 +54,11 @@ def approved_or_proposed(
     if proposal is None or proposal.digest != event.digest or (event.forced > proposal.forced):
         if only_approve:
             raise nothing_to_approve(event.artifact)
+        return msgspec.structs.replace(event, kind="propose")
+    token = token_name(proposal.authenticated)
+    if token is not None and is_revoked(token):
+        if only_approve:
+            raise _proposer_revoked(proposal)
         return msgspec.structs.replace(event, kind="propose")
     if _people(proposal) & _people(event):
         raise ApprovalNeeded(
@@ -68,6 +80,15 @@ def nothing_to_approve(tag: str) -> ApprovalNeeded:
     )
 
 
+def _proposer_revoked(proposal: Proposal) -> ApprovalNeeded:
+    return ApprovalNeeded(
+        f"{signature(proposal.by, proposal.authenticated, proposal.on_behalf_of)} proposed "
+        f"{proposal.artifact}, and their token has been revoked since: they are not one of two",
+        hint=f"propose it yourself, for somebody else to approve: gnomon promote "
+        f"{proposal.artifact}",
+    )
+
+
 def _check_person(event: RolloutEvent) -> None:
     """Check that a credential of one person or program proves who decides."""
     if not proves_person(event.authenticated):
@@ -84,4 +105,4 @@ def _people(decision: RolloutEvent | Proposal) -> set[str]:
     """Return the names of who decides and on whose behalf: a program may act for the same person,
     and a person may have a token and an account of the proxy.
     """
-    return {name.casefold() for name in (decision.by, decision.on_behalf_of) if name}
+    return {name_key(name) for name in (decision.by, decision.on_behalf_of) if name}

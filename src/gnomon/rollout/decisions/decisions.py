@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -21,6 +21,7 @@ from gnomon.errors import (
     IncompatibleContract,
     RolloutConflict,
     RolloutError,
+    Unauthorized,
     UnknownArtifact,
     UnreadableFile,
 )
@@ -47,8 +48,12 @@ from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.skew import skew_record
 from gnomon.storage import Storage
+from gnomon.tokens.token_store import TokenStore
 
 __all__ = ["approve", "check", "check_watch", "promote", "rollback", "start_shadow", "stop_shadow"]
+
+Ask: TypeAlias = Callable[[str, bool], Gates]
+"""Evaluates the gates of a tag; told whether the promotion is forced, and so does not need them."""
 
 
 def start_shadow(
@@ -163,7 +168,7 @@ def promote(
     by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
-    ask: Callable[[str], Gates] | None = None,
+    ask: Ask | None = None,
     automatic: Automatic | None = None,
     only_approve: bool = False,
 ) -> RolloutEvent:
@@ -180,8 +185,8 @@ def promote(
         by: who decides; a name alone is a claim.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
-        ask: evaluates the gates of a tag, as :func:`check` does; a server does it in another
-            process.
+        ask: evaluates the gates of a tag, as :func:`check` does; it is told whether the promotion
+            is forced. A server does it in another process.
         automatic: what it rests on, if no person decides it.
         only_approve: refuse it if it would be a proposal.
 
@@ -209,7 +214,7 @@ def promote(
     if history.state.live is not None:
         is_other = _is_other_content(candidate, history.state, force)
         if ask is None:
-            ask = partial(_gates, settings, model, history.state, policy=policy)
+            ask = partial(_gates_here, settings, model, history.state, policy)
         gates = _gates_unless_forced(ask, candidate.tag, force)
         passed = gates is not None and gates.verdict == "pass"
         if gates is not None and not passed and not force:
@@ -218,7 +223,11 @@ def promote(
             event, at=datetime.now(UTC), forced=is_other or not passed, **_frozen(gates, settings)
         )  # Evaluating the gates takes a while, and the decision is after what it rests on.
     event = approved_or_proposed(
-        history.state, event, policy.rollout.approvals, only_approve=only_approve
+        history.state,
+        event,
+        policy.rollout.approvals,
+        only_approve=only_approve,
+        is_revoked=TokenStore(Storage(settings)).is_revoked,
     )
     if event.kind == "promote":
         watch = window_of(history.state, event, policy.rollout)
@@ -237,7 +246,7 @@ def approve(
     by: str | Actor | None = None,
     why: str | None = None,
     history: History | None = None,
-    ask: Callable[[str], Gates] | None = None,
+    ask: Ask | None = None,
 ) -> RolloutEvent:
     """Promote an artifact that another person has proposed; its gates are evaluated again.
 
@@ -324,10 +333,17 @@ def check(settings: Settings, model: str, artifact: str, policy: Policy | None =
 
     Raises:
         PolicyError: the policy names an output that it does not have.
-        RolloutError: nothing is live, or it is a combined artifact, which is for debugging.
+        RolloutError: nothing is live, it is live itself, or it is a combined artifact, which is for
+            debugging.
     """
     state = up_to_date(None, settings, model).state
     tag = artifact if artifact in state.shadows else _tag_of(artifact)
+    if tag == state.live:
+        raise RolloutError(
+            f"`{tag}` is live already, so there is nothing to judge it against",
+            hint="`gnomon status` shows its shadows and, in a watch window, what would undo its "
+            "promotion",
+        )
     refuse_combined(tag, combination_of(state, tag))
     return _gates(settings, model, state, tag, policy=policy or Policy())
 
@@ -413,10 +429,18 @@ def _is_other_content(candidate: Artifact, state: RolloutState, force: bool) -> 
     return is_other
 
 
-def _gates_unless_forced(ask: Callable[[str], Gates], tag: str, force: bool) -> Gates | None:
+def _gates_here(
+    settings: Settings, model: str, state: RolloutState, policy: Policy, tag: str, force: bool
+) -> Gates:
+    return _gates(settings, model, state, tag, policy=policy)
+
+
+def _gates_unless_forced(ask: Ask, tag: str, force: bool) -> Gates | None:
     """Evaluate the gates; None if that fails and the promotion is forced."""
     try:
-        return ask(tag)
+        return ask(tag, force)
+    except Unauthorized:  # Who forces it may no longer do so.
+        raise
     except GnomonError:
         if force:
             return None

@@ -132,6 +132,7 @@ def gather(
     now = datetime.now(UTC)
     window = min(max(now - start, timedelta(seconds=1)), WINDOW)
     window_start = pa.scalar(now - window, pa.timestamp("us", tz="UTC"))
+    recent = (now - window, now)
     start -= CLOCKS_APART
     scored, answered = Counter[str](), Counter[str]()
     key = [*map(input_column, entity_key)]
@@ -142,7 +143,7 @@ def gather(
         rows = excused.applied(rows)
     arrived: list[datetime] = []
     seen = _keep_arrivals(_add_times_of_each(rows, times), arrived)
-    counted = count(_count_recent(seen, window_start, scored), entity_key, longest_burst)
+    counted = count(_count_recent(seen, window_start, scored), entity_key, longest_burst, recent)
     columns = ["arrived", "artifact", "outcome", "scored_us", "batch_rows"]
     batches = log.scan(columns=columns, role="live", artifact=live, start=start)
     for batch in _count_recent(batches, window_start, answered):
@@ -151,6 +152,7 @@ def gather(
         seconds=window.total_seconds(),
         answered=answered["answered"],
         scored=scored["scored"],
+        new=None if counted.units is None else counted.units.new_entities,
     )
     noise_needs = there if excused_noise is not None else key
     noise_rows = shadow_rows(log, live, live, noise_needs, from_epoch=noise_since)
@@ -173,10 +175,14 @@ def count(
     batches: Iterator[pa.RecordBatch],
     entity_key: Sequence[str] = (),
     longest_burst: int | None = None,
+    window: tuple[datetime, datetime] | None = None,
 ) -> ShadowRows:
-    """Count a shadow's rows, with their ``outcome`` and comparison columns; see :func:`gather`."""
+    """Count a shadow's rows, with their ``outcome`` and comparison columns; see :func:`gather`.
+
+    Entities that are new between the two times of ``window`` are counted too.
+    """
     total, errors = ShadowCounts(), Counter[str]()
-    units = UnitCounter(entity_key, longest_burst)
+    units = UnitCounter(entity_key, longest_burst, window)
     worst: list[RowReference] = []
     for batch in batches:
         total = added((total, count_records(batch)))

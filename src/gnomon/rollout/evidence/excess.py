@@ -15,6 +15,7 @@ from gnomon.rollout.evidence.outlook import (
     MissingEvidence,
     Traffic,
     action,
+    more_entities,
     more_rows,
 )
 from gnomon.rollout.evidence.share import BadShare
@@ -85,6 +86,10 @@ class Excess:
         more = more_until(lambda rows: decides(rows, self.noise.rows), self.shadow.rows)
         if more is not None:
             more = max(more, 1)  # The estimate may be just inside of what the interval is not.
+            entities = self.shadow.entities_of(more)
+            if entities is not None:
+                of = "rows compared of other entities"
+                return more_entities(more, entities, of, traffic, IF_IT_STAYS)
             return more_rows(more, "rows compared", traffic, about=True, given=IF_IT_STAYS)
         largest = max(self.shadow.rows, 1) * _LARGEST
         more = more_until(lambda noise_rows: decides(largest, noise_rows), self.noise.rows)
@@ -101,10 +106,14 @@ class Excess:
     def _more_noise(self, more: int, traffic: Traffic | None) -> MissingEvidence:
         """Return that a number of rows decides it which a server scores twice as they come."""
         if traffic is not None and self.noise.rows and self.shadow.rows:
-            twice = round(traffic.scored * self.noise.rows / self.shadow.rows)
-            traffic = structs.replace(traffic, scored=twice)
-        of = "rows of live against itself"
-        return more_rows(more, of, traffic, about=True, given=f", {_NOT_KNOWN_WELL_ENOUGH}")
+            share = self.noise.rows / self.shadow.rows
+            new = None if traffic.new is None else traffic.new.sampled(share)
+            traffic = structs.replace(traffic, scored=round(traffic.scored * share), new=new)
+        of, given = "rows of live against itself", f", {_NOT_KNOWN_WELL_ENOUGH}"
+        entities = self.noise.entities_of(more)
+        if entities is not None:
+            return more_entities(more, entities, f"{of} of other entities", traffic, given)
+        return more_rows(more, of, traffic, about=True, given=given)
 
     @property
     def floor(self) -> str:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from gnomon.errors import RolloutError
 from gnomon.quantities import rough_duration
 
-__all__ = ["Excuse", "RecordedExcuse", "active", "parse_excuse"]
+if TYPE_CHECKING:
+    from gnomon.contract.feature import Output
+
+__all__ = ["MOST_DAYS", "Excuse", "RecordedExcuse", "active", "excused_columns", "parse_excuse"]
+
+MOST_DAYS = 366
+"""How many days an excuse may last. What should last longer belongs in the policy."""
 
 EXPIRES_SOON_HOURS = 24.0
 """From so many hours before its end on, an excuse says how long it still lasts."""
@@ -39,6 +46,31 @@ class Excuse(msgspec.Struct, frozen=True, kw_only=True):
         return self.column if self.column is not None else f"{self.feature}={self.value}"
 
 
+def excused_columns(excuse: Excuse, outputs: Sequence[Output]) -> tuple[str, ...]:
+    """Return the outputs that an excuse of a column covers; none if it is of a segment.
+
+    Of two classes the probability of one is 1 less that of the other, so it covers both.
+
+    >>> from gnomon.contract.feature import Output
+    >>> until = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> excuse = Excuse(owner="ann", until=until, column="probability_late")
+    >>> names = ("prediction", "probability_late", "probability_on_time")
+    >>> excused_columns(excuse, [Output(name=name, type="float") for name in names])
+    ('probability_late', 'probability_on_time')
+    """
+    if excuse.column is None:
+        return ()
+    targets = {output.target for output in outputs if output.name == excuse.column}
+    probabilities = tuple(
+        output.name
+        for output in outputs
+        if output.role == "probability" and output.target in targets
+    )
+    if len(probabilities) == 2 and excuse.column in probabilities:
+        return probabilities
+    return (excuse.column,)
+
+
 def parse_excuse(target: str, owner: str, until: datetime) -> Excuse:
     """Read what an excuse covers: ``FEATURE=VALUE`` is a segment, anything else a column.
 
@@ -51,8 +83,8 @@ def parse_excuse(target: str, owner: str, until: datetime) -> Excuse:
             f"expected an output column or FEATURE=VALUE to excuse, got {target!r}",
             hint="such as probability_late, or origin=JFK",
         )
-    if not owner:
-        raise RolloutError("expected an owner of the excuse, got an empty text")
+    if not any(c.isprintable() and not c.isspace() for c in owner):
+        raise RolloutError(f"expected an owner of the excuse, who answers for it, got {owner!r}")
     if until.tzinfo is None:
         raise RolloutError(f"expected a time with its offset from UTC, got {until.isoformat()}")
     if is_segment:

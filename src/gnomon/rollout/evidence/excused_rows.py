@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,7 +16,7 @@ from gnomon.log import Snapshot, input_column, output_column
 from gnomon.policy import Rules
 from gnomon.rollout.evidence.excuse import RecordedExcuse
 
-__all__ = ["ExcusedCounts", "ExcusedRows", "agreeing_without", "differing"]
+__all__ = ["ExcusedCounts", "ExcusedRows", "WithoutColumns", "compared_without", "differing"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -25,30 +26,41 @@ class ExcusedCounts(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         excuses: the excuse, or all excuses of columns.
-        rows: compared rows that are not judged: all of a segment; of columns, those that agree
-            in all others.
-        disagreed: those of them that disagree with live.
-        flipped: those of them whose decision flips.
+        rows: compared rows that the gate of disagreement does not judge as they are: all of a
+            segment; of columns, those that disagree only there, which count as agreeing.
+        decided: the same for the gate of flips: of a segment, those with a decision; of columns,
+            those whose decision flips only by them, which count as not flipping.
+        disagreed: of ``rows``, those that disagree with live.
+        flipped: of ``decided``, those whose decision flips.
         left_out: whether the rows are left out altogether, as those of a segment are.
     """
 
     excuses: tuple[RecordedExcuse, ...]
     rows: int = 0
+    decided: int = 0
     disagreed: int = 0
     flipped: int = 0
     left_out: bool = True
+
+
+class WithoutColumns(NamedTuple):
+    """A row compared without the excused columns: whether it agrees, and whether it flips."""
+
+    agrees: bool
+    flips: bool
 
 
 class ExcusedRows:
     """Takes what is excused out of a shadow's rows, and counts it.
 
     The rows of an excused segment become rows that were not compared. A row that differs only in
-    excused columns becomes one that agrees. Failures stay what they are.
+    excused columns becomes one that agrees, and one that flips only by them does not flip.
+    Failures stay what they are.
 
     Args:
         segments: the excuses of segments; a row is counted by the first that covers it.
         columns: the excuses of columns.
-        agreeing: rows that agree but for the excused columns, as :func:`agreeing_without` returns
+        without: rows compared without the excused columns, as :func:`compared_without` returns
             them.
     """
 
@@ -56,12 +68,13 @@ class ExcusedRows:
         self,
         segments: Sequence[RecordedExcuse],
         columns: Sequence[RecordedExcuse] = (),
-        agreeing: Mapping[str, bool | None] | None = None,
+        without: Mapping[str, WithoutColumns] | None = None,
     ) -> None:
         self._segments = segments
-        self._agreeing = agreeing or {}
-        self._keys = pa.array(self._agreeing, pa.string())
-        self._flips = pa.array(self._agreeing.values(), pa.bool_())
+        without = without or {}
+        self._keys = pa.array(without, pa.string())
+        self._agrees = pa.array([row.agrees for row in without.values()], pa.bool_())
+        self._flips = pa.array([row.flips for row in without.values()], pa.bool_())
         self._counts = [ExcusedCounts(excuses=(excuse,)) for excuse in segments]
         if columns:
             self._counts.append(ExcusedCounts(excuses=tuple(columns), left_out=False))
@@ -88,38 +101,53 @@ class ExcusedRows:
         compared = pc.is_valid(batch.column("agreed")).to_numpy(zero_copy_only=False)
         for place, recorded in enumerate(self._segments):
             rows = compared & _in_segment(batch, recorded)
-            self._count(place, batch, rows)
+            mask = pa.array(rows)
+            decided = pc.and_(mask, pc.is_valid(batch.column("flipped")))
+            self._count(place, batch, mask, decided)
             compared &= ~rows
-            for name in ("agreed", "flipped"):
-                values = pc.if_else(pa.array(rows), pa.scalar(None, pa.bool_()), batch.column(name))
-                batch = batch.set_column(batch.schema.get_field_index(name), name, values)
+            nothing = pa.scalar(None, pa.bool_())
+            agreed, flipped = (
+                pc.if_else(mask, nothing, batch.column(name)) for name in ("agreed", "flipped")
+            )
+            batch = _judged_as(batch, agreed, flipped)
         return batch
 
     def _without_columns(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        if not self._agreeing:
+        if not len(self._keys):
             return batch
         places = pc.index_in(_keys(batch), self._keys)
-        compared = pc.is_valid(batch.column("agreed"))
-        rows = pc.and_(pc.is_valid(places), compared)
-        self._count(-1, batch, rows.to_numpy(zero_copy_only=False))
-        changes = {
-            "agreed": pc.or_(rows, batch.column("agreed")),
-            "flipped": pc.if_else(rows, self._flips.take(places), batch.column("flipped")),
-        }
-        for name, values in changes.items():
-            batch = batch.set_column(batch.schema.get_field_index(name), name, values)
-        return batch
+        agreed, flipped = batch.column("agreed"), batch.column("flipped")
+        agrees = pc.and_(pc.fill_null(self._agrees.take(places), False), pc.invert(agreed))
+        flips_not = pc.and_(pc.invert(pc.fill_null(self._flips.take(places), True)), flipped)
+        self._count(-1, batch, agrees, flips_not)
+        return _judged_as(batch, pc.or_(agreed, agrees), pc.and_(flipped, pc.invert(flips_not)))
 
-    def _count(self, place: int, batch: pa.RecordBatch, rows: Mask) -> None:
-        before, mask = self._counts[place], pa.array(rows)
-        disagreed = pc.and_(mask, pc.invert(batch.column("agreed")))
-        flipped = pc.and_(mask, batch.column("flipped"))
+    def _count(
+        self, place: int, batch: pa.RecordBatch, rows: pa.BooleanArray, decided: pa.BooleanArray
+    ) -> None:
+        before = self._counts[place]
+        disagreed = pc.and_(rows, pc.invert(batch.column("agreed")))
+        flipped = pc.and_(decided, batch.column("flipped"))
         self._counts[place] = msgspec.structs.replace(
             before,
-            rows=before.rows + int(rows.sum()),
-            disagreed=before.disagreed + (pc.sum(disagreed).as_py() or 0),
-            flipped=before.flipped + (pc.sum(flipped).as_py() or 0),
+            rows=before.rows + _number(rows),
+            decided=before.decided + _number(decided),
+            disagreed=before.disagreed + _number(disagreed),
+            flipped=before.flipped + _number(flipped),
         )
+
+
+def _number(mask: pa.BooleanArray) -> int:
+    number: int = pc.sum(mask).as_py() or 0
+    return number
+
+
+def _judged_as(
+    batch: pa.RecordBatch, agreed: pa.BooleanArray, flipped: pa.BooleanArray
+) -> pa.RecordBatch:
+    for name, values in (("agreed", agreed), ("flipped", flipped)):
+        batch = batch.set_column(batch.schema.get_field_index(name), name, values)
+    return batch
 
 
 def _in_segment(batch: pa.RecordBatch, recorded: RecordedExcuse) -> Mask:
@@ -141,13 +169,13 @@ def differing(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.filter(pc.or_kleene(pc.invert(batch.column("agreed")), batch.column("flipped")))
 
 
-def agreeing_without(
+def compared_without(
     log: Snapshot,
     disagreeing: pa.Table,
     live: str,
     rules: Rules,
-) -> dict[str, bool | None]:
-    """Compare rows again, on fewer columns, and return those that then agree.
+) -> dict[str, WithoutColumns]:
+    """Compare rows again, on fewer columns.
 
     Args:
         log: a snapshot of the model's log, with the answers of live.
@@ -156,7 +184,8 @@ def agreeing_without(
         rules: how the columns that are not excused are compared.
 
     Returns:
-        By ``request_id/row``, whether the decision flips; None where nothing is left to decide on.
+        The result by ``request_id/row``. Where no column is left to decide on, no row flips: what
+        would flip is excused.
     """
     outputs = [output_column(name) for name in rules.comparators]
     requests = disagreeing.column("request_id").combine_chunks()
@@ -182,9 +211,9 @@ def agreeing_without(
         mine.select(outputs).rename_columns(names),
         rules,
     )
-    flips = compared.flipped.tolist() if rules.decides else [None] * mine.num_rows
-    found = zip(keys.filter(there).to_pylist(), compared.agreed.tolist(), flips, strict=True)
-    return {key: flip for key, agrees, flip in found if agrees}
+    found = zip(compared.agreed.tolist(), compared.flipped.tolist(), strict=True)
+    rows = (WithoutColumns(agrees, flips) for agrees, flips in found)
+    return dict(zip(keys.filter(there).to_pylist(), rows, strict=True))
 
 
 def _keys(rows: pa.RecordBatch | pa.Table) -> pa.Array:

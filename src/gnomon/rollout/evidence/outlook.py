@@ -8,9 +8,11 @@ from typing import Final
 import msgspec
 import pyarrow.compute as pc
 
+from gnomon.compare.units import in_words as counted
 from gnomon.errors import LogError
 from gnomon.log import InferenceLog
-from gnomon.quantities import rough_duration
+from gnomon.quantities import plural, rough_duration
+from gnomon.rollout.evidence.new_entities import NewEntities
 
 __all__ = [
     "AT_THE_LIMIT",
@@ -22,7 +24,9 @@ __all__ = [
     "action",
     "in_words",
     "live_traffic",
+    "more_entities",
     "more_rows",
+    "when_entities_come",
 ]
 
 WINDOW: Final = timedelta(minutes=10)
@@ -45,11 +49,13 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
         seconds: the length of that time, at most back to the start of the shadow.
         answered: rows that live answered in that time.
         scored: of the rows that arrived in that time, those that the shadow has scored.
+        new: the entities that were new in that time; None where they are not counted.
     """
 
     seconds: float
     answered: int
     scored: int
+    new: NewEntities | None = None
 
     @property
     def rate(self) -> float:
@@ -99,6 +105,50 @@ def more_rows(
         rows=rows,
         seconds=seconds if seconds < LONGEST_SECONDS else None,
     )
+
+
+def more_entities(
+    rows: int, entities: int, of: str, traffic: Traffic | None, given: str = ""
+) -> MissingEvidence:
+    """Return that an estimated number of further rows of other entities decides the gate.
+
+    Args:
+        rows: how many rows.
+        entities: how many entities they are of.
+        of: the kind of rows.
+        traffic: the rate at which rows, and new entities, arrive.
+        given: the condition of the estimate.
+    """
+    if traffic is None or traffic.new is None or not traffic.rate:
+        return more_rows(rows, of, traffic, about=True, given=given)
+    expected, seconds = when_entities_come(traffic.new, entities)
+    of_how_many = f": about {counted(entities, 'entity')}" if entities != rows else ""
+    says = f"needs about {rows:,} more {of}{given}{of_how_many}{expected}"
+    return MissingEvidence(says=says, rows=rows, seconds=seconds)
+
+
+def when_entities_come(new: NewEntities, entities: int) -> tuple[str, float | None]:
+    """Say when so many new entities are expected, to follow what is needed.
+
+    Returns:
+        The words, and the seconds; None where no time can be told.
+    """
+    seconds, span = new.seconds_until(entities), rough_duration(new.seconds)
+    found, later = round(sum(new.new)), round(new.new[1])
+    if not found:
+        rows = plural(round(sum(new.rows)), "row")
+        return f"; none of the {rows} of the last {span} is of a new one", None
+    fewer = f"({found:,} in the last {span}, {later:,} of them in its second half)"
+    if seconds is None:
+        return (
+            f"; so many may never come, because fewer and fewer rows are of new ones {fewer}"
+        ), None
+    words = f", {in_words(seconds)} "
+    if new.falls:
+        words += f"if ever fewer rows are of new ones, as now {fewer}"
+    else:
+        words += f"at the {counted(found, 'entity')} that were new in the last {span}"
+    return words, seconds if seconds < LONGEST_SECONDS else None
 
 
 def live_traffic(log: InferenceLog, live: str, now: datetime | None = None) -> Traffic | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -60,6 +61,16 @@ class BadShare:
                 return None
             most = max(most, more)
         return most
+
+    def entities_of(self, rows: int) -> int | None:
+        """Return of how many entities so many rows are, as many as each has now.
+
+        None where entities are not the units, as every row is of another one.
+        """
+        for units in self.units:
+            if units.kind == "entity":
+                return math.ceil(rows / units.rows_each)
+        return None
 
     def at(self, total: int, confidence: float) -> Interval:
         """Estimate the interval after ``total`` rows if the share stays.

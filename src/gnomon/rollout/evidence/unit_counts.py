@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from gnomon.compare.units import UnitKind, UnitShares, UnitTally, UnitTotals
 from gnomon.log import input_column
 from gnomon.log.sampling import row_keys
 from gnomon.quantities import plural
+from gnomon.rollout.evidence.new_entities import HALVES, NewEntities, recent_marks
 from gnomon.rollout.evidence.row_blocks import MARKS, OrderedRows, RowOrder, marks_of
 
 __all__ = ["UnitCounter", "UnitCounts"]
@@ -23,11 +25,13 @@ class UnitCounts(NamedTuple):
         totals: by each of `MARKS`, how many such rows a unit has.
         kind: ``entity`` or ``request``.
         rows: in the order of arrival; None where bad rows are not expected in bursts.
+        recent_seconds: the length of the window in which new entities are counted; None without.
     """
 
     totals: UnitTotals
     kind: UnitKind
     rows: OrderedRows | None = None
+    recent_seconds: float | None = None
 
     def shares(self, bad: str, of: str) -> tuple[UnitShares, ...]:
         """Return the share of bad rows of each unit that has rows of the kind ``of``.
@@ -43,6 +47,13 @@ class UnitCounts(NamedTuple):
             found.append(UnitShares(blocks, "block", says, length))
         return tuple(found)
 
+    @property
+    def new_entities(self) -> NewEntities | None:
+        """The entities that were new in the window; None if units are requests, which all are."""
+        if self.kind != "entity" or self.recent_seconds is None:
+            return None
+        return NewEntities.of(self.totals.counts, self.totals.repeats, "done", self.recent_seconds)
+
 
 class UnitCounter:
     """Counts the rows of each entity or request, over any number of batches, in any order.
@@ -52,12 +63,20 @@ class UnitCounter:
             one entity. Without features the rows of a request are a unit, because they are sent
             together; if they are in several batches, those of each.
         longest_burst: how many rows one after the other may be bad together, if any.
+        window: the start and the end of the time in which new entities are counted, if they are.
     """
 
-    def __init__(self, entity_key: Sequence[str], longest_burst: int | None) -> None:
+    def __init__(
+        self,
+        entity_key: Sequence[str],
+        longest_burst: int | None,
+        window: tuple[datetime, datetime] | None = None,
+    ) -> None:
         self._columns = tuple(input_column(name) for name in entity_key)
         self._order = None if longest_burst is None else RowOrder(longest_burst)
-        self._tally = UnitTally(MARKS, is_named=bool(entity_key))
+        self._window = window if entity_key else None
+        names = MARKS if self._window is None else (*MARKS, *HALVES)
+        self._tally = UnitTally(names, is_named=bool(entity_key))
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Count a batch of a shadow's records."""
@@ -67,9 +86,12 @@ class UnitCounter:
         units = batch.column("request_id")
         if self._columns:
             units = pa.array(row_keys(batch, units.to_pylist(), self._columns), pa.string())
-        self._tally.add(units, marks)
+        recent = recent_marks(batch.column("arrived"), *self._window) if self._window else {}
+        self._tally.add(units, {**marks, **recent})
 
     def counts(self) -> UnitCounts:
         """Return the counts so far."""
         rows = None if self._order is None else self._order.ordered()
-        return UnitCounts(self._tally.totals(), "entity" if self._columns else "request", rows)
+        seconds = (self._window[1] - self._window[0]).total_seconds() if self._window else None
+        kind: UnitKind = "entity" if self._columns else "request"
+        return UnitCounts(self._tally.totals(), kind, rows, seconds)

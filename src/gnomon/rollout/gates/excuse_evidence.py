@@ -14,11 +14,12 @@ from gnomon.log import Snapshot, output_column
 from gnomon.policy import Policy, Rules
 from gnomon.quantities import percent
 from gnomon.rollout.evidence.evidence import CLOCKS_APART, Evidence, gather, shadow_rows
-from gnomon.rollout.evidence.excuse import RecordedExcuse
+from gnomon.rollout.evidence.excuse import RecordedExcuse, excused_columns
 from gnomon.rollout.evidence.excused_rows import (
     ExcusedCounts,
     ExcusedRows,
-    agreeing_without,
+    WithoutColumns,
+    compared_without,
     differing,
 )
 from gnomon.rollout.evidence.outlook import action
@@ -66,10 +67,10 @@ def excused_rows(
     rows = shadow_rows(log, shadow, live, outputs, epoch=epoch, start=since)
     for batch in rows:
         parts.append(differing(batch))
-    agreeing: dict[str, bool | None] = {}
+    without: dict[str, WithoutColumns] = {}
     if parts:
-        agreeing = agreeing_without(log, pa.Table.from_batches(parts), live, rules)
-    return ExcusedRows(segments, columns, agreeing)
+        without = compared_without(log, pa.Table.from_batches(parts), live, rules)
+    return ExcusedRows(segments, columns, without)
 
 
 def gather_unexcused(
@@ -124,43 +125,50 @@ def _rules_without(
         contract, other = inspect(shadow).contract, inspect(live).contract
     except GnomonError:
         return None
-    excused = {e.excuse.column for e in columns}
-    outputs = [
+    excused = {name for e in columns for name in excused_columns(e.excuse, contract.outputs)}
+    fields = [
         field
         for field in contract.output_schema
         if field.name in other.output_schema.names and field.name not in excused
     ]
-    rules = policy.rules(pa.schema(outputs), outputs=contract.compared_as)
+    rules = policy.rules(pa.schema(fields), outputs=contract.compared_as)
     return rules if rules.comparators else None
 
 
 def with_excuses(gate: Gate, evidence: Evidence, most: float) -> Gate:
-    """Say in a gate of disagreement or flips which rows are excused.
+    """Say in a gate of disagreement or flips which of its rows are excused.
 
-    It does not pass if more than the share ``most`` of the compared rows is.
+    It does not pass if more than the share ``most`` of them is.
     """
-    counts = [each for each in evidence.excused if each.rows]
+    counts = [each for each in evidence.excused if each.rows or each.decided]
+    for each in evidence.excused:
+        if each not in counts:
+            covers = "; ".join(map(str, each.excuses))
+            gate = structs.replace(gate, says=f"{gate.says}; no row is excused by {covers}")
     if not counts:
         return gate
-    of_kind = "flipped" if gate.name == "flips" else "disagreed"
-    kind = "flipping" if gate.name == "flips" else "disagreeing"
-    excused = sum(getattr(each, of_kind) for each in counts)
-    total = getattr(evidence.shadow, of_kind) + excused
+    flips = gate.name == "flips"
+    bad, kind = ("flipped", "flipping") if flips else ("disagreed", "disagreeing")
+    excused = sum(getattr(each, bad) for each in counts)
+    total = getattr(evidence.shadow, bad) + excused
     reasons = "; ".join(str(excuse) for each in counts for excuse in each.excuses)
-    rows = sum(each.rows for each in counts)
+    rows = sum(_rows(each, flips) for each in counts)
     says = f"{gate.says}; of {total:,} {kind} rows {excused:,} are excused ({reasons})"
     gate = structs.replace(gate, says=says, excused=rows)
-    share = rows / (evidence.shadow.compared + _left_out(counts))
-    if share <= most or gate.verdict == "fail":
+    left_out = sum(_rows(each, flips) for each in counts if each.left_out)
+    of = (evidence.shadow.decided if flips else evidence.shadow.compared) + left_out
+    if rows <= most * of or gate.verdict == "fail":
         return gate
+    counted = f"{rows - left_out:,} counted as {'not flipping' if flips else 'agreeing'}"
     return structs.replace(
         gate,
         verdict="unknown",
-        says=f"{gate.says}; {percent(share, 2)} of the compared rows are excused; limit "
-        f"{percent(most, 2)}",
+        says=f"{gate.says}; {rows:,} of {of:,} rows are excused ({percent(rows / of, 2)}: "
+        f"{left_out:,} left out, {counted}); limit {percent(most, 2)}",
         awaits=action("no number of rows decides it: end an excuse, or raise `max_excused`"),
     )
 
 
-def _left_out(counts: Sequence[ExcusedCounts]) -> int:
-    return sum(each.rows for each in counts if each.left_out)
+def _rows(counts: ExcusedCounts, flips: bool) -> int:
+    """Return the rows of a gate that are excused."""
+    return counts.decided if flips else counts.rows

@@ -18,6 +18,7 @@ from gnomon.rollout.evidence.outlook import (
     MissingEvidence,
     Traffic,
     action,
+    more_entities,
     more_rows,
 )
 from gnomon.rollout.evidence.share import BadShare
@@ -86,13 +87,15 @@ def _share_awaits(
     if not more:
         return action(_HEAVY_ENTITIES)
     needs, given = _rows_that_count(share), IF_IT_STAYS if share.rows else ""
+    entities = share.entities_of(more)
+    if entities is not None:
+        return more_entities(more, entities, needs, traffic, given)
     return more_rows(more, needs, traffic, about=True, given=given)
 
 
 def _rows_that_count(share: BadShare) -> str:
     """Say which rows add units, not only rows of units that are known."""
-    of_entities = any(units.kind == "entity" for units in share.units)
-    return "rows of other entities" if of_entities else "rows"
+    return "rows" if share.entities_of(0) is None else "rows of other entities"
 
 
 def flips_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gnomon.compare.block_length import block_length, block_values
 from gnomon.compare.sequential import Interval
@@ -23,6 +24,8 @@ _FOLD_ROWS = 1 << 18
 _PARTS = ("labelled", "live", "shadow", "difference", "comparable", "least", "most")
 """What is summed of each metric. ``least`` and ``most`` are the differences if each missing label
 were the best, or the worst, for the shadow."""
+
+_TIMES = ("arrived", "labelled_at")
 
 
 class MetricSums:
@@ -102,7 +105,9 @@ class PairSums:
             arrived: when each arrived.
             losses: by metric.
         """
-        columns = {"unit": units, "arrived": arrived}
+        known = ~np.isnan(next(iter(losses.values())).difference)
+        labelled_at = pc.if_else(pa.array(known), arrived, pa.scalar(None, arrived.type))
+        columns = {"unit": units, "arrived": arrived, "labelled_at": labelled_at}
         for metric, found in losses.items():
             for part, values in zip(_PARTS, _summands(found), strict=True):
                 columns[f"{metric} {part}"] = pa.array(values)
@@ -120,6 +125,13 @@ class PairSums:
             ]
             sums = {part: self._parts[0].column(f"{metric} {part}").to_numpy() for part in _PARTS}
         return MetricSums(sums, self._longest_burst)
+
+    def first_labelled(self) -> pa.ChunkedArray:
+        """Return when the first row with a label arrived, of each unit that has one."""
+        if not self._parts:
+            return pa.chunked_array([], pa.timestamp("us", tz="UTC"))
+        self._parts = [_by_unit(self._parts)]
+        return self._parts[0].column("labelled_at").drop_null()
 
     def _count(self, metric: str, found: RowLosses) -> None:
         difference = found.difference
@@ -144,9 +156,11 @@ def _summands(found: RowLosses) -> Iterator[Floats]:
 
 
 def _by_unit(parts: Sequence[pa.Table]) -> pa.Table:
-    """Sum the columns of each unit, with the time of its first row."""
+    """Sum the columns of each unit, with the times of its first row and first label."""
     table = pa.concat_tables(parts)
-    names = [name for name in table.column_names if name not in ("unit", "arrived")]
-    found = table.group_by("unit").aggregate([("arrived", "min"), *((n, "sum") for n in names)])
-    plain = {"arrived_min": "arrived", **{f"{name}_sum": name for name in names}}
+    names = [name for name in table.column_names if name not in ("unit", *_TIMES)]
+    found = table.group_by("unit").aggregate(
+        [*((name, "min") for name in _TIMES), *((name, "sum") for name in names)]
+    )
+    plain = {f"{name}_min": name for name in _TIMES} | {f"{name}_sum": name for name in names}
     return found.rename_columns([plain.get(name, name) for name in found.column_names])

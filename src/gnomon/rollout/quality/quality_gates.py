@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
+from gnomon.compare.units import in_words as in_entities
 from gnomon.policy import Metric, QualityRules
-from gnomon.quantities import percent, plural
-from gnomon.rollout.evidence.outlook import LONGEST_SECONDS, MissingEvidence, action, in_words
+from gnomon.quantities import percent, plural, rough_duration
+from gnomon.rollout.evidence.outlook import (
+    LONGEST_SECONDS,
+    MissingEvidence,
+    action,
+    in_words,
+    when_entities_come,
+)
 from gnomon.rollout.gate import Gate, Verdict
 from gnomon.rollout.quality.metric_comparison import MetricComparison
 from gnomon.rollout.quality.shadow_quality import Cohort, ShadowQuality
@@ -150,14 +158,23 @@ def _more_labels(found: MetricComparison, quality: ShadowQuality) -> MissingEvid
     needs = f"needs about {found.still_needed:,} more labelled rows{of} if the difference stays"
     if apart < 0.5:
         needs += f" (only the {percent(apart, 2)} where the losses differ tell them apart)"
-    if not cohort.labelled_a_day:
+    if not cohort.recently_labelled:
         says = f"{needs}; no label of a row of the last week came"
         return MissingEvidence(says=says, rows=found.still_needed)
-    a_day = cohort.labelled_a_day
-    seconds = found.still_needed / a_day * 86_400
-    rate = f"{a_day:,.0f}" if a_day >= 100 else f"{a_day:.3g}"
-    return MissingEvidence(
-        says=f"{needs}, {in_words(seconds)} at the current {rate} a day",
-        rows=found.still_needed,
-        seconds=seconds if seconds < LONGEST_SECONDS else None,
-    )
+    expected, seconds = _when(found, found.still_needed, cohort)
+    return MissingEvidence(says=f"{needs}{expected}", rows=found.still_needed, seconds=seconds)
+
+
+def _when(found: MetricComparison, rows: int, cohort: Cohort) -> tuple[str, float | None]:
+    """Say when so many labelled rows are expected, at the rate of the last week or what it has."""
+    if cohort.new_entities is not None:
+        entities = math.ceil(rows * found.units / found.rows)
+        of_how_many = f": about {in_entities(entities, 'entity')}" if entities != rows else ""
+        expected, seconds = when_entities_come(cohort.new_entities, entities)
+        return f"{of_how_many}{expected}", seconds
+    span = cohort.rate_days * 86_400
+    seconds = rows / cohort.recently_labelled * span
+    return (
+        f", {in_words(seconds)} at the {cohort.recently_labelled:,} of the last "
+        f"{rough_duration(span)}"
+    ), seconds if seconds < LONGEST_SECONDS else None

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from gnomon.rollout.evidence.new_entities import NewEntities
 from gnomon.rollout.quality.metric_comparison import MetricComparison, PairedAuc
 
 __all__ = ["Cohort", "DecisionShare", "SegmentQuality", "ShadowQuality"]
@@ -22,6 +23,11 @@ class Cohort(msgspec.Struct, frozen=True, kw_only=True):
         unlabelled: of the matured rows, those without one, perhaps for ever.
         labelled_a_day: matured rows with a label per day, over the last week of matured rows.
         until: rows that arrived later are pending.
+        rate_days: over so many days the rate of labels is measured: the last week of matured rows,
+            or less if there were none before.
+        recently_labelled: matured rows with a label that arrived in these days.
+        new_entities: the entities whose first row with a label arrived in these days; None where
+            entities are not the units.
     """
 
     maturity_days: float
@@ -31,6 +37,9 @@ class Cohort(msgspec.Struct, frozen=True, kw_only=True):
     unlabelled: int
     labelled_a_day: float
     until: datetime
+    rate_days: float = 7.0
+    recently_labelled: int = 0
+    new_entities: NewEntities | None = None
 
 
 class DecisionShare(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from gnomon.drift.segments import Segments
 from gnomon.log import input_column
 from gnomon.policy import GateLimits, Metric
+from gnomon.rollout.evidence.new_entities import NewEntities
 from gnomon.rollout.quality.comparison import compare
 from gnomon.rollout.quality.losses import RowLosses, largest_loss, row_losses
 from gnomon.rollout.quality.metric_comparison import MetricComparison, PairedAuc
@@ -92,7 +93,8 @@ class QualityTally:
         self._by_segment: dict[tuple[str, str], PairSums] = {}
         self._ranked = _Ranked()
         self._rows, self._labelled = Counter[int](), Counter[int]()
-        self._pending = self._recent = 0
+        self._pending = 0
+        self._recent: list[pa.ChunkedArray] = []
         self._first: datetime | None = None
         key = run.shadow_contract.entity_key
         self._unit = "block" if limits.longest_burst else "entity" if key else "request"
@@ -122,6 +124,9 @@ class QualityTally:
             confidence: of each interval.
         """
         matured, labelled = self._rows.total(), self._labelled.total()
+        recent = pa.chunked_array(
+            [chunk for times in self._recent for chunk in times.chunks], _INSTANT
+        )
         return ShadowQuality(
             artifact=self._run.shadow,
             live=self._run.live,
@@ -133,8 +138,11 @@ class QualityTally:
                 matured=matured,
                 labelled=labelled,
                 unlabelled=matured - labelled,
-                labelled_a_day=self._recent / self._days() if self._recent else 0.0,
+                labelled_a_day=len(recent) / self._days(),
                 until=self._until,
+                rate_days=self._days(),
+                recently_labelled=len(recent),
+                new_entities=self._new_entities(recent),
             ),
             metrics=self._compared(self._sums, confidence),
             auc=self._ranked.auc(confidence),
@@ -187,13 +195,19 @@ class QualityTally:
         self._first = first if self._first is None else min(self._first, first)
         since = pa.scalar(self._until - timedelta(days=_RATE_DAYS), _INSTANT)
         recent = pc.and_(pc.greater(arrived, since), pa.array(truth.known))
-        self._recent += pc.sum(recent).as_py() or 0
+        self._recent.append(pa.chunked_array(arrived.filter(recent)))
 
     def _days(self) -> float:
         if self._first is None:
             return _RATE_DAYS
         days = (self._until - self._first).total_seconds() / 86_400
         return min(max(days, 1 / 24), _RATE_DAYS)
+
+    def _new_entities(self, recent: pa.ChunkedArray) -> NewEntities | None:
+        if self._unit != "entity" or self._first is None:
+            return None
+        start = max(self._first, self._until - timedelta(days=_RATE_DAYS))
+        return NewEntities.between(start, self._until, self._sums.first_labelled(), recent)
 
     def _decision(self, code: int) -> str:
         if code == UNKNOWN:

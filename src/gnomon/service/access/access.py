@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gnomon.errors import Forbidden, Unauthorized
+from gnomon.rollout.actor import Actor, token_name
 from gnomon.service.access.bearer import bearer, invalid_token, is_secret
 from gnomon.service.access.identity import CONTROL, Identity
 from gnomon.service.access.proxies import Proxies
@@ -100,6 +101,15 @@ class Access:
         if is_secret(presented, self._control_token):
             return CONTROL
         raise invalid_token(HINT)
+
+    def check_actor(self, actor: Actor) -> None:
+        """Check that who asked for a decision may still take it: that takes effect later.
+
+        Raises:
+            Unauthorized: their token has been revoked since, or has expired.
+        """
+        if (name := token_name(actor.authenticated)) is not None:
+            self._tokens.check_name(name)
 
     async def refresh(self) -> None:
         """Look for changes of tokens, and report refusals that were not logged."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 
 from gnomon.errors import Unauthorized
-from gnomon.service.http.asgi import Scope, header
+from gnomon.service.http.asgi import Scope
 
 __all__ = ["PREDICT_HINT", "bearer", "check_token", "is_secret"]
 
@@ -16,12 +16,18 @@ def bearer(scope: Scope, *, hint: str) -> bytes:
     """Return the token that a request has in ``Authorization: Bearer <token>``.
 
     Raises:
-        Unauthorized: the request has none.
+        Unauthorized: the request has none, or several, of which one may be the client's own.
     """
-    authorization = header(scope, b"authorization")
-    if authorization is None:
+    values = [bytes(value) for key, value in scope["headers"] if key == b"authorization"]
+    if len(values) > 1:
+        raise Unauthorized(
+            f"expected one header, got {len(values)}",
+            where="Authorization",
+            hint="have the proxy replace this header, not add to what the client sent",
+        )
+    if not values:
         raise Unauthorized("expected a bearer token, got none", where="Authorization", hint=hint)
-    scheme, _, credentials = authorization.partition(b" ")
+    scheme, _, credentials = values[0].partition(b" ")
     if scheme.lower() != b"bearer":
         raise invalid_token(hint)
     return credentials.strip()

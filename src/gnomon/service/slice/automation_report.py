@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from gnomon.policy import Policy
 from gnomon.rollout.decisions.watch import would_roll_back
 from gnomon.rollout.history import RolloutState
+from gnomon.rollout.watch_window import open_watch
 from gnomon.service.status.automation_status import AutomationStatus, WatchStatus
 
 __all__ = ["AutomationReport"]
@@ -42,8 +43,8 @@ class AutomationReport:
 
 
 def _watch(policy: Policy, state: RolloutState) -> WatchStatus | None:
-    watch = state.watch
-    if watch is None or datetime.now(UTC) >= watch.until:
+    watch = open_watch(state.watch)
+    if watch is None:
         return None
     return WatchStatus(
         artifact=watch.artifact,

@@ -27,6 +27,7 @@ from gnomon.rollout.decisions.automatic import (
 )
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.history import RolloutState
+from gnomon.rollout.watch_window import open_watch
 from gnomon.service.slice.automation_report import AutomationReport
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.rollout_control import RolloutControl
@@ -132,14 +133,15 @@ class RolloutAutomation:
             return None
 
     async def _rollback(self, state: RolloutState) -> Step | None:
-        if state.watch is None or datetime.now(UTC) >= state.watch.until:
+        watch = open_watch(state.watch)
+        if watch is None:
             return None
         gates = await self._evaluate(None)
         self._report.checked()
-        failed = self._failed.deciding(state.watch.artifact, state.watch.since, gates.gates)
+        failed = self._failed.deciding(watch.artifact, watch.since, gates.gates)
         if not failed:
             return None
-        return Step("rollback", state.watch.previous, because(failed), gates)
+        return Step("rollback", watch.previous, because(failed), gates)
 
     async def _judge_shadows(self, state: RolloutState) -> Step | None:
         mode = self._report.policy.rollout.mode

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,9 +14,9 @@ import msgspec
 
 from gnomon import rollout
 from gnomon.api.log_query import CheckGates, LogQuery
-from gnomon.api.query_process import QueryProcess
+from gnomon.api.query_process import SECONDS, QueryProcess
 from gnomon.artifact import inspect
-from gnomon.errors import Busy, HistoryDamaged
+from gnomon.errors import Busy, GnomonError, HistoryDamaged
 from gnomon.policy import Policy
 from gnomon.rollout.actor import AUTOMATIC, Actor
 from gnomon.rollout.decisions.automatic import BY, Automatic, Step
@@ -38,6 +40,10 @@ __all__ = ["RolloutControl"]
 
 T = TypeVar("T")
 
+logger = logging.getLogger("gnomon")
+
+FORCED_SECONDS = 10.0
+"""How long a forced promotion waits for gates, which are then only for the history."""
 _PROMOTIONS = 4
 """How many promotions are decided at a time: each evaluates gates in a process of its own."""
 
@@ -139,7 +145,7 @@ class RolloutControl:
         """Make an artifact live: load and verify it next to the old one, check the gates, swap."""
         tag = (await asyncio.to_thread(inspect, artifact)).tag
         return await self._promote(
-            rollout.promote, tag, force=force, by=by, why=why, ask=self._ask_gates
+            rollout.promote, tag, force=force, by=by, why=why, ask=partial(self._ask_gates, by)
         )
 
     async def approve(
@@ -148,7 +154,12 @@ class RolloutControl:
         """Promote an artifact that another person has proposed, as :meth:`promote` does."""
         tag = (await asyncio.to_thread(inspect, artifact)).tag
         return await self._promote(
-            rollout.approve, tag, may_force=may_force, by=by, why=why, ask=self._ask_gates
+            rollout.approve,
+            tag,
+            may_force=may_force,
+            by=by,
+            why=why,
+            ask=partial(self._ask_gates, by),
         )
 
     async def withdraw(self, artifact: str | None, *, by: Actor, why: str | None) -> RolloutEvent:
@@ -173,7 +184,7 @@ class RolloutControl:
             return await self._decide(rollout.stop_shadow, step.artifact, **options)
         gates = step.gates
         assert gates is not None, "a promotion rests on gates"
-        return await self._promote(rollout.promote, step.artifact, ask=lambda tag: gates, **options)
+        return await self._promote(rollout.promote, step.artifact, ask=lambda *_: gates, **options)
 
     async def history(self) -> Decisions:
         """Return every rollout decision, oldest first, and why some may be missing, if they may."""
@@ -214,10 +225,18 @@ class RolloutControl:
         """Read the policy again, as gates do: its ``[rollout]`` table says how to watch."""
         return self._policy if self._policy_path is None else Policy.read(self._policy_path)
 
-    def _ask_gates(self, tag: str) -> Gates:
+    def _ask_gates(self, by: Actor, tag: str, force: bool) -> Gates:
         model = self._follower.history.model
         query = CheckGates(artifact=tag)
-        return QueryProcess(self._settings, model, self._policy_path, query).result()
+        process = QueryProcess(self._settings, model, self._policy_path, query)
+        try:
+            return process.result(FORCED_SECONDS if force else SECONDS)
+        except GnomonError as error:
+            if force:
+                logger.warning("%s is promoted by force without gates: %s", tag, error)
+            raise
+        finally:
+            self.access.check_actor(by)  # It took a while.
 
     async def _promote(
         self, decision: Callable[..., RolloutEvent], tag: str, **options: Any
@@ -245,6 +264,7 @@ class RolloutControl:
         **options: Any,
     ) -> RolloutEvent:
         """Make a rollout decision in a thread, then apply it to this slice at once."""
+        self.access.check_actor(by)
         history = self._follower.history.copy()
         event = await run(
             decision,
