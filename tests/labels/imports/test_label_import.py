@@ -207,7 +207,7 @@ def test_a_correction_out_of_range_is_refused(
     settings: Settings, tmp_path: Path, correction: int
 ) -> None:
     """Before anything is stored."""
-    with pytest.raises(InvalidRequest, match="expected a whole number of 0 or more"):
+    with pytest.raises(InvalidRequest, match="expected a whole number from 0 to 2,147,483,647"):
         imported(settings, csv(tmp_path, "request_id,label", "a,yes"), correction=correction)
     assert not stored(settings, "value")
 

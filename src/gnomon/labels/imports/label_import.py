@@ -257,7 +257,9 @@ def _whole(value: Any, default: int, where: str) -> int:
             return number
     except (TypeError, ValueError):
         pass
-    raise InvalidRequest(f"expected a whole number of 0 or more, got {value!r}", where=where)
+    raise InvalidRequest(
+        f"expected a whole number from 0 to 2,147,483,647, got {value!r}", where=where
+    )
 
 
 def _json(value: Any, where: str) -> Any:
