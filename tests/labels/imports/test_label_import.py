@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -232,3 +233,14 @@ def test_ids_may_be_uuids(settings: Settings, tmp_path: Path) -> None:
     pq.write_table(pa.table({"request_id": ids, "label": ["yes"]}), path)
     assert imported(settings, path).stored == 1
     assert stored(settings, "request_id") == [(text,)]
+
+
+@pytest.mark.parametrize("values", [["1", "2"], [Decimal("1.0"), Decimal("2.0")], [1.0, 2.0]])
+def test_classes_that_are_numbers_are_read_alike_in_every_file(
+    settings: Settings, tmp_path: Path, values: list[object]
+) -> None:
+    """As text, as decimals and as floats."""
+    path = tmp_path / "labels.parquet"
+    pq.write_table(pa.table({"request_id": ["a", "b"], "gate": values}), path)
+    assert imported(settings, path, TWO_TARGETS).stored == 2
+    assert stored(settings, "value") == [("1",), ("2",)]

@@ -29,14 +29,12 @@ class LabelFile(NamedTuple):
 
     Attributes:
         names: its columns.
-        is_text: whether all values are text, as in CSV.
         read: returns its rows in order, with these columns, in batches of so many rows; the last
             has fewer. It raises TableError, before the first row, if the file cannot be read to its
             end, or if a value of a CSV file has a line break: it may be a quotation mark too many.
     """
 
     names: Sequence[str]
-    is_text: bool
     read: Callable[[Sequence[str], int], Iterator[pa.Table]]
 
 
@@ -70,7 +68,7 @@ def _parquet(path: Path) -> LabelFile:
             deque(batches(), maxlen=0)
         yield from _parts(path, batches(), rows)
 
-    return LabelFile(names, False, read)
+    return LabelFile(names, read)
 
 
 def _csv(path: Path) -> LabelFile:
@@ -94,7 +92,7 @@ def _csv(path: Path) -> LabelFile:
             _refuse_breaks(path, batches())
         yield from _parts(path, batches(), rows)
 
-    return LabelFile(names, True, read)
+    return LabelFile(names, read)
 
 
 def _refuse_breaks(path: Path, batches: Iterator[pa.RecordBatch]) -> None:

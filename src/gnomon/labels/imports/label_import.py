@@ -112,7 +112,7 @@ def import_file(
     reader = LabelReader(contract, coerce=True)
     file = open_label_file(path)
     found = LabelColumns.find(file.names, contract, columns, str(path))
-    row_reader = _RowReader(found, reader.targets, file.is_text, zone, source, correction)
+    row_reader = _RowReader(found, reader.targets, zone, source, correction)
     result = LabelImport(str(path))
     for table in file.read(found.names, _PART_ROWS):
         now = datetime.now(UTC)
@@ -145,14 +145,12 @@ class _RowReader:
         self,
         columns: LabelColumns,
         targets: tuple[Target, ...],
-        is_text: bool,
         zone: tzinfo | None,
         source: str | None,
         correction: int,
     ) -> None:
         self._columns = columns
         self._targets = {target.name: target for target in targets}
-        self._is_text = is_text
         self._zone = zone
         self._source = source
         self._correction = correction
@@ -192,7 +190,7 @@ class _RowReader:
             if value is None or value != value:  # NaN is how frames write a missing number.
                 continue
             found = _json(value, ".value" if name is None else f".value{key_path(name)}")
-            yield name, self._targets[name].parsed(found) if self._is_text else found
+            yield name, self._targets[name].parsed(found) if isinstance(found, str) else found
 
     def _time(self, value: Any, where: str) -> datetime | None:
         if value is None or value != value:
