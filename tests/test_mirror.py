@@ -267,7 +267,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/slice/status_view.py",
     ),
     "service/status/test_slice_status.py": ("service/status/shadow_status.py",),
-    "test_docs_metrics.py": ("service/metrics.py",),
     "worker/test_client.py": (
         "worker/background.py",
         "worker/messages.py",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from gnomon.cli.show.status import show_status
 from gnomon.cli.status import RecentGates
@@ -17,7 +18,7 @@ from gnomon.service.status.slice_status import LiveStatus, RowAccounts, ShadowSt
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
-from gnomon.shadow.shadow_counts import OpenGate
+from gnomon.shadow.shadow_counts import CountsBeside, OpenGate
 from gnomon.storage import Storage
 from tests.cli.running import Shell
 from tests.packing import Pack, times
@@ -143,6 +144,32 @@ def test_what_a_promotion_waits_for_is_named() -> None:
     )
 
 
+def test_rows_beside_another_live_artifact_are_told_apart() -> None:
+    """After a promotion; and one row is one row."""
+    one = CountsBeside(scored=1, compared=1)
+    shadow = ShadowStatus(
+        artifact="toy:c", eligible=5, scored=5, compared=1,
+        against={"toy:a": CountsBeside(scored=4, compared=4), "toy:b": one},
+    )  # fmt: skip
+    live = LiveStatus(artifact="toy:b")
+    shown = [
+        show_status(Overview(place="here", slices=[each]))
+        for each in (
+            Status(model="toy", ready=True, live=live, shadows=(shadow,)),
+            Status(
+                model="toy",
+                ready=True,
+                live=live,
+                shadows=(structs.replace(shadow, eligible=1, scored=1, against={"toy:b": one}),),
+            ),
+        )
+    ]
+    assert "1 of them beside toy:b, which is live now: the gates count only these" in shown[0]
+    assert "0% of 1 row disagrees with live\n" in shown[0] + "\n"
+    assert "beside" not in shown[1]
+    assert "1 of 1 row scored" in shown[1]
+
+
 def test_what_was_wrong_with_rows_is_named() -> None:
     """They are named by error code, feature and field; the most frequent ones are shown."""
     books = RowAccounts(
@@ -167,8 +194,11 @@ def test_without_a_log_the_status_is_shown_and_why_there_are_no_gates(
     """On the screen and as JSON, with the error that `promote --check` has."""
     _, tag = deployment
     text = shell("status", "--gates").out
+    assert re.search(r"servers reported by [-\d: ]+; the gates were evaluated on the log at", text)
     assert f"gates of {tag}: there is no log of a model `toy`" in text
-    (gates,) = shell("status", "--gates", "--json").json["gates"]
+    answer = shell("status", "--gates", "--json").json
+    assert answer["gates_evaluated"]
+    (gates,) = answer["gates"]
     assert gates["artifact"] == tag
     assert "there is no log" in gates["error"]
 

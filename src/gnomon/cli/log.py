@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gnomon.cli.options import AsJson, Model
+from gnomon.quantities import plural
 
 __all__ = ["app"]
 
@@ -64,7 +65,7 @@ def sql(
         rows = InferenceLog(settings, find_model(settings, model)).sql(query, unsafe=unsafe)
     if parquet is not None:
         write_table(rows, parquet)
-        out.print(f"{rows.num_rows:,} rows: {parquet}", markup=False, soft_wrap=True)
+        out.print(f"{plural(rows.num_rows, 'row')}: {parquet}", markup=False, soft_wrap=True)
     elif csv:
         print_csv(rows)
     elif as_json:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnomon.cli.options import AsJson
+from gnomon.quantities import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,7 +83,7 @@ def command(
     else:
         failures = f", {failed:,} of them failed" if failed else ""
         out.print(
-            f"{answers.num_rows:,} rows scored by {by or 'nothing'}{failures}: {out_file}",
+            f"{plural(answers.num_rows, 'row')} scored by {by or 'nothing'}{failures}: {out_file}",
             markup=False,
             soft_wrap=True,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from gnomon.cli.options import AsJson, Model, Token, Url
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
     from gnomon.api.log_query import Unevaluated
     from gnomon.rollout.gate import Gates
@@ -75,6 +77,9 @@ class RecentGates:
         policy: the policy file, read each time.
         server: evaluates them by its own policy; without it, they are evaluated here.
         clock: returns seconds.
+
+    Attributes:
+        evaluated: when they were last evaluated; None before.
     """
 
     def __init__(
@@ -88,6 +93,7 @@ class RecentGates:
         self._clock = clock
         self._gates: list[Gates | Unevaluated] = []
         self._next = clock()
+        self.evaluated: datetime | None = None
 
     def of(self, overview: Overview) -> list[Gates | Unevaluated]:
         """Return the gates of each shadow that may replace live, or why there are none."""
@@ -95,6 +101,7 @@ class RecentGates:
         if began >= self._next:
             self._gates = [*self._evaluated(overview)]
             ended = self._clock()
+            self.evaluated = datetime.now(UTC)
             self._next = ended + REST * (ended - began)
         return self._gates
 
@@ -128,6 +135,7 @@ def _print_json(overview: Overview, evaluated: RecentGates | None) -> None:
             gates_document(gates) if isinstance(gates, Gates) else gates
             for gates in evaluated.of(overview)
         ]
+        document["gates_evaluated"] = evaluated.evaluated
     print_json(document)
 
 
@@ -139,16 +147,30 @@ def _shown(overview: Overview, evaluated: RecentGates | None) -> RenderableType:
     from gnomon.cli.show.gates import gates_shown
     from gnomon.cli.show.status import show_status
 
-    status = Text.from_markup(show_status(overview))
+    status, reported = Text.from_markup(show_status(overview)), datetime.now(UTC)
     if evaluated is None:
         return status
     shown: list[RenderableType] = [status]
-    for gates in evaluated.of(overview):
+    for number, gates in enumerate(evaluated.of(overview)):
+        if not number and evaluated.evaluated is not None:
+            shown.append(_times(reported, evaluated.evaluated))
         if isinstance(gates, Unevaluated):
             shown.append(Text(f"gates of {gates.artifact}: {gates.error}", style="yellow"))
         else:
             shown += gates_shown(gates)
     return Group(*shown)
+
+
+def _times(reported: datetime, evaluated: datetime) -> Text:
+    """Say of when the counts and the gates are: rows may be scored between the two."""
+    from rich.text import Text
+
+    from gnomon.cli.console import local
+
+    return Text(
+        f"The counts above are what servers reported by {local(reported)}; the gates were "
+        f"evaluated on the log at {local(evaluated)}."
+    )
 
 
 def _find(url: str | None, token: str | None, model: str | None) -> Overview:

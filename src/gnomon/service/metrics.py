@@ -45,6 +45,7 @@ class Metrics:
         self._model = model
         self._unknown_names: set[str] = set()
         self._recent: deque[int] = deque(maxlen=1000)
+        self._recent_epoch = 0
         self._published_rows = 0
         self._published: Counter[tuple[str, str]] = Counter()
         self._latencies: list[float] = []
@@ -207,18 +208,27 @@ class Metrics:
         """Count a child process that ended unexpectedly."""
         self._restarts.labels(self._model, role).inc()
 
-    def worker_latency(self) -> Latency | None:
-        """Return the live worker's milliseconds per recent batch; None before the first."""
-        if not self._recent:
+    def worker_latency(self, epoch: int) -> Latency | None:
+        """Return the live worker's milliseconds per recent batch; None before the first.
+
+        Args:
+            epoch: the rollout decision that made the artifact live. Times of an earlier one are
+                another artifact's.
+        """
+        if not self._recent or epoch != self._recent_epoch:
             return None
         recent = sorted(self._recent)
         return Latency(
             p50=recent[len(recent) // 2] / 1e3, p99=recent[len(recent) * 99 // 100] / 1e3
         )
 
-    def batch(self, rows: int, micros: int) -> None:
-        """Record a batch that the live worker has scored."""
-        self._recent.append(micros)
+    def batch(self, rows: int, micros: int, epoch: int) -> None:
+        """Record a batch that the worker has scored which this rollout decision made live."""
+        if epoch > self._recent_epoch:
+            self._recent.clear()
+            self._recent_epoch = epoch
+        if epoch == self._recent_epoch:  # Else it was under way when live changed.
+            self._recent.append(micros)
         self._batches.append((rows, micros))
 
     def latency(self, seconds: float) -> None:

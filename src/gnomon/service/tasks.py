@@ -133,6 +133,10 @@ class OwnThreads:
         call = partial(function, *args, **kwargs)
         return await _to_its_end(loop.run_in_executor(self._executor, call))
 
+    def close(self) -> None:
+        """End the threads, each after what it does."""
+        self._executor.shutdown(wait=False)
+
 
 async def _to_its_end(work: asyncio.Future[T]) -> T:
     try:

@@ -6,13 +6,23 @@ data library is imported here, because HTTP clients import this module too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Self, TypeVar
 
 import msgspec
 from msgspec import structs
 
-__all__ = ["Latency", "OpenGate", "ShadowCounts", "ShadowOutcomes", "ShadowReport", "added"]
+__all__ = [
+    "CountsBeside",
+    "Latency",
+    "OpenGate",
+    "ShadowCounts",
+    "ShadowOutcomes",
+    "ShadowReport",
+    "added",
+    "beside_each",
+]
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -57,6 +67,35 @@ class ShadowCounts(ShadowOutcomes, frozen=True, kw_only=True):
     flipped: int = 0
 
 
+class CountsBeside(ShadowCounts, frozen=True, kw_only=True, omit_defaults=True):
+    """The finished rows of a shadow that one live artifact answered.
+
+    Attributes:
+        first: when the first of them arrived; None if there is none.
+        last: the same of the last one.
+    """
+
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def plus(self, other: CountsBeside) -> CountsBeside:
+        """Return the counts of both."""
+        return structs.replace(
+            added((self, other)),
+            first=min(filter(None, (self.first, other.first)), default=None),
+            last=max(filter(None, (self.last, other.last)), default=None),
+        )
+
+
+def beside_each(parts: Iterable[Mapping[str, CountsBeside]]) -> dict[str, CountsBeside]:
+    """Add up counts by live artifact."""
+    total: dict[str, CountsBeside] = {}
+    for part in parts:
+        for live, counts in part.items():
+            total[live] = total.get(live, CountsBeside()).plus(counts)
+    return total
+
+
 class OpenGate(msgspec.Struct, frozen=True, kw_only=True):
     """A gate of a shadow's promotion that is neither passed nor failed yet.
 
@@ -77,7 +116,13 @@ class OpenGate(msgspec.Struct, frozen=True, kw_only=True):
 class ShadowReport(ShadowCounts, frozen=True, kw_only=True):
     """The counts of a shadow and its present state, as a feed, a slice and a server report them.
 
+    Scored and failed are rows of the whole run of the shadow, as its accounts are. A feed counts
+    compared rows and the rest in the same way; what a slice and a server report of these is
+    :meth:`beside` the present live artifact, as are the gates.
+
     Attributes:
+        against: the same counts by the artifact that was live, which changes with a promotion and
+            a rollback.
         lagging: rows it still has to score.
         behind_seconds: how long ago the oldest of those arrived; 0 when there is none.
         latency_ms: its worker's time per batch; None before the first batch.
@@ -85,6 +130,7 @@ class ShadowReport(ShadowCounts, frozen=True, kw_only=True):
         open_gates: what a promotion still waits for, in the deployment, not in one slice.
     """
 
+    against: dict[str, CountsBeside] = {}
     lagging: int = 0
     behind_seconds: float = 0.0
     latency_ms: Latency | None = None
@@ -94,6 +140,17 @@ class ShadowReport(ShadowCounts, frozen=True, kw_only=True):
     def count_eligible(self) -> int:
         """Return the number of eligible rows: exactly scored + failed + lagging."""
         return self.done + self.lagging
+
+    def beside(self, live: str | None) -> Self:
+        """Return this report with the comparison with one live artifact, and no other."""
+        counts = self.against.get(live or "", CountsBeside())
+        return structs.replace(
+            self,
+            compared=counts.compared,
+            disagreed=counts.disagreed,
+            decided=counts.decided,
+            flipped=counts.flipped,
+        )
 
     def reported(self) -> dict[str, Any]:
         """Return the fields common to all reports, to make another kind of report from this one."""

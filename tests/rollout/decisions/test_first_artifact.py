@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from gnomon.artifact import tags
 from gnomon.errors import ArtifactIncompatible
@@ -32,3 +33,23 @@ def test_every_artifact_that_cannot_be_served_is_named(
     history = open_history(settings, "toy")
     history.refresh()
     assert history.state.live is None
+
+
+def test_of_several_artifacts_the_choice_is_remarked(
+    settings: Settings, pack: Pack, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The newest is not always meant: the others are named, and how to take one of them."""
+    first = pack(times(1))
+    promote_first(settings, [first])
+    assert not caplog.messages
+    older, newer = sorted([first, pack(times(2))])
+    other = structs.replace(settings, root=f"{settings.root}-other")
+    promote_first(other, [newer, older])
+    (remark,) = caplog.messages
+    assert f"so it is {newer}, the newest in the store; there is also {older}" in remark
+    assert remark.endswith(f"To make another live: gnomon promote {older}")
+    history = open_history(other, "toy")
+    history.refresh()
+    assert history.events[0].why == (
+        "the first artifact of this deployment, the newest of 2 in the store"
+    )

@@ -72,3 +72,17 @@ def test_rows_of_other_entities_come_as_new_entities_do(
     assert awaits.seconds == (None if seconds is None else pytest.approx(seconds, rel=0.01))
     assert awaits.says.startswith("needs about 630 more rows of other entities: about ")
     assert says in awaits.says
+
+
+@pytest.mark.parametrize(
+    ("rows", "of", "says"),
+    [
+        (1, "rows scored", "needs 1 more row scored"),
+        (1, "such rows", "needs 1 more such row"),
+        (1, "of the lagging rows scored", "needs 1 more of the lagging rows scored"),
+        (2, "rows of other entities", "needs 2 more rows of other entities"),
+    ],
+)
+def test_one_row_is_one_row(rows: int, of: str, says: str) -> None:
+    """In the singular, unless it is one of several."""
+    assert more_rows(rows, of, None).says == says

@@ -23,7 +23,9 @@ from gnomon import rollout
 from gnomon.errors import GnomonError, NotReady, PolicyError, SettingsError, UnknownArtifact
 from gnomon.log import REQUESTS, stream_folder
 from gnomon.log.segments.layout import StreamLock
+from gnomon.service.client.clients import Client
 from gnomon.service.slice.runtime import open_gateway, open_runtime
+from gnomon.service.status.slice_status import Status
 from gnomon.settings import Settings
 from gnomon.testing import serving
 from tests.conftest import Deploy, Serve
@@ -62,6 +64,41 @@ def test_promoting_what_cannot_be_loaded_leaves_live_alone(pack: Pack, serve: Se
         assert control.predict({"x": 1.0, "id": "a"}).prediction == 2.0
         assert control.status().epoch == 1
         server.process.send_signal(signal.SIGTERM)
+
+
+@pytest.mark.slow
+def test_what_is_reported_is_of_the_present_live_artifact(pack: Pack, serve: Serve) -> None:
+    """After a promotion and after a rollback: time, comparison and gates of another shadow."""
+    first, second, shadow = (pack(times(by)) for by in (2, 3, 4))
+
+    def caught_up(control: Client, rows: int) -> Status:
+        while (status := control.status()).shadows[0].scored < rows:
+            time.sleep(0.1)
+        return status
+
+    with serve(first) as server, server.client() as control:
+        control.start_shadow(shadow)
+        control.predict([{"x": 1.0, "id": "a"}] * 40)
+        before = caught_up(control, 40)
+        assert before.live is not None
+        assert before.live.latency_ms is not None
+        assert (before.shadows[0].compared, before.shadows[0].disagreed) == (40, 40)
+        control.promote(second, force=True)
+        promoted = control.status()
+        assert promoted.live is not None
+        assert (promoted.live.artifact, promoted.live.latency_ms) == (second, None)
+        beside = promoted.shadows[0]
+        assert (beside.scored, beside.compared, beside.disagreement) == (40, 0, None)
+        assert beside.against[first].scored == 40
+        assert beside.open_gates
+        control.predict([{"x": 0.0, "id": "a"}] * 7)
+        after = caught_up(control, 47)
+        assert (after.shadows[0].compared, after.shadows[0].disagreed) == (7, 0)
+        control.rollback()
+        rolled_back = control.status()
+        assert rolled_back.live is not None
+        assert rolled_back.live.latency_ms is None
+        assert (rolled_back.shadows[0].compared, rolled_back.shadows[0].disagreed) == (40, 40)
 
 
 def test_a_spool_of_another_root_is_not_written(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -13,6 +14,7 @@ from gnomon.service.status.gate_outlook import GateOutlook
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
+from gnomon.shadow.shadow_counts import CountsBeside
 from gnomon.storage import Storage
 
 NOW = datetime.now(UTC)
@@ -32,9 +34,16 @@ def storage(tmp_path: Path) -> Storage:
     return Storage(Settings(root=str(tmp_path / "root")))
 
 
-def report(storage: Storage, name: str, answered: int, **counts: int) -> None:
+def beside(live: str, **counts: Any) -> dict[str, Any]:
+    """A shadow's counts, all beside one live artifact."""
+    seen = {"first": NOW, "last": NOW} if counts.get("scored") else {}
+    return {**counts, "against": {live: CountsBeside(**counts, **seen)}}
+
+
+def report(storage: Storage, name: str, answered: int, live: str = "toy:a", **counts: int) -> None:
     """What a slice says of the shadow."""
-    shadow = ShadowBeat(artifact="toy:b", epoch=STATE.shadows["toy:b"].since, **counts)  # type: ignore[arg-type]
+    run = STATE.shadows["toy:b"].since
+    shadow = ShadowBeat(artifact="toy:b", epoch=run, **beside(live, **counts))
     beat = Heartbeat(
         model="toy", slice=name, host="h", pid=1, started=NOW, shadows=(shadow,),
         accounts={"answered": answered},
@@ -65,8 +74,10 @@ def test_the_outlook_adds_up_the_slices(storage: Storage) -> None:
 def test_the_noise_floor_is_what_slices_report_of_live(storage: Storage) -> None:
     """Its rows since live became live count, and a gate waits while it is measured."""
     counts = {"scored": 5_000, "compared": 5_000, "decided": 5_000, "disagreed": 600}
-    shadow = ShadowBeat(artifact="toy:b", epoch=2, **counts)
-    noise = ShadowBeat(artifact="toy:a", epoch=2, scored=500, compared=500, disagreed=50)
+    shadow = ShadowBeat(artifact="toy:b", epoch=2, **beside("toy:a", **counts))
+    noise = ShadowBeat(
+        artifact="toy:a", epoch=2, **beside("toy:a", scored=500, compared=500, disagreed=50)
+    )
     outlook = GateOutlook(storage, "toy", None)
     beat = Heartbeat(
         model="toy", slice="one", host="h", pid=1, started=NOW, shadows=(shadow, noise)
@@ -80,6 +91,60 @@ def test_the_noise_floor_is_what_slices_report_of_live(storage: Storage) -> None
     outlook.refresh(STATE)
     (gate,) = outlook.of("toy:b")
     assert "beyond the noise floor, which is not measured yet" in gate.says
+
+
+def test_rows_beside_another_live_artifact_are_no_evidence(storage: Storage) -> None:
+    """As for a promotion: with a new live artifact the gates are open, with the old one closed."""
+    seconds = 0.0
+    outlook = GateOutlook(storage, "toy", None, clock=lambda: seconds)
+    promoted = STATE.after(event("promote", "toy:c"))
+    report(storage, "one", 5_000, scored=5_000, compared=5_000, decided=5_000)
+    outlook.refresh(STATE)
+    assert outlook.of("toy:b") == ()
+    outlook.follow(promoted)
+    assert [gate.says for gate in outlook.of("toy:b")] == [
+        "the gates beside toy:c are not evaluated yet"
+    ]
+    outlook.refresh(promoted)
+    outlook.follow(promoted)
+    gates = {gate.gate: gate for gate in outlook.of("toy:b")}
+    assert set(gates) == {"rows", "disagreement", "failed", "latency", "coverage"}
+    assert gates["rows"].rows == 1_000
+    rolled_back = promoted.after(event("rollback", "toy:a"))
+    seconds = 100.0
+    outlook.refresh(rolled_back)
+    assert outlook.of("toy:b") == ()
+    report(storage, "one", 5_000, scored=500, compared=500, decided=500)
+    seconds = 200.0
+    outlook.refresh(rolled_back)
+    (rows,) = (gate for gate in outlook.of("toy:b") if gate.gate == "rows")
+    assert rows.seconds is None  # The rows that were counted again did not arrive just now.
+
+
+def test_a_new_shadow_has_open_gates_at_once(storage: Storage) -> None:
+    """Before they were evaluated, and if it was stopped and started; those of others stay."""
+    outlook = GateOutlook(storage, "toy", None)
+    outlook.follow(STATE)
+    assert [gate.gate for gate in outlook.of("toy:b")] == ["rows"]
+    report(storage, "one", 5_000, scored=5_000, compared=5_000, decided=5_000)
+    outlook.refresh(STATE)
+    outlook.follow(STATE.after(event("shadow_start", "toy:c")))
+    assert (outlook.of("toy:b"), len(outlook.of("toy:c"))) == ((), 1)
+
+
+def test_hours_are_those_beside_live(storage: Storage, tmp_path: Path) -> None:
+    """From the first to the last row that arrived while this artifact was live."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[gates]\nmin_rows = 1\nmin_hours = 2\n")
+    outlook = GateOutlook(storage, "toy", policy)
+    state = fold([
+        structs.replace(decision, at=NOW - timedelta(days=1))
+        for decision in (event("promote", "toy:a"), event("shadow_start", "toy:b"))
+    ])  # fmt: skip
+    report(storage, "one", 10, scored=10, compared=10)
+    outlook.refresh(state)
+    (hours,) = (gate for gate in outlook.of("toy:b") if gate.gate == "hours")
+    assert "over 0 hours; 2 are needed" in hours.says
 
 
 def test_a_decided_gate_is_not_open(storage: Storage, tmp_path: Path) -> None:

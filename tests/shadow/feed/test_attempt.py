@@ -35,13 +35,14 @@ def table(settings: Settings) -> LogTable:
     return LogTable(settings, "toy")
 
 
-def record(writer: SegmentWriter, rows: int, epoch: int) -> None:
+def record(writer: SegmentWriter, rows: int, epoch: int, against: str | None = None) -> None:
     row = {
         "request_id": "r",
         "row": 0,
         "arrived": NOON,
         "role": "shadow",
         "epoch": epoch,
+        "against": against,
         "outcome": "scored",
         "agreed": True,
         "flipped": False,
@@ -65,6 +66,27 @@ def test_counts_are_brought_up_to_the_last_record(
     writer.close()
     for _ in range(2):
         assert attempts.recounted(2, table).totals == Totals(scored=9, compared=9, decided=9)
+
+
+def test_what_an_older_version_counted_is_counted_again_by_live(
+    settings: Settings, folder: Path, table: LogTable
+) -> None:
+    """Its file does not say beside which live artifact the rows were scored; the records do."""
+    attempts = Attempts(folder)
+    writer = SegmentWriter(folder, SCHEMA, settings=settings)
+    record(writer, 3, epoch=2, against="toy:a")
+    attempts.begin(
+        Attempt(epoch=2, position="1:0", until="1:9", own=str(writer.position),
+                totals=Totals(scored=3, compared=3, decided=3))
+    )  # fmt: skip
+    record(writer, 4, epoch=2, against="toy:b")
+    writer.close()
+    for _ in range(2):
+        totals = attempts.recounted(2, table).totals
+        assert (totals.scored, totals.compared) == (7, 7)
+        assert {live: counts.scored for live, counts in totals.against.items()} == {
+            "toy:a": 3, "toy:b": 4,
+        }  # fmt: skip
 
 
 def test_without_an_attempt_the_records_are_counted(

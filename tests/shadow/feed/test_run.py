@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 from msgspec import structs
 
+from gnomon.errors import UnreadableFile
 from gnomon.log import STOPPED, Position, SegmentWriter, shadow_schema, shadow_stream, stream_folder
 from gnomon.log.seal import Sealer
 from gnomon.log.table.log_table import LogTable
@@ -82,3 +83,38 @@ def test_only_shadows_that_run_hold_requests_back(settings: Settings, folder: Pa
     assert not (other / STOPPED).exists()
     assert not (requests / STOPPED).exists()
     mark_stopped(settings, "toy", "nowhere", [])
+
+
+def test_a_run_begins_once_and_before_any_feed(settings: Settings, folder: Path) -> None:
+    """The next gateway, or a feed with a later position, begins where the first did."""
+    later = structs.replace(RUN, since="9:900", fraction=1.0)
+    assert RUN.begin(folder) == RUN
+    assert later.begin(folder) == RUN
+    assert Run.last(folder) == RUN
+    assert later.resumed(folder, LogTable(settings, "toy")) == (RUN, Position(1, 100))
+
+
+def test_a_run_counts_from_its_beginning_although_an_earlier_one_has_read_further(
+    settings: Settings, folder: Path
+) -> None:
+    """The feed of the earlier run still records while the next run begins; it may begin a segment
+    and ``run.json`` after it.
+    """
+    write(settings, folder, structs.replace(RUN, epoch=1), (1, 50))
+    RUN.begin(folder)
+    structs.replace(RUN, epoch=1).keep(folder)
+    write(settings, folder, structs.replace(RUN, epoch=1), (1, 400))
+    assert Run.last(folder) == RUN
+    assert RUN.read_to(folder) == Position(1, 100)
+    assert RUN.resumed(folder, LogTable(settings, "toy")) == (RUN, Position(1, 100))
+
+
+def test_a_damaged_note_of_a_run_is_not_replaced(settings: Settings, folder: Path) -> None:
+    """It may say where this very run began. Once the run has a segment, that says it."""
+    RUN.begin(folder)
+    (folder / "run.json").write_text("{")
+    with pytest.raises(UnreadableFile):
+        RUN.begin(folder)
+    write(settings, folder, RUN)
+    assert structs.replace(RUN, since="9:900").begin(folder) == RUN
+    assert Run.last(folder) == RUN

@@ -16,6 +16,7 @@ from gnomon.contract.frames import as_input
 from gnomon.contract.unusual_rows import unseen_rows
 from gnomon.pipeline.failing_step import failing_step
 from gnomon.pipeline.predicting import outputs
+from gnomon.quantities import plural
 
 __all__ = ["warn_of_infinities", "warn_of_unanswered", "warn_of_unseen"]
 
@@ -64,7 +65,7 @@ def warn_of_infinities(frame: pd.DataFrame, contract: Contract, stacklevel: int)
         and feature.name in frame
         and pd.api.types.is_numeric_dtype(frame[feature.name])
     }
-    found = [f"`{name}` ({count:,} rows)" for name, count in counts.items() if count]
+    found = [f"`{name}` ({plural(count, 'row')})" for name, count in counts.items() if count]
     if found:
         warnings.warn(
             f"infinite in training: {', '.join(found)}. A request as JSON cannot have an infinity, "

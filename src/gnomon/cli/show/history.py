@@ -133,7 +133,9 @@ def _gates(gates: Sequence[dict[str, Any]]) -> str:
     unmet = [g for g in gates if g.get("verdict") != "pass"]
     named = ", ".join(f"{g.get('name')}: {str(g.get('verdict')).replace('_', ' ')}" for g in unmet)
     rows = max((int(g.get("rows") or 0) for g in gates), default=0)
-    text = f"{len(gates) - len(unmet)} of {plural(len(gates), 'gate')} passed on {rows:,} rows"
+    text = (
+        f"{len(gates) - len(unmet)} of {plural(len(gates), 'gate')} passed on {plural(rows, 'row')}"
+    )
     return f"{text}; {named}" if named else text
 
 

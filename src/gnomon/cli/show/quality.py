@@ -75,11 +75,12 @@ def _notes(shadow: ShadowQuality) -> Iterable[str]:
         if metric.better_interval is not None and metric.better + metric.worse:
             low, high = (percent(end, 1) for end in metric.better_interval)
             yield (
-                f"{metric.metric}: the shadow is better on {metric.better:,} rows and worse on "
-                f"{metric.worse:,}; of those that differ it is better on {low} to {high}"
+                f"{metric.metric}: the shadow is better on {plural(metric.better, 'row')} and "
+                f"worse on {metric.worse:,}; of those that differ it is better on {low} to {high}"
             )
         if metric.clipped:
-            yield f"{metric.metric}: {metric.clipped:,} losses are cut at {metric.bound:.4g}"
+            losses = "1 loss is" if metric.clipped == 1 else f"{metric.clipped:,} losses are"
+            yield f"{metric.metric}: {losses} cut at {metric.bound:.4g}"
     if shadow.auc is not None:
         auc = shadow.auc
         yield (

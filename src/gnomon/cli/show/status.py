@@ -9,13 +9,14 @@ from rich.markup import escape
 from gnomon.artifact.manifest import Combination
 from gnomon.cli.console import ago, local, share
 from gnomon.cli.show.automation import automation_lines
+from gnomon.quantities import rows
 from gnomon.rollout.actor import signature
 from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.service.status.deployment_overview import GoneSlice, Overview
 from gnomon.service.status.proposal_status import ProposalStatus
 from gnomon.service.status.slice_status import LiveStatus, RowAccounts, ShadowStatus, Status
 from gnomon.service.status.totals import total
-from gnomon.shadow.shadow_counts import Latency
+from gnomon.shadow.shadow_counts import CountsBeside, Latency
 
 __all__ = ["show_status"]
 
@@ -51,8 +52,8 @@ def _lines(overview: Overview) -> Iterator[str]:
     else:
         yield from _live(status.live)
     for shadow in status.shadows:
-        itself = status.live is not None and status.live.artifact == shadow.artifact
-        yield from _shadow(shadow, itself, status.excuses)
+        live = None if status.live is None else status.live.artifact
+        yield from _shadow(shadow, live, status.excuses)
     for proposal in status.proposals:
         yield _proposed(proposal)
     if status.noise_floor is not None:
@@ -90,13 +91,14 @@ def _slice(status: Status) -> str:
         for shadow in status.shadows
         if shadow.lagging
     )
-    rows = f"{status.accounts.received:,} rows received"
-    return f"{escape(status.slice or '?')}  {state}{up}, epoch {status.epoch}, {rows}{behind}"
+    received = f"{rows(status.accounts.received)} received"
+    return f"{escape(status.slice or '?')}  {state}{up}, epoch {status.epoch}, {received}{behind}"
 
 
 def _gone(gone: GoneSlice) -> str:
     waiting = "".join(
-        f", {rows:,} rows wait for {escape(tag)}" for tag, rows in gone.waiting.items()
+        f", {rows(n)} {'waits' if n == 1 else 'wait'} for {escape(tag)}"
+        for tag, n in gone.waiting.items()
     )
     when = f"for {ago(gone.since)}, since {local(gone.since)}"
     return f"[red]{escape(gone.slice)}[/] on {escape(gone.host)}  {when}{waiting}"
@@ -112,7 +114,7 @@ def _accounts(books: RowAccounts) -> str:
         "in flight": books.in_flight,
     }
     outcomes = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-    return f"{books.received:,} rows received" + (f": {outcomes}" if outcomes else "")
+    return f"{rows(books.received)} received" + (f": {outcomes}" if outcomes else "")
 
 
 def _largest_counts(what: str, counts: Mapping[str, int]) -> str:
@@ -131,7 +133,7 @@ def _live(live: LiveStatus) -> Iterator[str]:
 
 
 def _shadow(
-    shadow: ShadowStatus, itself: bool, excuses: Iterable[RecordedExcuse] = ()
+    shadow: ShadowStatus, live: str | None, excuses: Iterable[RecordedExcuse] = ()
 ) -> Iterator[str]:
     colour = {"running": "green", "failing": "red"}.get(shadow.state, "yellow")
     traffic = f"sees {shadow.fraction:.3g} of the traffic" if shadow.fraction < 1 else ""
@@ -139,21 +141,21 @@ def _shadow(
     yield from _figures(
         f"for {ago(shadow.since)}" if shadow.since else "",
         traffic,
-        "is live itself (A/A): its differences are noise" if itself else "",
+        "is live itself (A/A): its differences are noise" if shadow.artifact == live else "",
         "was live before (reverse shadow)" if shadow.reverse else "",
         _combined(shadow.combination),
         _takes(shadow.latency_ms),
     )
     if shadow.eligible:
         failed = f"[red]{shadow.failed:,} failed[/]" if shadow.failed else "none failed"
-        scored = f"{shadow.scored:,} of {shadow.eligible:,} rows scored"
+        scored = f"{shadow.scored:,} of {rows(shadow.eligible)} scored"
         yield from _figures(scored, failed, _behind(shadow))
+    yield from _figures(_beside(shadow, live))
     if shadow.compared:
+        disagree = "disagrees" if shadow.compared == 1 else "disagree"
         yield from _figures(
-            f"{share(shadow.disagreement)} of {shadow.compared:,} rows disagree with live",
-            "no output decides"
-            if shadow.flips is None
-            else f"{share(shadow.flips)} flip the decision",
+            f"{share(shadow.disagreement)} of {rows(shadow.compared)} {disagree} with live",
+            "" if shadow.flips is None else f"{share(shadow.flips)} flip the decision",
         )
     for excuse in excuses:
         if excuse.artifact == shadow.artifact:
@@ -173,6 +175,14 @@ def _proposed(proposal: ProposalStatus) -> str:
     return f"[yellow]proposed[/]  {text}; another person may approve it until {until}"
 
 
+def _beside(shadow: ShadowStatus, live: str | None) -> str:
+    """Write how many rows were scored beside the live artifact, if others were live before it."""
+    here = shadow.against.get(live or "", CountsBeside()).scored
+    if live is None or not shadow.against or here == shadow.scored:
+        return ""
+    return f"{here:,} of them beside {escape(live)}, which is live now: the gates count only these"
+
+
 def _noise_floor(floor: ShadowStatus) -> Iterator[str]:
     """Show how far live disagrees with itself on the rows that it scores twice."""
     colour = {"running": "green", "failing": "red"}.get(floor.state, "yellow")
@@ -180,11 +190,11 @@ def _noise_floor(floor: ShadowStatus) -> Iterator[str]:
     yield f"[dim]noise   [/]  {twice}  [{colour}]{floor.state}[/]"
     if floor.eligible:
         failed = f"[red]{floor.failed:,} failed[/]" if floor.failed else "none failed"
-        scored = f"{floor.scored:,} of {floor.eligible:,} rows scored"
+        scored = f"{floor.scored:,} of {rows(floor.eligible)} scored"
         yield from _figures(scored, failed, _behind(floor))
     if floor.compared:
         yield from _figures(
-            f"noise floor {share(floor.disagreement)} of {floor.compared:,} rows",
+            f"noise floor {share(floor.disagreement)} of {rows(floor.compared)}",
             "" if floor.flips is None else f"{share(floor.flips)} flip the decision",
         )
     if floor.error:

@@ -78,6 +78,13 @@ class SegmentWriter:
     the next ``fsync`` it also survives a power failure. Begin the next segment with ``rotate`` when
     ``needs_rotation`` is true; ``fsync`` then closes the previous one permanently.
 
+    Args:
+        folder: the stream's.
+        schema: of the first batches.
+        settings: segment sizes and ages.
+        metadata: of every segment's schema.
+        read_to: for a shadow: how far it has read the requests; by default, what the stream says.
+
     Raises:
         LogUnavailable: another process is writing this stream, or the disk refuses.
         LogError: ``schema`` was not made by ``request_schema`` or ``shadow_schema``.
@@ -90,6 +97,7 @@ class SegmentWriter:
         *,
         settings: Settings,
         metadata: Mapping[str, str] | None = None,
+        read_to: Position | None = None,
     ) -> None:
         self._folder = folder
         self._settings = settings
@@ -108,7 +116,7 @@ class SegmentWriter:
         self._synced: Position | None = None
         try:
             newest = close_segments(folder, self._lock)
-            self._read_to = read_position(folder)
+            self._read_to = read_to or read_position(folder)
             used = max(-1 if newest is None else newest, sealed_number(settings, folder))
             self._open = self._begin(used + 1)
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from gnomon.artifact import inspect
@@ -13,8 +14,10 @@ from gnomon.settings import Settings
 
 __all__ = ["promote_first"]
 
+logger = logging.getLogger("gnomon")
+
 MOST_NAMED = 5
-"""The largest number of artifacts whose errors are listed."""
+"""The largest number of artifacts that are listed, with their errors if there are any."""
 
 
 def promote_first(settings: Settings, tags: Sequence[str]) -> None:
@@ -30,12 +33,29 @@ def promote_first(settings: Settings, tags: Sequence[str]) -> None:
         RolloutConflict: another server recorded the first artifact at the same time.
     """
     newest = tags[0]
+    why = "the first artifact of this deployment"
+    if len(tags) > 1:
+        why += f", the newest of {len(tags)} in the store"
     try:
-        promote(settings, model_of(newest), newest, why="the first artifact of this deployment")
+        promote(settings, model_of(newest), newest, why=why)
     except ArtifactError as error:
         if len(tags) > 1:
             raise _error_of_all(tags, error) from None
         raise
+    if len(tags) > 1:
+        logger.warning("%s", _remark(tags))
+
+
+def _remark(tags: Sequence[str]) -> str:
+    """Say which artifact was taken of several, and how to take another."""
+    others = ", ".join(tags[1:MOST_NAMED])
+    more = len(tags) - MOST_NAMED
+    return (
+        f"nobody has decided which artifact is live, so it is {tags[0]}, the newest in the store; "
+        f"there {'is' if len(tags) == 2 else 'are'} also {others}"
+        + (f" and {plural(more, 'older one')}" if more > 0 else "")
+        + f". To make another live: gnomon promote {tags[1] if len(tags) == 2 else 'TAG'}"
+    )
 
 
 def _error_of_all(tags: Sequence[str], newest: ArtifactError) -> ArtifactError:

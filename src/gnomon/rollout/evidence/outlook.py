@@ -94,7 +94,7 @@ def more_rows(
         about: whether the number is an estimate.
         given: the condition of the estimate.
     """
-    needs = f"needs {'about ' if about else ''}{rows:,} more {of}{given}"
+    needs = f"needs {'about ' if about else ''}{_more(rows, of)}{given}"
     if traffic is None:
         return MissingEvidence(says=needs, rows=rows)
     if not traffic.rate:
@@ -123,8 +123,16 @@ def more_entities(
         return more_rows(rows, of, traffic, about=True, given=given)
     expected, seconds = when_entities_come(traffic.new, entities)
     of_how_many = f": about {counted(entities, 'entity')}" if entities != rows else ""
-    says = f"needs about {rows:,} more {of}{given}{of_how_many}{expected}"
+    says = f"needs about {_more(rows, of)}{given}{of_how_many}{expected}"
     return MissingEvidence(says=says, rows=rows, seconds=seconds)
+
+
+def _more(rows: int, of: str) -> str:
+    """Write how many more rows; of one only the first noun is singular, as in ``1 more row``."""
+    kinds = ("rows", "such rows")
+    if rows == 1 and of.startswith(kinds):
+        of = of.replace("rows", "row", 1)
+    return f"{rows:,} more {of}"
 
 
 def when_entities_come(new: NewEntities, entities: int) -> tuple[str, float | None]:
@@ -182,8 +190,8 @@ def _none_come(traffic: Traffic) -> str:
     minutes = f"{traffic.seconds / 60:.0f} min" if traffic.seconds >= 90 else "minute"
     if traffic.answered:
         return (
-            f"live answered {traffic.answered:,} rows in the last {minutes}, and the shadow has "
-            "scored none of them"
+            f"live answered {plural(traffic.answered, 'row')} in the last {minutes}, and the "
+            "shadow has scored none of them"
         )
     return f"no request came in the last {minutes}, so none are expected"
 

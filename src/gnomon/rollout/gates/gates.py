@@ -13,7 +13,7 @@ from gnomon.compare.sketch import Sketch
 from gnomon.errors import RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
 from gnomon.policy import GateLimits, Policy
-from gnomon.quantities import percent
+from gnomon.quantities import percent, plural
 from gnomon.rollout.evidence.evidence import Evidence
 from gnomon.rollout.evidence.evidence_range import EvidenceRange
 from gnomon.rollout.evidence.excuse import active
@@ -163,8 +163,8 @@ def _no_shadow(limits: GateLimits, log: InferenceLog, live: str, artifact: str) 
     return Gate(
         name="rows",
         verdict="no_data",
-        says=f"it is not a running shadow, so there is no evidence; {limits.min_rows:,} rows "
-        "are needed",
+        says=f"it is not a running shadow, so there is no evidence; "
+        f"{plural(limits.min_rows, 'row')} {'is' if limits.min_rows == 1 else 'are'} needed",
         limit=limits.min_rows,
         value=0,
         awaits=structs.replace(awaited, says=start + awaited.says),
@@ -177,7 +177,7 @@ def _rows(limit: int, evidence: Evidence) -> Gate:
     return Gate(
         name="rows",
         verdict=_open(rows) if awaits else "pass",
-        says=f"{rows:,} rows scored; {limit:,} are needed",
+        says=f"{plural(rows, 'row')} scored; {limit:,} {'is' if limit == 1 else 'are'} needed",
         limit=limit,
         value=rows,
         rows=rows,
@@ -233,8 +233,8 @@ def latency_gate(
         return Gate(
             name="latency",
             verdict=_open(evidence.times),
-            says=f"{rows_of_both} rows each of {than} and {who} in batches of similar size; "
-            f"{ENOUGH_TIMES} are needed",
+            says=f"{plural(rows_of_both, 'row')} each of {than} and {who} in batches of similar "
+            f"size; {ENOUGH_TIMES} are needed",
             limit=limit,
             rows=rows_of_both,
             awaits=more_rows(ENOUGH_TIMES - rows_of_both, "such rows", evidence.traffic),
@@ -309,7 +309,7 @@ def _lagging(limit: int, lag: int, silent: list[str]) -> Gate:
     return Gate(
         name="lag",
         verdict=verdict,
-        says=f"{lag:,} rows still to score; limit {limit:,}" + _silent(silent),
+        says=f"{plural(lag, 'row')} still to score; limit {limit:,}" + _silent(silent),
         limit=limit,
         value=lag,
         awaits=_reports_await(silent) if verdict == "unknown" else None,

@@ -48,6 +48,7 @@ class Recorder:
 
     Attributes:
         error: why the last attempt to open or write the log failed; None if it succeeded.
+        opened_at: the end of the request stream when it was opened; None before.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
@@ -61,6 +62,7 @@ class Recorder:
         self._writing = OwnThreads("write the log", _LARGE_AT_A_TIME)
         self._syncs = GroupCommit(self.fsync)
         self._unsynced: LogUnavailable | None = None
+        self.opened_at: str | None = None
         self.error: LogUnavailable | None = LogUnavailable("the log is not open yet")
 
     @property
@@ -81,11 +83,12 @@ class Recorder:
             LogUnavailable: another process writes this stream, or it cannot be opened.
         """
         try:
-            self._writer = SegmentWriter(folder, self._schema, settings=self._settings)
+            writer = SegmentWriter(folder, self._schema, settings=self._settings)
         except LogUnavailable as error:
             self.error = error.with_traceback(None)
             raise
-        self.error = None
+        self.opened_at = str(writer.position)
+        self._writer, self.error = writer, None
 
     @property
     def trouble(self) -> LogUnavailable | None:
@@ -115,6 +118,8 @@ class Recorder:
         self._flush()
         await asyncio.gather(*self._large)
         await self._syncs.close()
+        self._syncing.close()
+        self._writing.close()
         if self._writer is not None:
             self._writer.close()
 
@@ -179,7 +184,7 @@ class Recorder:
                         if reason is not None:
                             self._metrics.settled(kind, rows, reason)
             for call in calls:
-                self._metrics.batch(call.rows, call.micros)
+                self._metrics.batch(call.rows, call.micros, lane.epoch)
             self._answer(pending.requests, results, logged=log_error is None)
 
         for request in pending.requests:

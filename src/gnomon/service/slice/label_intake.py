@@ -73,6 +73,10 @@ class LabelIntake:
         self.held = BodyBudget(WAITING_BYTES, free=0, what="labels")
         self._is_writing = False
 
+    def close(self) -> None:
+        """End the threads."""
+        self._writing.close()
+
     async def add(self, body: bytes | bytearray, *, lines: bool) -> AcceptedLabels:
         """Store the labels of a body; they are on disk when this returns.
 

@@ -40,6 +40,10 @@ class LogQueries:
         self._process: QueryProcess[Any] | None = None
         self._is_ended = False
 
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.close()
+
     async def ask(self, query: LogQuery[T]) -> T:
         """Return the answer to a question.
 

@@ -126,7 +126,14 @@ class Orphans:
             return
         logger.warning("rows are waiting in slice %s, which no gateway runs", orphan.folder.name)
         for shadow, run in orphan.runs.items():
-            feed = ShadowFeed(orphan.folder.name, shadow, self._policy, run.since, self._settings)
+            feed = ShadowFeed(
+                orphan.folder.name,
+                shadow,
+                self._policy,
+                run.since,
+                self._settings,
+                lambda: state.live,
+            )
             orphan.feeds.append(feed)
             feed.start()
         self._orphan = orphan

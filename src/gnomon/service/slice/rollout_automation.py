@@ -82,6 +82,10 @@ class RolloutAutomation:
         self._look_at = 0.0
         self._seen = -1
 
+    def close(self) -> None:
+        """End the threads."""
+        self._looking.close()
+
     async def step(self) -> None:
         """Look at the gates if it is time for that, or end a watch window that is over."""
         now = asyncio.get_running_loop().time()

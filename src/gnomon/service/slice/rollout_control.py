@@ -86,6 +86,10 @@ class RolloutControl:
         self._promoting = OwnThreads("promote", _PROMOTIONS)
         self._promotions = 0
 
+    def close(self) -> None:
+        """End the threads."""
+        self._promoting.close()
+
     async def start_shadow(
         self,
         artifact: str,

@@ -192,17 +192,22 @@ class RolloutFollower:
         """Apply the newest state read.
 
         Only the decision that needs an artifact waits until it is loaded; a later decision may be
-        applied meanwhile.
+        applied meanwhile. Where its shadows begin to score rows is on disk before a decision takes
+        effect.
         """
-        state = self.state
+        state, loaded = self.state, None
         if state.live is not None and (self.live is None or self.live.artifact.tag != state.live):
-            lane = await self._load(state.live)
+            loaded = await self._load(state.live)
             if self.state is not state:
                 return
-            if lane is not None:
-                self._go_live(lane, state.epoch)
         elif self.live is not None:
             self._load_error = None
+        answering = loaded or self.live
+        await self._shadows.begin(state, None if answering is None else answering.artifact)
+        if self.state is not state:
+            return
+        if loaded is not None and loaded is not self.live:
+            self._go_live(loaded, state.epoch)
         live = None if self.live is None else self.live.artifact.tag
         self._lanes.keep({state.live, state.previous, live, *self._kept})
         self._shadows.apply(state, None if self.live is None else self.live.artifact)
@@ -215,7 +220,7 @@ class RolloutFollower:
         try:
             return await self._lanes.warm(tag)
         except GnomonError as error:
-            self._load_error, self._refused = error, tag
+            self._load_error, self._refused = error.with_traceback(None), tag
             self._retry_at = loop.time() + RETRY_SECONDS
             logger.error("cannot make %s live: %s", tag, error)
             return None

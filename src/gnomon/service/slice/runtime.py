@@ -197,6 +197,8 @@ async def open_runtime(
         )
 
         # How they are closed, from the last one to the first.
+        for owner in (automation, control, labels, queries):
+            stack.callback(owner.close)
         for close in (
             maintenance.end,
             lambda: close_all(sealer.close, codec.close, orphans.close, shadows.close),

@@ -35,6 +35,7 @@ class ShadowFeed:
         policy: the policy file, for its comparators.
         since: the position in the request stream from which a new shadow reads.
         settings: passed to the feed.
+        live: returns the tag of the live artifact that its answers are compared with.
         show: called twice a second with its rows by state and the seconds it is behind.
         on_death: called each time the feed ends unexpectedly.
     """
@@ -46,10 +47,12 @@ class ShadowFeed:
         policy: Path | None,
         since: str,
         settings: Settings,
+        live: Callable[[], str | None],
         show: Callable[[dict[str, int], float], None] = lambda counts, behind_seconds: None,
         on_death: Callable[[], None] = lambda: None,
     ) -> None:
         self.shadow = shadow
+        self._live = live
         self._show = show
         self._progress = Progress()
         self._reported = 0.0
@@ -93,7 +96,8 @@ class ShadowFeed:
 
     def beat(self) -> ShadowBeat:
         """Return the same for the slice's heartbeat; time without reports counts as behind."""
-        progress, error = self._progress, self._progress.error
+        progress = self._progress.beside(self._live())
+        error = progress.error
         silent = self._silence()
         if silent:
             error = f"its feed, process {self._child.pid}, has not reported for {silent:.0f} s"
@@ -121,7 +125,8 @@ class ShadowFeed:
     async def _watch(self) -> None:
         """Show the counts regularly, even without new reports."""
         while True:
-            self._show(self._progress.counts(), self.beat().behind_seconds)
+            beat = self.beat()
+            self._show(beat.counts(), beat.behind_seconds)
             await asyncio.sleep(WATCH_SECONDS)
 
     def _on_report(self, report: dict[str, object]) -> None:

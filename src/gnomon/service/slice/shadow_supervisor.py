@@ -9,8 +9,6 @@ from pathlib import Path
 from msgspec import structs
 
 from gnomon.artifact import Artifact
-from gnomon.errors import GnomonError
-from gnomon.log import shadow_stream, stream_folder
 from gnomon.policy import Policy
 from gnomon.rollout.gates.noise_floor import noise_shadow
 from gnomon.rollout.history import RolloutState, Shadow
@@ -18,6 +16,7 @@ from gnomon.service.lane.recording import Recorder
 from gnomon.service.metrics import Metrics
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.shadow_feed import ShadowFeed
+from gnomon.service.slice.shadow_runs import ShadowRuns
 from gnomon.service.status.gate_outlook import GateOutlook
 from gnomon.service.status.slice_status import ShadowStatus
 from gnomon.service.tasks import Tasks, close_all
@@ -39,7 +38,7 @@ class ShadowSupervisor:
         settings: passed to the feeds.
         policy: the policy file, for the comparators and the share of the noise floor.
         claim: the slice whose requests the feeds read.
-        recorder: has the position from which a new shadow reads.
+        recorder: has the log, whose end is the position from which a new shadow reads.
         metrics: shows what the feeds report.
         tasks: closes the feeds of stopped shadows.
         outlook: has the gates that promotions wait for.
@@ -65,18 +64,34 @@ class ShadowSupervisor:
         self._recorder = recorder
         self._metrics = metrics
         self._tasks = tasks
+        self._runs = ShadowRuns(model, settings, claim, recorder)
         self._feeds: dict[str, ShadowFeed] = {}
         self._noise: Shadow | None = None
+        self._live: str | None = None
         self._marked: int | None = None
         """The last epoch for which stopped shadows were marked in the slice's folder."""
 
+    async def begin(self, state: RolloutState, live: Artifact | None) -> None:
+        """Record on disk from where on the shadows of a state have to score rows.
+
+        To be awaited before the state takes effect in this slice; see :class:`ShadowRuns`.
+
+        Args:
+            state: the rollout.
+            live: the artifact that answers when the state is in effect.
+        """
+        noise = None if live is None else noise_shadow(state, live, self._rules)
+        await self._runs.begin([*state.shadows.values(), *([] if noise is None else [noise])])
+
     def apply(self, state: RolloutState, live: Artifact | None) -> None:
-        """Run exactly the shadows of this state; start none while the log is not open.
+        """Run exactly the shadows of this state; start none before its run has begun.
 
         Args:
             state: the rollout.
             live: the artifact that answers here, whose noise floor is measured.
         """
+        self._live = None if live is None else live.tag
+        self._outlook.follow(state)
         self._noise = self._noise_of(state, live)
         shadows = dict(state.shadows)
         if self._noise is not None:
@@ -86,8 +101,8 @@ class ShadowSupervisor:
         if not self._recorder.is_open:
             return
         for tag, shadow in shadows.items():
-            if tag not in self._feeds:
-                self._start(tag, shadow)
+            if tag not in self._feeds and (run := self._runs.of(shadow)) is not None:
+                self._start(tag, shadow, run)
         if self._marked != state.epoch:
             with contextlib.suppress(OSError):  # The next call tries again.
                 mark_stopped(self._settings, self._model, self._claim.name, shadows)
@@ -125,26 +140,19 @@ class ShadowSupervisor:
     def _noise_of(self, state: RolloutState, live: Artifact | None) -> Shadow | None:
         """Return the shadow of live itself; one that has begun keeps its share to its end."""
         shadow = None if live is None else noise_shadow(state, live, self._rules)
-        if shadow is None:
+        run = None if shadow is None else self._runs.of(shadow)
+        if shadow is None or run is None:
             return None
-        if self._noise is not None and self._noise.since == shadow.since:
-            return self._noise
-        if not self._recorder.is_open:
-            return None
-        stream = shadow_stream(shadow.artifact.partition(":")[2])
-        with contextlib.suppress(GnomonError):
-            run = Run.last(stream_folder(self._settings, self._model, self._claim.name, stream))
-            if run is not None and run.epoch == shadow.since:
-                return structs.replace(shadow, fraction=run.fraction)
-        return shadow
+        return structs.replace(shadow, fraction=run.fraction)
 
-    def _start(self, tag: str, shadow: Shadow) -> None:
+    def _start(self, tag: str, shadow: Shadow, run: Run) -> None:
         self._feeds[tag] = ShadowFeed(
             self._claim.name,
             shadow,
             self._policy,
-            self._recorder.position,
+            run.since,
             self._settings,
+            lambda: self._live,
             functools.partial(self._metrics.shadow, tag),
             functools.partial(self._metrics.restarted, "shadow"),
         )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from gnomon.log.retention_notice import retention_warning
+from gnomon.service.lane.batching import Lane
 from gnomon.service.lane.recording import Recorder
 from gnomon.service.metrics import Metrics
 from gnomon.service.slice.automation_report import AutomationReport
@@ -20,6 +21,7 @@ from gnomon.service.status.proposal_status import proposals_of
 from gnomon.service.status.slice_status import LiveStatus, RowAccounts, Status
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
+from gnomon.shadow.shadow_counts import Latency
 from gnomon.version import __version__
 
 __all__ = ["StatusView"]
@@ -90,7 +92,6 @@ class StatusView:
     def heartbeat(self) -> heartbeats.Heartbeat:
         """Return the status for other processes, which read it under the storage root."""
         history, live = self._follower.history, self._follower.live
-        latency = self._metrics.worker_latency()
         return heartbeats.Heartbeat(
             model=history.model,
             slice=self._claim.name,
@@ -105,7 +106,7 @@ class StatusView:
             ),
             live=None if live is None else live.artifact.tag,
             previous=history.state.previous,
-            latency_ms=latency,
+            latency_ms=None if live is None else self._latency(live),
             shadows=self._shadows.beats(),
             noise_floor=self._shadows.noise_share,
             accounts=self._metrics.accounts(),
@@ -131,5 +132,8 @@ class StatusView:
             artifact=live.artifact.tag,
             digest=live.artifact.digest,
             since=self._follower.live_since,
-            latency_ms=self._metrics.worker_latency(),
+            latency_ms=self._latency(live),
         )
+
+    def _latency(self, live: Lane) -> Latency | None:
+        return self._metrics.worker_latency(live.identity.epoch)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +25,7 @@ from gnomon.rollout.quality.quality_gates import gate_name
 from gnomon.shadow import heartbeats
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
 from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
-from gnomon.shadow.shadow_counts import OpenGate, ShadowCounts, added
+from gnomon.shadow.shadow_counts import CountsBeside, OpenGate, ShadowCounts, beside_each
 from gnomon.skew import skew_record
 from gnomon.storage import Storage
 
@@ -43,6 +42,14 @@ class _Sample(NamedTuple):
     at: float
     scored: int
     answered: int
+
+
+class _Run(NamedTuple):
+    """A shadow beside a live artifact: the rollout epochs in which each of them began."""
+
+    shadow: str
+    since: int
+    live_since: int
 
 
 class GateOutlook:
@@ -66,7 +73,8 @@ class GateOutlook:
         self._storage = storage
         self._model = model
         self._policy = policy
-        self._samples: dict[tuple[str, int], deque[_Sample]] = {}
+        self._samples: dict[tuple[str, int, str | None], deque[_Sample]] = {}
+        self._judged: set[_Run] = set()
         self._open: dict[str, tuple[OpenGate, ...]] = {}
         self._excused: set[str] = set()
 
@@ -74,9 +82,17 @@ class GateOutlook:
         """Return the gates of a shadow that were unknown at the last refresh."""
         return self._open.get(artifact, ())
 
+    def follow(self, state: RolloutState) -> None:
+        """Forget the gates of other runs, or beside another live artifact; this reads nothing."""
+        new = {run.shadow for run in _runs(state) - self._judged}
+        if new:
+            says = f"the gates beside {state.live} are not evaluated yet"
+            waits = (OpenGate(gate="rows", says=says),)
+            self._open = {**self._open, **dict.fromkeys(new, waits)}
+
     def refresh(self, state: RolloutState) -> None:
         """Evaluate the gates again; this blocks for some milliseconds."""
-        shadows = [s for s in state.shadows.values() if s.is_candidate]
+        shadows = _candidates(state)
         if not shadows:
             self._open, self._samples = {}, {}
             return
@@ -84,13 +100,14 @@ class GateOutlook:
         confidence = policy.confidence_of_each(state.candidates)
         beats = heartbeats.read(self._storage, self._model)
         self._excused = {e.artifact for e in state.excuses if e.is_active()}
-        keys = {(shadow.artifact, shadow.since) for shadow in shadows}
+        keys = {(shadow.artifact, shadow.since, state.live) for shadow in shadows}
         self._samples = {key: samples for key, samples in self._samples.items() if key in keys}
         others = tuple(_by_the_log(policy))
         self._open = {
             s.artifact: (*self._open_gates(policy.gates, s, state, beats, confidence), *others)
             for s in shadows
         }
+        self._judged = _runs(state)
 
     def _open_gates(
         self,
@@ -100,15 +117,16 @@ class GateOutlook:
         beats: Sequence[Heartbeat],
         confidence: float,
     ) -> Iterator[OpenGate]:
-        counts = _summed(_shadow_reports(shadow, beats))
+        counts = _beside(state.live, _shadow_reports(shadow, beats))
         answered = sum(int(beat.accounts.get("answered", 0)) for beat in beats)
         evidence = Evidence(
-            ShadowRows(**structs.asdict(counts)),
-            noise=ShadowRows(**structs.asdict(_summed(_noise_reports(state, beats)))),
+            _rows(counts),
+            noise=_rows(_beside(state.live, _noise_reports(state, beats))),
             times={},
             live_times={},
-            traffic=self._traffic(shadow, counts.scored, answered),
-            last_row=datetime.now(UTC) if counts.scored else None,
+            traffic=self._traffic(shadow, state.live, counts.scored, answered),
+            first_row=counts.first,
+            last_row=counts.last,
             noise_awaited=any(beat.noise_floor is not None for beat in beats),
         )
         if shadow.artifact in self._excused:  # What slices count has the excused rows in it.
@@ -128,10 +146,12 @@ class GateOutlook:
                     seconds=gate.awaits.seconds,
                 )
 
-    def _traffic(self, shadow: Shadow, scored: int, answered: int) -> Traffic | None:
+    def _traffic(
+        self, shadow: Shadow, live: str | None, scored: int, answered: int
+    ) -> Traffic | None:
         """Return the rate over the last minutes; None until there is one."""
         now = self._clock()
-        samples = self._samples.setdefault((shadow.artifact, shadow.since), deque())
+        samples = self._samples.setdefault((shadow.artifact, shadow.since, live), deque())
         while samples and (
             samples[0].at < now - WINDOW.total_seconds() or scored < samples[-1].scored
         ):
@@ -175,9 +195,18 @@ def _noise_reports(state: RolloutState, beats: Sequence[Heartbeat]) -> Iterator[
             yield report
 
 
-def _summed(reports: Iterable[ShadowBeat]) -> ShadowCounts:
-    return added([ShadowCounts(), *map(_counts, reports)])
+def _runs(state: RolloutState) -> set[_Run]:
+    return {_Run(s.artifact, s.since, state.live_since) for s in _candidates(state)}
 
 
-def _counts(report: ShadowBeat) -> ShadowCounts:
-    return ShadowCounts(**{name: getattr(report, name) for name in ShadowCounts.__struct_fields__})
+def _candidates(state: RolloutState) -> list[Shadow]:
+    return [shadow for shadow in state.shadows.values() if shadow.is_candidate]
+
+
+def _beside(live: str | None, reports: Iterable[ShadowBeat]) -> CountsBeside:
+    """Add up the rows that were compared with one live artifact: only these are evidence."""
+    return beside_each(report.against for report in reports).get(live or "", CountsBeside())
+
+
+def _rows(counts: CountsBeside) -> ShadowRows:
+    return ShadowRows(**{name: getattr(counts, name) for name in ShadowCounts.__struct_fields__})

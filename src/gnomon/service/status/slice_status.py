@@ -11,6 +11,7 @@ from msgspec import structs
 
 from gnomon.artifact.manifest import Combination
 from gnomon.notebook import NotebookTable, Tabular
+from gnomon.quantities import plural
 from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.service.status.automation_status import AutomationStatus
 from gnomon.service.status.proposal_status import ProposalStatus
@@ -95,7 +96,7 @@ class RowAccounts(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         """See :class:`gnomon.notebook.Tabular`."""
         outcomes = ("answered", "rejected", "failed", "timed_out", "shed", "in_flight")
         return NotebookTable(
-            title=f"{self.received:,} rows received",
+            title=f"{plural(self.received, 'row')} received",
             verdict="",
             columns=("outcome", "rows"),
             rows=[(outcome, getattr(self, outcome)) for outcome in outcomes],
@@ -146,7 +147,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         live = [] if self.live is None else [("live", self.live.artifact, *[None] * 5)]
         noise = [] if self.noise_floor is None else [_described("noise floor", self.noise_floor)]
         return NotebookTable(
-            title=f"{self.model}, {self.accounts.received:,} rows received",
+            title=f"{self.model}, {plural(self.accounts.received, 'row')} received",
             verdict="ready" if self.ready else "not ready",
             columns=("role", "artifact", "eligible", "scored", "failed", "lagging", "disagreement"),
             rows=[*live, *(_described("shadow", shadow) for shadow in self.shadows), *noise],

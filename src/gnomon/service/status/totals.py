@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from msgspec import structs
 
 from gnomon.service.status.automation_status import AutomationStatus
-from gnomon.service.status.slice_status import RowAccounts, ShadowStatus, Status
-from gnomon.shadow.shadow_counts import Latency, added
+from gnomon.service.status.slice_status import LiveStatus, RowAccounts, ShadowStatus, Status
+from gnomon.shadow.shadow_counts import Latency, added, beside_each
 
 __all__ = ["total"]
 
@@ -26,9 +26,7 @@ def total(slices: Sequence[Status]) -> Status:
         ready=all(status.ready for status in slices),
         started=min((status.started for status in slices if status.started), default=None),
         epoch=min(status.epoch for status in slices),
-        live=structs.replace(lives[0], latency_ms=_slowest(live.latency_ms for live in lives))
-        if lives
-        else None,
+        live=_live(lives) if lives else None,
         shadows=_shadows(slices),
         noise_floor=_noise_floor(slices),
         accounts=_accounts([status.accounts for status in slices]),
@@ -36,6 +34,12 @@ def total(slices: Sequence[Status]) -> Status:
         error="; ".join(_errors(slices)) or None,
         warnings=tuple(dict.fromkeys(note for status in slices for note in status.warnings)),
     )
+
+
+def _live(lives: Sequence[LiveStatus]) -> LiveStatus:
+    """Return the live artifact of the first slice, with the slowest time of those that have it."""
+    times = (live.latency_ms for live in lives if live.artifact == lives[0].artifact)
+    return structs.replace(lives[0], latency_ms=_slowest(times))
 
 
 def _shadows(slices: Sequence[Status]) -> tuple[ShadowStatus, ...]:
@@ -56,6 +60,7 @@ def _noise_floor(slices: Sequence[Status]) -> ShadowStatus | None:
 def _shadow(statuses: Sequence[ShadowStatus]) -> ShadowStatus:
     return structs.replace(
         added(statuses),
+        against=beside_each(status.against for status in statuses),
         state=min((status.state for status in statuses), key=WORST_FIRST.index),
         behind_seconds=max(status.behind_seconds for status in statuses),
         latency_ms=_slowest(status.latency_ms for status in statuses),

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import structs
 
 from gnomon.log.segments.schema import LIVE_OUTCOMES
+from gnomon.quantities import plural
 from gnomon.shadow.shadow_counts import ShadowOutcomes, added
 
 __all__ = ["LiveAccounts", "LogAccounts", "SealedAccounts", "ShadowAccounts"]
@@ -47,7 +48,8 @@ class LiveAccounts:
         """Yield the equation, and then what is wrong with it."""
         terms = [f"{self.outcomes.get(name, 0):,} {name}" for name in LIVE_OUTCOMES]
         sign = "=" if self.balanced else "≠"
-        yield f"live: {self.received:,} rows received {sign} {' + '.join(terms)}".replace("_", " ")
+        received = f"{plural(self.received, 'row')} received"
+        yield f"live: {received} {sign} {' + '.join(terms)}".replace("_", " ")
         yield from _complaint(self.repeated, "logged more than once")
         for name, rows in self.outcomes.items():
             if name not in LIVE_OUTCOMES:
@@ -85,8 +87,8 @@ class ShadowAccounts(ShadowOutcomes, frozen=True, kw_only=True):
         """Yield the equation, and then what is wrong with it."""
         sign = "=" if self.balanced else "≠"
         yield (
-            f"shadow {self.artifact}: {self.eligible:,} rows eligible {sign} {self.scored:,} scored"
-            f" + {self.failed:,} failed + {self.lagging:,} lagging"
+            f"shadow {self.artifact}: {plural(self.eligible, 'row')} eligible "
+            f"{sign} {self.scored:,} scored + {self.failed:,} failed + {self.lagging:,} lagging"
         )
         for slice_name, rows in self.lagging_in.items():
             yield from _complaint(rows, f"lagging in slice {slice_name}")

@@ -16,7 +16,6 @@ from gnomon.log import (
     Position,
     Snapshot,
     input_column,
-    read_position,
 )
 from gnomon.log.lost_ranges import LostRange, lost_ranges
 from gnomon.log.sampling import eligible
@@ -90,8 +89,7 @@ def _runs(log: InferenceLog) -> Iterator[_ShadowRun]:
         for stream in folders(slice_folder):
             run = Run.last(stream) if stream.name != REQUESTS else None
             if run is not None:
-                since = Position.parse(run.since)
-                read = max(since, read_position(stream) or since)
+                since, read = Position.parse(run.since), run.read_to(stream)
                 stopped = (stream / STOPPED).exists()
                 yield _ShadowRun(slice_folder.name, run, since, read, stopped, lost_ranges(stream))
 

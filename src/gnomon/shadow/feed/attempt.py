@@ -84,6 +84,9 @@ class Attempts:
             LogError: a record cannot be read.
         """
         attempt = self._last(epoch)
+        if attempt.totals.done and not attempt.totals.against:
+            # An older version wrote it: which artifact was live is only in the records.
+            attempt = msgspec.structs.replace(attempt, own=str(START), totals=Totals())
         tail = WholeTail(self._path.parent, Position.parse(attempt.own), table)
         totals = attempt.totals
         while batches := tail.poll():

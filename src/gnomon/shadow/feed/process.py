@@ -100,7 +100,13 @@ class Feed:
         self._last = self._attempts.recounted(run.epoch, self._table)
         self._careful_until = self._last.blamed_until(self._recorded)
         # The first segment records from where on rows are eligible, even without the artifact.
-        self._writer = SegmentWriter(folder, _NOTHING, settings=settings, metadata=run.metadata)
+        self._writer = SegmentWriter(
+            folder,
+            _NOTHING,
+            settings=settings,
+            metadata=run.metadata,
+            read_to=self._recorded,
+        )
         run.keep(folder)
         self._totals = self._last.totals
         self._reporter = Reporter(parent_socket, self._reading(), self._totals, self._writer.fsync)

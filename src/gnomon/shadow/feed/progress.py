@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import structs
 
-from gnomon.shadow.shadow_counts import ShadowCounts, ShadowReport, added
+from gnomon.shadow.shadow_counts import (
+    CountsBeside,
+    ShadowCounts,
+    ShadowReport,
+    added,
+    beside_each,
+)
 
 __all__ = ["Progress", "Totals", "count"]
 
@@ -15,10 +24,12 @@ class Totals(ShadowCounts, frozen=True, kw_only=True):
     """Rows of one run of a shadow in one slice, since it was started there.
 
     Attributes:
+        against: the counts by the artifact that was live.
         apart: the sum of the rows' differences.
         measured: the rows that have a difference.
     """
 
+    against: dict[str, CountsBeside] = msgspec.field(default_factory=dict)
     apart: float = 0.0
     measured: int = 0
 
@@ -29,7 +40,8 @@ class Totals(ShadowCounts, frozen=True, kw_only=True):
             measured=len(difference) - difference.null_count, **structs.asdict(count(records))
         )
         apart = self.apart + float(pc.sum(difference).as_py() or 0.0)
-        return structs.replace(added((self, counts)), apart=apart)
+        against = beside_each((self.against, _count_beside_each(records)))
+        return structs.replace(added((self, counts)), apart=apart, against=against)
 
 
 class Progress(ShadowReport, frozen=True, kw_only=True):
@@ -60,6 +72,21 @@ def count(records: pa.RecordBatch) -> ShadowCounts:
         decided=len(agreed) - records.column("flipped").null_count,
         flipped=_true(records.column("flipped")),
     )
+
+
+def _count_beside_each(records: pa.RecordBatch) -> dict[str, CountsBeside]:
+    """Count a batch by the artifact that was live."""
+    against = records.column("against")
+    parts = {
+        live: records.filter(pc.equal(against, live))
+        for live in against.drop_null().unique().to_pylist()
+    }
+    return {live: _count_beside(part) for live, part in parts.items()}
+
+
+def _count_beside(records: pa.RecordBatch) -> CountsBeside:
+    arrived: dict[str, datetime | None] = pc.min_max(records.column("arrived")).as_py()
+    return CountsBeside(**structs.asdict(count(records)), first=arrived["min"], last=arrived["max"])
 
 
 def _true(mask: pa.BooleanArray) -> int:

@@ -106,6 +106,7 @@ class Reporter(threading.Thread):
         micros = tuple(self._micros)
         return Progress(
             **{name: getattr(totals, name) for name in ShadowCounts.__struct_fields__},
+            against=totals.against,
             position=str(position),
             lagging=lagging,
             came_to_end=end is not None,
