@@ -38,6 +38,13 @@ def test_one_label_or_several() -> None:
         (body({**ONE, "known_at": "2026-11-01T05:00:00"}), False, "at $.known_at"),
         (body(ONE) + b"\n" + body({**ONE, "correction": "1"}), True, "at line 2: $.correction"),
         (body([ONE, 7]), False, "expected `object`, got 7 at $[1]"),
+        (
+            b'{"request_id":"a","value":"no","value":"yes"}',
+            False,
+            "got `value` twice in one object",
+        ),
+        (b'[{"value":{"a":1,"a":1}}]', False, "got `a` twice in one object at $[0]"),
+        (body(ONE) + b'\n{"value":1,"value":1}', True, "`value` twice in one object at line 2: $"),
         (body([]), False, "expected at least one label, got none at $"),
         (b"\n", True, "expected at least one label, got none at $"),
     ],

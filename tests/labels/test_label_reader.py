@@ -12,7 +12,7 @@ from gnomon.contract.contract import Contract, Feature
 from gnomon.errors import InvalidRequest
 from gnomon.labels.label import Label
 from gnomon.labels.label_reader import LabelReader
-from tests.labels.labelled_log import CONTRACT, DAY, TWO_TARGETS, stored
+from tests.labels.labelled_log import CONTRACT, DAY, TIMELESS, TWO_TARGETS, stored
 
 NUMBERED = structs.replace(
     CONTRACT,
@@ -62,6 +62,8 @@ def test_each_target_is_a_record() -> None:
         ({"request_id": "a", "value": 1}, 'expected one of "no", "yes", got 1 at $[3].value'),
         ({"request_id": "a", "value": None}, "expected a label, got null at $[3].value"),
         ({"request_id": "", "value": "no"}, "expected a request id, got an empty text"),
+        ({"request_id": "a" * 1_025, "value": "no"}, "at most 1,024 characters, got 1,025"),
+        ({"request_id": "a", "value": "no", "source": "a" * 1_025}, "got 1,025 at $[3].source"),
         ({"value": "no"}, "expected `request_id`, or `entity` and `event_time`, got none"),
         ({"value": "no", "entity": {"customer": "a"}}, "got `entity` at $[3]"),
         (
@@ -125,3 +127,11 @@ def test_values_of_a_key_may_be_text_where_a_file_has_only_text() -> None:
     assert "expected integer" in refused(label, NUMBERED)
     batch = LabelReader(NUMBERED, coerce=True).records([("", label)], DAY)
     assert batch.column("entity").to_pylist() == ['["7","a"]']
+
+
+def test_a_time_of_the_request_has_passed() -> None:
+    """One that the contract has sent with a request may lie in the future, and is found exactly."""
+    label = Label(entity={"customer": "a"}, event_time=DAY + timedelta(hours=1), value="no")
+    assert "expected a time that has passed" in refused(label, TIMELESS)
+    assert refused(label, TIMELESS).endswith("at $[3].event_time")
+    assert len(LabelReader(CONTRACT).records([("", label)], DAY)) == 1

@@ -43,6 +43,7 @@ def import_(
             "--correction",
             metavar="N",
             min=0,
+            max=2**31 - 1,
             help="The number of the correction, if no column says: 0 for first values.",
         ),
     ] = 0,

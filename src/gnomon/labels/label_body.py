@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -32,11 +33,16 @@ def decode_labels(body: bytes | bytearray, *, lines: bool, most: int) -> list[Pl
         InvalidRequest: a label has a wrong field, or there are none.
         BodyTooLarge: there are too many.
     """
-    placed = _of_lines(bytes(body)) if lines else _of_json(parse(bytes(body)))
+    placed = _of_lines(bytes(body)) if lines else _of_json(bytes(body))
     if not placed:
         raise InvalidRequest("expected at least one label, got none", where="$")
     if len(placed) > most:
         raise BodyTooLarge(f"expected at most {most:,} labels, got {len(placed):,}", hint=_SPLIT)
+    for place, item in placed:
+        if isinstance(item, _Repeated):
+            raise InvalidRequest(
+                f"expected each name once, got `{item.name}` twice in one object", where=place
+            )
     return [(place, as_label(item, place)) for place, item in placed]
 
 
@@ -53,7 +59,8 @@ def as_label(item: Any, place: str) -> Label:
         raise InvalidRequest(message, where=place + path.removeprefix("$"), hint=hint) from None
 
 
-def _of_json(content: Any) -> list[tuple[str, Any]]:
+def _of_json(body: bytes) -> list[tuple[str, Any]]:
+    content = _parsed(body)
     if isinstance(content, list):
         return [(f"$[{number}]", item) for number, item in enumerate(content)]
     return [("$", content)]
@@ -65,8 +72,30 @@ def _of_lines(body: bytes) -> list[tuple[str, Any]]:
         if line.strip():
             place = f"line {number}: $"
             try:
-                placed.append((place, parse(line)))
+                placed.append((place, _parsed(line)))
             except InvalidRequest as error:
                 error.where = place + (error.where or "").removeprefix("$")
                 raise
     return placed
+
+
+class _Repeated(NamedTuple):
+    """Stands for an object that has a name twice, or has such an object in it."""
+
+    name: str
+
+
+def _parsed(body: bytes) -> Any:
+    parse(body)  # It says what is wrong with what is no JSON.
+    return json.loads(body, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Repeated:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if isinstance(value, _Repeated):
+            return value
+        if name in found:
+            return _Repeated(name)
+        found[name] = value
+    return found

@@ -23,6 +23,9 @@ __all__ = ["LabelReader"]
 _CLOCKS_APART = timedelta(minutes=5)
 """How far the clock of the sender may be ahead."""
 
+_LONGEST_TEXT = 1_024
+"""The most characters of a request id or a source: they come back in every list of labels."""
+
 
 class LabelReader:
     """Reads labels by a contract.
@@ -42,6 +45,7 @@ class LabelReader:
         as_given = (msgspec.structs.replace(f, coerce=f.coerce or coerce) for f in self._key)
         self._readers = {feature.name: reader(feature) for feature in as_given}
         self._key_text = name_text(contract.entity_key)
+        self._is_event_time_sent = contract.event_time is not None
 
     def records(self, labels: Sequence[tuple[str, Label]], now: datetime) -> pa.RecordBatch:
         """Return labels in the columns in which they are stored.
@@ -80,11 +84,10 @@ class LabelReader:
         Raises:
             InvalidRequest: it is wrong; ``where`` is the field, such as ``.value``.
         """
-        if label.known_at is not None and label.known_at > now + _CLOCKS_APART:
-            raise InvalidRequest(
-                f"expected a time that has passed, got {label.known_at.isoformat()}",
-                where=".known_at",
-            )
+        _refuse_future(label.known_at, now, ".known_at")
+        if not self._is_event_time_sent:
+            _refuse_future(label.event_time, now, ".event_time")
+        _refuse_long(label.source or "", ".source")
         common = {
             **self._prediction(label),
             "known_at": _utc(label.known_at, ".known_at"),
@@ -102,6 +105,7 @@ class LabelReader:
                 raise InvalidRequest(
                     "expected a request id, got an empty text", where=".request_id"
                 )
+            _refuse_long(label.request_id, ".request_id")
             return {"request_id": label.request_id, "row": label.row}
         if label.request_id is not None or label.entity is None or label.event_time is None:
             given = [name for name in _NAMES if getattr(label, name) is not None]
@@ -180,6 +184,20 @@ def _text(target: Target, value: Any, where: str, correction: int) -> str | None
     except InvalidRequest as error:
         error.where = where
         raise
+
+
+def _refuse_long(text: str, where: str) -> None:
+    if len(text) > _LONGEST_TEXT:
+        raise InvalidRequest(
+            f"expected at most {_LONGEST_TEXT:,} characters, got {len(text):,}", where=where
+        )
+
+
+def _refuse_future(time: datetime | None, now: datetime, where: str) -> None:
+    if time is not None and time > now + _CLOCKS_APART:
+        raise InvalidRequest(
+            f"expected a time that has passed, got {time.isoformat()}", where=where
+        )
 
 
 def _listed(names: Any) -> str:

@@ -20,7 +20,7 @@ def test_columns_have_the_names_of_their_fields() -> None:
     columns = found("request_id", "row", "label", "source", "customer", "asked")
     assert columns.fields == {"request_id": "request_id", "row": "row", "source": "source"}
     assert (columns.entity, columns.values) == ({}, {None: "label"})
-    columns = found("customer", "asked", "value", "label")
+    columns = found("customer", "asked", "value")
     assert columns.fields == {"event_time": "asked"}
     assert (columns.entity, columns.values) == ({"customer": "customer"}, {None: "value"})
     assert found("customer", "event_time", "value", contract=TIMELESS).entity
@@ -41,6 +41,8 @@ def test_others_are_given() -> None:
         (["request_id"], {}, "expected a column with the labels at labels.csv. give"),
         (["label"], {}, "expected a column `request_id`, or columns of the entity key"),
         (["customer", "label"], {}, "and of the event time at labels.csv"),
+        (["request_id", "label", "label"], {}, "expected one column `label`, got 2"),
+        (["request_id", "label", "value"], {}, "one column for `value`, got value, label"),
         (["request_id", "label"], {"value": "lable"}, "expected the column `lable` for `value`"),
         (["request_id", "label"], {"vlaue": "label"}, "expected a field of a label, got `vlaue`"),
         (["id", "label"], {"vlaue": "label"}, "did you mean `value`? the fields are value, "

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pyarrow as pa
@@ -13,7 +16,7 @@ import pytest
 from msgspec import structs
 
 from gnomon.contract.contract import Contract, Feature, Output
-from gnomon.errors import StorageError
+from gnomon.errors import InvalidRequest, StorageError
 from gnomon.labels.imports import label_import
 from gnomon.labels.imports.label_import import LabelImport, import_file
 from gnomon.labels.label_store import LabelStore
@@ -185,3 +188,59 @@ def test_a_row_without_any_value_withdraws_the_targets_of_the_file(
         ("a", "late", "yes"), ("b", "late", None), ("b", "gate", None)
     ]  # fmt: skip
     assert imported(settings, path, TWO_TARGETS).empty == 1
+
+
+def test_a_time_that_clocks_show_twice_or_never_is_refused(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """It could be the time of another request."""
+    times = "2026-03-08T02:30:00", "2026-11-01T01:30:00", "2026-11-01T03:30:00"
+    path = csv(tmp_path, "customer,asked,label", *(f"a,{time},yes" for time in times))
+    result = imported(settings, path, zone=ZoneInfo("America/New_York"))
+    assert (result.stored, result.refused) == (1, 2)
+    never, twice = (one.message for one in result.examples)
+    assert "happens never" in never
+    assert "happens twice" in twice
+
+
+@pytest.mark.parametrize("correction", [-1, 2**31])
+def test_a_correction_out_of_range_is_refused(
+    settings: Settings, tmp_path: Path, correction: int
+) -> None:
+    """Before anything is stored."""
+    with pytest.raises(InvalidRequest, match="expected a whole number from 0 to 2,147,483,647"):
+        imported(settings, csv(tmp_path, "request_id,label", "a,yes"), correction=correction)
+    assert not stored(settings, "value")
+
+
+@pytest.mark.parametrize("row", [("a", b"yes"), (b"a", "yes"), (1.0, "yes")])
+def test_what_is_not_text_is_refused(
+    settings: Settings, tmp_path: Path, row: tuple[object, object]
+) -> None:
+    """The Python text of an id of bytes, or with a point, would match no row."""
+    path = tmp_path / "labels.parquet"
+    pq.write_table(pa.table({"request_id": [row[0]], "label": [row[1]]}), path)
+    result = imported(settings, path)
+    assert (result.stored, result.refused) == (0, 1)
+    assert result.examples[0].message.startswith("expected ")
+
+
+def test_ids_may_be_uuids(settings: Settings, tmp_path: Path) -> None:
+    """They are stored as the text that an answer has."""
+    path = tmp_path / "labels.parquet"
+    text = "01a22d85-a076-74d4-a074-b06b519e19db"
+    ids = pa.array([UUID(text).bytes], pa.uuid())
+    pq.write_table(pa.table({"request_id": ids, "label": ["yes"]}), path)
+    assert imported(settings, path).stored == 1
+    assert stored(settings, "request_id") == [(text,)]
+
+
+@pytest.mark.parametrize("values", [["1", "2"], [Decimal("1.0"), Decimal("2.0")], [1.0, 2.0]])
+def test_classes_that_are_numbers_are_read_alike_in_every_file(
+    settings: Settings, tmp_path: Path, values: list[object]
+) -> None:
+    """As text, as decimals and as floats."""
+    path = tmp_path / "labels.parquet"
+    pq.write_table(pa.table({"request_id": ["a", "b"], "gate": values}), path)
+    assert imported(settings, path, TWO_TARGETS).stored == 2
+    assert stored(settings, "value") == [("1",), ("2",)]

@@ -114,10 +114,26 @@ class _Search:
     def column(self, field: str, defaults: Sequence[str]) -> str | None:
         self._used.append(field)
         if field not in self._given:
-            return next((name for name in defaults if name in self._names), None)
+            found = [name for name in dict.fromkeys(defaults) if name in self._names]
+            if len(found) > 1:
+                raise TableError(
+                    f"expected one column for `{field}`, got {listed(found)}",
+                    where=self._where,
+                    hint=f"say which: --column {field}={found[0]}",
+                )
+            return self._once(found[0]) if found else None
         name = self._given[field]
         if name not in self._names:
             raise self.missing(f"the column `{name}` for `{field}`", "another column")
+        return self._once(name)
+
+    def _once(self, name: str) -> str:
+        if self._names.count(name) > 1:
+            raise TableError(
+                f"expected one column `{name}`, got {self._names.count(name)}",
+                where=self._where,
+                hint="rename or remove all but one",
+            )
         return name
 
     def check_used(self) -> None:

@@ -8,8 +8,10 @@ from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from gnomon.contract.contract import Contract
+from gnomon.contract.json_values import key_path
 from gnomon.errors import InvalidRequest
 from gnomon.labels.imports.label_columns import LabelColumns
 from gnomon.labels.imports.label_file import open_label_file
@@ -102,14 +104,15 @@ def import_file(
         progress: called with the number of rows read since the last call.
 
     Raises:
-        InvalidRequest: the model has no labels.
+        InvalidRequest: the model has no labels, or ``correction`` is not from 0 to 2**31 - 1.
         StorageError: the storage root refuses; what was stored before stays.
         TableError: the file cannot be read, or lacks a column.
     """
+    correction = _whole(correction, 0, "correction")
     reader = LabelReader(contract, coerce=True)
     file = open_label_file(path)
     found = LabelColumns.find(file.names, contract, columns, str(path))
-    row_reader = _RowReader(found, reader.targets, file.is_text, zone, source, correction)
+    row_reader = _RowReader(found, reader.targets, zone, source, correction)
     result = LabelImport(str(path))
     for table in file.read(found.names, _PART_ROWS):
         now = datetime.now(UTC)
@@ -142,14 +145,12 @@ class _RowReader:
         self,
         columns: LabelColumns,
         targets: tuple[Target, ...],
-        is_text: bool,
         zone: tzinfo | None,
         source: str | None,
         correction: int,
     ) -> None:
         self._columns = columns
         self._targets = {target.name: target for target in targets}
-        self._is_text = is_text
         self._zone = zone
         self._source = source
         self._correction = correction
@@ -167,16 +168,19 @@ class _RowReader:
             if not correction:
                 return None
             values = dict.fromkeys(self._columns.values)
-        entity = {name: _json(row[column]) for name, column in self._columns.entity.items()}
+        entity = {
+            name: _json(row[column], f".entity{key_path(name)}")
+            for name, column in self._columns.entity.items()
+        }
         source = given.get("source")
         return Label(
             value=values[None] if None in self._columns.values else values,
-            request_id=_text(given.get("request_id")),
+            request_id=_text(given.get("request_id"), ".request_id"),
             row=_whole(given.get("row"), 0, ".row"),
             entity=entity or None,
             event_time=self._time(given.get("event_time"), ".event_time"),
             known_at=self._time(given.get("known_at"), ".known_at"),
-            source=self._source if source is None else str(source),
+            source=self._source if source is None else _text(source, ".source"),
             correction=correction,
         )
 
@@ -185,7 +189,8 @@ class _RowReader:
             value = row[column]
             if value is None or value != value:  # NaN is how frames write a missing number.
                 continue
-            yield name, self._targets[name].parsed(value) if self._is_text else _json(value)
+            found = _json(value, ".value" if name is None else f".value{key_path(name)}")
+            yield name, self._targets[name].parsed(found) if isinstance(found, str) else found
 
     def _time(self, value: Any, where: str) -> datetime | None:
         if value is None or value != value:
@@ -206,15 +211,39 @@ class _RowReader:
                 where=where,
                 hint="give the time zone of such times: --timezone UTC",
             )
-        return found.replace(tzinfo=self._zone)
+        return _in_zone(found, self._zone, where)
 
 
 def _withdraws(label: Label) -> bool:
     return label.value is None or (isinstance(label.value, dict) and None in label.value.values())
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+def _in_zone(time: datetime, zone: tzinfo, where: str) -> datetime:
+    """Return a time without an offset in a zone, whose clocks must show it exactly once."""
+    earlier, later = (time.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    if earlier.utcoffset() == later.utcoffset():
+        return earlier
+    exists = earlier.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == time
+    raise InvalidRequest(
+        f"{time.isoformat()} happens {'twice' if exists else 'never'} in the time zone {zone}, "
+        "as clocks are changed then",
+        where=where,
+        hint=f"give an offset: {earlier.isoformat()} or {later.isoformat()}",
+    )
+
+
+def _text(value: Any, where: str) -> str | None:
+    if value is None or isinstance(value, str | int | UUID):
+        return None if value is None else str(value)
+    raise _no_text(value, where)
+
+
+def _no_text(value: Any, where: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"expected text, got {type(value).__name__}",
+        where=where,
+        hint="write the column as text (string)",
+    )
 
 
 def _whole(value: Any, default: int, where: str) -> int:
@@ -226,11 +255,17 @@ def _whole(value: Any, default: int, where: str) -> int:
             return number
     except (TypeError, ValueError):
         pass
-    raise InvalidRequest(f"expected a whole number of 0 or more, got {value!r}", where=where)
+    raise InvalidRequest(
+        f"expected a whole number from 0 to 2,147,483,647, got {value!r}", where=where
+    )
 
 
-def _json(value: Any) -> Any:
+def _json(value: Any, where: str) -> Any:
     """Return a value of an Arrow column as it would be sent."""
     if isinstance(value, datetime | date):
         return value.isoformat()
-    return str(value) if isinstance(value, Decimal) else value
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise _no_text(value, where)
