@@ -19,13 +19,13 @@ from pathlib import Path
 import httpx
 import msgspec
 import psutil
-from gnomon.service.auth import find_control_token
 
 from benchmarks.race.cases import Case
 from benchmarks.race.contenders import named
 from benchmarks.race.load import closed_loop, write_requests
 from benchmarks.race.results import machine
 from benchmarks.race.serving import serving
+from gnomon.service.access.control_token import find_control_token
 from gnomon.service.client.clients import Client
 from gnomon.settings import Settings
 

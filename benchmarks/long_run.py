@@ -27,13 +27,13 @@ from pathlib import Path
 
 import msgspec
 import psutil
-from gnomon.service.auth import find_control_token
 
 from benchmarks.race import cases
 from benchmarks.race.cases import Case
 from benchmarks.race.contenders import Contender
 from benchmarks.race.results import machine
 from benchmarks.race.serving import Served, serving
+from gnomon.service.access.control_token import find_control_token
 from gnomon.service.client.clients import Client
 from gnomon.settings import Settings
 

@@ -25,7 +25,6 @@ from typing import Any
 
 import msgspec
 import psutil
-from gnomon.service.auth import find_control_token
 from sklearn.pipeline import Pipeline
 
 import gnomon
@@ -38,6 +37,7 @@ from benchmarks.race.report import spread
 from benchmarks.race.results import machine
 from benchmarks.race.serving import Served, serving
 from benchmarks.race.slow_disk import SYNC_SECONDS, SlowDisk
+from gnomon.service.access.control_token import find_control_token
 from gnomon.settings import Settings
 from models.data import FEATURES, flights
 from preprocessing.contract import contract

@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
-from gnomon.service.auth import find_control_token
 
 from benchmarks.race import cases
 from benchmarks.race.contenders import named
@@ -23,6 +22,7 @@ from benchmarks.race.load import closed_loop, need_wrk, write_requests
 from benchmarks.race.results import machine
 from benchmarks.race.serving import serving
 from gnomon.log import InferenceLog
+from gnomon.service.access.control_token import find_control_token
 from gnomon.service.client.clients import Client
 from gnomon.settings import Settings
 
