@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -75,13 +76,14 @@ def test_the_log_is_synced_while_all_of_asyncios_threads_hang(
     async def run() -> None:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
         hanging = asyncio.ensure_future(asyncio.to_thread(go_on.wait, 30))
-        recorder = Recorder(settings, Metrics("toy"))
-        recorder.open(tmp_path / "stream")
-        try:
-            await asyncio.wait_for(recorder.fsync(), 10)
-        finally:
-            go_on.set()
-        await hanging
-        await recorder.close()
+        with contextlib.closing(Metrics("toy")) as metrics:
+            recorder = Recorder(settings, metrics)
+            recorder.open(tmp_path / "stream")
+            try:
+                await asyncio.wait_for(recorder.fsync(), 10)
+            finally:
+                go_on.set()
+            await hanging
+            await recorder.close()
 
     asyncio.run(run())
