@@ -158,8 +158,10 @@ def ask(client: Client, kind: str, record: Any) -> None:
 
 def make_live(client: Client, tag: str) -> None:
     """Promote an artifact, unless another test has, and wait until it answers."""
-    if client.status().live.artifact != tag:  # type: ignore[union-attr]
-        client.start_shadow(tag, force=True)
+    status = client.status()
+    if status.live.artifact != tag:  # type: ignore[union-attr]
+        if tag not in {shadow.artifact for shadow in status.shadows}:  # A promotion made it one.
+            client.start_shadow(tag, force=True)
         client.promote(tag, force=True)
     until(lambda: client.status().live.artifact == tag, "it is live", 60)  # type: ignore[union-attr]
 
