@@ -22,7 +22,7 @@ def answered(running: Running, name: str, copies: int = 1) -> Path:
     log = InferenceLog(running.server.settings, "toy")
     frame = log.to_frame(columns=["input_id", "arrived"], role="live")
     frame = frame.sort_values("input_id").rename(columns={"input_id": "id"})
-    frame["event_time"] = frame.pop("arrived") + pd.Timedelta(hours=1)
+    frame["event_time"] = frame.pop("arrived") + pd.Timedelta(milliseconds=1)
     frame["value"] = range(len(frame))
     path = running.shell.folder / name
     frames = [frame.assign(source=f"copy {number}") for number in range(copies)]
@@ -70,7 +70,7 @@ def test_labels_come_by_post_and_by_file_and_the_accounts_balance(running: Runni
 def test_a_row_that_is_refused_is_shown_and_fails_the_command(running: Running) -> None:
     """The others are stored."""
     file = running.shell.folder / "some.csv"
-    file.write_text("key,when,y\ne1,2030-01-01T00:00:00,1\ne2,2013-01-01T00:00:00,late\n")
+    file.write_text("key,when,y\ne1,2012-01-01T00:00:00,1\ne2,2013-01-01T00:00:00,late\n")
     words = "labels", "import", "some.csv", "--column", "entity.id=key"
     done = running.shell(
         *words, "--column", "event_time=when", "--column", "value=y", "--timezone", "UTC", expect=1
