@@ -13,6 +13,8 @@ import pytest
 
 import gnomon
 from gnomon.artifact import load, pack
+from gnomon.log import InferenceLog
+from gnomon.rollout.gates.gates import evaluate
 from gnomon.service.answer_shape import answer_shape
 from gnomon.service.client.clients import Client
 from gnomon.testing import Server, serving
@@ -73,8 +75,9 @@ def test_each_kind_of_model_is_served_shadowed_replayed_and_compared(
         until(lambda: _scored(client, tag) >= len(ROWS), "the shadow to score")
         (shadow,) = client.status().shadows
         assert (shadow.failed, shadow.disagreed) == (0, 0)
-        gates = gnomon.check_gates(tag, policy=gnomon.Policy(), settings=server.settings)
-        assert gates.verdict != "fail"
+        state = gnomon.rollout_history("kinds", settings=server.settings).state
+        log = InferenceLog(server.settings, "kinds")
+        assert evaluate(log, state, gnomon.Policy(), tag).verdict != "fail"
     settings = server.settings
     again = gnomon.replay(tag, settings=settings, policy=gnomon.Policy())
     assert again.report.verdict == "ok"

@@ -57,9 +57,14 @@ def test_every_get_route_answers_as_described(server: Server) -> None:
     token = (Path(server.settings.root) / "control.token").read_text().strip()
     for path, item in document["paths"].items():
         if "get" in item:
-            answer = httpx.get(server.url + path, headers={"authorization": f"Bearer {token}"})
+            answer = httpx.get(  # Some are answered by a process of their own.
+                server.url + path, headers={"authorization": f"Bearer {token}"}, timeout=120
+            )
+            if answer.status_code != 200:  # What it asks about is not there: no shadow, no labels.
+                assert "/labels/wanted" in path or "parameters" in item["get"], path
+                assert str(answer.status_code) in item["get"]["responses"], path
+                continue
             [kind] = item["get"]["responses"]["200"]["content"]
-            assert answer.status_code == 200, path
             assert answer.headers.get("content-type", kind).startswith(kind), path
 
 
