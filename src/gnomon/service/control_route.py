@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
@@ -17,6 +18,7 @@ __all__ = ["Download", "Route", "decode_body", "decode_query"]
 
 T = TypeVar("T")
 
+_TIME = "such as 2026-11-29T10:00:00Z; in a URL, + is written %2B"
 _MOST_PARAMETERS = 20
 
 
@@ -80,17 +82,27 @@ def decode_query(query: bytes, kind: type[T]) -> T:
         InvalidRequest: a parameter is wrong, unknown or given twice.
     """
     content = _parameters(query)
+    for field in msgspec.structs.fields(kind):
+        if "datetime" in str(field.type):
+            _refuse_number(field.name, content.get(field.name, ""))
     try:
         return msgspec.convert(content, kind, strict=False)
     except msgspec.ValidationError as error:
         message, place, hint = struct_error(error, kind, content)
         if "datetime" in message or "timezone" in message:
-            hint = "such as 2026-11-29T10:00:00Z; in a URL, + is written %2B"
+            hint = _TIME
         raise InvalidRequest(
             message,
             where=(place or "$").replace("$.", "?").replace("$", "?"),
             hint=hint or _fields(kind),
         ) from None
+
+
+def _refuse_number(name: str, time: str) -> None:
+    """Text is read as whatever type is asked for, and a number then as seconds since 1970."""
+    with contextlib.suppress(ValueError):
+        float(time)
+        raise InvalidRequest(f"expected a time, got {time!r}", where=f"?{name}", hint=_TIME)
 
 
 def _parameters(query: bytes) -> dict[str, str]:
