@@ -51,6 +51,8 @@ def test_the_query_says_what_is_asked(url: str, standin: StandIn) -> None:
         ("labels/wanted", {"artifact": "a:b", "rows": "few"}, "?rows", "int"),
         ("labels/wanted", {"artifact": "a:b", "metric": "auc"}, "?metric", "auc"),
         ("quality", {"start": "yesterday"}, "?start", "such as 2026-11-29T10:00:00Z"),
+        ("history/at", {"time": "0.5"}, "?time", "expected a time, got '0.5'"),
+        ("quality", {"start": "1e9"}, "?start", "expected a time, got '1e9'"),
         ("quality", {"start": "2026-11-29T10:00:00"}, "?start", "such as 2026-11-29T10:00:00Z"),
         ("gates", {"artifact": ["a:b", "a:c"]}, "?", "once"),
         ("gates", {str(n): "" for n in range(30)}, "?", "query"),

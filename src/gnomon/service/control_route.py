@@ -82,9 +82,8 @@ def decode_query(query: bytes, kind: type[T]) -> T:
         InvalidRequest: a parameter is wrong, unknown or given twice.
     """
     content = _parameters(query)
-    for field in msgspec.structs.fields(kind):
-        if "datetime" in str(field.type):
-            _refuse_number(field.name, content.get(field.name, ""))
+    for name in _times(kind):
+        _refuse_number(name, content.get(name, ""))
     try:
         return msgspec.convert(content, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -96,6 +95,10 @@ def decode_query(query: bytes, kind: type[T]) -> T:
             where=(place or "$").replace("$.", "?").replace("$", "?"),
             hint=hint or _fields(kind),
         ) from None
+
+
+def _times(kind: type[Any]) -> list[str]:
+    return [f.name for f in msgspec.structs.fields(kind) if "datetime" in str(f.type)]
 
 
 def _refuse_number(name: str, time: str) -> None:
