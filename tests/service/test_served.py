@@ -55,17 +55,19 @@ def test_every_get_route_answers_as_described(server: Server) -> None:
     """Status and content type are those of ``/docs.json``, which the server makes itself."""
     document = httpx.get(f"{server.url}/docs.json").json()
     token = (Path(server.settings.root) / "control.token").read_text().strip()
+    incomplete = set()  # What these are about has to be said.
     for path, item in document["paths"].items():
         if "get" in item:
             answer = httpx.get(  # Some are answered by a process of their own.
                 server.url + path, headers={"authorization": f"Bearer {token}"}, timeout=120
             )
-            if answer.status_code != 200:  # What it asks about is not there: no shadow, no labels.
-                assert "/labels/wanted" in path or "parameters" in item["get"], path
-                assert str(answer.status_code) in item["get"]["responses"], path
+            if answer.status_code == 422:
+                incomplete.add(path)
                 continue
             [kind] = item["get"]["responses"]["200"]["content"]
+            assert answer.status_code == 200, path
             assert answer.headers.get("content-type", kind).startswith(kind), path
+    assert incomplete == {"/gnomon/history/at", "/gnomon/labels/wanted"}
 
 
 def test_the_documented_example_is_answered(server: Server) -> None:

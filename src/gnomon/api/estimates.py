@@ -18,7 +18,7 @@ from gnomon.log.snapshot import Role
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.policy import Policy, find_policy
 from gnomon.rollout.decisions.defaults import find_model, find_role, tag_of
-from gnomon.rollout.history import RolloutState, open_history
+from gnomon.rollout.history import RolloutState, newest_history
 from gnomon.rollout.quality.known_labels import known_labels
 from gnomon.rollout.quality.measure import Measured
 from gnomon.settings import Settings
@@ -105,9 +105,7 @@ def estimate_quality(
     """
     settings, policy = settings or Settings.read(), policy or find_policy()
     model = find_model(settings, which)
-    history = open_history(settings, model)
-    history.refresh()
-    state = history.state
+    state = newest_history(settings, model).state
     if state.live is None:
         raise RolloutError("there is no live artifact whose quality could be estimated")
     live, log = inspect(state.live), InferenceLog(settings, model)

@@ -9,7 +9,7 @@ import pyarrow as pa
 from gnomon.artifact import Artifact
 from gnomon.policy import Policy, find_policy
 from gnomon.rollout.decisions.defaults import find_model, model_of, tag_of
-from gnomon.rollout.history import open_history
+from gnomon.rollout.history import newest_history
 from gnomon.rollout.quality.evaluation import compared_rows, quality_of
 from gnomon.rollout.quality.quality_report import QualityReport
 from gnomon.rollout.quality.question import metrics_of, unknown_metric
@@ -53,9 +53,7 @@ def measure_quality(
     """
     settings, policy = settings or Settings.read(), policy or find_policy()
     model = find_model(settings, which)
-    history = open_history(settings, model)
-    history.refresh()
-    state = history.state
+    state = newest_history(settings, model).state
     tag = None if which is None else tag_of(which)
     tags = (
         [tag] if tag is not None and ":" in tag else [t for t in state.shadows if t != state.live]
@@ -111,7 +109,7 @@ def wanted_labels(
     """
     settings, policy = settings or Settings.read(), policy or find_policy()
     tag = tag_of(artifact)
-    history = open_history(settings, model_of(tag))
+    history = newest_history(settings, model_of(tag))
     history.refresh()
     compared = compared_rows(
         settings, history.model, history.state, tag, policy, start=start, end=end

@@ -10,7 +10,7 @@ from gnomon.policy import Policy
 from gnomon.rollout.decisions.decisions import check
 from gnomon.rollout.decisions.defaults import model_of
 from gnomon.rollout.gate import Gates
-from gnomon.rollout.history import open_history
+from gnomon.rollout.history import newest_history
 from gnomon.settings import Settings
 
 __all__ = ["gates_of", "replacing"]
@@ -22,9 +22,8 @@ def replacing(settings: Settings, model: str) -> list[str]:
     Raises:
         HistoryDamaged, NewerFormat: the history cannot be read.
     """
-    history = open_history(settings, model)
-    history.refresh()
-    return [tag for tag in history.state.shadows if tag != history.state.live]
+    state = newest_history(settings, model).state
+    return [tag for tag in state.shadows if tag != state.live]
 
 
 def gates_of(

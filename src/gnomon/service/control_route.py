@@ -98,7 +98,14 @@ def decode_query(query: bytes, kind: type[T]) -> T:
 
 
 def _times(kind: type[Any]) -> list[str]:
-    return [f.name for f in msgspec.structs.fields(kind) if "datetime" in str(f.type)]
+    fields = msgspec.inspect.type_info(kind).fields  # type: ignore[attr-defined]
+    return [field.name for field in fields if _is_time(field.type)]
+
+
+def _is_time(kind: msgspec.inspect.Type) -> bool:
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return any(map(_is_time, kind.types))
+    return isinstance(kind, msgspec.inspect.DateTimeType)
 
 
 def _refuse_number(name: str, time: str) -> None:

@@ -123,7 +123,7 @@ def start_shadow(
         changes=tuple(msgspec.to_builtins(changes)),
         policy_sha256=keep_policy(Storage(settings), policy or Policy()),
     )
-    return _record(history, event)
+    return history.append(event)
 
 
 def stop_shadow(
@@ -155,7 +155,7 @@ def stop_shadow(
     running = history.state.shadows.get(artifact)
     tag = artifact if running is not None else _tag_of(artifact)
     event = RolloutEvent(kind="shadow_stop", artifact=tag, why=why, **signed(by))
-    return _record(history, _automatic(event, history, automatic, settings))
+    return history.append(_automatic(event, history, automatic, settings))
 
 
 def promote(
@@ -233,7 +233,7 @@ def promote(
         watch = window_of(history.state, event, policy.rollout)
         event = msgspec.structs.replace(event, watch=watch)
     keep_manifest(Storage(settings), candidate)
-    return _record(history, _automatic(event, history, automatic, settings))
+    return history.append(_automatic(event, history, automatic, settings))
 
 
 def approve(
@@ -325,7 +325,7 @@ def rollback(
     digest = (verified or {}).get(previous) or inspect(previous).digest
     event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, why=why, **signed(by))
     event = _with_earlier_digests(event, history)
-    return _record(history, _automatic(event, history, automatic, settings))
+    return history.append(_automatic(event, history, automatic, settings))
 
 
 def check(settings: Settings, model: str, artifact: str, policy: Policy | None = None) -> Gates:
@@ -519,8 +519,3 @@ def _automatic(
     if not event.gates:
         event = msgspec.structs.replace(event, **_frozen(automatic.gates, settings))
     return msgspec.structs.replace(event, automatic=True)
-
-
-def _record(history: History, event: RolloutEvent) -> RolloutEvent:
-    history.append(event)
-    return history.events[-1]

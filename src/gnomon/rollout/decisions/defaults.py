@@ -9,7 +9,7 @@ from gnomon.artifact.store import check_model, not_a_tag
 from gnomon.errors import SettingsError
 from gnomon.log.segments.layout import folders
 from gnomon.log.snapshot import Role
-from gnomon.rollout.history import RolloutEvent, fold, open_history
+from gnomon.rollout.history import RolloutEvent, fold, newest_history
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
@@ -90,6 +90,4 @@ def find_role(settings: Settings, artifact: Artifact) -> Role:
 
 
 def _events(settings: Settings, model: str) -> list[RolloutEvent]:
-    history = open_history(settings, model)
-    history.refresh()
-    return history.events
+    return newest_history(settings, model).events

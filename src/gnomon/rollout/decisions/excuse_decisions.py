@@ -50,8 +50,7 @@ def add_excuse(
     Raises:
         ArtifactError, UnknownArtifact: the artifact cannot be inspected.
         RolloutError: it has no such column or feature, the end has passed or is more than 366
-            days away, there is no reason,
-            or it is not clear of which shadow.
+            days away, there is no reason, or it is not clear of which shadow.
         RolloutConflict: another decision was recorded meanwhile.
     """
     if not why:
@@ -72,8 +71,8 @@ def add_excuse(
     history = up_to_date(history, settings, model)
     tag = _tag(history.state, artifact)
     _check_target(tag, excuse, inspect(tag).contract)
-    history.append(RolloutEvent(kind="excuse", artifact=tag, excuse=excuse, why=why, **signed(by)))
-    return history.events[-1]
+    event = RolloutEvent(kind="excuse", artifact=tag, excuse=excuse, why=why, **signed(by))
+    return history.append(event)
 
 
 def end_excuse(
@@ -104,8 +103,7 @@ def end_excuse(
     event = RolloutEvent(
         kind="excuse_end", artifact=tags.get(number, model), ends=number, why=why, **signed(by)
     )
-    history.append(event)
-    return history.events[-1]
+    return history.append(event)
 
 
 def _tag(state: RolloutState, artifact: str | None) -> str:

@@ -19,7 +19,7 @@ from gnomon.rollout.evidence.evidence import Evidence, ShadowRows, count
 from gnomon.rollout.evidence.outlook import action
 from gnomon.rollout.gate import Gate, Gates
 from gnomon.rollout.gates.gates import judge
-from gnomon.rollout.history import Shadow, open_history
+from gnomon.rollout.history import Shadow, newest_history
 from gnomon.rollout.quality.known_labels import known_labels
 from gnomon.rollout.quality.measure import Measured, run_of, tally_of
 from gnomon.rollout.quality.quality_gates import quality_gates
@@ -63,9 +63,7 @@ def check_on_history(
         PolicyError: the policy names something that the artifacts do not have.
         RolloutError: nothing is live, or it is live, or labels cannot be compared with its answers.
     """
-    history = open_history(settings, model)
-    history.refresh()
-    state = history.state
+    state = newest_history(settings, model).state
     if state.live is None:
         raise RolloutError("there is no live artifact to judge another against")
     sides = Measured(inspect(state.live), inspect(artifact))

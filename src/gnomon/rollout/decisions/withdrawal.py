@@ -44,8 +44,7 @@ def withdraw(
         why=why,
         **signed(by),
     )
-    history.append(event)
-    return history.events[-1]
+    return history.append(event)
 
 
 def _proposal(state: RolloutState, artifact: str | None) -> Proposal:

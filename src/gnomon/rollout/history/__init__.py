@@ -1,7 +1,13 @@
 """The rollout history: what was decided, and the state that it adds up to."""
 
 from gnomon.rollout.history.event import FORMAT, Kind, RolloutEvent, decode_event, in_words
-from gnomon.rollout.history.history import History, open_history, read_history, up_to_date
+from gnomon.rollout.history.history import (
+    History,
+    newest_history,
+    open_history,
+    read_history,
+    up_to_date,
+)
 from gnomon.rollout.history.noise_run import NoiseRun
 from gnomon.rollout.history.state import RolloutState, Shadow, fold
 
@@ -16,6 +22,7 @@ __all__ = [
     "decode_event",
     "fold",
     "in_words",
+    "newest_history",
     "open_history",
     "read_history",
     "up_to_date",

@@ -32,7 +32,7 @@ from gnomon.rollout.history.state import RolloutState
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
-__all__ = ["History", "open_history", "read_history", "up_to_date"]
+__all__ = ["History", "newest_history", "open_history", "read_history", "up_to_date"]
 
 
 def open_history(settings: Settings, model: str) -> History:
@@ -128,8 +128,8 @@ class History:
             raise unreadable
         self._is_whole = True
 
-    def append(self, event: RolloutEvent) -> RolloutState:
-        """Record a decision taken on :attr:`state`; it is on disk when this returns.
+    def append(self, event: RolloutEvent) -> RolloutEvent:
+        """Record a decision taken on :attr:`state`, and return it as it is on disk.
 
         Raises:
             RolloutError: it is not valid in that state; nothing is recorded.
@@ -147,7 +147,7 @@ class History:
                 raise self._conflict(winner)
         self._add(event, content, after)
         self.record_end()
-        return after
+        return event
 
     def record_end(self) -> None:
         """Record the end of the history in other places, so that a lost end is noticed.
@@ -227,6 +227,17 @@ class History:
 
     def _name(self) -> str:
         return integrity.event_name(self.model, self.state.epoch)
+
+
+def newest_history(settings: Settings, model: str) -> History:
+    """Read a model's history to its end, to look at.
+
+    Raises:
+        HistoryDamaged, NewerFormat, UnreadableFile: it cannot be read completely.
+    """
+    history = open_history(settings, model)
+    history.refresh()
+    return history
 
 
 def read_history(settings: Settings, model: str) -> tuple[History, GnomonError | None]:

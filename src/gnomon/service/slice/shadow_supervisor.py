@@ -31,7 +31,7 @@ class ShadowSupervisor:
     """Starts and ends feeds as shadows are started and stopped.
 
     While shadows are judged, it also runs live against itself on a share of the requests, as the
-    policy says at the start of the server; see :mod:`gnomon.rollout.noise_floor`.
+    policy says at the start of the server; see :mod:`gnomon.rollout.gates.noise_floor`.
 
     Args:
         model: the deployment's model name.
