@@ -76,7 +76,7 @@ def test_a_row_that_is_refused_is_shown_and_fails_the_command(running: Running) 
         *words, "--column", "event_time=when", "--column", "value=y", "--timezone", "UTC", expect=1
     )
     assert "2 rows: 1 stored, 1 refused" in done.out
-    assert "How many found their row: gnomon labels status\n" in done.out
+    assert "`gnomon labels status` says how many found their row.\n" in done.out
     assert 'row 2, value: expected finite number, got "late"' in done.out
     wrong = running.shell(*words, "--column", "value", expect=2)
     assert "expected FIELD=COLUMN, got 'value'" in wrong.err

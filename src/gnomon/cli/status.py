@@ -162,7 +162,7 @@ def _shown(overview: Overview, evaluated: RecentGates | None) -> RenderableType:
 
 
 def _times(reported: datetime, evaluated: datetime) -> Text:
-    """Say of when the counts and the gates are: rows may be scored between the two."""
+    """Say when the counts and the gates were taken: rows may be scored between the two."""
     from rich.text import Text
 
     from gnomon.cli.console import local

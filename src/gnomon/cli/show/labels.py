@@ -48,7 +48,9 @@ def show_import(result: LabelImport, model: str | None) -> None:
     if result.stored or result.known:
         of = "" if model is None else f" --model {model}"
         out.print(
-            f"How many found their row: gnomon labels status{of}", markup=False, soft_wrap=True
+            f"`gnomon labels status{of}` says how many found their row.",
+            markup=False,
+            soft_wrap=True,
         )
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -37,19 +38,25 @@ T = TypeVar("T")
 
 def label_status() -> HttpCall[LabelStatus]:
     """Return the call that counts labels."""
-    return _ask("/gnomon/labels", _counts)
+    return _ask("/gnomon/labels", _reading("gnomon.labels.label_counts", "LabelStatus"))
 
 
 def check_gates(artifact: str | None) -> HttpCall[GateChecks]:
     """Return the call that evaluates the gates of an artifact, or of all shadows."""
-    return _ask("/gnomon/gates", _gates, artifact=artifact)
+    return _ask("/gnomon/gates", _reading("gnomon.api.log_query", "GateChecks"), artifact=artifact)
 
 
 def measure_quality(
     artifact: str | None, start: datetime | None, end: datetime | None
 ) -> HttpCall[QualityReport]:
     """Return the call that compares shadows with live by labels."""
-    return _ask("/gnomon/quality", _quality, artifact=artifact, start=start, end=end)
+    return _ask(
+        "/gnomon/quality",
+        _reading("gnomon.rollout.quality.quality_report", "QualityReport"),
+        artifact=artifact,
+        start=start,
+        end=end,
+    )
 
 
 def wanted_labels(
@@ -58,7 +65,7 @@ def wanted_labels(
     """Return the call for the rows whose labels would decide soonest."""
     return _ask(
         "/gnomon/labels/wanted",
-        _wanted,
+        _reading("gnomon.api.log_query", "WantedLabels"),
         artifact=artifact,
         rows=rows,
         metric=metric,
@@ -74,17 +81,19 @@ def export_audit(start: datetime | None, end: datetime | None) -> HttpCall[bytes
 
 def history_at(time: datetime) -> HttpCall[PastState]:
     """Return the call for what answered at a time."""
-    return _ask("/gnomon/history/at", _state, time=time)
+    return _ask(
+        "/gnomon/history/at", _reading("gnomon.rollout.history.past_state", "PastState"), time=time
+    )
 
 
 def excuses() -> HttpCall[Excuses]:
     """Return the call for the excuses that were not ended."""
-    return _ask("/gnomon/excuses", _excuses)
+    return _ask("/gnomon/excuses", _reading("gnomon.service.query_routes", "Excuses"))
 
 
 def tokens() -> HttpCall[Tokens]:
     """Return the call for the tokens of the deployment."""
-    return _ask("/gnomon/tokens", _tokens)
+    return _ask("/gnomon/tokens", _reading("gnomon.service.query_routes", "Tokens"))
 
 
 def _ask(path: str, read: Callable[[bytes], T], **query: object) -> HttpCall[T]:
@@ -103,43 +112,6 @@ def _as_text(value: object) -> str:
     return value.astimezone().isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _gates(body: bytes) -> GateChecks:
-    from gnomon.api.log_query import GateChecks
-
-    return msgspec.json.decode(body, type=GateChecks)
-
-
-def _wanted(body: bytes) -> WantedLabels:
-    from gnomon.api.log_query import WantedLabels
-
-    return msgspec.json.decode(body, type=WantedLabels)
-
-
-def _counts(body: bytes) -> LabelStatus:
-    from gnomon.labels.label_counts import LabelStatus
-
-    return msgspec.json.decode(body, type=LabelStatus)
-
-
-def _state(body: bytes) -> PastState:
-    from gnomon.rollout.history.past_state import PastState
-
-    return msgspec.json.decode(body, type=PastState)
-
-
-def _quality(body: bytes) -> QualityReport:
-    from gnomon.rollout.quality.quality_report import QualityReport
-
-    return msgspec.json.decode(body, type=QualityReport)
-
-
-def _excuses(body: bytes) -> Excuses:
-    from gnomon.service.query_routes import Excuses
-
-    return msgspec.json.decode(body, type=Excuses)
-
-
-def _tokens(body: bytes) -> Tokens:
-    from gnomon.service.query_routes import Tokens
-
-    return msgspec.json.decode(body, type=Tokens)
+def _reading(module: str, name: str) -> Callable[[bytes], Any]:
+    """Return what reads an answer as a type, which is imported when there is one to read."""
+    return lambda body: msgspec.json.decode(body, type=getattr(import_module(module), name))
