@@ -99,21 +99,15 @@ def _sentence(limit: float, found: MetricComparison, quality: ShadowQuality, wor
     if found.difference is None or found.live is None or found.shadow is None:
         return f"none of {plural(cohort.matured, 'row')}{age} that both answered has a label"
     interval = found.worst_case if worst and found.worst_case is not None else found.interval
-    units = {"row": "", "entity": f" ({_entities(found.units)})"}.get(
-        quality.unit, f" ({plural(found.units, quality.unit)})"
-    )
+    units = "" if quality.unit == "row" else f" ({in_entities(found.units, quality.unit)})"
     missing = (
         f", {plural(found.missing, 'row')} without a label taken at their worst" if worst else ""
     )
     return (
-        f"{found.metric} {found.shadow:.4g}, live {found.live:.4g}, on {found.rows:,} labelled "
-        f"rows{age}{units}{missing}: {interval.low:+.4g} to {interval.high:+.4g}; limit "
-        f"{limit:+.4g}"
+        f"{found.metric} {found.shadow:.4g}, live {found.live:.4g}, on "
+        f"{plural(found.rows, 'labelled row')}{age}{units}{missing}: "
+        f"{interval.low:+.4g} to {interval.high:+.4g}; limit {limit:+.4g}"
     )
-
-
-def _entities(units: int) -> str:
-    return "1 entity" if units == 1 else f"{units:,} entities"
 
 
 def _awaits(
@@ -155,7 +149,8 @@ def _more_labels(found: MetricComparison, quality: ShadowQuality) -> MissingEvid
         )
     apart = (found.better + found.worse) / found.rows
     of = {"entity": " of other entities", "request": " of other requests"}.get(quality.unit, "")
-    needs = f"needs about {found.still_needed:,} more labelled rows{of} if the difference stays"
+    more = plural(found.still_needed, "more labelled row")
+    needs = f"needs about {more}{of} if the difference stays"
     if apart < 0.5:
         needs += f" (only the {percent(apart, 2)} where the losses differ tell them apart)"
     if not cohort.recently_labelled:
