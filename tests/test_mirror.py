@@ -39,6 +39,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "estimates/chunk_estimates.py",
         "estimates/confidence_based.py",
         "estimates/direct_loss.py",
+        "estimates/estimate_report.py",
         "estimates/fitting.py",
         "estimates/input_drift.py",
         "estimates/quality_estimate.py",

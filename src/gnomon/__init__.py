@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from gnomon.api.decisions import start_shadow as start_shadow
     from gnomon.api.decisions import stop_shadow as stop_shadow
     from gnomon.api.decisions import withdraw as withdraw
-    from gnomon.api.estimates import EstimateReport as EstimateReport
     from gnomon.api.estimates import estimate_quality as estimate_quality
     from gnomon.api.labels import import_labels as import_labels
     from gnomon.api.labels import label_status as label_status
@@ -56,6 +55,7 @@ if TYPE_CHECKING:
     from gnomon.contract import infer_contract as infer_contract
     from gnomon.drift import DriftReport as DriftReport
     from gnomon.errors import GnomonError as GnomonError
+    from gnomon.estimates.estimate_report import EstimateReport as EstimateReport
     from gnomon.labels.imports.label_import import LabelImport as LabelImport
     from gnomon.labels.label import AcceptedLabels as AcceptedLabels
     from gnomon.labels.label import Label as Label
@@ -189,7 +189,7 @@ _HOMES = {
     "ContractReport": "contract",
     "DriftCheck": "api.queries",
     "DriftReport": "drift",
-    "EstimateReport": "api.estimates",
+    "EstimateReport": "estimates.estimate_report",
     "Gates": "rollout.gate",
     "GnomonError": "errors",
     "Identity": "service.access.identity",
