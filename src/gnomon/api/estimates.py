@@ -17,8 +17,8 @@ from gnomon.log import InferenceLog
 from gnomon.log.snapshot import Role
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.policy import Policy, find_policy
-from gnomon.rollout.decisions.defaults import find_model, find_role, tag_of
 from gnomon.rollout.history import RolloutState, newest_history
+from gnomon.rollout.named_artifacts import find_model, find_role, tag_of
 from gnomon.rollout.quality.known_labels import known_labels
 from gnomon.rollout.quality.measure import Measured
 from gnomon.settings import Settings

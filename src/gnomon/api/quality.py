@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from gnomon.artifact import Artifact
 from gnomon.policy import Policy, find_policy
-from gnomon.rollout.decisions.defaults import find_model, model_of, tag_of
 from gnomon.rollout.history import newest_history
+from gnomon.rollout.named_artifacts import find_model, model_of, tag_of
 from gnomon.rollout.quality.evaluation import compared_rows, quality_of
 from gnomon.rollout.quality.quality_report import QualityReport
 from gnomon.rollout.quality.question import metrics_of, unknown_metric

@@ -24,11 +24,11 @@ from gnomon.log.snapshot import Role
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.policy import Policy, find_policy
 from gnomon.report.saved import SavedReports, list_reports, save
-from gnomon.rollout.decisions.decisions import check
-from gnomon.rollout.decisions.defaults import find_artifact, find_model, find_role, model_of, tag_of
+from gnomon.rollout.decisions.gate_checks import check
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.history import RolloutEvent, RolloutState, open_history
 from gnomon.rollout.history.past_state import PastState, state_at
+from gnomon.rollout.named_artifacts import find_artifact, find_model, find_role, model_of, tag_of
 from gnomon.settings import Settings
 
 __all__ = [
@@ -250,7 +250,7 @@ def check_gates_on_history(
         PolicyError: the policy names something that the artifacts do not have.
         RolloutError: nothing is live, it is live, or labels cannot be compared with its answers.
     """
-    from gnomon.rollout.decisions.history_check import check_on_history
+    from gnomon.rollout.gates.gates_on_history import check_on_history
 
     tag = tag_of(artifact)
     return check_on_history(

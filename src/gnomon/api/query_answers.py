@@ -48,11 +48,11 @@ def answer(settings: Settings, model: str, policy: Policy, query: AnyLogQuery) -
     """
     match query:
         case CheckGates(artifact=artifact):
-            from gnomon.rollout.decisions.decisions import check
+            from gnomon.rollout.decisions.gate_checks import check
 
             return check(settings, model, artifact, policy)
         case CheckWatch():
-            from gnomon.rollout.decisions.decisions import check_watch
+            from gnomon.rollout.decisions.gate_checks import check_watch
 
             return check_watch(settings, model, policy)
         case CheckShadows():
@@ -76,7 +76,7 @@ def answer(settings: Settings, model: str, policy: Policy, query: AnyLogQuery) -
 
 def _shadows(settings: Settings, model: str, policy: Policy, query: CheckShadows) -> GateChecks:
     from gnomon.api.shadow_gates import gates_of, replacing
-    from gnomon.rollout.decisions.decisions import check
+    from gnomon.rollout.decisions.gate_checks import check
 
     if query.artifact is not None:
         gates = check(settings, model, _own(model, query.artifact), policy)

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from gnomon.api.log_query import Unevaluated
 from gnomon.errors import GnomonError
 from gnomon.policy import Policy
-from gnomon.rollout.decisions.decisions import check
-from gnomon.rollout.decisions.defaults import model_of
+from gnomon.rollout.decisions.gate_checks import check
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.history import newest_history
+from gnomon.rollout.named_artifacts import model_of
 from gnomon.settings import Settings
 
 __all__ = ["gates_of", "replacing"]

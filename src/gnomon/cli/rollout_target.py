@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 import typer
 
 from gnomon.errors import SettingsError
-from gnomon.rollout.decisions.defaults import find_model
 from gnomon.rollout.history import RolloutEvent
+from gnomon.rollout.named_artifacts import find_model
 from gnomon.service.access.control_token import find_control_token
 from gnomon.service.access.identity import Identity
 from gnomon.service.status.slice_status import Status

@@ -16,7 +16,7 @@ from gnomon import rollout
 from gnomon.api.query_process import SECONDS
 from gnomon.errors import Busy, Unauthorized, WorkerError
 from gnomon.rollout.actor import Actor
-from gnomon.rollout.decisions import decisions
+from gnomon.rollout.decisions import promotion
 from gnomon.rollout.history import RolloutEvent
 from gnomon.service.slice import rollout_control
 from gnomon.service.slice.rollout_control import FORCED_SECONDS, RolloutControl
@@ -107,7 +107,7 @@ def test_who_was_revoked_while_gates_were_evaluated_promotes_nothing(
             raise Unauthorized("the token `ann` was revoked")
 
     def promote(*_: object, ask: Any, force: bool, **__: object) -> RolloutEvent:
-        gates = decisions._gates_unless_forced(ask, "toy:2", force)
+        gates = promotion._gates_unless_forced(ask, "toy:2", force)
         return RolloutEvent(kind="promote", artifact="toy:2", forced=gates is None)
 
     monkeypatch.setattr(rollout_control, "QueryProcess", Question)
