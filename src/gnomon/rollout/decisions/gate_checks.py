@@ -69,16 +69,14 @@ def gates_of(
     with contextlib.suppress(ArtifactError, UnknownArtifact):  # The log is enough to judge it.
         policy.check_names(tag, inspect(tag).contract.output_schema)
     storage = Storage(settings)
-    reported = heartbeats.find(storage, model)
+    reports = heartbeats.find(storage, model)  # First: the rest takes a while.
     log = InferenceLog(settings, model)
     return evaluate(
         log,
         state,
         policy,
         tag,
-        slices=reported.beats,
-        slices_at=reported.read_at,
-        unreadable=reported.unreadable,
+        reports=reports,
         skew=_skew(storage, tag),
         drift=evaluate_drift(log, state, tag, policy),
         quality=evaluate_quality(settings, model, state, tag, policy),

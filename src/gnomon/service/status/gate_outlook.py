@@ -24,7 +24,7 @@ from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.quality.quality_gates import gate_name
 from gnomon.shadow import heartbeats
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
-from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
+from gnomon.shadow.heartbeats import Heartbeat, Heartbeats, ShadowBeat
 from gnomon.shadow.shadow_counts import CountsBeside, OpenGate, ShadowCounts, beside_each
 from gnomon.skew import skew_record
 from gnomon.storage import Storage
@@ -137,7 +137,9 @@ class GateOutlook:
             skew = skew_record.read(self._storage, shadow.artifact) if limits.max_skew else None
         except UnreadableFile:
             skew, limits = None, structs.replace(limits, max_skew=None)
-        for gate in judge(limits, shadow, evidence, confidence, slices=beats, skew=skew):
+        for gate in judge(
+            limits, shadow, evidence, confidence, reports=Heartbeats(beats), skew=skew
+        ):
             if gate.awaits is not None:
                 yield OpenGate(
                     gate=gate.name,
