@@ -13,7 +13,7 @@ from gnomon import rollout
 from gnomon.artifact import Artifact
 from gnomon.policy import Policy, find_policy
 from gnomon.rollout.history import RolloutEvent
-from gnomon.rollout.named_artifacts import find_model, model_of, tag_of
+from gnomon.rollout.named_artifacts import find_model, model_of, tag_of, version_of
 from gnomon.settings import Settings
 
 __all__ = [
@@ -268,5 +268,4 @@ def withdraw(
     """
     settings = settings or Settings.read()
     model = find_model(settings, which)
-    tag = None if which is None else tag_of(which)
-    return rollout.withdraw(settings, model, tag if tag and ":" in tag else None, by=by, why=why)
+    return rollout.withdraw(settings, model, version_of(which), by=by, why=why)

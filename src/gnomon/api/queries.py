@@ -26,7 +26,7 @@ from gnomon.policy import Policy, find_policy
 from gnomon.report.saved import SavedReports, list_reports, save
 from gnomon.rollout.decisions.gate_checks import check
 from gnomon.rollout.gate import Gates
-from gnomon.rollout.history import RolloutEvent, RolloutState, open_history
+from gnomon.rollout.history import RolloutEvent, RolloutState, newest_history
 from gnomon.rollout.history.past_state import PastState, state_at
 from gnomon.rollout.named_artifacts import find_artifact, find_model, find_role, model_of, tag_of
 from gnomon.settings import Settings
@@ -140,8 +140,7 @@ def rollout_history(
         UnknownArtifact: what is given names no model.
     """
     settings = settings or Settings.read()
-    history = open_history(settings, find_model(settings, model))
-    history.refresh()
+    history = newest_history(settings, find_model(settings, model))
     return RolloutHistory(history.model, tuple(history.events), history.state)
 
 

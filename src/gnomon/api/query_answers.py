@@ -30,6 +30,7 @@ from gnomon.api.log_query import (
 from gnomon.api.query_process import Answered, Failed
 from gnomon.errors import GnomonError, InvalidRequest, SettingsError
 from gnomon.policy import Policy
+from gnomon.rollout.named_artifacts import model_of
 from gnomon.settings import Settings
 from gnomon.worker.background import enter_background
 
@@ -75,13 +76,15 @@ def answer(settings: Settings, model: str, policy: Policy, query: AnyLogQuery) -
 
 
 def _shadows(settings: Settings, model: str, policy: Policy, query: CheckShadows) -> GateChecks:
-    from gnomon.api.shadow_gates import gates_of, replacing
+    from gnomon.api.shadow_gates import gates_of
     from gnomon.rollout.decisions.gate_checks import check
+    from gnomon.rollout.history import newest_history
 
     if query.artifact is not None:
         gates = check(settings, model, _own(model, query.artifact), policy)
         return GateChecks(gates=(CheckedGates.of(gates),))
-    found = [*gates_of(replacing(settings, model), policy=policy, settings=settings)]
+    tags = newest_history(settings, model).state.compared
+    found = [*gates_of(tags, policy=policy, settings=settings)]
     return GateChecks(
         gates=tuple(CheckedGates.of(each) for each in found if not isinstance(each, Unevaluated)),
         unevaluated=tuple(each for each in found if isinstance(each, Unevaluated)),
@@ -122,7 +125,7 @@ def _own(model: str, artifact: str) -> str:
     Raises:
         InvalidRequest: it is of another model.
     """
-    if artifact.partition(":")[0] != model:
+    if model_of(artifact) != model:
         raise InvalidRequest(
             f"expected an artifact of `{model}`, which is served here, got `{artifact}`",
             where="artifact",

@@ -21,6 +21,7 @@ __all__ = [
     "inspect_of",
     "model_of",
     "tag_of",
+    "version_of",
 ]
 
 
@@ -40,6 +41,16 @@ def tag_of(artifact: object) -> str:
 def model_of(tag: str) -> str:
     """Return the model whose artifact a tag names: what is before the colon."""
     return tag.partition(":")[0]
+
+
+def version_of(which: object) -> str | None:
+    """Return the tag if it names one artifact; None if a model is named, or nothing is.
+
+    Raises:
+        UnknownArtifact: what is given is neither.
+    """
+    tag = None if which is None else tag_of(which)
+    return tag if tag is not None and ":" in tag else None
 
 
 def full_tag(which: str) -> str:
@@ -113,7 +124,7 @@ def find_artifact(settings: Settings, which: str | Artifact) -> Artifact:
     if isinstance(which, Artifact):
         return inspect(which)
     tag = tag_of(which)
-    live = None if ":" in tag else fold(_events(settings, tag)).live
+    live = None if version_of(tag) else fold(_events(settings, tag)).live
     return inspect(live or tag)
 
 

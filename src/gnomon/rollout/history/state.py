@@ -88,6 +88,21 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
         return self.lives[-2] if len(self.lives) > 1 else None
 
     @property
+    def compared(self) -> tuple[str, ...]:
+        """The tags of the running shadows, without live itself: its differences are noise."""
+        return tuple(tag for tag in self.shadows if tag != self.live)
+
+    @property
+    def judged(self) -> tuple[Shadow, ...]:
+        """The shadows that may replace live; see :attr:`Shadow.is_candidate`."""
+        return tuple(shadow for shadow in self.shadows.values() if shadow.is_candidate)
+
+    @property
+    def active_excuses(self) -> tuple[RecordedExcuse, ...]:
+        """The excuses that have an effect now."""
+        return tuple(excuse for excuse in self.excuses if excuse.is_active())
+
+    @property
     def candidates(self) -> int:
         """How many runs of candidates share the allowed error of the gates."""
         return len(self.tried)

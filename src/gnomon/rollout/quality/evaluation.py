@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pyarrow as pa
 
 from gnomon.artifact import inspect
 from gnomon.errors import ArtifactError, RolloutError, UnknownArtifact
 from gnomon.log import InferenceLog
+from gnomon.log.snapshot import in_utc
 from gnomon.policy import Policy
 from gnomon.rollout.gate import Gate
 from gnomon.rollout.history import RolloutState
@@ -88,17 +89,13 @@ def compared_rows(
         raise RolloutError("there is no live artifact to compare a shadow with")
     sides = Measured(inspect(state.live), inspect(artifact))
     run = state.shadows.get(sides.shadow.tag)
-    start, end = _with_zone(start), _with_zone(end)
+    start, end = in_utc(start), in_utc(end)
     if run is not None:
         start = run.at if start is None else max(start, run.at)
     log = InferenceLog(settings, model)
     rows = run_of(sides, epoch=None if run is None else run.since, start=start, end=end)
     labels = known_labels(settings, log, sides.live, policy.labels, start=rows.start, end=rows.end)
     return ComparedRows(log, sides, rows, labels)
-
-
-def _with_zone(time: datetime | None) -> datetime | None:
-    return time if time is None or time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 def evaluate_quality(
