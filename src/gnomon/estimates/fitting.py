@@ -84,7 +84,7 @@ def _without(reason: str, sample: BottomK[AnsweredRows]) -> Fitted:
 
 def _reference(rows: AnsweredRows, contract: Contract, asked: Question) -> ReferenceRows:
     answers, truth = _sides(rows, contract, asked)
-    return ReferenceRows(rows.inputs, answers, truth, rows.units(contract))
+    return ReferenceRows(rows.inputs, answers, truth, rows.units)
 
 
 def _sides(rows: AnsweredRows, contract: Contract, asked: Question) -> tuple[Answers, Truth]:

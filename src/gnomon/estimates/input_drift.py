@@ -13,8 +13,7 @@ from gnomon.drift.column_reader import ColumnReader
 from gnomon.drift.measure import frozen
 from gnomon.drift.metrics import BinnedSides
 from gnomon.drift.verdicts import effects, overall, worst
-from gnomon.estimates.answered_rows import one_piece
-from gnomon.offline.paired_rows import row_ids, seconds
+from gnomon.offline.paired_rows import one_piece, row_ids, seconds
 from gnomon.policy import DriftLimits
 
 __all__ = ["InputDrift", "InputVerdict"]

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from gnomon.log import InferenceLog
-from gnomon.rollout.quality.paired_rows import Run, paired_rows, units_of
+from gnomon.rollout.quality.paired_rows import Run, paired_rows
 from gnomon.settings import Settings
 from tests.rollout.quality.rows import BY_CUSTOMER, NOW, RUN, Row, log_rows
 
@@ -38,16 +38,6 @@ def test_the_unit_is_the_entity(settings: Settings) -> None:
     labels = log_rows(settings, [Row(0.2, 0.3, customer="ann"), Row(0.8, 0.9)])
     found = paired(settings, labels, replace(RUN, shadow_contract=BY_CUSTOMER))
     assert [row["unit"] for row in found] == ["ann", "r1"]
-
-
-def test_rows_of_one_request_are_one_unit() -> None:
-    """Without an entity key, and where the key has a null, as for the other gates."""
-    requests = pa.array(["r0", "r0", "r1"])
-    rows = pa.RecordBatch.from_pydict(
-        {"request_id": requests, "row": [0, 1, 0], "customer": ["ann", None, "ann"]}
-    )
-    assert units_of(rows, ()).equals(requests)
-    assert units_of(rows, ("customer",)).to_pylist() == ["ann", "r0", "ann"]
 
 
 def test_only_rows_of_the_run_are_paired(settings: Settings) -> None:

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from gnomon.contract import Contract
 from gnomon.log import InferenceLog, input_column, output_column
-from gnomon.log.sampling import row_keys
+from gnomon.log.sampling import units_of
 
-__all__ = ["LABELS", "PairedRows", "Run", "paired_rows", "units_of"]
+__all__ = ["LABELS", "PairedRows", "Run", "paired_rows"]
 
 LABELS = pa.schema(
     [
@@ -59,7 +59,7 @@ class PairedRows:
     Attributes:
         rows: ``request_id``, ``row``, ``arrived``, ``label`` (null where it is not known),
             ``known_at``, and ``input_<feature>`` of the features that were asked for.
-        units: the unit of evidence of each row: see :func:`units_of`.
+        units: the unit of evidence of each row: see :func:`gnomon.log.sampling.units_of`.
         live: live's outputs by name.
         shadow: the shadow's.
     """
@@ -100,20 +100,6 @@ def paired_rows(
             batches: pa.RecordBatchReader = found.to_arrow_reader(_BATCH_ROWS)
             for batch in batches:
                 yield _paired(batch, key, given, live, shadow)
-
-
-def units_of(rows: pa.RecordBatch, key: Sequence[str]) -> pa.Array:
-    """Return the unit of evidence of each row, as text.
-
-    It is the entity. Without a key it is the request, because its rows were sent together; so it
-    is where the key has a null.
-
-    Args:
-        rows: rows with ``request_id`` and the columns of the key.
-        key: the columns that name an entity; may be empty.
-    """
-    requests = rows.column("request_id")
-    return pa.array(row_keys(rows, requests.to_pylist(), key), pa.string()) if key else requests
 
 
 _PLACES = ("request_id", "row", "arrived")
@@ -174,4 +160,5 @@ def _paired(
         {name.removeprefix(output_column("")): values for name, values in side.items()}
         for side in (named("live", live), named("shadow", shadow))
     ]
-    return PairedRows(rows, units_of(batch, [f"key_{i}" for i in range(len(key))]), *outputs)
+    keys = [f"key_{i}" for i in range(len(key))]
+    return PairedRows(rows, units_of(batch, batch.column("request_id"), keys), *outputs)
