@@ -13,6 +13,7 @@ from gnomon.drift.column_reader import ColumnReader
 from gnomon.drift.measure import frozen
 from gnomon.drift.metrics import BinnedSides
 from gnomon.drift.verdicts import effects, overall, worst
+from gnomon.name_lists import listed
 from gnomon.offline.paired_rows import one_piece, row_ids, seconds
 from gnomon.policy import DriftLimits
 
@@ -36,10 +37,11 @@ class InputVerdict:
     def reason(self) -> str:
         """Return why an estimate is unknown; empty if it is not."""
         if self.drifted:
-            named = [f"{name} ({words})" for name, words in self.drifted.items()]
-            return f"inputs have drifted from the reference: {_listed(named)}"
+            named = listed([f"{name} ({why})" for name, why in self.drifted.items()], _NAMED)
+            return f"inputs have drifted from the reference: {named}"
         if self.undecided:
-            return f"too few rows to tell whether inputs have drifted: {_listed(self.undecided)}"
+            named = listed(self.undecided, _NAMED)
+            return f"too few rows to tell whether inputs have drifted: {named}"
         return ""
 
 
@@ -98,8 +100,3 @@ class InputDrift:
     def _batch(self, facts: pa.Table, inputs: pa.Table) -> DriftBatch:
         columns = {(b.kind, b.name): one_piece(inputs.column(b.name)) for b in self._bins}
         return DriftBatch(columns, seconds(facts.column("time")), row_ids(facts))
-
-
-def _listed(names: list[str] | tuple[str, ...]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

@@ -17,6 +17,7 @@ from gnomon.drift.metrics import BinnedSides
 from gnomon.drift.verdicts import effects, overall, worst
 from gnomon.errors import ArtifactError, UnknownArtifact
 from gnomon.log import InferenceLog
+from gnomon.name_lists import listed
 from gnomon.offline.logged import Range
 from gnomon.policy import Policy
 from gnomon.quantities import plural
@@ -169,11 +170,7 @@ def _sentence(limit: int, found: ServedDrift) -> Iterator[str]:
 
 
 def _named(columns: tuple[object, ...]) -> str:
-    if not columns:
-        return ""
-    more = len(columns) - _NAMED
-    names = ", ".join(map(str, columns[:_NAMED]))
-    return f": {names}" + (f" and {more} more" if more > 0 else "")
+    return f": {listed([*map(str, columns)], _NAMED)}" if columns else ""
 
 
 def _awaits(min_rows: int, found: ServedDrift, traffic: Traffic | None) -> MissingEvidence:

@@ -18,8 +18,8 @@ from gnomon.rollout.evidence.evidence_range import EvidenceRange
 from gnomon.rollout.evidence.excuse import active
 from gnomon.rollout.evidence.outlook import (
     MissingEvidence,
+    about_when,
     action,
-    in_words,
     live_traffic,
     more_rows,
 )
@@ -195,7 +195,7 @@ def _hours(limit: float, shadow: Shadow, evidence: Evidence) -> Gate:
     hours, awaits = seconds / 3600, None
     if hours < limit:
         left = limit * 3600 - seconds
-        awaits = MissingEvidence(says=f"needs rows that arrive {in_words(left)}", seconds=left)
+        awaits = MissingEvidence(says=f"needs rows that arrive {about_when(left)}", seconds=left)
     return Gate(
         name="hours",
         verdict=_open(evidence.last_row) if awaits else "pass",
