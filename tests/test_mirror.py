@@ -246,6 +246,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "service/test_query_routes.py": ("service/control_route.py",),
     "audit/test_export.py": ("audit/bundle_file.py",),
     "service/client/test_clients.py": (
+        "service/client/client_decisions.py",
         "service/client/client_queries.py",
         "service/client/query_calls.py",
         "service/client/answers.py",
