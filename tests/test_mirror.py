@@ -39,6 +39,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "estimates/chunk_estimates.py",
         "estimates/confidence_based.py",
         "estimates/direct_loss.py",
+        "estimates/estimate_report.py",
         "estimates/fitting.py",
         "estimates/input_drift.py",
         "estimates/quality_estimate.py",
@@ -139,7 +140,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "rollout/quality/shadow_quality.py",
     ),
     "rollout/gates/test_gates.py": ("rollout/gate.py", "rollout/gates/share_gates.py"),
-    "test_notebook.py": ("log/row_counts.py", "api/queries.py"),
+    "test_notebook.py": ("log/row_counts.py", "api/data_checks.py", "api/queries.py"),
     "api/test_skew_checks.py": ("rollout/named_artifacts.py",),
     "shadow/accounts/test_balance.py": (
         "shadow/accounts/accounts.py",

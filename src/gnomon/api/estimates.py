@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import msgspec
-
 from gnomon.artifact import Artifact, inspect
 from gnomon.errors import RolloutError
-from gnomon.estimates import QualityEstimate
+from gnomon.estimates.estimate_report import EstimateReport
 from gnomon.estimates.estimation import EstimatedRows, estimate
 from gnomon.estimates.reference_table import read_reference
 from gnomon.log import InferenceLog
 from gnomon.log.snapshot import Role, in_utc
-from gnomon.notebook import NotebookTable, Tabular
 from gnomon.policy import Policy, find_policy
 from gnomon.rollout.history import RolloutState, newest_history
 from gnomon.rollout.named_artifacts import find_model, find_role, version_of
@@ -23,40 +20,7 @@ from gnomon.rollout.quality.known_labels import known_labels
 from gnomon.rollout.quality.measure import Measured
 from gnomon.settings import Settings
 
-__all__ = ["EstimateReport", "estimate_quality"]
-
-
-class EstimateReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
-    """The estimated quality of artifacts, beside what labels say; no gate rests on it.
-
-    Attributes:
-        model: the name of the model.
-        live: the live artifact.
-        artifacts: live and each shadow.
-    """
-
-    model: str
-    live: str | None
-    artifacts: tuple[QualityEstimate, ...]
-
-    def overview(self) -> NotebookTable:
-        """See :class:`gnomon.notebook.Tabular`."""
-        columns = ("artifact", "from", "to", "rows", "state", "metric", "estimate", "low", "high")
-        return NotebookTable(
-            title=f"{self.model}: quality estimated before labels",
-            verdict="",
-            columns=(*columns, "realised", "labelled", "reason"),
-            rows=[
-                (
-                    *(found.artifact, chunk.start, chunk.end, chunk.rows, chunk.state),
-                    *(metric.metric, metric.estimate, *(metric.interval or (None, None))),
-                    *(metric.realised, metric.labelled, chunk.reason),
-                )
-                for found in self.artifacts
-                for chunk in found.chunks
-                for metric in chunk.metrics
-            ],
-        )
+__all__ = ["estimate_quality"]
 
 
 def estimate_quality(

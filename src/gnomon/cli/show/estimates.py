@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from rich.markup import escape
 from rich.table import Table
 
-from gnomon.api.estimates import EstimateReport
 from gnomon.cli.console import columns, local, out
 from gnomon.estimates import EstimatedChunk, QualityEstimate
+from gnomon.estimates.estimate_report import EstimateReport
 from gnomon.quantities import plural
 
 __all__ = ["show_estimates"]
