@@ -17,7 +17,7 @@ from gnomon.policy import Policy, find_policy
 from gnomon.rollout.history import RolloutState, newest_history
 from gnomon.rollout.named_artifacts import find_model, find_role, version_of
 from gnomon.rollout.quality.known_labels import known_labels
-from gnomon.rollout.quality.measure import Measured
+from gnomon.rollout.quality.measure import ComparedArtifacts
 from gnomon.settings import Settings
 
 __all__ = ["estimate_quality"]
@@ -91,7 +91,7 @@ def estimate_quality(
             )
             answered_by = artifact if role == "live" else live
             labels = known_labels(settings, log, answered_by, policy.labels, end=end)
-            asked = Measured(answered_by, artifact).question(policy)
+            asked = ComparedArtifacts(answered_by, artifact).question(policy)
             found.append(estimate(snapshot, rows, asked, labels, policy))
     return EstimateReport(model=model, live=state.live, artifacts=tuple(found))
 

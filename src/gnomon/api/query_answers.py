@@ -27,7 +27,7 @@ from gnomon.api.log_query import (
     WantedLabels,
     WantLabels,
 )
-from gnomon.api.query_process import Answered, Failed
+from gnomon.api.query_process import Answered, FailedQuery
 from gnomon.errors import GnomonError, InvalidRequest, SettingsError
 from gnomon.policy import Policy
 from gnomon.rollout.named_artifacts import model_of
@@ -137,13 +137,13 @@ def main(arguments: list[str]) -> None:
     """Answer one question and print the reply."""
     settings = enter_background(niceness=NICENESS)
     model, query, *policies = arguments
-    reply: Answered | Failed
+    reply: Answered | FailedQuery
     try:
         policy = Policy.read(policies[0]) if policies else Policy()
         found = answer(settings, model, policy, _query.decode(query))
         reply = Answered(msgspec.Raw(msgspec.json.encode(found)))
     except GnomonError as error:
-        reply = Failed.of(error)
+        reply = FailedQuery.of(error)
     sys.stdout.buffer.write(msgspec.json.encode(reply))
 
 

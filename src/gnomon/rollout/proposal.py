@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-__all__ = ["PROPOSAL_HOURS", "Proposal"]
+__all__ = ["PROPOSAL_HOURS", "ProposedPromotion"]
 
 PROPOSAL_HOURS = 24.0
 """How long a proposal may be approved. The gates are evaluated again at the approval; the limit is
 for the intention: nobody is surprised by a promotion that was proposed weeks ago."""
 
 
-class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+class ProposedPromotion(msgspec.Struct, frozen=True, kw_only=True):
     """A proposed promotion; its withdrawal, or the promotion or rollback of any artifact, ends it.
 
     Attributes:

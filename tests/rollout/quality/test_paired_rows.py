@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 
 from gnomon.log import InferenceLog
-from gnomon.rollout.quality.paired_rows import Run, paired_rows
+from gnomon.rollout.quality.paired_rows import PairedRun, paired_rows
 from gnomon.settings import Settings
 from tests.rollout.quality.rows import BY_CUSTOMER, NOW, RUN, Row, log_rows
 
 
-def paired(settings: Settings, labels: pa.Table, run: Run = RUN) -> list[dict[str, object]]:
+def paired(settings: Settings, labels: pa.Table, run: PairedRun = RUN) -> list[dict[str, object]]:
     found = []
     for part in paired_rows(InferenceLog(settings, "toy"), run, labels, ["hour"]):
         for i, row in enumerate(part.rows.to_pylist()):
@@ -61,7 +61,7 @@ def test_a_feature_that_was_never_logged_is_left_out(settings: Settings) -> None
     assert part.shadow["probability_never"].to_pylist() == [None]
 
 
-def replace_output(run: Run) -> Run:
+def replace_output(run: PairedRun) -> PairedRun:
     """The same run, if the shadow's contract had another probability."""
     from msgspec import structs
 

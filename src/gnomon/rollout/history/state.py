@@ -12,7 +12,7 @@ from gnomon.errors import RolloutError
 from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.rollout.history.event import RolloutEvent
 from gnomon.rollout.history.noise_run import NoiseRun, noise_run_after
-from gnomon.rollout.proposal import Proposal
+from gnomon.rollout.proposal import ProposedPromotion
 from gnomon.rollout.watch_window import Watch
 
 __all__ = ["RolloutState", "Shadow", "fold"]
@@ -74,7 +74,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
     tried_before: tuple[tuple[str, ...], ...] = ()
     watch: Watch | None = None
     distrusted: tuple[str, ...] = ()
-    proposals: dict[str, Proposal] = {}
+    proposals: dict[str, ProposedPromotion] = {}
     excuses: tuple[RecordedExcuse, ...] = ()
 
     @property
@@ -237,7 +237,7 @@ def _watch(state: RolloutState, event: RolloutEvent, shadows: Mapping[str, Shado
     return msgspec.structs.replace(state.watch, shadow=reverse is not None and reverse.reverse)
 
 
-def _proposals(state: RolloutState, event: RolloutEvent) -> dict[str, Proposal]:
+def _proposals(state: RolloutState, event: RolloutEvent) -> dict[str, ProposedPromotion]:
     """Return the proposed promotions after an event; they are judged against one live artifact."""
     if event.kind in ("promote", "rollback"):
         return {}
@@ -245,7 +245,7 @@ def _proposals(state: RolloutState, event: RolloutEvent) -> dict[str, Proposal]:
         return {tag: each for tag, each in state.proposals.items() if each.number != event.ends}
     if event.kind != "propose":
         return state.proposals
-    proposal = Proposal(
+    proposal = ProposedPromotion(
         number=state.epoch + 1,
         artifact=event.artifact,
         digest=event.digest,

@@ -15,8 +15,8 @@ from gnomon.policy import Policy
 from gnomon.rollout.gate import Gate
 from gnomon.rollout.history import RolloutState
 from gnomon.rollout.quality.known_labels import known_labels
-from gnomon.rollout.quality.measure import Measured, measure, run_of
-from gnomon.rollout.quality.paired_rows import Run
+from gnomon.rollout.quality.measure import ComparedArtifacts, measure, run_of
+from gnomon.rollout.quality.paired_rows import PairedRun
 from gnomon.rollout.quality.quality_gates import quality_gates, undecidable
 from gnomon.rollout.quality.shadow_quality import ShadowQuality
 from gnomon.settings import Settings
@@ -69,8 +69,8 @@ class ComparedRows:
     """
 
     log: InferenceLog
-    sides: Measured
-    run: Run
+    sides: ComparedArtifacts
+    run: PairedRun
     labels: pa.Table
 
 
@@ -87,7 +87,7 @@ def compared_rows(
     """Find the rows of an artifact's run as a shadow, and their labels; see :func:`quality_of`."""
     if state.live is None:
         raise RolloutError("there is no live artifact to compare a shadow with")
-    sides = Measured(inspect(state.live), inspect(artifact))
+    sides = ComparedArtifacts(inspect(state.live), inspect(artifact))
     run = state.shadows.get(sides.shadow.tag)
     start, end = in_utc(start), in_utc(end)
     if run is not None:

@@ -13,7 +13,7 @@ from gnomon.contract import Contract
 from gnomon.log import InferenceLog, input_column, output_column
 from gnomon.log.sampling import units_of
 
-__all__ = ["LABELS", "PairedRows", "Run", "paired_rows"]
+__all__ = ["LABELS", "PairedRows", "PairedRun", "paired_rows"]
 
 LABELS = pa.schema(
     [
@@ -30,7 +30,7 @@ _BATCH_ROWS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class PairedRun:
     """The rows of one shadow beside those of one live artifact.
 
     Attributes:
@@ -71,7 +71,7 @@ class PairedRows:
 
 
 def paired_rows(
-    log: InferenceLog, run: Run, labels: pa.Table, features: Sequence[str] = ()
+    log: InferenceLog, run: PairedRun, labels: pa.Table, features: Sequence[str] = ()
 ) -> Iterator[PairedRows]:
     """Yield the rows that both answered; memory grows with the labels, not with the log.
 
@@ -107,7 +107,7 @@ _CONDITIONS = ("role", "artifact", "outcome", "against", "epoch")
 
 
 def _query(
-    run: Run,
+    run: PairedRun,
     logged: Container[str],
     key: list[str],
     inputs: list[str],

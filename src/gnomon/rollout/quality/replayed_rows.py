@@ -22,8 +22,8 @@ from gnomon.offline.logged import Range, Rows
 from gnomon.offline.paired_rows import one_piece
 from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.policy import Policy
-from gnomon.rollout.quality.measure import Measured
-from gnomon.rollout.quality.paired_rows import PairedRows, Run
+from gnomon.rollout.quality.measure import ComparedArtifacts
+from gnomon.rollout.quality.paired_rows import PairedRows, PairedRun
 from gnomon.worker.messages import ERROR
 
 __all__ = ["ReplayedRows", "replayed_rows"]
@@ -44,8 +44,8 @@ class ReplayedRows:
 
 def replayed_rows(
     snapshot: Snapshot,
-    sides: Measured,
-    run: Run,
+    sides: ComparedArtifacts,
+    run: PairedRun,
     labels: pa.Table,
     policy: Policy,
     rerun: Callable[[], Rerun],
@@ -75,7 +75,7 @@ def replayed_rows(
 
 class _Replay:
     def __init__(
-        self, sides: Measured, labels: pa.Table, policy: Policy, features: Sequence[str]
+        self, sides: ComparedArtifacts, labels: pa.Table, policy: Policy, features: Sequence[str]
     ) -> None:
         live, shadow = sides.live.contract, sides.shadow.contract
         self._key = [name for name in shadow.entity_key if name in live.input_schema.names]
