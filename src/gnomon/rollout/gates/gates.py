@@ -26,7 +26,6 @@ from gnomon.rollout.evidence.outlook import (
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.gates import share_gates
 from gnomon.rollout.gates.excuse_evidence import gather_unexcused, with_excuses
-from gnomon.rollout.gates.noise_floor import is_noise_awaited
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
 from gnomon.shadow.heartbeats import NO_REPORTS, Heartbeats
@@ -83,15 +82,7 @@ def evaluate(
                 noise_since=state.live_since,
             )
             excuses = active(state.excuses, artifact, datetime.now(UTC))
-            evidence = gather_unexcused(
-                snapshot,
-                policy,
-                shadow,
-                state.live,
-                excuses,
-                noise_since=state.live_since,
-                noise_awaited=is_noise_awaited(state, policy),
-            )
+            evidence = gather_unexcused(snapshot, state, policy, shadow, state.live, excuses)
         gates = judge(
             policy.gates,
             shadow,

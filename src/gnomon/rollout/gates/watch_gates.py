@@ -20,7 +20,6 @@ from gnomon.rollout.gate import Gate, Gates
 from gnomon.rollout.gates import share_gates
 from gnomon.rollout.gates.excuse_evidence import gather_unexcused, with_excuses
 from gnomon.rollout.gates.gates import latency_gate
-from gnomon.rollout.gates.noise_floor import is_noise_awaited
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.watch_window import WATCHABLE, Watch
 
@@ -64,15 +63,7 @@ def evaluate_watch(log: InferenceLog, state: RolloutState, policy: Policy) -> Ga
         if shadow is not None:
             # The promotion rested on those that had an effect then.
             excuses = active(state.excuses, watch.artifact, watch.at, datetime.now(UTC))
-            evidence = gather_unexcused(
-                snapshot,
-                policy,
-                shadow,
-                watch.artifact,
-                excuses,
-                noise_since=state.live_since,
-                noise_awaited=is_noise_awaited(state, policy),
-            )
+            evidence = gather_unexcused(snapshot, state, policy, shadow, watch.artifact, excuses)
             gates += _against_previous(watch, evidence, policy.gates, confidence)
             last_row = evidence.last_row
     return Gates(
