@@ -12,7 +12,7 @@ from gnomon.drift import DriftBatch, DriftCounts
 from gnomon.drift.column_reader import ColumnReader
 from gnomon.drift.measure import frozen
 from gnomon.drift.metrics import BinnedSides
-from gnomon.drift.verdicts import effects, overall, worst
+from gnomon.drift.verdicts import column_verdict, worst
 from gnomon.name_lists import listed
 from gnomon.offline.paired_rows import one_piece, row_ids, seconds
 from gnomon.policy import DriftLimits
@@ -86,14 +86,11 @@ class InputDrift:
             if now is None:
                 continue
             sides = BinnedSides(bins, self._reference.columns[key].total(), now)
-            if not any(sides.valued):
-                continue  # It has only ever been null: there is nothing that could drift.
-            by_metric = effects(sides, self._limits)
-            found = overall(by_metric)
-            if found == "drifted":
-                effect = by_metric[worst(by_metric)]
-                drifted[bins.name] = f"{worst(by_metric)} {effect.value:.2g}"
-            elif found == "unknown":
+            verdict, by_metric = column_verdict(sides, self._limits) or (None, {})
+            if verdict == "drifted":
+                metric = worst(by_metric)
+                drifted[bins.name] = f"{metric} {by_metric[metric].value:.2g}"
+            elif verdict == "unknown":
                 undecided.append(bins.name)
         return InputVerdict(drifted, tuple(undecided))
 
