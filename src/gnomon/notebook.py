@@ -12,6 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
 from gnomon.printable import printable
+from gnomon.quantities import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +66,11 @@ class Tabular:
         head = "".join(f'<th style="{_LEFT}">{_text(name)}</th>' for name in table.columns)
         body = "".join(_row(row) for row in table.rows[:MOST_ROWS])
         hidden = len(table.rows) - MOST_ROWS
-        more = f"<p>and {hidden:,} more rows: see <code>to_frame()</code></p>" if hidden > 0 else ""
+        more = (
+            f"<p>and {plural(hidden, 'more row')}: see <code>to_frame()</code></p>"
+            if hidden > 0
+            else ""
+        )
         verdict = f"<strong>{_text(table.verdict)}</strong>: " if table.verdict else ""
         return (
             f"<div><p>{verdict}{_text(table.title)}</p>"

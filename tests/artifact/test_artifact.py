@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gnomon.artifact import Artifact, Environment, inspect
+from gnomon.artifact import Artifact, Environment, contracts_of, inspect
 from gnomon.artifact.manifest import sha256
 from gnomon.errors import (
     ArtifactCorrupt,
@@ -231,3 +231,10 @@ def test_an_artifact_of_the_first_release_is_loaded(
         tmp_path / "1",
     )
     assert done.stdout == "boost:1\n", done.stderr
+
+
+def test_contracts_are_read_of_the_artifacts_that_are_whole(copied: Path, packed: Artifact) -> None:
+    """One that is gone is left out, and one that is altered is too."""
+    assert contracts_of([str(packed.path), f"{packed.name}:gone"]) == [packed.contract]
+    (copied / "contract.json").write_text("{}")
+    assert contracts_of([str(copied)]) == []

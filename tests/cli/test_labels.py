@@ -5,14 +5,19 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from gnomon.errors import InvalidRequest
 from gnomon.log import InferenceLog
-from tests.cli.conftest import Running
+from gnomon.testing import serving
+from tests.cli.conftest import Running, compared
+from tests.cli.running import Shell
 from tests.load import until
+from tests.packing import install, times, write_service
 
 pytestmark = pytest.mark.slow
 
@@ -93,3 +98,51 @@ def test_a_file_withdraws_labels(running: Running) -> None:
     shown = shell("labels", "import", "withdraw.csv", "--correction", "7").out
     assert "1 row: 1 stored; 1 of them withdraws a label" in shown
     assert shell("labels", "status", "--json").json["received"] == before + 1
+
+
+CLASSES = """
+import sys
+import numpy as np, pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+import gnomon
+from preprocessing import Times
+
+x = np.arange(1.0, 61.0)
+frame = pd.DataFrame({"x": x, "id": [f"e{i:03d}" for i in range(60)]})
+y = np.select([x < 20, x < CUT], ["low", "high"], "top")
+pipeline = make_pipeline(Times(), LogisticRegression()).fit(frame, y)
+print(gnomon.pack(sys.argv[1], pipeline, frame, y, entity_key=("id",)).tag)
+"""
+
+
+def test_a_label_may_be_of_a_class_that_another_artifact_knows(
+    tmp_path: Path, packed_once: Callable[[str, str, str], Path]
+) -> None:
+    """That of a running shadow, and of the earlier live one after a promotion."""
+    home, root, deployment = tmp_path / "bentoml", tmp_path / "root", tmp_path / "deployment"
+    two, three = (
+        install(packed_once(times(1.0), "toy", CLASSES.replace("CUT", cut)), home)
+        for cut in ("99", "40")
+    )
+    write_service(deployment)
+    environment = {"BENTOML_HOME": str(home), "GNOMON_ROOT": str(root)}
+    shell = Shell(deployment, environment)
+    shell("promote", two, "--why", "the first")
+    with serving(deployment, root, environment=environment) as server, server.client() as client:
+        shell("shadow", "start", three, "--why", "it knows top")
+        until(lambda: client.status().shadows, "the shadow runs", 120)
+        answers = client.predict([{"x": float(n), "id": f"q{n}"} for n in range(1, 61)])
+        until(lambda: compared(client) == 60, "the shadow has scored them", 60)
+        with pytest.raises(InvalidRequest, match='one of "high", "low", "top", got "best"'):
+            client.label({"request_id": answers.request_id, "row": 59, "value": "best"})
+        tops = [{"request_id": answers.request_id, "row": n, "value": "top"} for n in range(40, 60)]
+        assert client.label(tops).accepted == 20
+        [shadow] = shell("quality", "--json").json["shadows"]
+        wrong = shadow["metrics"][0]
+        assert (wrong["metric"], wrong["rows"], wrong["live"]) == ("error", 20, 1.0)
+        assert wrong["shadow"] < 0.5
+        (deployment / "late.csv").write_text(f"request_id,row,label\n{answers.request_id},0,low\n")
+        shell("labels", "import", "late.csv")
+        shell("shadow", "stop", three, "--why", "seen")
+        assert client.label({"request_id": answers.request_id, "row": 39, "value": "top"}).accepted

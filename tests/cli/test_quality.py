@@ -119,7 +119,7 @@ def test_a_shadow_without_labels_says_so(labelled: Running) -> None:
 def test_an_artifact_is_judged_on_history_before_it_runs(labelled: Running, tmp_path: Path) -> None:
     """The spare, which never ran, answers two x: it is replayed, and its gates say so."""
     policy = tmp_path / "policy.toml"
-    policy.write_text("[gates]\nmin_rows = 10\n[quality]\nmax_increase = {absolute_error = 0.5}\n")
+    policy.write_text("[gates]\nmin_rows = 10\n[quality]\nmax_increase = {absolute_error = 0.0}\n")
     words = ["promote", labelled.spare, "--check", "--policy", str(policy), "--json"]
     done = labelled.shell(*words, "--on-history", "..", expect=1)
     gates = {gate["name"]: gate for gate in done.json["gates"]}

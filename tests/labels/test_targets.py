@@ -24,6 +24,26 @@ def only(task: str = "classification", kind: str = "string", *classes: Any) -> T
 NUMBER = only("regression", "float")
 
 
+def test_a_class_is_allowed_that_another_artifact_knows() -> None:
+    """Those of live come first; another type or task is not the same target."""
+
+    def of(kind: str, *classes: Any, task: str = "classification") -> Contract:
+        output = Output(name="prediction", type=kind)  # type: ignore[arg-type]
+        return structs.replace(CONTRACT, task=task, outputs=(output,), classes=classes)
+
+    others = [
+        of("string", "maybe", "yes"),
+        of("integer", 1, 2),
+        of("string", "odd", task="outlier_detection"),
+    ]
+    [target] = targets_of(of("string", "no", "yes"), others)
+    assert target.classes == ("no", "yes", "maybe")
+    with pytest.raises(InvalidRequest, match='one of "no", "yes", "maybe", got "odd"'):
+        target.text("odd")
+    [free] = targets_of(of("string"), others)
+    assert free.text("anything") == "anything"
+
+
 @pytest.mark.parametrize(
     ("target", "value", "text"),
     [

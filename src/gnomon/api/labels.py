@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from pathlib import Path
 
-from gnomon.artifact import Artifact
+from gnomon.artifact import Artifact, contracts_of
 from gnomon.contract.time_zones import zone
 from gnomon.labels.imports.label_import import LabelImport, import_file
 from gnomon.labels.label_counts import LabelStatus
@@ -15,6 +15,7 @@ from gnomon.labels.label_status import label_status as count
 from gnomon.labels.label_store import LabelStore
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy, find_policy
+from gnomon.rollout.history import newest_history
 from gnomon.rollout.named_artifacts import find_artifact, find_model
 from gnomon.settings import Settings
 
@@ -40,7 +41,8 @@ def import_labels(
     Args:
         table: a CSV or Parquet file.
         model: the model's name, or one of its artifacts or their tags; the only model under the
-            storage root when not given. The contract of the live artifact says what labels may be.
+            storage root when not given. A label may be any class that its live artifact knows, or
+            one that was live or a shadow.
         columns: the column of each field: ``value``, or ``value.TARGET`` for each of several
             targets; ``request_id`` and ``row``, or ``entity.FEATURE`` and ``event_time``;
             ``known_at``, ``source``, ``correction``. By default the columns of these names, of the
@@ -65,6 +67,7 @@ def import_labels(
         LabelStore(settings, name),
         find_artifact(settings, name).contract,
         Path(table),
+        others=contracts_of(newest_history(settings, name).state.artifacts),
         columns=columns or {},
         source=source,
         correction=correction,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
-    from gnomon.artifact.artifact import Artifact, inspect
+    from gnomon.artifact.artifact import Artifact, contracts_of, inspect
     from gnomon.artifact.environment import Environment
     from gnomon.artifact.golden import step_outputs
     from gnomon.artifact.loading import LoadedArtifact, load
@@ -24,6 +24,7 @@ __all__ = [
     "Lineage",
     "LoadedArtifact",
     "Manifest",
+    "contracts_of",
     "inspect",
     "load",
     "pack",
@@ -38,6 +39,7 @@ _HOMES = {
     "Lineage": "manifest",
     "LoadedArtifact": "loading",
     "Manifest": "manifest",
+    "contracts_of": "artifact",
     "inspect": "artifact",
     "load": "loading",
     "pack": "packing",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,14 @@ from gnomon.artifact.signing import PublicKey, Signer, check_signature, trusted_
 from gnomon.artifact.tables import read_table
 from gnomon.artifact.vendored_code.importing import check_modules
 from gnomon.contract.contract import Contract
-from gnomon.errors import ArtifactCorrupt, ContractError, UntrustedTypes
+from gnomon.errors import (
+    ArtifactCorrupt,
+    ArtifactError,
+    ContractError,
+    UnknownArtifact,
+    UnreadableFile,
+    UntrustedTypes,
+)
 from gnomon.printable import printable
 
 if TYPE_CHECKING:
@@ -185,6 +193,26 @@ def examine(path: Path, keys: Sequence[PublicKey] | None, *, to_be_loaded: bool 
         runs=runs,
         signers=signers,
     )
+
+
+def contracts_of(tags: Iterable[str]) -> list[Contract]:
+    """Read the contracts of artifacts; one that is gone, or is not as it was packed, is left out.
+
+    Of each only the manifest, its signature and the contract are checked: nothing can be loaded by
+    what this returns.
+    """
+    found = []
+    for tag in tags:
+        with contextlib.suppress(ArtifactError, UnknownArtifact, UnreadableFile):
+            found.append(_contract_of(store.resolve(tag)))
+    return found
+
+
+def _contract_of(path: Path) -> Contract:
+    folder = ArtifactFolder(path)
+    manifest, digest = Manifest.of(folder)
+    check_signature(folder, f"{manifest.name}:{manifest.version}", digest, trusted_keys())
+    return _contract(folder, manifest)
 
 
 def _runs(folder: ArtifactFolder, manifest: Manifest) -> tuple[TrustedName, ...]:

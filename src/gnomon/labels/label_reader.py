@@ -31,15 +31,19 @@ class LabelReader:
     """Reads labels by a contract.
 
     Args:
-        contract: the contract of the model.
+        contract: the contract of the live artifact.
+        others: those of other artifacts whose answers may be labelled, see
+            :func:`~gnomon.labels.targets.targets_of`.
         coerce: accept entity values that are written as text, as in a CSV file.
 
     Raises:
         InvalidRequest: the model has no labels.
     """
 
-    def __init__(self, contract: Contract, *, coerce: bool = False) -> None:
-        self.targets = targets_of(contract)
+    def __init__(
+        self, contract: Contract, others: Sequence[Contract] = (), *, coerce: bool = False
+    ) -> None:
+        self.targets = targets_of(contract, others)
         self._by_name = {target.name: target for target in self.targets}
         self._key = tuple(contract.feature(name) for name in contract.entity_key)
         as_given = (msgspec.structs.replace(f, coerce=f.coerce or coerce) for f in self._key)

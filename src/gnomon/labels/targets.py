@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -111,8 +112,13 @@ def _value_of(text: pa.Scalar, kind: pa.DataType) -> pa.Array:
 _OF_TYPE = {"string": "text", "boolean": "boolean", "integer": "number", "float": "number"}
 
 
-def targets_of(contract: Contract) -> tuple[Target, ...]:
+def targets_of(contract: Contract, others: Sequence[Contract] = ()) -> tuple[Target, ...]:
     """Return the targets of a model.
+
+    Args:
+        contract: the contract of the live artifact.
+        others: those of artifacts that answered before, or answer as shadows: labels may be of
+            their classes too, where they predict a target in the same type.
 
     Raises:
         InvalidRequest: the model predicts nothing that could turn out to be true or false.
@@ -126,11 +132,26 @@ def targets_of(contract: Contract) -> tuple[Target, ...]:
         Target(
             output.target,
             output,
-            contract.classes_of(output),
+            _classes(output, contract, others),
             is_number=contract.task == "regression",
         )
         for output in contract.outputs_of("prediction")
     )
+
+
+def _classes(output: Output, live: Contract, others: Sequence[Contract]) -> tuple[Scalar, ...]:
+    """Return the classes of a target that any of the artifacts knows, those of live first."""
+    classes = live.classes_of(output)
+    if not classes:
+        return ()
+    more = (
+        theirs.classes_of(same)
+        for theirs in others
+        if theirs.task == live.task
+        for same in theirs.outputs_of("prediction")
+        if (same.target, same.type) == (output.target, output.type)
+    )
+    return tuple(dict.fromkeys((*classes, *(label for found in more for label in found))))
 
 
 def _kind(value: Scalar) -> str:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from gnomon.errors import InvalidRequest, NotReady, Overloaded, StorageError
 from gnomon.labels.label_store import LabelStore, LabelWriter
@@ -33,7 +34,7 @@ LIVE = SimpleNamespace(contract=CONTRACT)
 
 
 def intake(settings: Settings, live: Any = LIVE) -> LabelIntake:
-    return LabelIntake(settings, "toy", lambda: live, Tasks())
+    return LabelIntake(settings, "toy", lambda: live, frozenset, Tasks())
 
 
 async def sent(labels: LabelIntake, *bodies: bytes) -> list[Any]:
@@ -196,3 +197,29 @@ def test_a_storage_that_hangs_holds_none_of_asyncios_threads(
         return await adding
 
     assert asyncio.run(run()).accepted == 1
+
+
+def test_labels_may_be_of_the_classes_of_every_artifact_that_answered(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of a shadow that starts while the server runs; contracts are read when that changes."""
+    read: list[list[str]] = []
+
+    def contracts(tags: list[str]) -> list[Any]:
+        read.append(tags)
+        return [structs.replace(CONTRACT, classes=("maybe",)) for _ in tags]
+
+    monkeypatch.setattr(label_intake, "contracts_of", contracts)
+    artifacts: frozenset[str] = frozenset()
+
+    async def run() -> list[Any]:
+        nonlocal artifacts
+        labels = LabelIntake(settings, "toy", lambda: LIVE, lambda: artifacts, Tasks())  # type: ignore[arg-type,return-value]
+        [refused] = await sent(labels, label("a", "maybe"))
+        artifacts = frozenset(["toy:next"])
+        return [refused, *await sent(labels, label("b", "maybe")), *await sent(labels, label("c"))]
+
+    refused, *accepted = asyncio.run(run())
+    assert isinstance(refused, InvalidRequest)
+    assert [one.accepted for one in accepted] == [1, 1]
+    assert read == [[], ["toy:next"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
@@ -80,6 +80,7 @@ def import_file(
     contract: Contract,
     path: Path,
     *,
+    others: Sequence[Contract] = (),
     columns: Mapping[str, str],
     source: str | None = None,
     correction: int = 0,
@@ -94,8 +95,9 @@ def import_file(
 
     Args:
         store: where to.
-        contract: the contract that says what labels may be.
+        contract: the contract of the live artifact.
         path: the file.
+        others: the contracts of other artifacts whose answers may be labelled.
         columns: columns by field, see
             :meth:`~gnomon.labels.imports.label_columns.LabelColumns.find`.
         source: the source of rows for which the file has none.
@@ -109,7 +111,7 @@ def import_file(
         TableError: the file cannot be read, or lacks a column.
     """
     correction = _whole(correction, 0, "correction")
-    reader = LabelReader(contract, coerce=True)
+    reader = LabelReader(contract, others, coerce=True)
     file = open_label_file(path)
     found = LabelColumns.find(file.names, contract, columns, str(path))
     row_reader = _RowReader(found, reader.targets, zone, source, correction)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from msgspec import structs
 
 from gnomon.compare.sequential import Interval, more_until
-from gnomon.quantities import percent
+from gnomon.quantities import percent, plural
 from gnomon.rollout.evidence.evidence import Evidence
 from gnomon.rollout.evidence.outlook import (
     AT_THE_LIMIT,
@@ -98,9 +98,9 @@ class Excess:
         if self.awaited:
             return self._more_noise(more, traffic)
         return action(
-            f"needs about {more:,} more rows of live against itself, {_NOT_KNOWN_WELL_ENOUGH}: "
-            "give `noise_floor` in the policy's [sampling], or run `gnomon shadow start --same` "
-            "with the live artifact"
+            f"needs about {plural(more, 'more row')} of live against itself, "
+            f"{_NOT_KNOWN_WELL_ENOUGH}: give `noise_floor` in the policy's [sampling], or run "
+            "`gnomon shadow start --same` with the live artifact"
         )
 
     def _more_noise(self, more: int, traffic: Traffic | None) -> MissingEvidence:

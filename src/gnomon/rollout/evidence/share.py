@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gnomon.compare.mean_interval import clustered_interval, mean_interval, units_still_needed
 from gnomon.compare.sequential import Interval, rate_interval
 from gnomon.compare.units import UnitShares
+from gnomon.quantities import plural
 
 __all__ = ["BadShare"]
 
@@ -100,7 +101,8 @@ class BadShare:
     def counted(self) -> str:
         """How many rows there are, and how many units if they are other than rows."""
         units = "; ".join(units.says for units in self.units if len(units.values) != self.rows)
-        return f"{self.rows:,} rows ({units})" if units else f"{self.rows:,} rows"
+        rows = plural(self.rows, "row")
+        return f"{rows} ({units})" if units else rows
 
     def __str__(self) -> str:
         """Write the rows, and the units if they are other than rows."""

@@ -231,7 +231,7 @@ def latency_gate(
         name="latency",
         verdict="pass" if ratio <= limit else "fail",
         says=f"{who} takes {ratio:.2f} times {than}'s time for batches of similar size "
-        f"({rows:,} rows); limit {limit:g} times",
+        f"({plural(rows, 'row')}); limit {limit:g} times",
         limit=limit,
         value=ratio,
         rows=rows,

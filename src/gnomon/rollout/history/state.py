@@ -103,6 +103,12 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(excuse for excuse in self.excuses if excuse.is_active())
 
     @property
+    def artifacts(self) -> frozenset[str]:
+        """Every artifact whose answers, as live or as a shadow, it still knows of."""
+        earlier = (tag for tags in self.tried_before for tag in tags)
+        return frozenset((*self.lives, *self.shadows, *self.tried, *earlier, *self.distrusted))
+
+    @property
     def candidates(self) -> int:
         """How many runs of candidates share the allowed error of the gates."""
         return len(self.tried)

@@ -107,9 +107,9 @@ def _sentence(limit: float, found: MetricComparison, quality: ShadowQuality, wor
         f", {plural(found.missing, 'row')} without a label taken at their worst" if worst else ""
     )
     return (
-        f"{found.metric} {found.shadow:.4g}, live {found.live:.4g}, on {found.rows:,} labelled "
-        f"rows{age}{units}{missing}: {interval.low:+.4g} to {interval.high:+.4g}; limit "
-        f"{limit:+.4g}"
+        f"{found.metric} {found.shadow:.4g}, live {found.live:.4g}, on "
+        f"{plural(found.rows, 'labelled row')}{age}{units}{missing}: "
+        f"{interval.low:+.4g} to {interval.high:+.4g}; limit {limit:+.4g}"
     )
 
 
@@ -152,7 +152,8 @@ def _more_labels(found: MetricComparison, quality: ShadowQuality) -> MissingEvid
         )
     apart = (found.better + found.worse) / found.rows
     of = {"entity": " of other entities", "request": " of other requests"}.get(quality.unit, "")
-    needs = f"needs about {found.still_needed:,} more labelled rows{of} if the difference stays"
+    more = plural(found.still_needed, "more labelled row")
+    needs = f"needs about {more}{of} if the difference stays"
     if apart < 0.5:
         needs += f" (only the {percent(apart, 2)} where the losses differ tell them apart)"
     if not cohort.recently_labelled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -91,7 +92,7 @@ class ShadowQuality(msgspec.Struct, frozen=True, kw_only=True):
 
     artifact: str
     live: str
-    unit: str
+    unit: Literal["row", "entity", "block", "request"]
     confidence: float
     cohort: Cohort
     metrics: tuple[MetricComparison, ...]

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gnomon.compare.units import UnitKind
 from gnomon.drift.segments import Segments
 from gnomon.log import input_column
 from gnomon.policy import GateLimits, Metric
@@ -97,7 +99,7 @@ class QualityTally:
         self._recent: list[pa.ChunkedArray] = []
         self._first: datetime | None = None
         key = run.shadow_contract.entity_key
-        self._unit = "block" if limits.longest_burst else "entity" if key else "request"
+        self._unit: UnitKind = "block" if limits.longest_burst else "entity" if key else "request"
 
     def add(self, paired: PairedRows) -> None:
         """Add rows."""
@@ -162,7 +164,7 @@ class QualityTally:
             ),
         )
 
-    def _named_unit(self) -> str:
+    def _named_unit(self) -> Literal["row", "entity", "block", "request"]:
         """Return what a unit is, in plain words: a request of one row is that row."""
         single = all(self._sums.of(metric).one_row_each for metric in self._metrics)
         return "row" if self._unit == "request" and single else self._unit

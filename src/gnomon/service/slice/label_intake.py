@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from gnomon.artifact import contracts_of
 from gnomon.contract.contract import Contract
 from gnomon.errors import NotReady
 from gnomon.labels.label import AcceptedLabels
@@ -53,7 +54,9 @@ class LabelIntake:
     Args:
         settings: have the storage root and the limits of a request.
         model: the model's name.
-        live: returns the live lane, whose contract says what labels may be.
+        live: returns the live lane.
+        artifacts: returns the tags of all artifacts whose answers may be labelled: a label may be
+            any class that one of them knows.
         tasks: runs the writing to its end.
 
     Attributes:
@@ -61,13 +64,20 @@ class LabelIntake:
     """
 
     def __init__(
-        self, settings: Settings, model: str, live: Callable[[], Lane | None], tasks: Tasks
+        self,
+        settings: Settings,
+        model: str,
+        live: Callable[[], Lane | None],
+        artifacts: Callable[[], frozenset[str]],
+        tasks: Tasks,
     ) -> None:
         self._settings = settings
         self._live = live
+        self._artifacts = artifacts
         self._tasks = tasks
         self._writer = LabelWriter(LabelStore(settings, model))
-        self._reader: tuple[Contract, LabelReader] | None = None
+        self._reader: LabelReader | None = None
+        self._read_by: tuple[Contract, frozenset[str]] | None = None
         self._waiting: deque[_Posted] = deque()
         self._writing = OwnThreads("write labels", 1)
         self.held = BodyBudget(WAITING_BYTES, free=0, what="labels")
@@ -152,11 +162,16 @@ class LabelIntake:
     ) -> tuple[AcceptedLabels, pa.RecordBatch]:
         if contract is None:
             raise NotReady("no artifact is live yet, and its contract says what labels may be")
-        if self._reader is None or self._reader[0] is not contract:
-            self._reader = contract, LabelReader(contract)
+        reader = self._reader_of(contract, self._artifacts())
         labels = decode_labels(body, lines=lines, most=self._settings.body_rows)
-        records = self._reader[1].records(labels, datetime.now(UTC))
+        records = reader.records(labels, datetime.now(UTC))
         return AcceptedLabels(len(labels)), records
+
+    def _reader_of(self, live: Contract, artifacts: frozenset[str]) -> LabelReader:
+        if self._reader is None or self._read_by != (live, artifacts):
+            self._reader = LabelReader(live, contracts_of(sorted(artifacts)))
+            self._read_by = live, artifacts
+        return self._reader
 
 
 def _settle(future: asyncio.Future[AcceptedLabels], result: AcceptedLabels | BaseException) -> None:

@@ -177,7 +177,13 @@ async def open_runtime(
         )
         queries = LogQueries(settings, model, policy)
         control = RolloutControl(access, settings, policy, claim, lanes, follower, view, queries)
-        labels = LabelIntake(settings, model, lambda: follower.live, tasks)
+        labels = LabelIntake(
+            settings,
+            model,
+            lambda: follower.live,
+            lambda: follower.state.artifacts,
+            tasks,
+        )
         automation = RolloutAutomation(
             settings, policy, claim, follower, control, automation_report
         )
