@@ -68,6 +68,7 @@ PRELOADED = (
     "gnomon.log",
     "gnomon.log.seal",
     "gnomon.api.decisions",
+    "gnomon.api.data_checks",
     "gnomon.api.queries",
     "gnomon.service.lane.codec_process",
     "gnomon.service.deployment",

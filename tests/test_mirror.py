@@ -48,6 +48,10 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "cli/test_token.py": ("cli/durations.py",),
     "rollout/history/test_history.py": ("rollout/history/event.py", "rollout/history/state.py"),
     "rollout/decisions/test_approvals.py": ("rollout/proposal.py",),
+    "rollout/decisions/test_promotion.py": (
+        "rollout/decisions/frozen_gates.py",
+        "rollout/decisions/gate_checks.py",
+    ),
     "attack/test_access.py": ("cli/approve.py",),
     "artifact/vendored_code/test_vendoring.py": ("artifact/vendored_code/installed_packages.py",),
     "artifact/test_refusals.py": (
@@ -136,8 +140,8 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "rollout/quality/shadow_quality.py",
     ),
     "rollout/gates/test_gates.py": ("rollout/gate.py", "rollout/gates/share_gates.py"),
-    "test_notebook.py": ("log/row_counts.py", "api/queries.py"),
-    "api/test_skew_checks.py": ("rollout/decisions/defaults.py",),
+    "test_notebook.py": ("log/row_counts.py", "api/data_checks.py", "api/queries.py"),
+    "api/test_skew_checks.py": ("rollout/named_artifacts.py",),
     "shadow/accounts/test_balance.py": (
         "shadow/accounts/accounts.py",
         "shadow/accounts/sealed_accounts.py",
@@ -188,7 +192,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "cli/show/estimates.py",
         "estimates/reference_table.py",
         "cli/show/quality.py",
-        "rollout/decisions/history_check.py",
+        "rollout/gates/gates_on_history.py",
         "rollout/quality/replayed_rows.py",
     ),
     "cli/test_reports.py": ("cli/show/reports.py",),
@@ -243,6 +247,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "service/test_query_routes.py": ("service/control_route.py",),
     "audit/test_export.py": ("audit/bundle_file.py",),
     "service/client/test_clients.py": (
+        "service/client/client_decisions.py",
         "service/client/client_queries.py",
         "service/client/query_calls.py",
         "service/client/answers.py",

@@ -13,6 +13,10 @@ from gnomon.version import __version__
 if TYPE_CHECKING:
     from gnomon.api.audits import export_audit as export_audit
     from gnomon.api.audits import verify_audit as verify_audit
+    from gnomon.api.data_checks import DriftCheck as DriftCheck
+    from gnomon.api.data_checks import check_contract as check_contract
+    from gnomon.api.data_checks import check_leakage as check_leakage
+    from gnomon.api.data_checks import measure_drift as measure_drift
     from gnomon.api.decisions import add_excuse as add_excuse
     from gnomon.api.decisions import end_excuse as end_excuse
     from gnomon.api.decisions import promote as promote
@@ -25,13 +29,9 @@ if TYPE_CHECKING:
     from gnomon.api.labels import label_status as label_status
     from gnomon.api.quality import measure_quality as measure_quality
     from gnomon.api.quality import wanted_labels as wanted_labels
-    from gnomon.api.queries import DriftCheck as DriftCheck
     from gnomon.api.queries import RolloutHistory as RolloutHistory
-    from gnomon.api.queries import check_contract as check_contract
     from gnomon.api.queries import check_gates as check_gates
     from gnomon.api.queries import check_gates_on_history as check_gates_on_history
-    from gnomon.api.queries import check_leakage as check_leakage
-    from gnomon.api.queries import measure_drift as measure_drift
     from gnomon.api.queries import open_log as open_log
     from gnomon.api.queries import rollout_history as rollout_history
     from gnomon.api.queries import running_artifacts as running_artifacts
@@ -187,7 +187,7 @@ _HOMES = {
     "Client": "service.client.clients",
     "Contract": "contract",
     "ContractReport": "contract",
-    "DriftCheck": "api.queries",
+    "DriftCheck": "api.data_checks",
     "DriftReport": "drift",
     "EstimateReport": "estimates.estimate_report",
     "Gates": "rollout.gate",
@@ -223,10 +223,10 @@ _HOMES = {
     "StreamRow": "service.client.stream_calls",
     "UnusedColumnWarning": "artifact.checks.unused_columns",
     "add_excuse": "api.decisions",
-    "check_contract": "api.queries",
+    "check_contract": "api.data_checks",
     "check_gates": "api.queries",
     "check_gates_on_history": "api.queries",
-    "check_leakage": "api.queries",
+    "check_leakage": "api.data_checks",
     "check_split": "leakage",
     "check_training": "leakage",
     "compare_offline": "api.skew_checks",
@@ -234,7 +234,6 @@ _HOMES = {
     "diagnose": "api.skew_checks",
     "end_excuse": "api.decisions",
     "estimate_quality": "api.estimates",
-    "withdraw": "api.decisions",
     "export_audit": "api.audits",
     "import_labels": "api.labels",
     "infer_contract": "contract",
@@ -242,7 +241,7 @@ _HOMES = {
     "label_status": "api.labels",
     "list_tokens": "tokens.issued_tokens",
     "load": "artifact",
-    "measure_drift": "api.queries",
+    "measure_drift": "api.data_checks",
     "measure_quality": "api.quality",
     "open_log": "api.queries",
     "outputs": "pipeline",
@@ -260,6 +259,7 @@ _HOMES = {
     "stop_shadow": "api.decisions",
     "verify_audit": "api.audits",
     "wanted_labels": "api.quality",
+    "withdraw": "api.decisions",
 }
 
 _RENAMED = {

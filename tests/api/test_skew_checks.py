@@ -13,7 +13,7 @@ from gnomon.artifact import inspect
 from gnomon.errors import SettingsError
 from gnomon.policy import Policy
 from gnomon.report import Report
-from gnomon.rollout.decisions.defaults import find_artifact, find_model, find_role
+from gnomon.rollout.named_artifacts import find_artifact, find_model, find_role
 from gnomon.settings import Settings
 from gnomon.skew import skew_record
 from gnomon.storage import Storage

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from gnomon.estimates.chunk_sums import ChunkSums, MetricSums
+from gnomon.estimates.chunk_sums import ChunkSums, LossSums
 
 DAY = 86_400.0
 
@@ -27,8 +27,8 @@ def test_rows_without_a_label_are_estimated_and_not_realised() -> None:
     sums.add(np.array([DAY]), {"error": np.array([np.nan])}, {"error": np.array([1.0])},
              np.array([False]))  # fmt: skip
     assert (sums.settle(), sums.buckets) == (86_400, [0, 1])
-    assert sums.metric(0, "error") == MetricSums(2, 1.0, 1, 0.5, 1.0)
-    assert sums.metric(1, "error") == MetricSums(1, 0.5, 1, 0.5, 0.0)
+    assert sums.metric(0, "error") == LossSums(2, 1.0, 1, 0.5, 1.0)
+    assert sums.metric(1, "error") == LossSums(1, 0.5, 1, 0.5, 0.0)
     assert [sums.rows(chunk) for chunk in (0, 1)] == [2, 2]
     assert [sums.beyond(chunk) for chunk in (0, 1)] == [0.5, 0.0]
 

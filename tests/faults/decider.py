@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from gnomon.policy import GateLimits, Policy
-from gnomon.rollout.decisions.decisions import promote, rollback, start_shadow, stop_shadow
+from gnomon.rollout import promote, rollback, start_shadow, stop_shadow
 from gnomon.rollout.history import RolloutEvent
 from gnomon.settings import Settings
 

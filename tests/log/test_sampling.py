@@ -3,7 +3,7 @@ from hashlib import blake2b
 import numpy as np
 import pyarrow as pa
 
-from gnomon.log.sampling import hash_to_unit_interval, keep, row_keys
+from gnomon.log.sampling import hash_to_unit_interval, keep, row_keys, units_of
 
 KEYS = [f"flight-{n}" for n in range(20_000)]
 
@@ -42,3 +42,11 @@ def test_rows_are_sampled_by_entity_or_by_request_without_one() -> None:
     assert row_keys(batch, ids, ("carrier",)) == ["UA", "UA", "r3"]
     assert row_keys(batch, ids, ("carrier", "flight")) == ["UA\x1f1545", "UA\x1f15", "r3"]
     assert row_keys(batch, ids, ()) == ids
+
+
+def test_rows_of_one_request_are_one_unit() -> None:
+    """Without an entity key, and where the key has a null, too."""
+    requests = pa.array(["r0", "r0", "r1"])
+    rows = pa.RecordBatch.from_pydict({"customer": ["ann", None, "ann"]})
+    assert units_of(rows, requests, ()).equals(requests)
+    assert units_of(rows, requests, ("customer",)).to_pylist() == ["ann", "r0", "ann"]

@@ -38,7 +38,7 @@ from gnomon.labels.label_counts import LabelStatus
 from gnomon.rollout.actor import Actor, signed
 from gnomon.rollout.evidence.excuse import RecordedExcuse, parse_excuse
 from gnomon.rollout.gate import Gate
-from gnomon.rollout.history import RolloutEvent, RolloutState
+from gnomon.rollout.history import Kind, RolloutEvent, RolloutState
 from gnomon.rollout.history.past_state import PastState, state_at
 from gnomon.rollout.quality.quality_report import QualityReport
 from gnomon.service import pages
@@ -46,7 +46,18 @@ from gnomon.service.access.access import Access
 from gnomon.service.access.proxies import proxies_of
 from gnomon.service.access.refusals import Refusals
 from gnomon.service.control import control
-from gnomon.service.control_bodies import Decisions
+from gnomon.service.control_bodies import (
+    AddExcuse,
+    Approve,
+    DecisionRequest,
+    Decisions,
+    EndExcuse,
+    Promote,
+    Rollback,
+    StartShadow,
+    StopShadow,
+    Withdraw,
+)
 from gnomon.service.http.asgi import Receive, Scope, Send, error_response, read_body, respond
 from gnomon.service.status.slice_status import LiveStatus, ShadowStatus, Status, public
 from gnomon.settings import Settings
@@ -139,88 +150,55 @@ class StandIn:
         self.busy = False
         self._decide(RolloutEvent(kind="promote", artifact="flights:one", digest="ab" * 32))
 
-    async def start_shadow(
-        self,
-        artifact: str,
-        fraction: float | None,
-        same: bool,
-        force: bool = False,
-        *,
-        preprocessing: str | None = None,
-        by: Actor,
-        why: str | None,
-    ) -> RolloutEvent:
+    async def start_shadow(self, request: StartShadow, by: Actor) -> RolloutEvent:
+        before = request.preprocessing
         return self._decide(
             RolloutEvent(
                 kind="shadow_start",
-                artifact=artifact,
-                fraction=0.5 if fraction is None else fraction,
-                same=same,
+                artifact=request.artifact,
+                fraction=0.5 if request.fraction is None else request.fraction,
+                same=request.same,
                 combination=None
-                if preprocessing is None
+                if before is None
                 else Combination(
-                    model=Part(tag=artifact, digest="cd" * 32),
-                    preprocessing=Part(tag=preprocessing, digest="ab" * 32),
+                    model=Part(tag=request.artifact, digest="cd" * 32),
+                    preprocessing=Part(tag=before, digest="ab" * 32),
                 ),
-                forced=force,
-                why=why,
+                forced=request.force,
+                why=request.why,
                 **signed(by),
             )
         )
 
-    async def stop_shadow(self, artifact: str, *, by: Actor, why: str | None) -> RolloutEvent:
-        return self._decide(
-            RolloutEvent(kind="shadow_stop", artifact=artifact, why=why, **signed(by))
-        )
+    async def stop_shadow(self, request: StopShadow, by: Actor) -> RolloutEvent:
+        return self._record("shadow_stop", request.artifact, request, by)
 
-    async def add_excuse(
-        self,
-        target: str,
-        artifact: str | None,
-        owner: str,
-        until: datetime,
-        *,
-        by: Actor,
-        why: str | None,
-    ) -> RolloutEvent:
-        excuse = parse_excuse(target, owner, until)
-        tag = artifact or ""
-        return self._decide(
-            RolloutEvent(kind="excuse", artifact=tag, excuse=excuse, why=why, **signed(by))
-        )
+    async def add_excuse(self, request: AddExcuse, by: Actor) -> RolloutEvent:
+        excuse = parse_excuse(request.target, request.owner, request.until)
+        return self._record("excuse", request.artifact or "", request, by, excuse=excuse)
 
-    async def end_excuse(self, number: int, *, by: Actor, why: str | None) -> RolloutEvent:
-        return self._decide(
-            RolloutEvent(kind="excuse_end", artifact="", ends=number, why=why, **signed(by))
-        )
+    async def end_excuse(self, request: EndExcuse, by: Actor) -> RolloutEvent:
+        return self._record("excuse_end", "", request, by, ends=request.number)
 
-    async def promote(
-        self, artifact: str, force: bool, *, by: Actor, why: str | None
-    ) -> RolloutEvent:
-        return self._decide(
-            RolloutEvent(kind="promote", artifact=artifact, forced=force, why=why, **signed(by))
-        )
+    async def promote(self, request: Promote, by: Actor) -> RolloutEvent:
+        return self._record("promote", request.artifact, request, by, forced=request.force)
 
-    async def approve(
-        self, artifact: str, may_force: bool, *, by: Actor, why: str | None
-    ) -> RolloutEvent:
-        return self._decide(RolloutEvent(kind="promote", artifact=artifact, why=why, **signed(by)))
+    async def approve(self, request: Approve, by: Actor, *, may_force: bool) -> RolloutEvent:
+        return self._record("promote", request.artifact, request, by)
 
-    async def withdraw(self, artifact: str | None, *, by: Actor, why: str | None) -> RolloutEvent:
+    async def withdraw(self, request: Withdraw, by: Actor) -> RolloutEvent:
         (proposal,) = self.state.proposals.values()
-        return self._decide(
-            RolloutEvent(
-                kind="withdraw",
-                artifact=proposal.artifact,
-                ends=proposal.number,
-                why=why,
-                **signed(by),
-            )
-        )
+        return self._record("withdraw", proposal.artifact, request, by, ends=proposal.number)
 
-    async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
-        previous = self.state.previous or "nothing"
-        return self._decide(RolloutEvent(kind="rollback", artifact=previous, why=why, **signed(by)))
+    async def rollback(self, request: Rollback, by: Actor) -> RolloutEvent:
+        return self._record("rollback", self.state.previous or "nothing", request, by)
+
+    def _record(
+        self, kind: Kind, artifact: str, request: DecisionRequest, by: Actor, **more: Any
+    ) -> RolloutEvent:
+        return self._decide(
+            RolloutEvent(kind=kind, artifact=artifact, why=request.why, **signed(by), **more)
+        )
 
     def status(self) -> Status:
         live = self.state.live

@@ -9,7 +9,7 @@ import pytest
 from gnomon.artifact import Artifact, inspect
 from gnomon.compare.comparators import Compared
 from gnomon.errors import PackRefused
-from gnomon.report import Report, to_html
+from gnomon.report import Halves, Report, to_html
 from gnomon.settings import Settings
 from gnomon.skew.half_exchange import HalfCounts, exchanged_halves
 from gnomon.skew.replay import replay
@@ -71,9 +71,11 @@ def packed_trips(pack: Pack) -> Artifact:
     return inspect(pack(LOCAL, "trips", TRAINED))
 
 
-def replayed(settings: Settings, live: Artifact, through: str, rows: int = ROWS) -> Report:
-    logged = Trips(settings, live, trips(rows)).answer()
-    return replay(logged.log, live, through=inspect(through), halves=True, settings=settings)
+def replayed(settings: Settings, live: Artifact, through: str) -> tuple[Report, Halves]:
+    logged = Trips(settings, live, trips(ROWS)).answer()
+    report = replay(logged.log, live, through=inspect(through), halves=True, settings=settings)
+    assert report.halves is not None
+    return report, report.halves
 
 
 @pytest.mark.slow
@@ -81,9 +83,7 @@ def test_a_fault_in_the_preprocessing_is_told(
     settings: Settings, packed_trips: Artifact, pack: Pack
 ) -> None:
     """The candidate takes the hour from UTC: live's model on its preprocessing differs as well."""
-    report = replayed(settings, packed_trips, pack(GREENWICH, "trips", TRAINED))
-    halves = report.halves
-    assert halves is not None
+    report, halves = replayed(settings, packed_trips, pack(GREENWICH, "trips", TRAINED))
     assert (halves.makes, halves.unstable, halves.cancelled) == ("preprocessing", 0, 0)
     assert halves.differ == halves.preprocessing.alone == report.divergence.rows > 200
     assert (halves.model.alone, halves.model.mean_change) == (0, 0.0)
@@ -96,9 +96,7 @@ def test_a_change_of_the_model_is_told(
     settings: Settings, packed_trips: Artifact, pack: Pack
 ) -> None:
     """The candidate's model is another one on the same preprocessing."""
-    report = replayed(settings, packed_trips, pack(LOCAL, "trips", OTHER))
-    halves = report.halves
-    assert halves is not None
+    report, halves = replayed(settings, packed_trips, pack(LOCAL, "trips", OTHER))
     assert halves.makes == "model"
     assert halves.differ == halves.model.alone == report.divergence.rows > 200
     assert halves.preprocessing.alone == 0
@@ -109,9 +107,7 @@ def test_both_halves_may_change_the_same_rows(
     settings: Settings, packed_trips: Artifact, pack: Pack
 ) -> None:
     """Then neither is named, and the rows are counted as changed by either."""
-    report = replayed(settings, packed_trips, pack(GREENWICH, "trips", OTHER))
-    halves = report.halves
-    assert halves is not None
+    _, halves = replayed(settings, packed_trips, pack(GREENWICH, "trips", OTHER))
     assert halves.makes == "both"
     assert halves.either > 100
     parts = (halves.preprocessing.alone, halves.model.alone, halves.either, halves.together)

@@ -15,7 +15,7 @@ from gnomon.artifact import Artifact
 from gnomon.artifact.signing import parse_keys, read_private, trusted_keys
 from gnomon.audit import AuditExport, AuditReport
 from gnomon.errors import SigningError
-from gnomon.rollout.decisions.defaults import find_model
+from gnomon.rollout.named_artifacts import find_model
 from gnomon.settings import Settings
 
 __all__ = ["export_audit", "verify_audit"]

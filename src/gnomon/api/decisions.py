@@ -2,18 +2,18 @@
 
 Unless they are given, the storage root is read from the environment, and the policy is that of the
 deployment in this folder: the gates that decide are those that :func:`gnomon.check_gates` shows.
-:mod:`gnomon.rollout.decisions.decisions` has what servers decide with, whose policy is given.
+:mod:`gnomon.rollout` has what servers decide with, whose policy is given.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from gnomon import rollout
 from gnomon.artifact import Artifact
 from gnomon.policy import Policy, find_policy
-from gnomon.rollout.decisions import decisions, excuse_decisions, withdrawal
-from gnomon.rollout.decisions.defaults import find_model, model_of, tag_of
 from gnomon.rollout.history import RolloutEvent
+from gnomon.rollout.named_artifacts import find_model, model_of, tag_of, version_of
 from gnomon.settings import Settings
 
 __all__ = [
@@ -67,7 +67,7 @@ def start_shadow(
         RolloutConflict: another decision was recorded meanwhile.
     """
     rules, tag = policy or find_policy(), tag_of(artifact)
-    return decisions.start_shadow(
+    return rollout.start_shadow(
         settings or Settings.read(),
         model_of(tag),
         tag,
@@ -102,7 +102,7 @@ def stop_shadow(
         RolloutConflict: another decision was recorded meanwhile.
     """
     tag = tag_of(artifact)
-    return decisions.stop_shadow(settings or Settings.read(), model_of(tag), tag, by=by, why=why)
+    return rollout.stop_shadow(settings or Settings.read(), model_of(tag), tag, by=by, why=why)
 
 
 def add_excuse(
@@ -135,7 +135,7 @@ def add_excuse(
         RolloutConflict: another decision was recorded meanwhile.
     """
     tag = tag_of(artifact)
-    return excuse_decisions.add_excuse(
+    return rollout.add_excuse(
         settings or Settings.read(),
         model_of(tag),
         target,
@@ -169,9 +169,7 @@ def end_excuse(
         RolloutConflict: another decision was recorded meanwhile.
     """
     settings = settings or Settings.read()
-    return excuse_decisions.end_excuse(
-        settings, find_model(settings, model), number, by=by, why=why
-    )
+    return rollout.end_excuse(settings, find_model(settings, model), number, by=by, why=why)
 
 
 def promote(
@@ -208,7 +206,7 @@ def promote(
             gnomon.promote("flights:latest", by="ann", why="fewer late flights missed")
     """
     tag = tag_of(artifact)
-    return decisions.promote(
+    return rollout.promote(
         settings or Settings.read(),
         model_of(tag),
         tag,
@@ -243,7 +241,7 @@ def rollback(
         UnknownArtifact: what is given names no model.
     """
     settings = settings or Settings.read()
-    return decisions.rollback(settings, find_model(settings, model), by=by, why=why)
+    return rollout.rollback(settings, find_model(settings, model), by=by, why=why)
 
 
 def withdraw(
@@ -270,5 +268,4 @@ def withdraw(
     """
     settings = settings or Settings.read()
     model = find_model(settings, which)
-    tag = None if which is None else tag_of(which)
-    return withdrawal.withdraw(settings, model, tag if tag and ":" in tag else None, by=by, why=why)
+    return rollout.withdraw(settings, model, version_of(which), by=by, why=why)

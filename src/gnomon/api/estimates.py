@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from gnomon.artifact import Artifact, inspect
@@ -12,12 +12,12 @@ from gnomon.estimates.estimate_report import EstimateReport
 from gnomon.estimates.estimation import EstimatedRows, estimate
 from gnomon.estimates.reference_table import read_reference
 from gnomon.log import InferenceLog
-from gnomon.log.snapshot import Role
+from gnomon.log.snapshot import Role, in_utc
 from gnomon.policy import Policy, find_policy
-from gnomon.rollout.decisions.defaults import find_model, find_role, tag_of
 from gnomon.rollout.history import RolloutState, newest_history
+from gnomon.rollout.named_artifacts import find_model, find_role, version_of
 from gnomon.rollout.quality.known_labels import known_labels
-from gnomon.rollout.quality.measure import Measured
+from gnomon.rollout.quality.measure import ComparedArtifacts
 from gnomon.settings import Settings
 
 __all__ = ["estimate_quality"]
@@ -73,7 +73,7 @@ def estimate_quality(
     if state.live is None:
         raise RolloutError("there is no live artifact whose quality could be estimated")
     live, log = inspect(state.live), InferenceLog(settings, model)
-    start, end = _with_zone(start), _with_zone(end)
+    start, end = in_utc(start), in_utc(end)
     found = []
     with log.snapshot() as snapshot:
         for artifact, role in _chosen(settings, state, which):
@@ -91,7 +91,7 @@ def estimate_quality(
             )
             answered_by = artifact if role == "live" else live
             labels = known_labels(settings, log, answered_by, policy.labels, end=end)
-            asked = Measured(answered_by, artifact).question(policy)
+            asked = ComparedArtifacts(answered_by, artifact).question(policy)
             found.append(estimate(snapshot, rows, asked, labels, policy))
     return EstimateReport(model=model, live=state.live, artifacts=tuple(found))
 
@@ -100,18 +100,13 @@ def _chosen(
     settings: Settings, state: RolloutState, which: str | Artifact | None
 ) -> Iterator[tuple[Artifact, Role]]:
     """Yield the artifacts to estimate, each in its role."""
-    tag = None if which is None else tag_of(which)
-    if tag is not None and ":" in tag:
+    tag = version_of(which)
+    if tag is not None:
         artifact = inspect(tag)
         running: Role = "live" if tag == state.live else "shadow"
         is_running = tag == state.live or tag in state.shadows
         yield artifact, running if is_running else find_role(settings, artifact)
         return
     yield inspect(str(state.live)), "live"
-    for shadow in state.shadows:
-        if shadow != state.live:
-            yield inspect(shadow), "shadow"
-
-
-def _with_zone(time: datetime | None) -> datetime | None:
-    return time if time is None or time.tzinfo is not None else time.replace(tzinfo=UTC)
+    for shadow in state.compared:
+        yield inspect(shadow), "shadow"

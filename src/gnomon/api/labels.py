@@ -15,8 +15,8 @@ from gnomon.labels.label_status import label_status as count
 from gnomon.labels.label_store import LabelStore
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy, find_policy
-from gnomon.rollout.decisions.defaults import find_artifact, find_model
 from gnomon.rollout.history import newest_history
+from gnomon.rollout.named_artifacts import find_artifact, find_model
 from gnomon.settings import Settings
 
 __all__ = ["import_labels", "label_status"]

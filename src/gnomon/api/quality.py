@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from gnomon.artifact import Artifact
 from gnomon.policy import Policy, find_policy
-from gnomon.rollout.decisions.defaults import find_model, model_of, tag_of
 from gnomon.rollout.history import newest_history
+from gnomon.rollout.named_artifacts import find_model, model_of, tag_of, version_of
 from gnomon.rollout.quality.evaluation import compared_rows, quality_of
 from gnomon.rollout.quality.quality_report import QualityReport
 from gnomon.rollout.quality.question import metrics_of, unknown_metric
@@ -54,16 +54,13 @@ def measure_quality(
     settings, policy = settings or Settings.read(), policy or find_policy()
     model = find_model(settings, which)
     state = newest_history(settings, model).state
-    tag = None if which is None else tag_of(which)
-    tags = (
-        [tag] if tag is not None and ":" in tag else [t for t in state.shadows if t != state.live]
-    )
+    one = version_of(which)
     return QualityReport(
         model=model,
         live=state.live,
         shadows=tuple(
             quality_of(settings, model, state, shadow, policy, start=start, end=end)
-            for shadow in tags
+            for shadow in (state.compared if one is None else (one,))
         ),
     )
 
@@ -110,7 +107,6 @@ def wanted_labels(
     settings, policy = settings or Settings.read(), policy or find_policy()
     tag = tag_of(artifact)
     history = newest_history(settings, model_of(tag))
-    history.refresh()
     compared = compared_rows(
         settings, history.model, history.state, tag, policy, start=start, end=end
     )

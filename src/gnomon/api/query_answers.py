@@ -30,10 +30,11 @@ from gnomon.api.log_query import (
     WantedLabels,
     WantLabels,
 )
-from gnomon.api.query_process import Answered, Failed
+from gnomon.api.query_process import Answered, FailedQuery
 from gnomon.errors import GnomonError, InvalidRequest, SettingsError
 from gnomon.estimates.estimate_report import EstimateReport
 from gnomon.policy import Policy
+from gnomon.rollout.named_artifacts import model_of
 from gnomon.settings import Settings
 from gnomon.worker.background import enter_background
 
@@ -52,11 +53,11 @@ def answer(settings: Settings, model: str, policy: Policy, query: AnyLogQuery) -
     """
     match query:
         case CheckGates(artifact=artifact):
-            from gnomon.rollout.decisions.decisions import check
+            from gnomon.rollout.decisions.gate_checks import check
 
             return check(settings, model, artifact, policy)
         case CheckWatch():
-            from gnomon.rollout.decisions.decisions import check_watch
+            from gnomon.rollout.decisions.gate_checks import check_watch
 
             return check_watch(settings, model, policy)
         case CheckShadows():
@@ -92,13 +93,15 @@ def answer(settings: Settings, model: str, policy: Policy, query: AnyLogQuery) -
 
 
 def _shadows(settings: Settings, model: str, policy: Policy, query: CheckShadows) -> GateChecks:
-    from gnomon.api.shadow_gates import gates_of, replacing
-    from gnomon.rollout.decisions.decisions import check
+    from gnomon.api.shadow_gates import gates_of
+    from gnomon.rollout.decisions.gate_checks import check
+    from gnomon.rollout.history import newest_history
 
     if query.artifact is not None:
         gates = check(settings, model, _own(model, query.artifact), policy)
         return GateChecks(gates=(CheckedGates.of(gates),))
-    found = [*gates_of(replacing(settings, model), policy=policy, settings=settings)]
+    tags = newest_history(settings, model).state.compared
+    found = [*gates_of(tags, policy=policy, settings=settings)]
     return GateChecks(
         gates=tuple(CheckedGates.of(each) for each in found if not isinstance(each, Unevaluated)),
         unevaluated=tuple(each for each in found if isinstance(each, Unevaluated)),
@@ -154,7 +157,7 @@ def _own(model: str, artifact: str) -> str:
     Raises:
         InvalidRequest: it is of another model.
     """
-    if artifact.partition(":")[0] != model:
+    if model_of(artifact) != model:
         raise InvalidRequest(
             f"expected an artifact of `{model}`, which is served here, got `{artifact}`",
             where="artifact",
@@ -166,13 +169,13 @@ def main(arguments: list[str]) -> None:
     """Answer one question and print the reply."""
     settings = enter_background(niceness=NICENESS)
     model, query, *policies = arguments
-    reply: Answered | Failed
+    reply: Answered | FailedQuery
     try:
         policy = Policy.read(policies[0]) if policies else Policy()
         found = answer(settings, model, policy, _query.decode(query))
         reply = Answered(msgspec.Raw(msgspec.json.encode(found)))
     except GnomonError as error:
-        reply = Failed.of(error)
+        reply = FailedQuery.of(error)
     sys.stdout.buffer.write(msgspec.json.encode(reply))
 
 

@@ -20,7 +20,7 @@ from gnomon.settings import Settings
 from gnomon.wire_errors import SentError
 from gnomon.worker.spawn import child_environment
 
-__all__ = ["SECONDS", "Answered", "Failed", "QueryProcess"]
+__all__ = ["SECONDS", "Answered", "FailedQuery", "QueryProcess"]
 
 SECONDS = 170.0
 """The time limit; it is shorter than a client's time limit for a control call."""
@@ -34,11 +34,11 @@ class Answered(msgspec.Struct, tag="answered", frozen=True):
     answer: msgspec.Raw
 
 
-class Failed(SentError, tag="failed", frozen=True):
+class FailedQuery(SentError, tag="failed", frozen=True):
     """The reply if there is no answer, with the reason."""
 
 
-_reply: msgspec.json.Decoder[Answered | Failed] = msgspec.json.Decoder(Answered | Failed)
+_reply: msgspec.json.Decoder[Answered | FailedQuery] = msgspec.json.Decoder(Answered | FailedQuery)
 
 
 class QueryProcess(Generic[T]):
@@ -85,7 +85,7 @@ class QueryProcess(Generic[T]):
             reply = _reply.decode(printed)
         except msgspec.DecodeError:
             raise self._unfinished(process.returncode) from None
-        if isinstance(reply, Failed):
+        if isinstance(reply, FailedQuery):
             raise reply.error()
         return msgspec.json.decode(reply.answer, type=reply_of(self._query))
 

@@ -7,23 +7,12 @@ from collections.abc import Iterable, Iterator
 from gnomon.api.log_query import Unevaluated
 from gnomon.errors import GnomonError
 from gnomon.policy import Policy
-from gnomon.rollout.decisions.decisions import check
-from gnomon.rollout.decisions.defaults import model_of
+from gnomon.rollout.decisions.gate_checks import check
 from gnomon.rollout.gate import Gates
-from gnomon.rollout.history import newest_history
+from gnomon.rollout.named_artifacts import model_of
 from gnomon.settings import Settings
 
-__all__ = ["gates_of", "replacing"]
-
-
-def replacing(settings: Settings, model: str) -> list[str]:
-    """Return the tags of the running shadows that may replace live: all but live itself.
-
-    Raises:
-        HistoryDamaged, NewerFormat: the history cannot be read.
-    """
-    state = newest_history(settings, model).state
-    return [tag for tag in state.shadows if tag != state.live]
+__all__ = ["gates_of"]
 
 
 def gates_of(

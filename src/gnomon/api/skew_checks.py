@@ -19,7 +19,7 @@ from gnomon.notebook import NotebookTable, Tabular
 from gnomon.policy import Policy, find_policy
 from gnomon.report import Report, to_html
 from gnomon.report.saved import save
-from gnomon.rollout.decisions.defaults import find_artifact, find_role
+from gnomon.rollout.named_artifacts import find_artifact, find_role
 from gnomon.settings import Settings
 from gnomon.skew import replay as skew_replay
 from gnomon.skew import skew_record, table_comparison

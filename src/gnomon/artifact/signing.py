@@ -357,7 +357,7 @@ def public_key(key: Ed25519PrivateKey) -> PublicKey:
 
 
 def public_file(private: Path) -> Path:
-    """Return the file of the public key beside a private one, as :func:`make` writes it."""
+    """Return the file of the public key beside a private one, as :func:`new_key` writes it."""
     return private.with_name(private.name + ".pub")
 
 

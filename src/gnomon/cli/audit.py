@@ -64,7 +64,7 @@ def export(
     from gnomon.cli.console import print_json
     from gnomon.cli.rollout_target import settings_here
     from gnomon.cli.show.audit import export_document, show_export
-    from gnomon.rollout.decisions.defaults import find_model
+    from gnomon.rollout.named_artifacts import find_model
 
     settings = settings_here()
     private = None

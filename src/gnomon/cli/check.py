@@ -110,7 +110,7 @@ def _check_log(
     from gnomon.cli.rollout_target import settings_here
     from gnomon.data_checks.contract_check import check_log
     from gnomon.log import InferenceLog
-    from gnomon.rollout.decisions.defaults import find_model
+    from gnomon.rollout.named_artifacts import find_model
 
     settings = settings_here()
     name = find_model(settings, artifact if model is None else model)
@@ -130,7 +130,7 @@ def _check_log(
 def _find(settings: Settings, which: str) -> tuple[Contract, Artifact | None]:
     """Read the contract of a file, or of an artifact."""
     from gnomon.contract.contract import Contract
-    from gnomon.rollout.decisions.defaults import find_artifact
+    from gnomon.rollout.named_artifacts import find_artifact
 
     if which.endswith(".json"):
         return Contract.read(Path(which)), None

@@ -45,7 +45,7 @@ def command(
 
     Exit code 0: as in training, within the policy's [drift]. 1: drifted, or inconclusive.
     """
-    from gnomon.api.queries import measure_drift
+    from gnomon.api.data_checks import measure_drift
     from gnomon.cli.console import out
     from gnomon.cli.reporting import counting
     from gnomon.cli.rollout_target import settings_here

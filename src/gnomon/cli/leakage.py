@@ -92,7 +92,7 @@ def command(
 
     Exit code 0: nothing was found. 1: something was, or it is inconclusive.
     """
-    from gnomon.api.queries import check_leakage
+    from gnomon.api.data_checks import check_leakage
     from gnomon.cli.console import print_json
     from gnomon.cli.reporting import counting
     from gnomon.cli.rollout_target import settings_here

@@ -54,7 +54,7 @@ def sql(
     from gnomon.cli.show.rows import print_csv, show_rows
     from gnomon.log import InferenceLog
     from gnomon.offline.offline_table import write_table
-    from gnomon.rollout.decisions.defaults import find_model
+    from gnomon.rollout.named_artifacts import find_model
 
     if parquet is not None and parquet.suffix not in (".parquet", ".pq"):
         raise typer.BadParameter(f"expected a name that ends in .parquet, got {parquet.name!r}")
@@ -84,7 +84,7 @@ def accounts(model: Model = None, as_json: AsJson = False) -> None:
     from gnomon.cli.console import out, print_json, wait
     from gnomon.cli.rollout_target import settings_here
     from gnomon.log import InferenceLog
-    from gnomon.rollout.decisions.defaults import find_model
+    from gnomon.rollout.named_artifacts import find_model
     from gnomon.shadow.accounts.balance import balance
 
     settings = settings_here()
@@ -115,7 +115,7 @@ def repair_log(model: Model = None, as_json: AsJson = False) -> None:
     from gnomon.cli.rollout_target import settings_here
     from gnomon.cli.show.repair import explain
     from gnomon.log.repair.repair import repair
-    from gnomon.rollout.decisions.defaults import find_model
+    from gnomon.rollout.named_artifacts import find_model
 
     settings = settings_here()
     with wait("looking for damage"):
@@ -144,7 +144,7 @@ def seal(
     from gnomon.cli.show.sealed import explain
     from gnomon.log.open_segments import close_now, open_segments
     from gnomon.log.seal import Sealer
-    from gnomon.rollout.decisions.defaults import find_model
+    from gnomon.rollout.named_artifacts import find_model
 
     settings = settings_here()
     name = find_model(settings, model)

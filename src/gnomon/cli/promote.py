@@ -13,7 +13,7 @@ from gnomon.cli.ranges import TimeRange, parse_range
 from gnomon.errors import GateUndecided
 
 if TYPE_CHECKING:
-    from gnomon.cli.rollout_target import Target
+    from gnomon.cli.rollout_target import RolloutTarget
     from gnomon.rollout.gate import Gates
     from gnomon.rollout.history import RolloutEvent
 
@@ -85,7 +85,7 @@ def command(
 
 
 def _promote(
-    target: Target, artifact: str, *, force: bool, why: str | None, seconds: float
+    target: RolloutTarget, artifact: str, *, force: bool, why: str | None, seconds: float
 ) -> RolloutEvent:
     """Retry until the gates decide or the time is over."""
     deadline = time.monotonic() + seconds

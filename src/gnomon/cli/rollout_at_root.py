@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from gnomon import rollout
 from gnomon.api import decisions
 from gnomon.cli.options import me
 from gnomon.errors import ApprovalNeeded, HistoryDamaged
-from gnomon.rollout.decisions import excuse_decisions, withdrawal
 from gnomon.rollout.history import RolloutEvent, read_history
 from gnomon.service.access.identity import Identity
 from gnomon.service.status.deployment_overview import reported
@@ -52,7 +52,7 @@ class RolloutAtRoot:
     def add_excuse(
         self, target: str, artifact: str | None, *, owner: str, until: datetime, why: str
     ) -> RolloutEvent:
-        return excuse_decisions.add_excuse(
+        return rollout.add_excuse(
             self._settings,
             self._model,
             target,
@@ -77,7 +77,7 @@ class RolloutAtRoot:
         )
 
     def withdraw(self, artifact: str | None, *, why: str | None) -> RolloutEvent:
-        return withdrawal.withdraw(self._settings, self._model, artifact, by=me(), why=why)
+        return rollout.withdraw(self._settings, self._model, artifact, by=me(), why=why)
 
     def rollback(self, *, why: str | None) -> RolloutEvent:
         return decisions.rollback(self._model, by=me(), why=why, settings=self._settings)

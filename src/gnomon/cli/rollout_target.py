@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 import typer
 
 from gnomon.errors import SettingsError
-from gnomon.rollout.decisions.defaults import find_model
 from gnomon.rollout.history import RolloutEvent
+from gnomon.rollout.named_artifacts import find_model
 from gnomon.service.access.control_token import find_control_token
 from gnomon.service.access.identity import Identity
 from gnomon.service.status.slice_status import Status
@@ -19,7 +19,7 @@ from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.storage import Storage
 
-__all__ = ["Target", "find_target", "server_at", "settings_here"]
+__all__ = ["RolloutTarget", "find_target", "server_at", "settings_here"]
 
 if TYPE_CHECKING:
     from gnomon.service.client.clients import Client
@@ -28,7 +28,7 @@ _ROOT = "GNOMON_ROOT"
 _DEPLOYMENT = ("bentofile.yaml", "bento.yaml")
 
 
-class Target(Protocol):
+class RolloutTarget(Protocol):
     """Takes rollout decisions and returns the status."""
 
     place: str
@@ -83,7 +83,7 @@ class Target(Protocol):
 
 def find_target(
     url: str | None, token: str | None, *, model: str | None = None, artifact: str | None = None
-) -> Target:
+) -> RolloutTarget:
     """Return the server at ``url``, or else a running server of the storage root, or else the root.
 
     Args:

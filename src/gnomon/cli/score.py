@@ -108,7 +108,7 @@ def _score_here(
     which: str, file: Path, keep: list[str] | None, progress: Callable[[int], None]
 ) -> tuple[pa.Table, list[str]]:
     from gnomon.offline.scoring import score_file
-    from gnomon.rollout.decisions.defaults import find_artifact
+    from gnomon.rollout.named_artifacts import find_artifact
     from gnomon.settings import Settings
 
     settings = Settings.read()

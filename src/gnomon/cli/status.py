@@ -177,7 +177,7 @@ def _find(url: str | None, token: str | None, model: str | None) -> Overview:
     """Find the deployment under the storage root, or the one slice at another ``url``."""
     from gnomon.cli.rollout_target import find_target
     from gnomon.errors import SettingsError
-    from gnomon.rollout.decisions.defaults import find_model
+    from gnomon.rollout.named_artifacts import find_model
     from gnomon.service.status.deployment_overview import Overview, overview
     from gnomon.settings import Settings
 

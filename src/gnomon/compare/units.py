@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from gnomon.quantities import plural
 
-__all__ = ["UnitGroups", "UnitKind", "UnitShares", "UnitTally", "UnitTotals", "in_words"]
+__all__ = ["UnitGroups", "UnitKind", "UnitShares", "UnitTally", "UnitTotals", "counted_units"]
 
 _FOLD_ROWS = 1 << 18
 """Counts of so many units are merged, so that memory grows with units and not with rows."""
@@ -60,7 +60,7 @@ class UnitTotals(NamedTuple):
         repeats = self.repeats[there]
         values = np.repeat(self.counts[bad][there] / rows[there], repeats)
         rows_each = float(np.average(rows[there], weights=repeats))
-        return UnitShares(values, kind, in_words(len(values), kind), rows_each)
+        return UnitShares(values, kind, counted_units(len(values), kind), rows_each)
 
     def groups(self, bad: str, of: str, kind: UnitKind) -> UnitGroups:
         """Return what :meth:`shares` needs of two marks, for a file."""
@@ -134,10 +134,10 @@ class UnitTally:
         return _sums(units.append_column("repeats", ones), self._marks, ("repeats",))
 
 
-def in_words(units: int, kind: UnitKind) -> str:
+def counted_units(units: int, kind: str) -> str:
     """Write a number of units.
 
-    >>> in_words(1_200, "entity"), in_words(1, "request")
+    >>> counted_units(1_200, "entity"), counted_units(1, "request")
     ('1,200 entities', '1 request')
     """
     return f"{units:,} entities" if kind == "entity" and units != 1 else plural(units, kind)

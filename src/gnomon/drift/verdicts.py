@@ -10,7 +10,7 @@ from gnomon.drift.drift_report import Effect, Verdict
 from gnomon.drift.metrics import BinnedSides, measures
 from gnomon.policy import DriftLimits
 
-__all__ = ["NEVER", "effects", "overall", "worst"]
+__all__ = ["NEVER", "column_verdict", "effects", "overall", "worst"]
 
 NEVER = sys.float_info.max
 """A limit that no value reaches; JSON cannot represent infinity."""
@@ -32,6 +32,19 @@ def effects(sides: BinnedSides, policy: DriftLimits) -> dict[str, Effect]:
         )
         for name, value in measures(sides).items()
     }
+
+
+def column_verdict(
+    sides: BinnedSides, policy: DriftLimits
+) -> tuple[Verdict, dict[str, Effect]] | None:
+    """Return the verdict of a column with its effects.
+
+    None for one that has only ever been null: there is nothing that could drift.
+    """
+    if not any(sides.valued):
+        return None
+    by_metric = effects(sides, policy)
+    return overall(by_metric), by_metric
 
 
 def overall(by_metric: dict[str, Effect]) -> Verdict:

@@ -11,13 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.contract import Contract
 from gnomon.labels.key_finder import KeyFinder, row_key
 from gnomon.offline.logged import Range
-from gnomon.offline.paired_rows import about
-from gnomon.rollout.quality.paired_rows import units_of
+from gnomon.offline.paired_rows import about, one_piece
 
-__all__ = ["AnsweredRows", "answered_rows", "one_piece"]
+__all__ = ["AnsweredRows", "answered_rows"]
 
 _INSTANT = pa.timestamp("us", tz="UTC")
 
@@ -27,7 +25,8 @@ class AnsweredRows:
     """Some rows.
 
     Attributes:
-        facts: ``request_id``, ``row``, ``arrived``, and ``time``, the event time or else arrival.
+        facts: ``request_id``, ``row``, ``arrived``, ``time``, the event time or else arrival, and
+            ``unit``, the unit of evidence, as text.
         inputs: the features by name.
         outputs: the answers by name.
         labels: texts; null without a label.
@@ -59,13 +58,11 @@ class AnsweredRows:
         """Return the outputs by name, each in one piece."""
         return {name: one_piece(self.outputs.column(name)) for name in self.outputs.column_names}
 
-    def units(self, contract: Contract) -> npt.NDArray[np.int64]:
-        """Return the unit of evidence of each row, its entity or else its request, as a number."""
-        key = contract.entity_key
-        columns = {"request_id": one_piece(self.facts.column("request_id"))}
-        columns |= {f"key_{i}": one_piece(self.inputs.column(n)) for i, n in enumerate(key)}
-        units = units_of(pa.RecordBatch.from_pydict(columns), [f"key_{i}" for i in range(len(key))])
-        return np.asarray(pc.dictionary_encode(units).indices).astype(np.int64)
+    @property
+    def units(self) -> npt.NDArray[np.int64]:
+        """The unit of evidence of each row, as a number."""
+        encoded = pc.dictionary_encode(one_piece(self.facts.column("unit")))
+        return np.asarray(encoded.indices).astype(np.int64)
 
 
 def answered_rows(source: Range, labels: pa.Table, until: datetime) -> Iterator[AnsweredRows]:
@@ -91,11 +88,3 @@ def answered_rows(source: Range, labels: pa.Table, until: datetime) -> Iterator[
         chosen = np.where(mature.to_numpy(), chosen, -1)
         known = texts.take(pa.array(chosen, mask=chosen < 0))
         yield AnsweredRows(facts, rows.inputs, rows.outputs, known)
-
-
-def one_piece(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """Return a column as one array."""
-    if not isinstance(column, pa.ChunkedArray):
-        return column
-    combined = column.combine_chunks()
-    return pa.concat_arrays(combined.chunks) if isinstance(combined, pa.ChunkedArray) else combined

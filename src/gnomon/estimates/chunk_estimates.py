@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gnomon.estimates.chunk_sums import ChunkSums, MetricSums
+from gnomon.estimates.chunk_sums import ChunkSums, LossSums
 from gnomon.estimates.input_drift import InputDrift
 from gnomon.estimates.loss_estimator import FittedEstimator
 from gnomon.estimates.quality_estimate import EstimatedChunk, MetricEstimate
@@ -71,7 +71,7 @@ class ChunkEstimates:
             f"reference (limit {percent(self.policy.drift.outside)})"
         )
 
-    def _metric(self, metric: Metric, sums: MetricSums, *, is_known: bool) -> MetricEstimate:
+    def _metric(self, metric: Metric, sums: LossSums, *, is_known: bool) -> MetricEstimate:
         labelled = int(sums.labelled)
         realised = sums.realised / labelled if labelled else None
         if not is_known or not sums.rows:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gnomon.offline.time_buckets import FROM_MINUTES, TimeSums
 from gnomon.policy import Metric
 
-__all__ = ["ChunkSums", "MetricSums"]
+__all__ = ["ChunkSums", "LossSums"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,7 +25,7 @@ PSI of up to 0.2 between 500 rows and 500 others."""
 _ROWS = "rows"
 
 
-class MetricSums(NamedTuple):
+class LossSums(NamedTuple):
     """The losses of one chunk by one metric.
 
     Attributes:
@@ -57,7 +57,7 @@ class ChunkSums:
         self._metrics, self._is_fixed = metrics, least is not None
         wanted = 0.0 if least is None else least.total_seconds()
         widths = tuple(w for w in FROM_MINUTES if w >= wanted) or FROM_MINUTES[-1:]
-        self._sums = TimeSums(widths, _HELD, len(MetricSums._fields))
+        self._sums = TimeSums(widths, _HELD, len(LossSums._fields))
         self._row_count = 0
 
     def add(
@@ -78,7 +78,7 @@ class ChunkSums:
         buckets, places = self._sums.split(times)
 
         def summed(*columns: Floats) -> Floats:
-            sums = np.zeros((len(buckets), len(MetricSums._fields)))
+            sums = np.zeros((len(buckets), len(LossSums._fields)))
             for place, column in enumerate(columns):
                 sums[:, place] = np.bincount(places, np.nan_to_num(column), len(buckets))
             return sums
@@ -118,6 +118,6 @@ class ChunkSums:
         rows, beyond = self._sums.series[_ROWS][chunk, :2]
         return float(beyond / rows)
 
-    def metric(self, chunk: int, metric: Metric) -> MetricSums:
+    def metric(self, chunk: int, metric: Metric) -> LossSums:
         """Return its losses by one metric."""
-        return MetricSums(*self._sums.series[metric][chunk].tolist())
+        return LossSums(*self._sums.series[metric][chunk].tolist())

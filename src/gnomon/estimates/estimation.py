@@ -15,7 +15,7 @@ from gnomon.artifact import Artifact
 from gnomon.estimates.answered_rows import AnsweredRows, answered_rows
 from gnomon.estimates.chunk_estimates import ChunkEstimates
 from gnomon.estimates.chunk_sums import ChunkSums
-from gnomon.estimates.fitting import FEWEST_ROWS, Fitted, fit
+from gnomon.estimates.fitting import FEWEST_ROWS, FitResult, fit
 from gnomon.estimates.input_drift import InputDrift
 from gnomon.estimates.loss_estimator import LossEstimator, realised_losses
 from gnomon.estimates.quality_estimate import QualityEstimate, Reference
@@ -99,22 +99,23 @@ def estimate(
     metrics = metrics_of(asked, (contract, contract))
     drift = InputDrift(rows.artifact, policy.drift)
     cut = _end_of_reference(rows, labels, until)
-    fitted = fit(_reference(log, rows, labels, until, cut), contract, asked, metrics, drift)
+    fit_result = fit(_reference(log, rows, labels, until, cut), contract, asked, metrics, drift)
     result = QualityEstimate(
         artifact=rows.artifact.tag,
         role=rows.role,
         confidence=policy.gates.confidence,
-        reason=fitted.reason,
-        reference=_described(rows, fitted, cut),
+        reason=fit_result.reason,
+        reference=_described(rows, fit_result, cut),
     )
-    if fitted.estimator is None:
+    fitted = fit_result.fitted
+    if fitted is None:
         return result
     sums = ChunkSums(metrics, rows.chunk)
     for part in answered_rows(rows.range(log, cut or rows.start, rows.end), labels, until):
-        _add(part, rows, asked, metrics, fitted.estimator.estimator, sums)
+        _add(part, rows, asked, metrics, fitted.estimator, sums)
         drift.add(part.facts, part.inputs)
-    found = ChunkEstimates(asked, metrics, fitted.estimator, sums, drift, policy)
-    return structs.replace(result, method=fitted.estimator.method, chunks=tuple(found.chunks()))
+    found = ChunkEstimates(asked, metrics, fitted, sums, drift, policy)
+    return structs.replace(result, method=fitted.method, chunks=tuple(found.chunks()))
 
 
 def _end_of_reference(rows: EstimatedRows, labels: pa.Table, until: datetime) -> datetime | None:
@@ -146,15 +147,15 @@ def _reference(
     return [] if cut is None else answered_rows(rows.range(log, None, cut), labels, until)
 
 
-def _described(rows: EstimatedRows, fitted: Fitted, cut: datetime | None) -> Reference:
-    found = fitted.estimator
+def _described(rows: EstimatedRows, fit_result: FitResult, cut: datetime | None) -> Reference:
+    fitted = fit_result.fitted
     return Reference(
         source="log" if rows.table is None else rows.table.path,
-        rows=fitted.rows,
-        used=fitted.used,
+        rows=fit_result.rows,
+        used=fit_result.used,
         until=cut,
-        losses={} if found is None else {str(m): v for m, v in found.realised.items()},
-        calibrated=None if found is None else found.calibrated,
+        losses={} if fitted is None else {str(m): v for m, v in fitted.realised.items()},
+        calibrated=None if fitted is None else fitted.calibrated,
     )
 
 

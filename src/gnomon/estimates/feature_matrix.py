@@ -14,7 +14,7 @@ from sklearn.preprocessing import OrdinalEncoder
 
 from gnomon.artifact.profile import as_numbers
 from gnomon.contract import Contract
-from gnomon.estimates.answered_rows import one_piece
+from gnomon.offline.paired_rows import one_piece
 from gnomon.rollout.quality.question import Answers
 
 __all__ = ["FeatureMatrix"]

@@ -22,7 +22,7 @@ from gnomon.policy import Metric
 from gnomon.quantities import plural
 from gnomon.rollout.quality.question import Answers, Question, Truth
 
-__all__ = ["FEWEST_ROWS", "Fitted", "fit"]
+__all__ = ["FEWEST_ROWS", "FitResult", "fit"]
 
 FEWEST_ROWS = 500
 """Fewer rows say little of how often a model errs: with 5% errors, 25 of them."""
@@ -31,17 +31,17 @@ _MOST_ROWS = 20_000
 """The most rows to learn from, a sample by hash: gradient boosting on more takes minutes."""
 
 
-class Fitted(NamedTuple):
+class FitResult(NamedTuple):
     """What came of fitting.
 
     Attributes:
-        estimator: None if the rows do not suffice.
+        fitted: the estimator; None if the rows do not suffice.
         reason: why they do not.
         rows: rows with a label and an answer.
         used: of those, rows that were learned from.
     """
 
-    estimator: FittedEstimator | None
+    fitted: FittedEstimator | None
     reason: str
     rows: int
     used: int
@@ -53,7 +53,7 @@ def fit(
     asked: Question,
     metrics: tuple[Metric, ...],
     drift: InputDrift,
-) -> Fitted:
+) -> FitResult:
     """Fit an estimator on the rows that have a label; count their inputs in ``drift``.
 
     From the probabilities of a classifier, else by a model of the losses.
@@ -75,16 +75,16 @@ def fit(
         found = fit_confidence_based(asked, metrics, reference)
     else:
         found = fit_direct_loss(asked, metrics, contract, reference)
-    return Fitted(found, "", sample.seen, kept.facts.num_rows)
+    return FitResult(found, "", sample.seen, kept.facts.num_rows)
 
 
-def _without(reason: str, sample: BottomK[AnsweredRows]) -> Fitted:
-    return Fitted(None, reason, sample.seen, 0)
+def _without(reason: str, sample: BottomK[AnsweredRows]) -> FitResult:
+    return FitResult(None, reason, sample.seen, 0)
 
 
 def _reference(rows: AnsweredRows, contract: Contract, asked: Question) -> ReferenceRows:
     answers, truth = _sides(rows, contract, asked)
-    return ReferenceRows(rows.inputs, answers, truth, rows.units(contract))
+    return ReferenceRows(rows.inputs, answers, truth, rows.units)
 
 
 def _sides(rows: AnsweredRows, contract: Contract, asked: Question) -> tuple[Answers, Truth]:

@@ -12,9 +12,9 @@ from gnomon.drift import DriftBatch, DriftCounts
 from gnomon.drift.column_reader import ColumnReader
 from gnomon.drift.measure import frozen
 from gnomon.drift.metrics import BinnedSides
-from gnomon.drift.verdicts import effects, overall, worst
-from gnomon.estimates.answered_rows import one_piece
-from gnomon.offline.paired_rows import row_ids, seconds
+from gnomon.drift.verdicts import column_verdict, worst
+from gnomon.name_lists import listed
+from gnomon.offline.paired_rows import one_piece, row_ids, seconds
 from gnomon.policy import DriftLimits
 
 __all__ = ["InputDrift", "InputVerdict"]
@@ -37,10 +37,11 @@ class InputVerdict:
     def reason(self) -> str:
         """Return why an estimate is unknown; empty if it is not."""
         if self.drifted:
-            named = [f"{name} ({words})" for name, words in self.drifted.items()]
-            return f"inputs have drifted from the reference: {_listed(named)}"
+            named = listed([f"{name} ({why})" for name, why in self.drifted.items()], _NAMED)
+            return f"inputs have drifted from the reference: {named}"
         if self.undecided:
-            return f"too few rows to tell whether inputs have drifted: {_listed(self.undecided)}"
+            named = listed(self.undecided, _NAMED)
+            return f"too few rows to tell whether inputs have drifted: {named}"
         return ""
 
 
@@ -85,22 +86,14 @@ class InputDrift:
             if now is None:
                 continue
             sides = BinnedSides(bins, self._reference.columns[key].total(), now)
-            if not any(sides.valued):
-                continue  # It has only ever been null: there is nothing that could drift.
-            by_metric = effects(sides, self._limits)
-            found = overall(by_metric)
-            if found == "drifted":
-                effect = by_metric[worst(by_metric)]
-                drifted[bins.name] = f"{worst(by_metric)} {effect.value:.2g}"
-            elif found == "unknown":
+            verdict, by_metric = column_verdict(sides, self._limits) or (None, {})
+            if verdict == "drifted":
+                metric = worst(by_metric)
+                drifted[bins.name] = f"{metric} {by_metric[metric].value:.2g}"
+            elif verdict == "unknown":
                 undecided.append(bins.name)
         return InputVerdict(drifted, tuple(undecided))
 
     def _batch(self, facts: pa.Table, inputs: pa.Table) -> DriftBatch:
         columns = {(b.kind, b.name): one_piece(inputs.column(b.name)) for b in self._bins}
         return DriftBatch(columns, seconds(facts.column("time")), row_ids(facts))
-
-
-def _listed(names: list[str] | tuple[str, ...]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

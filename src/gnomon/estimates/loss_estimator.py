@@ -100,7 +100,7 @@ class FittedEstimator:
 
     Attributes:
         method: its name.
-        estimator: it.
+        estimator: estimates the losses of other rows.
         errors: the sampling error of each metric.
         realised: the mean loss on the reference by metric.
         calibrated: whether probabilities are corrected; None where none are used.

@@ -12,9 +12,11 @@ import pyarrow.compute as pc
 from gnomon.artifact import Artifact
 from gnomon.contract import Decoder
 from gnomon.errors import InvalidRequest, TableError
-from gnomon.estimates.answered_rows import AnsweredRows, one_piece
+from gnomon.estimates.answered_rows import AnsweredRows
 from gnomon.estimates.estimation import ReferenceTable
+from gnomon.log.sampling import units_of
 from gnomon.offline.offline_table import read_table
+from gnomon.offline.paired_rows import one_piece
 from gnomon.offline.rerun import Rerun
 from gnomon.offline.scoring import as_body, as_requests
 from gnomon.rollout.quality.class_texts import class_texts
@@ -86,17 +88,20 @@ def _labelled(
     scored = pa.Table.from_batches(answers) if answers else None
     outputs = contract.output_schema.empty_table() if scored is None else scored
     time = pa.array([datetime.fromtimestamp(0, UTC)] * size, pa.timestamp("us", tz="UTC"))
+    inputs = pa.Table.from_batches(decoded, contract.input_schema)
+    request_ids = pa.array(map(str, range(size)), pa.string())
     facts = pa.table(
         {
-            "request_id": pa.array(map(str, range(size)), pa.string()),
+            "request_id": request_ids,
             "row": pa.array(np.zeros(size), pa.int32()),
             "arrived": time,
             "time": time,
+            "unit": units_of(inputs, request_ids, contract.entity_key),
         }
     )
     rows = AnsweredRows(
         facts,
-        pa.Table.from_batches(decoded, contract.input_schema),
+        inputs,
         outputs.select(contract.output_schema.names),
         class_texts(one_piece(labels)),
     )

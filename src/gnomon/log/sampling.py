@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from gnomon.log.segments.schema import answered, input_column
 
-__all__ = ["eligible", "hash_to_unit_interval", "keep", "row_keys"]
+__all__ = ["eligible", "hash_to_unit_interval", "keep", "row_keys", "units_of"]
 
 
 def hash_to_unit_interval(keys: Iterable[str]) -> npt.NDArray[np.float64]:
@@ -50,6 +50,26 @@ def row_keys(
         request if key is None else key
         for key, request in zip(joined.to_pylist(), request_ids, strict=True)
     ]
+
+
+def units_of(
+    rows: pa.RecordBatch | pa.Table,
+    request_ids: pa.Array | pa.ChunkedArray,
+    entity_key: Sequence[str],
+) -> pa.Array | pa.ChunkedArray:
+    """Return the unit of evidence of each row, as text.
+
+    It is the entity. Without a key it is the request, because its rows were sent together; so it
+    is where the key has a null.
+
+    Args:
+        rows: rows with the columns in ``entity_key``.
+        request_ids: the request id of each row.
+        entity_key: the columns that name an entity; may be empty.
+    """
+    if not entity_key:
+        return request_ids
+    return pa.array(row_keys(rows, request_ids.to_pylist(), entity_key), pa.string())
 
 
 def eligible(

@@ -9,7 +9,7 @@ import operator
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, NamedTuple, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self, TypedDict, Unpack, overload
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
     from pyarrow.dataset import Dataset
 
-__all__ = ["Role", "Snapshot", "Where"]
+__all__ = ["Role", "Snapshot", "Where", "in_utc"]
 
 Role = Literal["live", "shadow"]
 
@@ -284,7 +284,16 @@ def _condition(where: Where) -> pc.Expression | None:
     return functools.reduce(operator.and_, conditions) if conditions else None
 
 
-def _instant(value: dt.datetime) -> pa.Scalar:
-    """Convert a time to a UTC scalar; a time without a zone is UTC."""
-    aware = value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)
-    return pa.scalar(aware, pa.timestamp("us", tz="UTC"))
+@overload
+def in_utc(time: dt.datetime) -> dt.datetime: ...
+@overload
+def in_utc(time: dt.datetime | None) -> dt.datetime | None: ...
+
+
+def in_utc(time: dt.datetime | None) -> dt.datetime | None:
+    """Return the end of a range as the log reads it: a time without a zone is UTC."""
+    return time if time is None or time.tzinfo is not None else time.replace(tzinfo=dt.UTC)
+
+
+def _instant(time: dt.datetime) -> pa.Scalar:
+    return pa.scalar(in_utc(time), pa.timestamp("us", tz="UTC"))

@@ -13,10 +13,19 @@ import pyarrow.compute as pc
 from gnomon.bottom_k import BottomK
 from gnomon.contract import Contract
 from gnomon.log.bodies import begins
-from gnomon.log.sampling import hash_to_unit_interval, row_keys
+from gnomon.log.sampling import hash_to_unit_interval, units_of
 from gnomon.offline.logged import Rows
 
-__all__ = ["Pairs", "RowSample", "about", "row_ids", "row_places", "seconds", "with_columns"]
+__all__ = [
+    "Pairs",
+    "RowSample",
+    "about",
+    "one_piece",
+    "row_ids",
+    "row_places",
+    "seconds",
+    "with_columns",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -90,16 +99,17 @@ def about(rows: Rows, contract: Contract, keys: pa.Table) -> pa.Table:
         time = pc.coalesce(rows.inputs.column(event_time), time)
     key_columns = keys.rename_columns([f"key_{name}" for name in keys.column_names])
     envelope = rows.envelope.select(["request_id", "row", "arrived", "client_id"])
-    facts = envelope.append_column("time", time).append_column("unit", _units(rows, contract))
+    units = units_of(rows.inputs, envelope.column("request_id"), contract.entity_key)
+    facts = envelope.append_column("time", time).append_column("unit", units)
     return with_columns(facts, key_columns)
 
 
-def _units(rows: Rows, contract: Contract) -> pa.ChunkedArray | pa.Array:
-    requests = rows.envelope.column("request_id")
-    if not contract.entity_key:
-        return requests
-    keys = row_keys(rows.inputs, requests.to_pylist(), contract.entity_key)
-    return pa.array(keys, pa.string())
+def one_piece(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Return a column as one array."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    combined = column.combine_chunks()
+    return pa.concat_arrays(combined.chunks) if isinstance(combined, pa.ChunkedArray) else combined
 
 
 def with_columns(table: pa.Table, more: pa.Table) -> pa.Table:

@@ -13,10 +13,10 @@ from gnomon.errors import PackRefused
 from gnomon.pipeline.model_input import ModelInput
 from gnomon.pipeline.tracing import Names, names_of, run_step
 
-__all__ = ["Halves", "joined", "model_input", "split"]
+__all__ = ["PipelineHalves", "joined", "model_input", "split"]
 
 
-class Halves(NamedTuple):
+class PipelineHalves(NamedTuple):
     """A pipeline in two.
 
     Attributes:
@@ -30,7 +30,7 @@ class Halves(NamedTuple):
     model: Any
 
 
-def split(pipeline: Any) -> Halves:
+def split(pipeline: Any) -> PipelineHalves:
     """Return the halves of a fitted pipeline, or of the best pipeline of a search.
 
     Raises:
@@ -49,7 +49,7 @@ def split(pipeline: Any) -> Halves:
             f"the pipeline has only the step `{name}`, and no preprocessing before it",
             hint="fit the preprocessing and the model as the steps of one Pipeline",
         )
-    return Halves(_with_steps(pipeline, steps), name, model)
+    return PipelineHalves(_with_steps(pipeline, steps), name, model)
 
 
 def joined(preprocessing: Any, name: str, model: Any) -> Any:

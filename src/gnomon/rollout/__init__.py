@@ -12,15 +12,10 @@ from typing import TYPE_CHECKING
 from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
-    from gnomon.rollout.decisions.decisions import (
-        approve,
-        check,
-        promote,
-        rollback,
-        start_shadow,
-        stop_shadow,
-    )
     from gnomon.rollout.decisions.excuse_decisions import add_excuse, end_excuse
+    from gnomon.rollout.decisions.gate_checks import check
+    from gnomon.rollout.decisions.promotion import approve, promote, rollback
+    from gnomon.rollout.decisions.shadow_decisions import start_shadow, stop_shadow
     from gnomon.rollout.decisions.withdrawal import withdraw
 
 __all__ = [
@@ -35,9 +30,16 @@ __all__ = [
     "withdraw",
 ]
 
-__getattr__ = lazy(
-    __name__,
-    dict.fromkeys(__all__, "decisions.decisions")
-    | dict.fromkeys(("add_excuse", "end_excuse"), "decisions.excuse_decisions")
-    | {"withdraw": "decisions.withdrawal"},
-)
+_HOMES = {
+    "add_excuse": "decisions.excuse_decisions",
+    "approve": "decisions.promotion",
+    "check": "decisions.gate_checks",
+    "end_excuse": "decisions.excuse_decisions",
+    "promote": "decisions.promotion",
+    "rollback": "decisions.promotion",
+    "start_shadow": "decisions.shadow_decisions",
+    "stop_shadow": "decisions.shadow_decisions",
+    "withdraw": "decisions.withdrawal",
+}
+
+__getattr__ = lazy(__name__, _HOMES)

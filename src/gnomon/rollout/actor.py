@@ -24,9 +24,8 @@ TOKEN = "token "
 CLAIMED = "claimed"
 """How the actor of a decision is authenticated who only says a name."""
 
-
 AUTOMATIC = "automatic"
-"""The same for a server that decides by the policy."""
+"""How a server is authenticated that decides by the policy."""
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,20 +6,19 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-__all__ = ["PROPOSAL_HOURS", "Proposal"]
+__all__ = ["PROPOSAL_HOURS", "ProposalFacts", "ProposedPromotion"]
 
 PROPOSAL_HOURS = 24.0
 """How long a proposal may be approved. The gates are evaluated again at the approval; the limit is
 for the intention: nobody is surprised by a promotion that was proposed weeks ago."""
 
 
-class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """A proposed promotion; its withdrawal, or the promotion or rollback of any artifact, ends it.
+class ProposalFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is proposed, and by whom.
 
     Attributes:
         number: the number of its event in the history, from 1.
         artifact: the artifact to make live.
-        digest: that artifact's manifest hash.
         forced: whether it is to be promoted although gates do not pass.
         by: who proposed it.
         authenticated: how that is known.
@@ -29,12 +28,21 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     artifact: str
-    digest: str | None
     forced: bool
     by: str | None
     authenticated: str | None
     on_behalf_of: str | None
     at: datetime
+
+
+class ProposedPromotion(ProposalFacts, frozen=True, kw_only=True):
+    """A proposed promotion; its withdrawal, or the promotion or rollback of any artifact, ends it.
+
+    Attributes:
+        digest: the artifact's manifest hash.
+    """
+
+    digest: str | None
 
     @property
     def until(self) -> datetime:

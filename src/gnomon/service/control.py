@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -52,55 +51,28 @@ class Controlled(Queried, Protocol):
     def access(self) -> Access:
         """Finds out who calls, and refuses those who may not."""
 
-    async def start_shadow(
-        self,
-        artifact: str,
-        fraction: float | None,
-        same: bool,
-        force: bool,
-        *,
-        preprocessing: str | None,
-        by: Actor,
-        why: str | None,
-    ) -> RolloutEvent:
-        """Start an artifact as a shadow.
+    async def start_shadow(self, request: StartShadow, by: Actor) -> RolloutEvent:
+        """Start an artifact as a shadow; without a fraction, the policy's."""
 
-        ``fraction=None`` uses the policy's fraction; ``force`` accepts an incompatible contract;
-        ``preprocessing`` is the artifact on whose preprocessing its model runs.
-        """
-
-    async def stop_shadow(self, artifact: str, *, by: Actor, why: str | None) -> RolloutEvent:
+    async def stop_shadow(self, request: StopShadow, by: Actor) -> RolloutEvent:
         """Stop a shadow."""
 
-    async def add_excuse(
-        self,
-        target: str,
-        artifact: str | None,
-        owner: str,
-        until: datetime,
-        *,
-        by: Actor,
-        why: str | None,
-    ) -> RolloutEvent:
+    async def add_excuse(self, request: AddExcuse, by: Actor) -> RolloutEvent:
         """Excuse a column or a segment until a time."""
 
-    async def end_excuse(self, number: int, *, by: Actor, why: str | None) -> RolloutEvent:
+    async def end_excuse(self, request: EndExcuse, by: Actor) -> RolloutEvent:
         """End an excuse."""
 
-    async def promote(
-        self, artifact: str, force: bool, *, by: Actor, why: str | None
-    ) -> RolloutEvent:
-        """Make an artifact live; ``force`` overrides gates that do not pass."""
+    async def promote(self, request: Promote, by: Actor) -> RolloutEvent:
+        """Make an artifact live."""
 
-    async def approve(
-        self, artifact: str, may_force: bool, *, by: Actor, why: str | None
-    ) -> RolloutEvent:
+    async def approve(self, request: Approve, by: Actor, *, may_force: bool) -> RolloutEvent:
         """Promote an artifact that another person has proposed."""
 
-    async def withdraw(self, artifact: str | None, *, by: Actor, why: str | None) -> RolloutEvent:
+    async def withdraw(self, request: Withdraw, by: Actor) -> RolloutEvent:
         """Withdraw a proposed promotion."""
 
-    async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
+    async def rollback(self, request: Rollback, by: Actor) -> RolloutEvent:
         """Make the previous artifact live again."""
 
     def status(self) -> Status:
@@ -113,63 +85,44 @@ class Controlled(Queried, Protocol):
 async def _start_shadow(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
     request = decode_body(body, StartShadow)
     _require_force(request.force, caller, "/gnomon/shadow/start")
-    return await runtime.start_shadow(
-        request.artifact,
-        request.fraction,
-        request.same,
-        request.force,
-        preprocessing=request.preprocessing,
-        by=caller.actor(request.by),
-        why=request.why,
-    )
+    return await runtime.start_shadow(request, caller.actor(request.by))
 
 
 async def _stop_shadow(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
     request = decode_body(body, StopShadow)
-    return await runtime.stop_shadow(request.artifact, by=caller.actor(request.by), why=request.why)
+    return await runtime.stop_shadow(request, caller.actor(request.by))
 
 
 async def _add_excuse(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
     request = decode_body(body, AddExcuse)
-    return await runtime.add_excuse(
-        request.target,
-        request.artifact,
-        request.owner,
-        request.until,
-        by=caller.actor(request.by),
-        why=request.why,
-    )
+    return await runtime.add_excuse(request, caller.actor(request.by))
 
 
 async def _end_excuse(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
     request = decode_body(body, EndExcuse)
-    return await runtime.end_excuse(request.number, by=caller.actor(request.by), why=request.why)
+    return await runtime.end_excuse(request, caller.actor(request.by))
 
 
 async def _promote(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
     request = decode_body(body, Promote)
     _require_force(request.force, caller, "/gnomon/promote")
-    return await runtime.promote(
-        request.artifact, request.force, by=caller.actor(request.by), why=request.why
-    )
+    return await runtime.promote(request, caller.actor(request.by))
 
 
 async def _approve(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
     request = decode_body(body, Approve)
     may_force = includes(caller.role, "forcer")
-    return await runtime.approve(
-        request.artifact, may_force, by=caller.actor(request.by), why=request.why
-    )
+    return await runtime.approve(request, caller.actor(request.by), may_force=may_force)
 
 
 async def _withdraw(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
     request = decode_body(body or b"{}", Withdraw)
-    return await runtime.withdraw(request.artifact, by=caller.actor(request.by), why=request.why)
+    return await runtime.withdraw(request, caller.actor(request.by))
 
 
 async def _rollback(runtime: Controlled, body: bytes, caller: Identity) -> RolloutEvent:
     request = decode_body(body or b"{}", Rollback)
-    return await runtime.rollback(by=caller.actor(request.by), why=request.why)
+    return await runtime.rollback(request, caller.actor(request.by))
 
 
 async def _status(runtime: Controlled, body: bytes, caller: Identity) -> Status:

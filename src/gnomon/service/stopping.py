@@ -66,7 +66,7 @@ def stop_without_server() -> None:
 
 
 def when_told_to_stop(callback: Callable[[], None]) -> None:
-    """Call ``act`` on the event loop on SIGTERM or SIGINT, after the existing signal handler.
+    """Call ``callback`` on the event loop on SIGTERM or SIGINT, after the existing signal handler.
 
     To be called in the main thread, from the event loop.
     """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,6 +16,7 @@ from gnomon.storage import Storage
 
 __all__ = [
     "FORMAT",
+    "NO_REPORTS",
     "Heartbeat",
     "Heartbeats",
     "RolloutPosition",
@@ -143,29 +146,34 @@ class Heartbeats(NamedTuple):
     Attributes:
         beats: the heartbeats that can be read, stale or not.
         unreadable: by slice, why its file cannot be read; the slice itself may be running.
-        read_at: when they were read; a report is as old as it was then.
+        read_at: when they were read; a report is as old as it was then. None: just now.
     """
 
-    beats: list[Heartbeat]
-    unreadable: dict[str, UnreadableFile]
-    read_at: datetime
+    beats: Sequence[Heartbeat]
+    unreadable: Mapping[str, UnreadableFile] = MappingProxyType({})
+    read_at: datetime | None = None
+
+
+NO_REPORTS = Heartbeats(())
 
 
 def find(storage: Storage, model: str) -> Heartbeats:
     """Return the last report of every slice of a model. Unreadable files do not hide the others."""
-    heartbeats = Heartbeats([], {}, datetime.now(UTC))
+    beats: list[Heartbeat] = []
+    unreadable: dict[str, UnreadableFile] = {}
+    read_at = datetime.now(UTC)
     for name in storage.names(f"slices/{model}"):
         content = storage.read(name)
         if content is None:
             continue  # The slice ended in the meantime.
         try:
-            heartbeats.beats.append(decode(content, Heartbeat, _KIND, name))
+            beats.append(decode(content, Heartbeat, _KIND, name))
         except UnreadableFile as error:
-            heartbeats.unreadable[name.rpartition("/")[2].removesuffix(".json")] = error
-    return heartbeats
+            unreadable[name.rpartition("/")[2].removesuffix(".json")] = error
+    return Heartbeats(beats, unreadable, read_at)
 
 
-def read(storage: Storage, model: str) -> list[Heartbeat]:
+def read(storage: Storage, model: str) -> Sequence[Heartbeat]:
     """Return only the heartbeats that can be read."""
     return find(storage, model).beats
 

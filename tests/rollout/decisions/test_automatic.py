@@ -11,7 +11,6 @@ from gnomon.rollout.decisions.automatic import (
     LOOKS,
     FailedLooks,
     because,
-    judged,
     promotable,
     window_over,
 )
@@ -86,15 +85,15 @@ def test_only_a_failure_stops_a_shadow(verdict: Verdict) -> None:
 
 def test_live_itself_and_the_reverse_shadow_are_not_judged() -> None:
     """They are there to compare with, and are no candidates."""
-    assert [shadow.artifact for shadow in judged(fold(PAST))] == ["b"]
-    assert judged(watched_state()) == ()
+    assert [shadow.artifact for shadow in fold(PAST).judged] == ["b"]
+    assert watched_state().judged == ()
 
 
 def test_what_measured_the_noise_floor_is_no_candidate_of_the_next_live_artifact() -> None:
     """Otherwise a server would promote back what a person has just replaced."""
     state = fold([*PAST, RolloutEvent(kind="promote", artifact="b")])
     assert list(state.shadows) == ["a"]
-    assert judged(state) == ()
+    assert state.judged == ()
 
 
 def test_what_passes_is_promoted_in_one_mode_only() -> None:

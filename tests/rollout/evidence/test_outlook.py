@@ -8,7 +8,7 @@ from gnomon.log import InferenceLog
 from gnomon.rollout.evidence.new_entities import NewEntities
 from gnomon.rollout.evidence.outlook import (
     Traffic,
-    in_words,
+    about_when,
     live_traffic,
     more_entities,
     more_rows,
@@ -30,7 +30,7 @@ from tests.shadow.evidence import LIVE, log_live
 )
 def test_durations_are_in_the_unit_that_a_person_would_use(seconds: float, words: str) -> None:
     """Rounded: it is an estimate."""
-    assert in_words(seconds) == words
+    assert about_when(seconds) == words
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from gnomon.rollout.gate import Gate
 from gnomon.rollout.gates.gates import evaluate, judge
 from gnomon.rollout.history import RolloutEvent, RolloutState, Shadow, fold
 from gnomon.settings import Settings
-from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
+from gnomon.shadow.heartbeats import Heartbeat, Heartbeats, ShadowBeat
 from gnomon.skew.skew_record import SkewRecord
 from tests.shadow.evidence import LIVE, SHADOW, log_live, log_shadow
 
@@ -68,7 +68,9 @@ def judged(
     since = datetime.now(UTC) - NOW  # The whole scene moves to the present.
     run = structs.replace(RUN, at=RUN.at + since)
     present = [structs.replace(b, updated=b.updated + since) for b in slices]
-    found = judge(limits, run, evidence, 0.95, slices=present, slices_at=slices_at, skew=skew)
+    found = judge(
+        limits, run, evidence, 0.95, reports=Heartbeats(present, {}, slices_at), skew=skew
+    )
     gates = {gate.name: gate for gate in found}
     for gate in gates.values():  # Whatever a test is about.
         assert (gate.awaits is not None) == (gate.verdict in ("unknown", "no_data")), gate
@@ -312,7 +314,7 @@ def test_a_shadow_is_judged_on_its_log(settings: Settings) -> None:
     policy = Policy(gates=GateLimits(min_rows=1_000, max_flips=0.0005))
     fresh = structs.replace(beat(), updated=datetime.now(UTC))
     found = evaluate(
-        InferenceLog(settings, "toy"), state(), policy, SHADOW, slices=(fresh,), skew=None
+        InferenceLog(settings, "toy"), state(), policy, SHADOW, reports=Heartbeats([fresh])
     )
     assert found.read is not None
     assert found.read.noise_since == 1
@@ -348,7 +350,7 @@ def test_what_cannot_be_read_is_unknown_for_its_own_reason() -> None:
     gates = {
         gate.name: gate
         for gate in judge(
-            LIMITS, run, GOOD, 0.95, slices=[present], unreadable={"new": newer}, skew=damaged
+            LIMITS, run, GOOD, 0.95, reports=Heartbeats([present], {"new": newer}), skew=damaged
         )
     }
     for name in ("coverage", "lag"):

@@ -18,7 +18,7 @@ from gnomon.log import (
     shadow_stream,
     stream_folder,
 )
-from gnomon.rollout.quality.paired_rows import LABELS, Run
+from gnomon.rollout.quality.paired_rows import LABELS, PairedRun
 from gnomon.settings import Settings
 
 LIVE, SHADOW = "toy:live", "toy:next"
@@ -49,7 +49,7 @@ REGRESSOR = Contract(
     features=CLASSIFIER.features,
     outputs=(Output(name="prediction", type="float"),),
 )
-RUN = Run(live=LIVE, live_contract=CLASSIFIER, shadow=SHADOW, shadow_contract=CLASSIFIER)
+RUN = PairedRun(live=LIVE, live_contract=CLASSIFIER, shadow=SHADOW, shadow_contract=CLASSIFIER)
 
 
 class Row(NamedTuple):

@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 
 from gnomon.log import InferenceLog
-from gnomon.rollout.quality.paired_rows import Run, paired_rows, units_of
+from gnomon.rollout.quality.paired_rows import PairedRun, paired_rows
 from gnomon.settings import Settings
 from tests.rollout.quality.rows import BY_CUSTOMER, NOW, RUN, Row, log_rows
 
 
-def paired(settings: Settings, labels: pa.Table, run: Run = RUN) -> list[dict[str, object]]:
+def paired(settings: Settings, labels: pa.Table, run: PairedRun = RUN) -> list[dict[str, object]]:
     found = []
     for part in paired_rows(InferenceLog(settings, "toy"), run, labels, ["hour"]):
         for i, row in enumerate(part.rows.to_pylist()):
@@ -40,16 +40,6 @@ def test_the_unit_is_the_entity(settings: Settings) -> None:
     assert [row["unit"] for row in found] == ["ann", "r1"]
 
 
-def test_rows_of_one_request_are_one_unit() -> None:
-    """Without an entity key, and where the key has a null, as for the other gates."""
-    requests = pa.array(["r0", "r0", "r1"])
-    rows = pa.RecordBatch.from_pydict(
-        {"request_id": requests, "row": [0, 1, 0], "customer": ["ann", None, "ann"]}
-    )
-    assert units_of(rows, ()).equals(requests)
-    assert units_of(rows, ("customer",)).to_pylist() == ["ann", "r0", "ann"]
-
-
 def test_only_rows_of_the_run_are_paired(settings: Settings) -> None:
     """By epoch, by the live artifact and by time."""
     labels = log_rows(settings, [Row(0.1, 0.1), Row(0.2, 0.2, days_old=5)])
@@ -71,7 +61,7 @@ def test_a_feature_that_was_never_logged_is_left_out(settings: Settings) -> None
     assert part.shadow["probability_never"].to_pylist() == [None]
 
 
-def replace_output(run: Run) -> Run:
+def replace_output(run: PairedRun) -> PairedRun:
     """The same run, if the shadow's contract had another probability."""
     from msgspec import structs
 

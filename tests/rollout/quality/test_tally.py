@@ -15,7 +15,7 @@ from gnomon.policy import Decision, GateLimits, Policy, QualityRules
 from gnomon.rollout.quality.comparison import compare
 from gnomon.rollout.quality.losses import RowLosses
 from gnomon.rollout.quality.pair_sums import PairSums
-from gnomon.rollout.quality.paired_rows import Run, paired_rows
+from gnomon.rollout.quality.paired_rows import PairedRun, paired_rows
 from gnomon.rollout.quality.question import question
 from gnomon.rollout.quality.shadow_quality import ShadowQuality
 from gnomon.rollout.quality.tally import QualityTally
@@ -30,7 +30,7 @@ def tallied(
     rows: list[Row],
     policy: Policy | None = None,
     *,
-    run: Run = RUN,
+    run: PairedRun = RUN,
     until: datetime = NOW,
     limits: GateLimits | None = None,
     segments: dict[str, Segments] | None = None,

@@ -16,8 +16,9 @@ from gnomon import rollout
 from gnomon.api.query_process import SECONDS
 from gnomon.errors import Busy, Unauthorized, WorkerError
 from gnomon.rollout.actor import Actor
-from gnomon.rollout.decisions import decisions
+from gnomon.rollout.decisions import promotion
 from gnomon.rollout.history import RolloutEvent
+from gnomon.service.control_bodies import Promote, Rollback
 from gnomon.service.slice import rollout_control
 from gnomon.service.slice.rollout_control import FORCED_SECONDS, RolloutControl
 from gnomon.settings import Settings
@@ -67,7 +68,7 @@ def test_promotions_that_wait_for_their_gates_hold_up_neither_a_rollback_nor_thr
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
         slice_ = control(settings)
         promoting = [
-            asyncio.ensure_future(slice_.promote("toy:2", False, by=ANN, why=None))
+            asyncio.ensure_future(slice_.promote(Promote(artifact="toy:2"), ANN))
             for _ in range(most)
         ]
         try:
@@ -75,13 +76,13 @@ def test_promotions_that_wait_for_their_gates_hold_up_neither_a_rollback_nor_thr
                 while not evaluating.acquire(blocking=False):
                     await asyncio.sleep(0.001)
             with pytest.raises(Busy, match="promotions are being decided"):
-                await slice_.promote("toy:3", False, by=ANN, why=None)
-            event = await asyncio.wait_for(slice_.rollback(by=ANN, why=None), 10)
+                await slice_.promote(Promote(artifact="toy:3"), ANN)
+            event = await asyncio.wait_for(slice_.rollback(Rollback(), ANN), 10)
             assert event.kind == "rollback"
         finally:
             go_on.set()
         await asyncio.gather(*promoting)
-        assert (await slice_.promote("toy:3", False, by=ANN, why=None)).kind == "promote"
+        assert (await slice_.promote(Promote(artifact="toy:3"), ANN)).kind == "promote"
 
     asyncio.run(run())
 
@@ -107,7 +108,7 @@ def test_who_was_revoked_while_gates_were_evaluated_promotes_nothing(
             raise Unauthorized("the token `ann` was revoked")
 
     def promote(*_: object, ask: Any, force: bool, **__: object) -> RolloutEvent:
-        gates = decisions._gates_unless_forced(ask, "toy:2", force)
+        gates = promotion._gates_unless_forced(ask, "toy:2", force)
         return RolloutEvent(kind="promote", artifact="toy:2", forced=gates is None)
 
     monkeypatch.setattr(rollout_control, "QueryProcess", Question)
@@ -115,9 +116,9 @@ def test_who_was_revoked_while_gates_were_evaluated_promotes_nothing(
     monkeypatch.setattr(rollout_control, "inspect", lambda tag: SimpleNamespace(tag=tag))
     slice_ = control(settings, check_actor)
     bob = Actor(by="bob", authenticated="token bob")
-    assert asyncio.run(slice_.promote("toy:2", True, by=bob, why=None)).forced
+    assert asyncio.run(slice_.promote(Promote(artifact="toy:2", force=True), bob)).forced
     for force in (False, True):
         revoked.clear()
         with pytest.raises(Unauthorized, match="was revoked"):
-            asyncio.run(slice_.promote("toy:2", force, by=ANN, why=None))
+            asyncio.run(slice_.promote(Promote(artifact="toy:2", force=force), ANN))
     assert given == [FORCED_SECONDS, SECONDS, FORCED_SECONDS]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from gnomon.artifact.combining.parts import Failed, Reply
+from gnomon.artifact.combining.parts import FailedPart, Reply
 from gnomon.artifact.isolated_process import run_isolated
 from gnomon.errors import ArtifactError, GnomonError, PackRefused
 
@@ -39,7 +39,7 @@ def ask(module: str, *arguments: str) -> Reply:
             where=arguments[0],
             hint=f"it printed: {done.stderr[-2000:].strip() or 'nothing'}",
         ) from None
-    if isinstance(reply, Failed):
+    if isinstance(reply, FailedPart):
         raise reply.error(PackRefused)
     return reply
 
@@ -54,5 +54,5 @@ def answer(work: Callable[[], Reply]) -> None:
     try:
         reply = work()
     except GnomonError as error:
-        reply = Failed.of(error)
+        reply = FailedPart.of(error)
     print(msgspec.json.encode(reply).decode())

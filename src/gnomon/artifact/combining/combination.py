@@ -22,7 +22,7 @@ from gnomon.artifact.artifact import Artifact, examine, inspect
 from gnomon.artifact.combining.children import ask
 from gnomon.artifact.combining.chosen_code import chosen_code, copy_code
 from gnomon.artifact.combining.contract import combined_contract
-from gnomon.artifact.combining.parts import Join, StoredPart, Taken, Which
+from gnomon.artifact.combining.parts import JoinRequest, StoredPart, Taken, Which
 from gnomon.artifact.manifest import TAG_PART, Combination, Part
 from gnomon.errors import PackRefused, UnknownArtifact
 from gnomon.pipeline.model_input import mismatch
@@ -136,7 +136,7 @@ def _made(
         serializers = {of_model.manifest.serializer, of_preprocessing.manifest.serializer}
         created = datetime.now(UTC)
         name, _, version = tag.partition(":")
-        join = Join(
+        join = JoinRequest(
             model=_stored(of_model, model, from_model),
             preprocessing=_stored(of_preprocessing, preprocessing, from_preprocessing),
             step=model.step,

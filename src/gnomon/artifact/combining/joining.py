@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from gnomon.artifact import golden, store
 from gnomon.artifact.artifact import Artifact, inspect
 from gnomon.artifact.combining.children import answer
-from gnomon.artifact.combining.parts import Join, Joined, StoredPart
+from gnomon.artifact.combining.parts import Joined, JoinRequest, StoredPart
 from gnomon.artifact.environment import Environment
 from gnomon.artifact.folder import RESTORE
 from gnomon.artifact.manifest import (
@@ -43,12 +43,12 @@ def main(folder: str, request: str) -> None:
 
     Args:
         folder: the new artifact's.
-        request: a :class:`~gnomon.artifact.combining.parts.Join`, as JSON.
+        request: a :class:`~gnomon.artifact.combining.parts.JoinRequest`, as JSON.
     """
-    answer(lambda: _join(Path(folder), msgspec.json.decode(request, type=Join)))
+    answer(lambda: _join(Path(folder), msgspec.json.decode(request, type=JoinRequest)))
 
 
-def _join(folder: Path, join: Join) -> Joined:
+def _join(folder: Path, join: JoinRequest) -> Joined:
     of_model, of_preprocessing = (_inspect(part) for part in (join.model, join.preprocessing))
     manifest = _draft(folder, join, of_model, of_preprocessing)
     VendoredCode(folder, manifest).install()
@@ -92,7 +92,9 @@ def _inspect(part: StoredPart) -> Artifact:
     return artifact
 
 
-def _draft(folder: Path, join: Join, of_model: Artifact, of_preprocessing: Artifact) -> Manifest:
+def _draft(
+    folder: Path, join: JoinRequest, of_model: Artifact, of_preprocessing: Artifact
+) -> Manifest:
     """Return a manifest of the code, with which it is imported."""
     modules = {
         name: file

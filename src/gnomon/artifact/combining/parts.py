@@ -12,7 +12,7 @@ from gnomon.contract.contract import Contract
 from gnomon.pipeline.model_input import ModelInput
 from gnomon.wire_errors import SentError
 
-__all__ = ["Failed", "Join", "Joined", "Reply", "StoredPart", "Taken", "Which"]
+__all__ = ["FailedPart", "JoinRequest", "Joined", "Reply", "StoredPart", "Taken", "Which"]
 
 Which = Literal["model", "preprocessing"]
 
@@ -50,7 +50,7 @@ class StoredPart(msgspec.Struct, frozen=True, kw_only=True):
     code: tuple[str, ...]
 
 
-class Join(msgspec.Struct, frozen=True, kw_only=True):
+class JoinRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be joined, and the version that it gets."""
 
     model: StoredPart
@@ -67,8 +67,8 @@ class Joined(msgspec.Struct, frozen=True, tag="joined"):
     """The artifact was written."""
 
 
-class Failed(SentError, frozen=True, tag="failed"):
+class FailedPart(SentError, frozen=True, tag="failed"):
     """Why a process did not do it."""
 
 
-Reply = Taken | Joined | Failed
+Reply = Taken | Joined | FailedPart

@@ -15,12 +15,14 @@ import msgspec
 from gnomon.errors import ApprovalNeeded
 from gnomon.rollout.actor import name_key, proves_person, signature, token_name
 from gnomon.rollout.history import RolloutEvent, RolloutState
-from gnomon.rollout.proposal import PROPOSAL_HOURS, Proposal
+from gnomon.rollout.proposal import PROPOSAL_HOURS, ProposedPromotion
 
 __all__ = ["approved_or_proposed", "pending_proposal"]
 
 
-def pending_proposal(state: RolloutState, tag: str, now: datetime | None = None) -> Proposal | None:
+def pending_proposal(
+    state: RolloutState, tag: str, now: datetime | None = None
+) -> ProposedPromotion | None:
     """Return the proposal to promote an artifact that may still be approved; None without one."""
     proposal = state.proposals.get(tag)
     return None if proposal is None or proposal.is_expired(now) else proposal
@@ -80,7 +82,7 @@ def nothing_to_approve(tag: str) -> ApprovalNeeded:
     )
 
 
-def _proposer_revoked(proposal: Proposal) -> ApprovalNeeded:
+def _proposer_revoked(proposal: ProposedPromotion) -> ApprovalNeeded:
     return ApprovalNeeded(
         f"{signature(proposal.by, proposal.authenticated, proposal.on_behalf_of)} proposed "
         f"{proposal.artifact}, and their token has been revoked since: they are not one of two",
@@ -101,7 +103,7 @@ def _check_person(event: RolloutEvent) -> None:
         )
 
 
-def _people(decision: RolloutEvent | Proposal) -> set[str]:
+def _people(decision: RolloutEvent | ProposedPromotion) -> set[str]:
     """Return the names of who decides and on whose behalf: a program may act for the same person,
     and a person may have a token and an account of the proxy.
     """

@@ -11,7 +11,7 @@ from gnomon.name_lists import listed
 from gnomon.policy.rollout_rules import Mode
 from gnomon.quantities import percent
 from gnomon.rollout.gate import Gate, Gates
-from gnomon.rollout.history import RolloutState, Shadow
+from gnomon.rollout.history import RolloutState
 from gnomon.rollout.quality.quality_gates import is_quality_gate
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "FailedLooks",
     "Step",
     "because",
-    "judged",
     "promotable",
     "window_over",
 ]
@@ -101,11 +100,6 @@ def _failure(gate: Gate) -> str:
         percent(share, 2) for share in (gate.value, *gate.interval, gate.limit)
     )
     return f"gate {gate.name} failed: {value} ({low} to {high}) of the rows; limit {limit}"
-
-
-def judged(state: RolloutState) -> tuple[Shadow, ...]:
-    """Return the shadows that are candidates: not live itself, no reverse shadow, no A/A run."""
-    return tuple(s for s in state.shadows.values() if s.is_candidate)
 
 
 def promotable(

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from gnomon.artifact import inspect
 from gnomon.errors import ArtifactError
 from gnomon.quantities import plural
-from gnomon.rollout.decisions.decisions import promote
-from gnomon.rollout.decisions.defaults import model_of
+from gnomon.rollout.decisions.promotion import promote
+from gnomon.rollout.named_artifacts import model_of
 from gnomon.settings import Settings
 
 __all__ = ["promote_first"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gnomon.errors import RolloutError
 from gnomon.rollout.actor import Actor, signed
 from gnomon.rollout.history import History, RolloutEvent, RolloutState, up_to_date
-from gnomon.rollout.proposal import Proposal
+from gnomon.rollout.proposal import ProposedPromotion
 from gnomon.settings import Settings
 
 __all__ = ["withdraw"]
@@ -47,7 +47,7 @@ def withdraw(
     return history.append(event)
 
 
-def _proposal(state: RolloutState, artifact: str | None) -> Proposal:
+def _proposal(state: RolloutState, artifact: str | None) -> ProposedPromotion:
     pending = {tag: each for tag, each in state.proposals.items() if not each.is_expired()}
     if artifact is None and len(pending) == 1:
         return next(iter(pending.values()))

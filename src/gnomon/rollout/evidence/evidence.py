@@ -128,13 +128,11 @@ def gather(
     """
     entity_key = logged(log, entity_key)
     times: dict[int, Sketch] = {}
-    live_times: dict[int, Sketch] = {}
     now = datetime.now(UTC)
     window = min(max(now - start, timedelta(seconds=1)), WINDOW)
-    window_start = pa.scalar(now - window, pa.timestamp("us", tz="UTC"))
     recent = (now - window, now)
     start -= CLOCKS_APART
-    scored, answered = Counter[str](), Counter[str]()
+    scored = Counter[str]()
     key = [*map(input_column, entity_key)]
     needs = key if excused is None else [*key, *(c for c in excused.needs if c not in key)]
     there = [name for name in needs if name in log.view.schema.names]
@@ -143,14 +141,11 @@ def gather(
         rows = excused.applied(rows)
     arrived: list[datetime] = []
     seen = _keep_arrivals(_add_times_of_each(rows, times), arrived)
-    counted = count(_count_recent(seen, window_start, scored), entity_key, longest_burst, recent)
-    columns = ["arrived", "artifact", "outcome", "scored_us", "batch_rows"]
-    batches = log.scan(columns=columns, role="live", artifact=live, start=start)
-    for batch in _count_recent(batches, window_start, answered):
-        _add_times(live_times, batch.filter(pc.equal(batch.column("outcome"), "answered")))
+    counted = count(_count_recent(seen, recent[0], scored), entity_key, longest_burst, recent)
+    live_times, answered = _live_times(log, live, start, recent[0])
     traffic = Traffic(
         seconds=window.total_seconds(),
-        answered=answered["answered"],
+        answered=answered,
         scored=scored["scored"],
         new=None if counted.units is None else counted.units.new_entities,
     )
@@ -246,6 +241,19 @@ def _add_times_of_each(
         yield batch
 
 
+def _live_times(
+    log: Snapshot, live: str, start: datetime, recent: datetime
+) -> tuple[dict[int, Sketch], int]:
+    """Return live's scoring times by batch size, and how many rows it answered recently."""
+    times: dict[int, Sketch] = {}
+    answered = Counter[str]()
+    columns = ["arrived", "artifact", "outcome", "scored_us", "batch_rows"]
+    batches = log.scan(columns=columns, role="live", artifact=live, start=start)
+    for batch in _count_recent(batches, recent, answered):
+        _add_times(times, batch.filter(pc.equal(batch.column("outcome"), "answered")))
+    return times, answered["answered"]
+
+
 def _keep_arrivals(
     batches: Iterator[pa.RecordBatch], arrived: list[datetime]
 ) -> Iterator[pa.RecordBatch]:
@@ -257,11 +265,12 @@ def _keep_arrivals(
 
 
 def _count_recent(
-    batches: Iterator[pa.RecordBatch], since: pa.Scalar, rows: Counter[str]
+    batches: Iterator[pa.RecordBatch], since: datetime, rows: Counter[str]
 ) -> Iterator[pa.RecordBatch]:
     """Count, by outcome, the rows that arrived since a time, and pass the batches on."""
+    start = pa.scalar(since, pa.timestamp("us", tz="UTC"))
     for batch in batches:
-        recent = batch.filter(pc.greater_equal(batch.column("arrived"), since))
+        recent = batch.filter(pc.greater_equal(batch.column("arrived"), start))
         for pair in pc.value_counts(recent.column("outcome")).to_pylist():
             rows[pair["values"]] += pair["counts"]
         yield batch

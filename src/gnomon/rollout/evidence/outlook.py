@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 import pyarrow.compute as pc
 
-from gnomon.compare.units import in_words as counted
+from gnomon.compare.units import counted_units
 from gnomon.errors import LogError
 from gnomon.log import InferenceLog
 from gnomon.quantities import plural, rough_duration
@@ -21,8 +21,8 @@ __all__ = [
     "WINDOW",
     "MissingEvidence",
     "Traffic",
+    "about_when",
     "action",
-    "in_words",
     "live_traffic",
     "more_entities",
     "more_rows",
@@ -101,7 +101,7 @@ def more_rows(
         return MissingEvidence(says=f"{needs}; {_none_come(traffic)}", rows=rows)
     seconds = rows / traffic.rate
     return MissingEvidence(
-        says=f"{needs}, {in_words(seconds)} at the current {_rate_in_words(traffic.rate)}",
+        says=f"{needs}, {about_when(seconds)} at the current {_rate_in_words(traffic.rate)}",
         rows=rows,
         seconds=seconds if seconds < LONGEST_SECONDS else None,
     )
@@ -122,7 +122,7 @@ def more_entities(
     if traffic is None or traffic.new is None or not traffic.rate:
         return more_rows(rows, of, traffic, about=True, given=given)
     expected, seconds = when_entities_come(traffic.new, entities)
-    of_how_many = f": about {counted(entities, 'entity')}" if entities != rows else ""
+    of_how_many = f": about {counted_units(entities, 'entity')}" if entities != rows else ""
     says = f"needs about {_more(rows, of)}{given}{of_how_many}{expected}"
     return MissingEvidence(says=says, rows=rows, seconds=seconds)
 
@@ -151,11 +151,11 @@ def when_entities_come(new: NewEntities, entities: int) -> tuple[str, float | No
         return (
             f"; so many may never come, because fewer and fewer rows are of new ones {fewer}"
         ), None
-    words = f", {in_words(seconds)} "
+    words = f", {about_when(seconds)} "
     if new.falls:
         words += f"if ever fewer rows are of new ones, as now {fewer}"
     else:
-        words += f"at the {counted(found, 'entity')} that were new in the last {span}"
+        words += f"at the {counted_units(found, 'entity')} that were new in the last {span}"
     return words, seconds if seconds < LONGEST_SECONDS else None
 
 
@@ -175,10 +175,10 @@ def live_traffic(log: InferenceLog, live: str, now: datetime | None = None) -> T
     return Traffic(seconds=WINDOW.total_seconds(), answered=answered, scored=answered)
 
 
-def in_words(seconds: float) -> str:
+def about_when(seconds: float) -> str:
     """Write about how long it takes, in a readable unit.
 
-    >>> in_words(3), in_words(3 * 3600), in_words(1e9)
+    >>> about_when(3), about_when(3 * 3600), about_when(1e9)
     ('in about 3 s', 'in about 3 h', 'in over a year')
     """
     if seconds >= LONGEST_SECONDS:

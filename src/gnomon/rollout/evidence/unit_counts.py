@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from gnomon.compare.units import UnitKind, UnitShares, UnitTally, UnitTotals
 from gnomon.log import input_column
-from gnomon.log.sampling import row_keys
+from gnomon.log.sampling import units_of
 from gnomon.quantities import plural
 from gnomon.rollout.evidence.new_entities import HALVES, NewEntities, recent_marks
 from gnomon.rollout.evidence.row_blocks import MARKS, OrderedRows, RowOrder, marks_of
@@ -83,9 +83,7 @@ class UnitCounter:
         marks = marks_of(batch)
         if self._order is not None:
             self._order.add(batch.column("arrived"), marks)
-        units = batch.column("request_id")
-        if self._columns:
-            units = pa.array(row_keys(batch, units.to_pylist(), self._columns), pa.string())
+        units = units_of(batch, batch.column("request_id"), self._columns)
         recent = recent_marks(batch.column("arrived"), *self._window) if self._window else {}
         self._tally.add(units, {**marks, **recent})
 

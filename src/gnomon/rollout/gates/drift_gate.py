@@ -14,9 +14,10 @@ from gnomon.drift.drift_counts import ColumnCounts
 from gnomon.drift.drift_report import Effect
 from gnomon.drift.measure import Measurement
 from gnomon.drift.metrics import BinnedSides
-from gnomon.drift.verdicts import effects, overall, worst
+from gnomon.drift.verdicts import column_verdict, worst
 from gnomon.errors import ArtifactError, UnknownArtifact
 from gnomon.log import InferenceLog
+from gnomon.name_lists import listed
 from gnomon.offline.logged import Range
 from gnomon.policy import Policy
 from gnomon.quantities import plural
@@ -110,10 +111,7 @@ def served_drift(
     drifted, undecided, needs = [], [], 0.0
     for column in judged:
         sides = BinnedSides(column.bins, column.bins.training, column.total())
-        if not any(sides.valued):
-            continue  # It has only ever been null: there is nothing that could drift.
-        by_metric = effects(sides, policy.drift)
-        verdict = overall(by_metric)
+        verdict, by_metric = column_verdict(sides, policy.drift) or (None, {})
         if verdict == "drifted":
             metric = worst(by_metric)
             drifted.append(DriftedColumn(column.bins.name, metric, by_metric[metric]))
@@ -169,11 +167,7 @@ def _sentence(limit: int, found: ServedDrift) -> Iterator[str]:
 
 
 def _named(columns: tuple[object, ...]) -> str:
-    if not columns:
-        return ""
-    more = len(columns) - _NAMED
-    names = ", ".join(map(str, columns[:_NAMED]))
-    return f": {names}" + (f" and {more} more" if more > 0 else "")
+    return f": {listed([*map(str, columns)], _NAMED)}" if columns else ""
 
 
 def _awaits(min_rows: int, found: ServedDrift, traffic: Traffic | None) -> MissingEvidence:

@@ -24,7 +24,8 @@ from gnomon.rollout.evidence.excused_rows import (
 )
 from gnomon.rollout.evidence.outlook import action
 from gnomon.rollout.gate import Gate
-from gnomon.rollout.history import Shadow
+from gnomon.rollout.gates.noise_floor import is_noise_awaited
+from gnomon.rollout.history import RolloutState, Shadow
 
 __all__ = ["excused_rows", "gather_unexcused", "with_excuses"]
 
@@ -75,24 +76,21 @@ def excused_rows(
 
 def gather_unexcused(
     log: Snapshot,
+    state: RolloutState,
     policy: Policy,
     shadow: Shadow,
     live: str,
     excuses: Sequence[RecordedExcuse],
-    *,
-    noise_since: int,
-    noise_awaited: bool,
 ) -> Evidence:
     """Gather the evidence on a run of a shadow, without the rows that are excused.
 
     Args:
         log: a snapshot of the model's log.
-        policy: has the tolerances, and how many rows may be bad together.
+        state: the rollout, which says from when on runs of live against itself count.
+        policy: has the tolerances, how many rows may be bad together, and the noise floor.
         shadow: the run.
         live: the tag it is compared with.
         excuses: those that have an effect now.
-        noise_since: the epoch from which runs of live against itself count.
-        noise_awaited: whether such a run goes on all the time.
     """
     return gather(
         log,
@@ -102,8 +100,8 @@ def gather_unexcused(
         start=shadow.at,
         entity_key=shadow.entity_key,
         longest_burst=policy.gates.longest_burst,
-        noise_since=noise_since,
-        noise_awaited=noise_awaited,
+        noise_since=state.live_since,
+        noise_awaited=is_noise_awaited(state, policy),
         excused=excused_rows(
             log,
             policy,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from types import MappingProxyType
 
 from msgspec import structs
 
@@ -19,18 +18,17 @@ from gnomon.rollout.evidence.evidence_range import EvidenceRange
 from gnomon.rollout.evidence.excuse import active
 from gnomon.rollout.evidence.outlook import (
     MissingEvidence,
+    about_when,
     action,
-    in_words,
     live_traffic,
     more_rows,
 )
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.gates import share_gates
 from gnomon.rollout.gates.excuse_evidence import gather_unexcused, with_excuses
-from gnomon.rollout.gates.noise_floor import is_noise_awaited
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
-from gnomon.shadow.heartbeats import Heartbeat
+from gnomon.shadow.heartbeats import NO_REPORTS, Heartbeats
 from gnomon.skew.skew_record import SkewRecord
 
 __all__ = ["evaluate", "judge", "latency_gate"]
@@ -42,9 +40,7 @@ def evaluate(
     policy: Policy,
     artifact: str,
     *,
-    slices: Sequence[Heartbeat] = (),
-    slices_at: datetime | None = None,
-    unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
+    reports: Heartbeats = NO_REPORTS,
     skew: SkewRecord | UnreadableFile | None = None,
     drift: Sequence[Gate] = (),
     quality: Sequence[Gate] = (),
@@ -56,10 +52,8 @@ def evaluate(
         state: the rollout, which must have a live artifact.
         policy: the limits.
         artifact: the tag; if it is not a running shadow, there is no evidence on it.
-        slices: the last reports of the slices, with the rows they still have to score.
-        slices_at: when these were read. What is read after them takes a while, in which a report
-            of a running slice must not grow old; now when not given.
-        unreadable: slices whose report cannot be read, with the error.
+        reports: the last reports of the slices, with the rows they still have to score. What is
+            read after them takes a while, in which a report of a running slice must not grow old.
         skew: the last replay of the artifact, or the error if it cannot be read.
         drift: the gate of drift from training, if the policy sets its limit.
         quality: the gates that rest on labels.
@@ -88,23 +82,13 @@ def evaluate(
                 noise_since=state.live_since,
             )
             excuses = active(state.excuses, artifact, datetime.now(UTC))
-            evidence = gather_unexcused(
-                snapshot,
-                policy,
-                shadow,
-                state.live,
-                excuses,
-                noise_since=state.live_since,
-                noise_awaited=is_noise_awaited(state, policy),
-            )
+            evidence = gather_unexcused(snapshot, state, policy, shadow, state.live, excuses)
         gates = judge(
             policy.gates,
             shadow,
             evidence,
             confidence,
-            slices=slices,
-            slices_at=slices_at,
-            unreadable=unreadable,
+            reports=reports,
             skew=skew,
         )
         last_row = evidence.last_row
@@ -124,9 +108,7 @@ def judge(
     evidence: Evidence,
     confidence: float,
     *,
-    slices: Sequence[Heartbeat] = (),
-    slices_at: datetime | None = None,
-    unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
+    reports: Heartbeats = NO_REPORTS,
     skew: SkewRecord | UnreadableFile | None = None,
     replayed: bool = False,
 ) -> Iterator[Gate]:
@@ -151,7 +133,7 @@ def judge(
         yield share_gates.failed_gate(limits.max_failed, confidence, evidence)
     if limits.max_latency_ratio is not None:
         yield latency_gate(limits.max_latency_ratio, evidence)
-    lag, silent = _lag(shadow, slices, slices_at, unreadable)
+    lag, silent = _lag(shadow, reports)
     if limits.min_coverage is not None:
         yield _coverage(limits.min_coverage, evidence, lag, silent)
     if limits.max_lag_rows is not None:
@@ -204,7 +186,7 @@ def _hours(limit: float, shadow: Shadow, evidence: Evidence) -> Gate:
     hours, awaits = seconds / 3600, None
     if hours < limit:
         left = limit * 3600 - seconds
-        awaits = MissingEvidence(says=f"needs rows that arrive {in_words(left)}", seconds=left)
+        awaits = MissingEvidence(says=f"needs rows that arrive {about_when(left)}", seconds=left)
     return Gate(
         name="hours",
         verdict=_open(evidence.last_row) if awaits else "pass",
@@ -261,28 +243,24 @@ def _rows_of_both(size: int, evidence: Evidence) -> int:
     return min(evidence.times[size].count, evidence.live_times.get(size, Sketch()).count)
 
 
-def _lag(
-    shadow: Shadow,
-    slices: Sequence[Heartbeat],
-    slices_at: datetime | None,
-    unreadable: Mapping[str, UnreadableFile],
-) -> tuple[int, list[str]]:
+def _lag(shadow: Shadow, reports: Heartbeats) -> tuple[int, list[str]]:
     """Return the rows still to score, and slices without a report on them.
 
     Slices that stopped before this shadow was started are left out.
     """
     lag = 0
-    silent = [f"{name} ({error.where}: {error.message})" for name, error in unreadable.items()]
-    for beat in slices:
+    unreadable = reports.unreadable.items()
+    silent = [f"{name} ({error.where}: {error.message})" for name, error in unreadable]
+    for beat in reports.beats:
         report = beat.shadow(shadow.artifact)
-        if beat.is_stale(slices_at):
+        if beat.is_stale(reports.read_at):
             if beat.updated >= shadow.at:
                 silent.append(beat.slice)
         elif report is None or report.epoch != shadow.since or report.error is not None:
             silent.append(beat.slice)
         else:
             lag += report.lagging
-    return lag, silent if slices or unreadable else ["any"]
+    return lag, silent if reports.beats or unreadable else ["any"]
 
 
 def _coverage(limit: float, evidence: Evidence, lag: int, silent: list[str]) -> Gate:

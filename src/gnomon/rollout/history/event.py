@@ -14,7 +14,7 @@ from gnomon.rollout.actor import signature
 from gnomon.rollout.evidence.excuse import Excuse
 from gnomon.rollout.watch_window import WatchWindow
 
-__all__ = ["FORMAT", "Kind", "RolloutEvent", "decode_event", "in_words"]
+__all__ = ["FORMAT", "Kind", "RolloutEvent", "decode_event", "summary"]
 
 FORMAT = 3
 """Format 2 added ``previous_sha256``; events of format 1 may only come before those of format 2.
@@ -111,7 +111,7 @@ def decode_event(content: bytes, where: str) -> RolloutEvent:
     return decode(content, RolloutEvent, _KIND, where)
 
 
-def in_words(event: RolloutEvent) -> str:
+def summary(event: RolloutEvent) -> str:
     """Say in a few words what was decided and by whom: ``promote flights:two by ann``."""
     who = signature(event.by or "somebody", event.authenticated, event.on_behalf_of)
     return f"{event.kind.replace('_', ' ')} {event.artifact} by {who}"

@@ -26,7 +26,7 @@ from gnomon.errors import (
     UnreadableFile,
 )
 from gnomon.rollout.history import integrity
-from gnomon.rollout.history.event import FORMAT, RolloutEvent, decode_event, in_words
+from gnomon.rollout.history.event import FORMAT, RolloutEvent, decode_event, summary
 from gnomon.rollout.history.integrity import HistoryEnd, RecordedEnd
 from gnomon.rollout.history.state import RolloutState
 from gnomon.settings import Settings
@@ -162,7 +162,7 @@ class History:
         first = f"another rollout decision for `{self.model}` was recorded first"
         with contextlib.suppress(GnomonError):
             event = decode_event(winner or b"", self._name())
-            first += f": {in_words(event)} at {event.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+            first += f": {summary(event)} at {event.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
         return RolloutConflict(
             first, where=self._name(), hint="look at the history, then decide again"
         )

@@ -21,6 +21,7 @@ import msgspec
 from gnomon import files, formats
 from gnomon.errors import HistoryDamaged, StorageError
 from gnomon.formats import Format, decode
+from gnomon.name_lists import listed
 from gnomon.quantities import plural
 from gnomon.storage import Storage
 
@@ -277,6 +278,4 @@ def _short(model: str, number: int) -> str:
 
 
 def _listed(model: str, numbers: Sequence[int]) -> str:
-    names = [_short(model, number) for number in numbers[:_SHOWN]]
-    more = len(numbers) - len(names)
-    return ", ".join(names) + (f" and {more:,} more" if more else "")
+    return listed([_short(model, number) for number in numbers], _SHOWN)

@@ -12,7 +12,7 @@ from gnomon.errors import RolloutError
 from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.rollout.history.event import RolloutEvent
 from gnomon.rollout.history.noise_run import NoiseRun, noise_run_after
-from gnomon.rollout.proposal import Proposal
+from gnomon.rollout.proposal import ProposedPromotion
 from gnomon.rollout.watch_window import Watch
 
 __all__ = ["RolloutState", "Shadow", "fold"]
@@ -74,7 +74,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
     tried_before: tuple[tuple[str, ...], ...] = ()
     watch: Watch | None = None
     distrusted: tuple[str, ...] = ()
-    proposals: dict[str, Proposal] = {}
+    proposals: dict[str, ProposedPromotion] = {}
     excuses: tuple[RecordedExcuse, ...] = ()
 
     @property
@@ -86,6 +86,21 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
     def previous(self) -> str | None:
         """The artifact to which a rollback returns."""
         return self.lives[-2] if len(self.lives) > 1 else None
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The tags of the running shadows, without live itself: its differences are noise."""
+        return tuple(tag for tag in self.shadows if tag != self.live)
+
+    @property
+    def judged(self) -> tuple[Shadow, ...]:
+        """The shadows that may replace live; see :attr:`Shadow.is_candidate`."""
+        return tuple(shadow for shadow in self.shadows.values() if shadow.is_candidate)
+
+    @property
+    def active_excuses(self) -> tuple[RecordedExcuse, ...]:
+        """The excuses that have an effect now."""
+        return tuple(excuse for excuse in self.excuses if excuse.is_active())
 
     @property
     def artifacts(self) -> frozenset[str]:
@@ -228,7 +243,7 @@ def _watch(state: RolloutState, event: RolloutEvent, shadows: Mapping[str, Shado
     return msgspec.structs.replace(state.watch, shadow=reverse is not None and reverse.reverse)
 
 
-def _proposals(state: RolloutState, event: RolloutEvent) -> dict[str, Proposal]:
+def _proposals(state: RolloutState, event: RolloutEvent) -> dict[str, ProposedPromotion]:
     """Return the proposed promotions after an event; they are judged against one live artifact."""
     if event.kind in ("promote", "rollback"):
         return {}
@@ -236,7 +251,7 @@ def _proposals(state: RolloutState, event: RolloutEvent) -> dict[str, Proposal]:
         return {tag: each for tag, each in state.proposals.items() if each.number != event.ends}
     if event.kind != "propose":
         return state.proposals
-    proposal = Proposal(
+    proposal = ProposedPromotion(
         number=state.epoch + 1,
         artifact=event.artifact,
         digest=event.digest,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pyarrow as pa
 
 from gnomon.artifact import inspect
 from gnomon.errors import ArtifactError, RolloutError, UnknownArtifact
 from gnomon.log import InferenceLog
+from gnomon.log.snapshot import in_utc
 from gnomon.policy import Policy
 from gnomon.rollout.gate import Gate
 from gnomon.rollout.history import RolloutState
 from gnomon.rollout.quality.known_labels import known_labels
-from gnomon.rollout.quality.measure import Measured, measure, run_of
-from gnomon.rollout.quality.paired_rows import Run
+from gnomon.rollout.quality.measure import ComparedArtifacts, measure, run_of
+from gnomon.rollout.quality.paired_rows import PairedRun
 from gnomon.rollout.quality.quality_gates import quality_gates, undecidable
 from gnomon.rollout.quality.shadow_quality import ShadowQuality
 from gnomon.settings import Settings
@@ -68,8 +69,8 @@ class ComparedRows:
     """
 
     log: InferenceLog
-    sides: Measured
-    run: Run
+    sides: ComparedArtifacts
+    run: PairedRun
     labels: pa.Table
 
 
@@ -86,19 +87,15 @@ def compared_rows(
     """Find the rows of an artifact's run as a shadow, and their labels; see :func:`quality_of`."""
     if state.live is None:
         raise RolloutError("there is no live artifact to compare a shadow with")
-    sides = Measured(inspect(state.live), inspect(artifact))
+    sides = ComparedArtifacts(inspect(state.live), inspect(artifact))
     run = state.shadows.get(sides.shadow.tag)
-    start, end = _with_zone(start), _with_zone(end)
+    start, end = in_utc(start), in_utc(end)
     if run is not None:
         start = run.at if start is None else max(start, run.at)
     log = InferenceLog(settings, model)
     rows = run_of(sides, epoch=None if run is None else run.since, start=start, end=end)
     labels = known_labels(settings, log, sides.live, policy.labels, start=rows.start, end=rows.end)
     return ComparedRows(log, sides, rows, labels)
-
-
-def _with_zone(time: datetime | None) -> datetime | None:
-    return time if time is None or time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 def evaluate_quality(

@@ -15,16 +15,16 @@ from gnomon.errors import PolicyError
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
 from gnomon.rollout.evidence.evidence import CLOCKS_APART
-from gnomon.rollout.quality.paired_rows import Run, paired_rows
+from gnomon.rollout.quality.paired_rows import PairedRun, paired_rows
 from gnomon.rollout.quality.question import Question, question
 from gnomon.rollout.quality.shadow_quality import ShadowQuality
 from gnomon.rollout.quality.tally import QualityTally
 
-__all__ = ["Measured", "measure", "run_of", "tally_of"]
+__all__ = ["ComparedArtifacts", "measure", "run_of", "tally_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ComparedArtifacts:
     """The two artifacts whose answers are compared.
 
     Attributes:
@@ -41,14 +41,14 @@ class Measured:
 
 
 def run_of(
-    sides: Measured,
+    sides: ComparedArtifacts,
     *,
     epoch: int | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
-) -> Run:
+) -> PairedRun:
     """Return the rows of a shadow's run, or of all its runs without ``epoch``."""
-    return Run(
+    return PairedRun(
         live=sides.live.tag,
         live_contract=sides.live.contract,
         shadow=sides.shadow.tag,
@@ -61,8 +61,8 @@ def run_of(
 
 def measure(
     log: InferenceLog,
-    sides: Measured,
-    run: Run,
+    sides: ComparedArtifacts,
+    run: PairedRun,
     labels: pa.Table,
     policy: Policy,
     confidence: float,
@@ -92,7 +92,7 @@ def measure(
 
 
 def tally_of(
-    sides: Measured, run: Run, policy: Policy, *, now: datetime | None = None
+    sides: ComparedArtifacts, run: PairedRun, policy: Policy, *, now: datetime | None = None
 ) -> QualityTally:
     """Return an empty tally, to which paired rows are added; see :func:`measure`."""
     rules = policy.quality

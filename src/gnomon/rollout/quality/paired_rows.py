@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from gnomon.contract import Contract
 from gnomon.log import InferenceLog, input_column, output_column
-from gnomon.log.sampling import row_keys
+from gnomon.log.sampling import units_of
 
-__all__ = ["LABELS", "PairedRows", "Run", "paired_rows", "units_of"]
+__all__ = ["LABELS", "PairedRows", "PairedRun", "paired_rows"]
 
 LABELS = pa.schema(
     [
@@ -30,7 +30,7 @@ _BATCH_ROWS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class PairedRun:
     """The rows of one shadow beside those of one live artifact.
 
     Attributes:
@@ -59,7 +59,7 @@ class PairedRows:
     Attributes:
         rows: ``request_id``, ``row``, ``arrived``, ``label`` (null where it is not known),
             ``known_at``, and ``input_<feature>`` of the features that were asked for.
-        units: the unit of evidence of each row: see :func:`units_of`.
+        units: the unit of evidence of each row: see :func:`gnomon.log.sampling.units_of`.
         live: live's outputs by name.
         shadow: the shadow's.
     """
@@ -71,7 +71,7 @@ class PairedRows:
 
 
 def paired_rows(
-    log: InferenceLog, run: Run, labels: pa.Table, features: Sequence[str] = ()
+    log: InferenceLog, run: PairedRun, labels: pa.Table, features: Sequence[str] = ()
 ) -> Iterator[PairedRows]:
     """Yield the rows that both answered; memory grows with the labels, not with the log.
 
@@ -102,26 +102,12 @@ def paired_rows(
                 yield _paired(batch, key, given, live, shadow)
 
 
-def units_of(rows: pa.RecordBatch, key: Sequence[str]) -> pa.Array:
-    """Return the unit of evidence of each row, as text.
-
-    It is the entity. Without a key it is the request, because its rows were sent together; so it
-    is where the key has a null.
-
-    Args:
-        rows: rows with ``request_id`` and the columns of the key.
-        key: the columns that name an entity; may be empty.
-    """
-    requests = rows.column("request_id")
-    return pa.array(row_keys(rows, requests.to_pylist(), key), pa.string()) if key else requests
-
-
 _PLACES = ("request_id", "row", "arrived")
 _CONDITIONS = ("role", "artifact", "outcome", "against", "epoch")
 
 
 def _query(
-    run: Run,
+    run: PairedRun,
     logged: Container[str],
     key: list[str],
     inputs: list[str],
@@ -174,4 +160,5 @@ def _paired(
         {name.removeprefix(output_column("")): values for name, values in side.items()}
         for side in (named("live", live), named("shadow", shadow))
     ]
-    return PairedRows(rows, units_of(batch, [f"key_{i}" for i in range(len(key))]), *outputs)
+    keys = [f"key_{i}" for i in range(len(key))]
+    return PairedRows(rows, units_of(batch, batch.column("request_id"), keys), *outputs)

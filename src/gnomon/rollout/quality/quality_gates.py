@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from gnomon.compare.units import in_words as in_entities
+from gnomon.compare.sequential import Interval
+from gnomon.compare.units import counted_units
 from gnomon.policy import Metric, QualityRules
 from gnomon.quantities import percent, plural, rough_duration
 from gnomon.rollout.evidence.outlook import (
     LONGEST_SECONDS,
     MissingEvidence,
+    about_when,
     action,
-    in_words,
     when_entities_come,
 )
 from gnomon.rollout.gate import Gate, Verdict
@@ -22,8 +23,6 @@ from gnomon.rollout.quality.shadow_quality import Cohort, ShadowQuality
 __all__ = ["gate_name", "is_quality_gate", "quality_gates", "undecidable"]
 
 _LABELS = "give labels with `gnomon labels import FILE` or POST /labels"
-
-
 _PREFIX = "quality_"
 
 
@@ -70,7 +69,7 @@ def _gate(
     limit: float, found: MetricComparison, quality: ShadowQuality, rules: QualityRules
 ) -> Gate:
     worst = rules.missing == "worst_case" and found.worst_case is not None
-    interval = found.worst_case if worst and found.worst_case is not None else found.interval
+    interval = _interval(found, worst)
     value = found.difference
     verdict: Verdict = "no_data" if value is None else "unknown"
     if value is not None:
@@ -93,13 +92,17 @@ def _gate(
     )
 
 
+def _interval(found: MetricComparison, worst: bool) -> Interval:
+    return found.worst_case if worst and found.worst_case is not None else found.interval
+
+
 def _sentence(limit: float, found: MetricComparison, quality: ShadowQuality, worst: bool) -> str:
     cohort = quality.cohort
     age = f" at least {cohort.maturity_days:g} days old" if cohort.maturity_days else ""
     if found.difference is None or found.live is None or found.shadow is None:
         return f"none of {plural(cohort.matured, 'row')}{age} that both answered has a label"
-    interval = found.worst_case if worst and found.worst_case is not None else found.interval
-    units = "" if quality.unit == "row" else f" ({in_entities(found.units, quality.unit)})"
+    interval = _interval(found, worst)
+    units = "" if quality.unit == "row" else f" ({counted_units(found.units, quality.unit)})"
     missing = (
         f", {plural(found.missing, 'row')} without a label taken at their worst" if worst else ""
     )
@@ -164,12 +167,12 @@ def _when(found: MetricComparison, rows: int, cohort: Cohort) -> tuple[str, floa
     """Say when so many labelled rows are expected, at the rate of the last week or what it has."""
     if cohort.new_entities is not None:
         entities = math.ceil(rows * found.units / found.rows)
-        of_how_many = f": about {in_entities(entities, 'entity')}" if entities != rows else ""
+        of_how_many = f": about {counted_units(entities, 'entity')}" if entities != rows else ""
         expected, seconds = when_entities_come(cohort.new_entities, entities)
         return f"{of_how_many}{expected}", seconds
     span = cohort.rate_days * 86_400
     seconds = rows / cohort.recently_labelled * span
     return (
-        f", {in_words(seconds)} at the {cohort.recently_labelled:,} of the last "
+        f", {about_when(seconds)} at the {cohort.recently_labelled:,} of the last "
         f"{rough_duration(span)}"
     ), seconds if seconds < LONGEST_SECONDS else None

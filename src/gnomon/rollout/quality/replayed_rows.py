@@ -16,12 +16,14 @@ from gnomon.contract import Decoder
 from gnomon.labels.key_finder import row_key
 from gnomon.log import Snapshot, input_column
 from gnomon.log.bodies import DecodedBodies
+from gnomon.log.sampling import units_of
 from gnomon.offline.column_names import joint_contract
 from gnomon.offline.logged import Range, Rows
+from gnomon.offline.paired_rows import one_piece
 from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.policy import Policy
-from gnomon.rollout.quality.measure import Measured
-from gnomon.rollout.quality.paired_rows import PairedRows, Run, units_of
+from gnomon.rollout.quality.measure import ComparedArtifacts
+from gnomon.rollout.quality.paired_rows import PairedRows, PairedRun
 from gnomon.worker.messages import ERROR
 
 __all__ = ["ReplayedRows", "replayed_rows"]
@@ -42,8 +44,8 @@ class ReplayedRows:
 
 def replayed_rows(
     snapshot: Snapshot,
-    sides: Measured,
-    run: Run,
+    sides: ComparedArtifacts,
+    run: PairedRun,
     labels: pa.Table,
     policy: Policy,
     rerun: Callable[[], Rerun],
@@ -73,7 +75,7 @@ def replayed_rows(
 
 class _Replay:
     def __init__(
-        self, sides: Measured, labels: pa.Table, policy: Policy, features: Sequence[str]
+        self, sides: ComparedArtifacts, labels: pa.Table, policy: Policy, features: Sequence[str]
     ) -> None:
         live, shadow = sides.live.contract, sides.shadow.contract
         self._key = [name for name in shadow.entity_key if name in live.input_schema.names]
@@ -94,27 +96,28 @@ class _Replay:
         failed = np.ones(rows.num_rows, bool)
         failed[places] = False
         common = self._common(rows)
-        live = {name: _array(rows.outputs.column(name)) for name in rows.outputs.column_names}
+        live = {name: one_piece(rows.outputs.column(name)) for name in rows.outputs.column_names}
         good = answers.filter(pa.array(scored))
         shadow = {name: good.column(name) for name in self._outputs.names}
         chosen = pa.array(places)
+        key = [input_column(name) for name in self._key]
         paired = PairedRows(
             common.take(chosen),
-            units_of(common, [input_column(name) for name in self._key]).take(chosen),
+            units_of(common, common.column("request_id"), key).take(chosen),
             {name: values.take(chosen) for name, values in live.items()},
             shadow,
         )
         return ReplayedRows(self._records(common, failed, places, paired), paired)
 
     def _common(self, rows: Rows) -> pa.RecordBatch:
-        columns = {n: _array(rows.envelope.column(n)) for n in ("request_id", "row", "arrived")}
+        columns = {n: one_piece(rows.envelope.column(n)) for n in ("request_id", "row", "arrived")}
         keys = row_key(columns["request_id"], columns["row"])
         place = pc.index_in(keys, value_set=self._labelled)
         for name in ("label", "known_at"):
-            columns[name] = _array(self._labels.column(name).take(place))
+            columns[name] = one_piece(self._labels.column(name).take(place))
         for name in self._features:
             position = self._names.index(name)  # Names in the rows may be joint ones.
-            columns[input_column(name)] = _array(rows.inputs.column(position))
+            columns[input_column(name)] = one_piece(rows.inputs.column(position))
         return pa.RecordBatch.from_pydict(columns)
 
     def _records(
@@ -153,8 +156,3 @@ def _joint_names(live: Artifact, candidate: Artifact) -> list[str]:
     }
     names: list[str] = joint_contract(candidate.contract, taken).input_schema.names
     return names
-
-
-def _array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    combined = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return pa.concat_arrays(combined.chunks) if isinstance(combined, pa.ChunkedArray) else combined

@@ -22,7 +22,7 @@ from gnomon.rollout.quality.comparison import compare
 from gnomon.rollout.quality.losses import RowLosses, largest_loss, row_losses
 from gnomon.rollout.quality.metric_comparison import MetricComparison, PairedAuc
 from gnomon.rollout.quality.pair_sums import PairSums
-from gnomon.rollout.quality.paired_rows import PairedRows, Run
+from gnomon.rollout.quality.paired_rows import PairedRows, PairedRun
 from gnomon.rollout.quality.question import UNKNOWN, Answers, Question, Truth, metrics_of
 from gnomon.rollout.quality.ranking import paired_auc
 from gnomon.rollout.quality.shadow_quality import (
@@ -83,7 +83,7 @@ class QualityTally:
     def __init__(
         self,
         asked: Question,
-        run: Run,
+        run: PairedRun,
         until: datetime,
         limits: GateLimits,
         segments: Mapping[str, Segments] | None = None,

@@ -14,7 +14,7 @@ from gnomon.log import InferenceLog, input_column
 from gnomon.log.sampling import hash_to_unit_interval
 from gnomon.policy import Metric
 from gnomon.rollout.quality.losses import row_losses
-from gnomon.rollout.quality.paired_rows import PairedRows, Run, paired_rows
+from gnomon.rollout.quality.paired_rows import PairedRows, PairedRun, paired_rows
 from gnomon.rollout.quality.question import Question
 
 __all__ = ["wanted_rows"]
@@ -22,7 +22,7 @@ __all__ = ["wanted_rows"]
 
 def wanted_rows(
     log: InferenceLog,
-    run: Run,
+    run: PairedRun,
     asked: Question,
     labels: pa.Table,
     metric: Metric,
@@ -74,7 +74,7 @@ def _draws(rows: pa.Table) -> npt.NDArray[np.float64]:
 
 
 def _effects(
-    paired: PairedRows, run: Run, asked: Question, metric: Metric
+    paired: PairedRows, run: PairedRun, asked: Question, metric: Metric
 ) -> npt.NDArray[np.float64]:
     """Return the effect of each row's label; 0 where an answer is missing."""
     losses = row_losses(

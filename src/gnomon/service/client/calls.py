@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
 import msgspec
 
-from gnomon.errors import (
-    HistoryDamaged,
-)
+from gnomon.errors import HistoryDamaged
 from gnomon.labels.label import AcceptedLabels
 from gnomon.rollout.history import RolloutEvent
 from gnomon.service.access.identity import Identity
@@ -19,25 +17,13 @@ from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.failures import failure_of, foreign_answer
 from gnomon.service.client.record_json import checked, encode
 from gnomon.service.client.rows import Record, Rows, one_record, records, scalar
-from gnomon.service.control_bodies import (
-    PATHS,
-    AddExcuse,
-    Approve,
-    DecisionRequest,
-    Decisions,
-    EndExcuse,
-    Promote,
-    Rollback,
-    StartShadow,
-    StopShadow,
-    Withdraw,
-)
+from gnomon.service.control_bodies import PATHS, DecisionRequest, Decisions
 from gnomon.service.status.slice_status import Status
 
 if TYPE_CHECKING:
     from gnomon.contract import Contract
 
-__all__ = ["CONTROL_SECONDS", "HttpCall"]
+__all__ = ["CONTROL_SECONDS", "AsyncSender", "HttpCall", "Sender"]
 
 T = TypeVar("T")
 Read = TypeVar("Read", covariant=True)
@@ -60,6 +46,22 @@ class HttpCall(msgspec.Struct, Generic[Read], frozen=True, kw_only=True):
     control: bool = False
     seconds: float | None = None
     read: Callable[[bytes], Read]
+
+
+class Sender(ABC):
+    """What sends calls, and waits for the answers."""
+
+    @abstractmethod
+    def _send(self, call: HttpCall[T]) -> T:
+        """Send a request and return the answer."""
+
+
+class AsyncSender(ABC):
+    """What sends calls, and awaits the answers."""
+
+    @abstractmethod
+    async def _send(self, call: HttpCall[T]) -> T:
+        """Send a request and return the answer."""
 
 
 def predict(rows: Any, columns: Sequence[str] = ()) -> HttpCall[Prediction | Predictions]:
@@ -126,74 +128,7 @@ def _names(body: bytes) -> list[str]:
     return [*_reader(_Document)(body).components.schemas.Record.properties]
 
 
-def start_shadow(
-    artifact: str,
-    fraction: float | None,
-    same: bool,
-    force: bool,
-    preprocessing: str | None,
-    by: str | None,
-    why: str | None,
-) -> HttpCall[RolloutEvent]:
-    """Return the call that starts a shadow."""
-    return _decide(
-        StartShadow(
-            artifact=artifact,
-            fraction=fraction,
-            same=same,
-            force=force,
-            preprocessing=preprocessing,
-            by=by,
-            why=why,
-        )
-    )
-
-
-def stop_shadow(artifact: str, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
-    """Return the call that stops a shadow."""
-    return _decide(StopShadow(artifact=artifact, by=by, why=why))
-
-
-def add_excuse(
-    target: str,
-    artifact: str | None,
-    owner: str,
-    until: datetime,
-    by: str | None,
-    why: str,
-) -> HttpCall[RolloutEvent]:
-    """Return the call that excuses a column or a segment."""
-    return _decide(
-        AddExcuse(target=target, artifact=artifact, owner=owner, until=until, by=by, why=why)
-    )
-
-
-def end_excuse(number: int, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
-    """Return the call that ends an excuse."""
-    return _decide(EndExcuse(number=number, by=by, why=why))
-
-
-def promote(artifact: str, force: bool, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
-    """Return the call that makes an artifact live."""
-    return _decide(Promote(artifact=artifact, force=force, by=by, why=why))
-
-
-def approve(artifact: str, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
-    """Return the call that promotes what another person has proposed."""
-    return _decide(Approve(artifact=artifact, by=by, why=why))
-
-
-def withdraw(artifact: str | None, by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
-    """Return the call that withdraws a proposed promotion."""
-    return _decide(Withdraw(artifact=artifact, by=by, why=why))
-
-
-def rollback(by: str | None, why: str | None) -> HttpCall[RolloutEvent]:
-    """Return the call that makes the previous artifact live again."""
-    return _decide(Rollback(by=by, why=why))
-
-
-def _decide(decision: DecisionRequest) -> HttpCall[RolloutEvent]:
+def decide(decision: DecisionRequest) -> HttpCall[RolloutEvent]:
     """Return the call for a rollout decision, on the route for this kind of body."""
     return HttpCall(
         method="POST",

@@ -1,14 +1,16 @@
-"""The calls of a client that only read: gates, quality, wanted labels, excuses, an audit."""
+"""The calls of a client that only read: status, history, gates, quality, excuses, an audit."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from gnomon.service.client import query_calls
-from gnomon.service.client.calls import HttpCall
+from gnomon.rollout.history import RolloutEvent
+from gnomon.service.access.identity import Identity
+from gnomon.service.client import calls, query_calls
+from gnomon.service.client.calls import AsyncSender, Sender
+from gnomon.service.status.slice_status import Status
 
 if TYPE_CHECKING:
     from gnomon.api.log_query import CheckedGates, GateChecks
@@ -21,15 +23,25 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncClientQueries", "ClientQueries"]
 
-T = TypeVar("T")
 
-
-class ClientQueries(ABC):
+class ClientQueries(Sender):
     """The calls of :class:`~gnomon.Client` that only read."""
 
-    @abstractmethod
-    def _send(self, call: HttpCall[T]) -> T:
-        """Send a request and return the answer."""
+    def status(self) -> Status:
+        """Return what the answering slice runs, and its accounts."""
+        return self._send(calls.status())
+
+    def whoami(self) -> Identity:
+        """Return who the server takes this client for, and its role."""
+        return self._send(calls.whoami())
+
+    def history(self) -> list[RolloutEvent]:
+        """Return every rollout decision, oldest first.
+
+        Raises:
+            HistoryDamaged: its ``events`` are the decisions before the damage.
+        """
+        return self._send(calls.history())
 
     def label_status(self) -> LabelStatus:
         """Return how many answers have labels, and what became of all labels.
@@ -180,19 +192,27 @@ class ClientQueries(ABC):
         return self._send(query_calls.tokens()).tokens
 
 
-class AsyncClientQueries(ABC):
+class AsyncClientQueries(AsyncSender):
     """The calls of :class:`~gnomon.AsyncClient` that only read."""
 
-    @abstractmethod
-    async def _send(self, call: HttpCall[T]) -> T:
-        """Send a request and return the answer."""
+    async def status(self) -> Status:
+        """Like :meth:`Client.status`."""
+        return await self._send(calls.status())
+
+    async def whoami(self) -> Identity:
+        """Like :meth:`Client.whoami`."""
+        return await self._send(calls.whoami())
+
+    async def history(self) -> list[RolloutEvent]:
+        """Like :meth:`Client.history`."""
+        return await self._send(calls.history())
 
     async def label_status(self) -> LabelStatus:
         """Like :meth:`Client.label_status`."""
         return await self._send(query_calls.label_status())
 
     async def check_gates(self, artifact: str | None = None) -> GateChecks:
-        """See :meth:`Client.check_gates`."""
+        """Like :meth:`Client.check_gates`."""
         return await self._send(query_calls.check_gates(artifact))
 
     async def check_gates_on_history(
@@ -202,7 +222,7 @@ class AsyncClientQueries(ABC):
         start: datetime | None = None,
         end: datetime | None = None,
     ) -> CheckedGates:
-        """See :meth:`Client.check_gates_on_history`."""
+        """Like :meth:`Client.check_gates_on_history`."""
         return await self._send(query_calls.check_gates_on_history(artifact, start, end))
 
     async def measure_quality(
@@ -212,7 +232,7 @@ class AsyncClientQueries(ABC):
         start: datetime | None = None,
         end: datetime | None = None,
     ) -> QualityReport:
-        """See :meth:`Client.measure_quality`."""
+        """Like :meth:`Client.measure_quality`."""
         return await self._send(query_calls.measure_quality(artifact, start, end))
 
     async def estimate_quality(
@@ -223,7 +243,7 @@ class AsyncClientQueries(ABC):
         end: datetime | None = None,
         chunk: timedelta | None = None,
     ) -> EstimateReport:
-        """See :meth:`Client.estimate_quality`."""
+        """Like :meth:`Client.estimate_quality`."""
         return await self._send(query_calls.estimate_quality(artifact, start, end, chunk))
 
     async def wanted_labels(
@@ -235,7 +255,7 @@ class AsyncClientQueries(ABC):
         start: datetime | None = None,
         end: datetime | None = None,
     ) -> list[dict[str, Any]]:
-        """See :meth:`Client.wanted_labels`."""
+        """Like :meth:`Client.wanted_labels`."""
         found = await self._send(query_calls.wanted_labels(artifact, rows, metric, start, end))
         return list(found.rows)
 
@@ -246,19 +266,19 @@ class AsyncClientQueries(ABC):
         start: datetime | None = None,
         end: datetime | None = None,
     ) -> None:
-        """See :meth:`Client.export_audit`."""
+        """Like :meth:`Client.export_audit`."""
         from gnomon.audit.bundle_file import save_bundle  # Other calls need no audit.
 
         save_bundle(Path(path), await self._send(query_calls.export_audit(start, end)))
 
     async def excuses(self) -> tuple[RecordedExcuse, ...]:
-        """See :meth:`Client.excuses`."""
+        """Like :meth:`Client.excuses`."""
         return (await self._send(query_calls.excuses())).excuses
 
     async def history_at(self, time: datetime) -> PastState:
-        """See :meth:`Client.history_at`."""
+        """Like :meth:`Client.history_at`."""
         return await self._send(query_calls.history_at(time))
 
     async def tokens(self) -> tuple[IssuedToken, ...]:
-        """See :meth:`Client.tokens`."""
+        """Like :meth:`Client.tokens`."""
         return (await self._send(query_calls.tokens())).tokens

@@ -18,7 +18,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing
-from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
@@ -26,11 +25,10 @@ import httpx
 
 from gnomon.errors import GnomonError, NotReady, ServerError
 from gnomon.labels.label import AcceptedLabels
-from gnomon.rollout.history import RolloutEvent
-from gnomon.service.access.identity import Identity
 from gnomon.service.client import calls
 from gnomon.service.client.answers import Prediction, Predictions
 from gnomon.service.client.calls import HttpCall
+from gnomon.service.client.client_decisions import AsyncClientDecisions, ClientDecisions
 from gnomon.service.client.client_queries import AsyncClientQueries, ClientQueries
 from gnomon.service.client.duplex import BackgroundLoop, Duplex
 from gnomon.service.client.failures import reaching
@@ -44,7 +42,6 @@ from gnomon.service.client.stream_calls import (
     chunked_async,
 )
 from gnomon.service.http.media_types import ARROW, LINES
-from gnomon.service.status.slice_status import Status
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -127,7 +124,7 @@ class _Connection(ABC, Generic[Transport]):
             )
 
 
-class Client(ClientQueries, _Connection[httpx.BaseTransport]):
+class Client(ClientDecisions, ClientQueries, _Connection[httpx.BaseTransport]):
     """A client for threads.
 
     Args:
@@ -266,117 +263,6 @@ class Client(ClientQueries, _Connection[httpx.BaseTransport]):
         """Return the contract of the live artifact."""
         return self._send(calls.contract())
 
-    def start_shadow(
-        self,
-        artifact: str,
-        fraction: float | None = None,
-        *,
-        same: bool = False,
-        preprocessing: str | None = None,
-        force: bool = False,
-        why: str | None = None,
-    ) -> RolloutEvent:
-        """Start an artifact as a shadow, for a share of the entities.
-
-        Args:
-            artifact: its tag.
-            fraction: the share, above 0 and at most 1; by default the policy's.
-            same: shadow the live artifact itself, to measure the noise floor.
-            preprocessing: another artifact's tag: the model of this one runs on its preprocessing,
-                for debugging.
-            force: start it even if its contract refuses requests that clients send today; this is
-                recorded.
-            why: the reason, for the history.
-
-        Raises:
-            IncompatibleContract: the artifact would refuse requests that the live one gets.
-            PackRefused: it cannot run on that preprocessing.
-            RolloutError: the artifact is live, or in shadow already.
-        """
-        return self._send(
-            calls.start_shadow(artifact, fraction, same, force, preprocessing, self._by, why)
-        )
-
-    def stop_shadow(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
-        """Stop a shadow."""
-        return self._send(calls.stop_shadow(artifact, self._by, why))
-
-    def add_excuse(
-        self,
-        target: str,
-        *,
-        owner: str,
-        until: datetime,
-        why: str,
-        artifact: str | None = None,
-    ) -> RolloutEvent:
-        """Excuse an output column, or a segment such as ``origin=JFK``, until a time.
-
-        ``until`` needs a time zone. Without an ``artifact`` it is of the only shadow.
-        """
-        return self._send(calls.add_excuse(target, artifact, owner, until, self._by, why))
-
-    def end_excuse(self, number: int, *, why: str | None = None) -> RolloutEvent:
-        """End the excuse with this number."""
-        return self._send(calls.end_excuse(number, self._by, why))
-
-    def promote(
-        self, artifact: str, *, force: bool = False, why: str | None = None
-    ) -> RolloutEvent:
-        """Make an artifact live. ``force`` overrides gates that do not pass; this is recorded.
-
-        If the policy asks for two people and you are the first, the event is a proposal
-        (``kind="propose"``), which another one approves.
-
-        Raises:
-            ApprovalNeeded: the policy asks for two people, and you have proposed it already.
-            GateRefused: a gate fails.
-            GateUndecided: no gate fails, but one lacks evidence.
-            RolloutConflict: another decision was recorded first.
-        """
-        return self._send(calls.promote(artifact, force, self._by, why))
-
-    def approve(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
-        """Promote an artifact that another person has proposed; its gates are evaluated again.
-
-        Raises:
-            ApprovalNeeded: nobody has proposed it, or you have.
-            GateRefused, GateUndecided, RolloutConflict: as :meth:`promote`.
-        """
-        return self._send(calls.approve(artifact, self._by, why))
-
-    def withdraw(self, artifact: str | None = None, *, why: str | None = None) -> RolloutEvent:
-        """Withdraw a proposed promotion: nobody can approve it any more.
-
-        Args:
-            artifact: its tag; the only proposal when not given.
-            why: the reason, for the history.
-
-        Raises:
-            RolloutError: there is no such proposal, or it has expired.
-        """
-        return self._send(calls.withdraw(artifact, self._by, why))
-
-    def rollback(self, *, why: str | None = None) -> RolloutEvent:
-        """Make the previous artifact live again."""
-        return self._send(calls.rollback(self._by, why))
-
-    def status(self) -> Status:
-        """Return what the answering slice runs, and its accounts."""
-        return self._send(calls.status())
-
-    def whoami(self) -> Identity:
-        """Return who the server takes this client for, and its role."""
-        return self._send(calls.whoami())
-
-    def history(self) -> list[RolloutEvent]:
-        """Return every rollout decision, oldest first.
-
-        Raises:
-            HistoryDamaged: its ``events`` are the decisions before the damage.
-        """
-        return self._send(calls.history())
-
     def wait_ready(self, seconds: float = 60.0) -> None:
         """Wait until live is loaded and verified.
 
@@ -414,7 +300,7 @@ class Client(ClientQueries, _Connection[httpx.BaseTransport]):
         return calls.read(call, response)
 
 
-class AsyncClient(AsyncClientQueries, _Connection[httpx.AsyncBaseTransport]):
+class AsyncClient(AsyncClientDecisions, AsyncClientQueries, _Connection[httpx.AsyncBaseTransport]):
     """A client for asyncio, with every method of :class:`Client` as a coroutine.
 
     Args:
@@ -485,78 +371,6 @@ class AsyncClient(AsyncClientQueries, _Connection[httpx.AsyncBaseTransport]):
     async def contract(self) -> Contract:
         """Like :meth:`Client.contract`."""
         return await self._send(calls.contract())
-
-    async def start_shadow(
-        self,
-        artifact: str,
-        fraction: float | None = None,
-        *,
-        same: bool = False,
-        preprocessing: str | None = None,
-        force: bool = False,
-        why: str | None = None,
-    ) -> RolloutEvent:
-        """Like :meth:`Client.start_shadow`."""
-        return await self._send(
-            calls.start_shadow(artifact, fraction, same, force, preprocessing, self._by, why)
-        )
-
-    async def stop_shadow(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
-        """Like :meth:`Client.stop_shadow`."""
-        return await self._send(calls.stop_shadow(artifact, self._by, why))
-
-    async def add_excuse(
-        self,
-        target: str,
-        *,
-        owner: str,
-        until: datetime,
-        why: str,
-        artifact: str | None = None,
-    ) -> RolloutEvent:
-        """Like :meth:`Client.add_excuse`."""
-        return await self._send(calls.add_excuse(target, artifact, owner, until, self._by, why))
-
-    async def end_excuse(self, number: int, *, why: str | None = None) -> RolloutEvent:
-        """Like :meth:`Client.end_excuse`."""
-        return await self._send(calls.end_excuse(number, self._by, why))
-
-    async def promote(
-        self, artifact: str, *, force: bool = False, why: str | None = None
-    ) -> RolloutEvent:
-        """Like :meth:`Client.promote`."""
-        return await self._send(calls.promote(artifact, force, self._by, why))
-
-    async def approve(self, artifact: str, *, why: str | None = None) -> RolloutEvent:
-        """Promote an artifact that another person has proposed; its gates are evaluated again.
-
-        Raises:
-            ApprovalNeeded: nobody has proposed it, or you have.
-            GateRefused, GateUndecided, RolloutConflict: as :meth:`promote`.
-        """
-        return await self._send(calls.approve(artifact, self._by, why))
-
-    async def withdraw(
-        self, artifact: str | None = None, *, why: str | None = None
-    ) -> RolloutEvent:
-        """See :meth:`Client.withdraw`."""
-        return await self._send(calls.withdraw(artifact, self._by, why))
-
-    async def rollback(self, *, why: str | None = None) -> RolloutEvent:
-        """Like :meth:`Client.rollback`."""
-        return await self._send(calls.rollback(self._by, why))
-
-    async def status(self) -> Status:
-        """Like :meth:`Client.status`."""
-        return await self._send(calls.status())
-
-    async def whoami(self) -> Identity:
-        """Return who the server takes this client for, and its role."""
-        return await self._send(calls.whoami())
-
-    async def history(self) -> list[RolloutEvent]:
-        """Like :meth:`Client.history`."""
-        return await self._send(calls.history())
 
     async def wait_ready(self, seconds: float = 60.0) -> None:
         """Like :meth:`Client.wait_ready`."""

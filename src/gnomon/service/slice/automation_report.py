@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from gnomon.policy import Policy
-from gnomon.rollout.decisions.watch import would_roll_back
+from gnomon.rollout.gates.watch_gates import would_roll_back
 from gnomon.rollout.history import RolloutState
 from gnomon.rollout.watch_window import open_watch
 from gnomon.service.status.automation_status import AutomationStatus, WatchStatus

@@ -21,7 +21,6 @@ from gnomon.rollout.decisions.automatic import (
     FailedLooks,
     Step,
     because,
-    judged,
     promotable,
     window_over,
 )
@@ -120,7 +119,7 @@ class RolloutAutomation:
 
     def _has_work(self, state: RolloutState) -> bool:
         mode = self._report.policy.rollout.mode
-        return state.watch is not None or (mode != "advise" and bool(judged(state)))
+        return state.watch is not None or (mode != "advise" and bool(state.judged))
 
     def _is_first(self) -> bool:
         beats = heartbeats.read(self._storage, self._follower.history.model)
@@ -150,7 +149,7 @@ class RolloutAutomation:
     async def _judge_shadows(self, state: RolloutState) -> Step | None:
         mode = self._report.policy.rollout.mode
         passing: list[Gates] = []
-        for shadow in judged(state) if mode != "advise" else ():
+        for shadow in state.judged if mode != "advise" else ():
             gates = await self._evaluate(shadow.artifact)
             self._report.checked()
             failed = self._failed.deciding(shadow.artifact, shadow.since, gates.gates)

@@ -25,7 +25,17 @@ from gnomon.rollout.gate import Gates
 from gnomon.rollout.history import RolloutEvent
 from gnomon.rollout.history.past_state import PastState, state_at
 from gnomon.service.access.access import Access
-from gnomon.service.control_bodies import Decisions
+from gnomon.service.control_bodies import (
+    AddExcuse,
+    Approve,
+    Decisions,
+    EndExcuse,
+    Promote,
+    Rollback,
+    StartShadow,
+    StopShadow,
+    Withdraw,
+)
 from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.loaded_artifacts import LoadedArtifacts
 from gnomon.service.slice.log_queries import LogQueries
@@ -90,89 +100,58 @@ class RolloutControl:
         """End the threads."""
         self._promoting.close()
 
-    async def start_shadow(
-        self,
-        artifact: str,
-        fraction: float | None,
-        same: bool,
-        force: bool,
-        *,
-        preprocessing: str | None,
-        by: Actor,
-        why: str | None,
-    ) -> RolloutEvent:
+    async def start_shadow(self, request: StartShadow, by: Actor) -> RolloutEvent:
         """Start an artifact as a shadow; on return this slice runs it."""
+        fraction = request.fraction
         return await self._decide(
             rollout.start_shadow,
-            artifact,
+            request.artifact,
             fraction=self._policy.sampling.fraction if fraction is None else fraction,
             policy=self._policy,
-            same=same,
-            preprocessing=preprocessing,
-            force=force,
+            same=request.same,
+            preprocessing=request.preprocessing,
+            force=request.force,
             by=by,
-            why=why,
+            why=request.why,
         )
 
-    async def stop_shadow(self, artifact: str, *, by: Actor, why: str | None) -> RolloutEvent:
+    async def stop_shadow(self, request: StopShadow, by: Actor) -> RolloutEvent:
         """Stop a shadow."""
-        return await self._decide(rollout.stop_shadow, artifact, by=by, why=why)
+        return await self._decide(rollout.stop_shadow, request.artifact, by=by, why=request.why)
 
-    async def add_excuse(
-        self,
-        target: str,
-        artifact: str | None,
-        owner: str,
-        until: datetime,
-        *,
-        by: Actor,
-        why: str | None,
-    ) -> RolloutEvent:
+    async def add_excuse(self, request: AddExcuse, by: Actor) -> RolloutEvent:
         """Excuse a column or a segment until a time."""
         return await self._decide(
             rollout.add_excuse,
-            target,
-            artifact=artifact,
-            owner=owner,
-            until=until,
+            request.target,
+            artifact=request.artifact,
+            owner=request.owner,
+            until=request.until,
             by=by,
-            why=why,
+            why=request.why,
         )
 
-    async def end_excuse(self, number: int, *, by: Actor, why: str | None) -> RolloutEvent:
+    async def end_excuse(self, request: EndExcuse, by: Actor) -> RolloutEvent:
         """End an excuse."""
-        return await self._decide(rollout.end_excuse, number, by=by, why=why)
+        return await self._decide(rollout.end_excuse, request.number, by=by, why=request.why)
 
-    async def promote(
-        self, artifact: str, force: bool, *, by: Actor, why: str | None
-    ) -> RolloutEvent:
+    async def promote(self, request: Promote, by: Actor) -> RolloutEvent:
         """Make an artifact live: load and verify it next to the old one, check the gates, swap."""
-        tag = (await asyncio.to_thread(inspect, artifact)).tag
-        return await self._promote(
-            rollout.promote, tag, force=force, by=by, why=why, ask=partial(self._ask_gates, by)
-        )
+        return await self._promote_at_request(rollout.promote, request, by, force=request.force)
 
-    async def approve(
-        self, artifact: str, may_force: bool, *, by: Actor, why: str | None
-    ) -> RolloutEvent:
+    async def approve(self, request: Approve, by: Actor, *, may_force: bool) -> RolloutEvent:
         """Promote an artifact that another person has proposed, as :meth:`promote` does."""
-        tag = (await asyncio.to_thread(inspect, artifact)).tag
-        return await self._promote(
-            rollout.approve,
-            tag,
-            may_force=may_force,
-            by=by,
-            why=why,
-            ask=partial(self._ask_gates, by),
-        )
+        return await self._promote_at_request(rollout.approve, request, by, may_force=may_force)
 
-    async def withdraw(self, artifact: str | None, *, by: Actor, why: str | None) -> RolloutEvent:
+    async def withdraw(self, request: Withdraw, by: Actor) -> RolloutEvent:
         """Withdraw a proposed promotion."""
-        return await self._decide(rollout.withdraw, artifact, by=by, why=why)
+        return await self._decide(rollout.withdraw, request.artifact, by=by, why=request.why)
 
-    async def rollback(self, *, by: Actor, why: str | None) -> RolloutEvent:
+    async def rollback(self, request: Rollback, by: Actor) -> RolloutEvent:
         """Make the previous artifact live again; it is still warm, so this takes milliseconds."""
-        return await self._decide(rollout.rollback, by=by, why=why, verified=self._lanes.digests)
+        return await self._decide(
+            rollout.rollback, by=by, why=request.why, verified=self._lanes.digests
+        )
 
     async def decide_automatically(self, step: Step, automatic: Automatic) -> RolloutEvent:
         """Take a decision that no person takes; refused if anything was decided meanwhile.
@@ -241,6 +220,17 @@ class RolloutControl:
             raise
         finally:
             self.access.check_actor(by)  # It took a while.
+
+    async def _promote_at_request(
+        self,
+        decision: Callable[..., RolloutEvent],
+        request: Promote | Approve,
+        by: Actor,
+        **options: Any,
+    ) -> RolloutEvent:
+        tag = (await asyncio.to_thread(inspect, request.artifact)).tag
+        ask = partial(self._ask_gates, by)
+        return await self._promote(decision, tag, by=by, why=request.why, ask=ask, **options)
 
     async def _promote(
         self, decision: Callable[..., RolloutEvent], tag: str, **options: Any

@@ -83,7 +83,7 @@ class StatusView:
             noise_floor=self._shadows.noise_floor(),
             accounts=RowAccounts(**self._metrics.accounts()),
             automation=self._automation.status(state),
-            excuses=tuple(excuse for excuse in state.excuses if excuse.is_active()),
+            excuses=state.active_excuses,
             proposals=proposals_of(state),
             error=self.trouble(),
             warnings=self.warnings,

@@ -23,7 +23,7 @@ from gnomon.service.metrics import Metrics
 from gnomon.service.slice.rollout_follower import RolloutFollower
 from gnomon.settings import Settings
 
-__all__ = ["Part", "RefusedRow", "ScoredPart", "StreamScorer"]
+__all__ = ["RefusedRow", "ScoredPart", "StreamPart", "StreamScorer"]
 
 REFUSED_AT_ONCE = 64
 """Refused records logged in one turn of the event loop; each is a separate request."""
@@ -31,7 +31,7 @@ ROWS_UNTIL_LIVE = 1_000
 """The rows of a part while no artifact is live whose lane has a best number."""
 
 
-class Part(NamedTuple):
+class StreamPart(NamedTuple):
     """Some records of a stream, in their order.
 
     Attributes:
@@ -66,7 +66,7 @@ class ScoredPart(NamedTuple):
         contract: the contract of that artifact.
     """
 
-    part: Part
+    part: StreamPart
     request_id: str
     answer: Answer | None
     refused: Sequence[RefusedRow] = ()
@@ -109,7 +109,7 @@ class StreamScorer:
         lane = self._follower.live
         return ROWS_UNTIL_LIVE if lane is None else lane.stream_rows
 
-    async def score(self, part: Part, client_id: str | None) -> ScoredPart:
+    async def score(self, part: StreamPart, client_id: str | None) -> ScoredPart:
         """Score a part; all its records are in the log before this returns.
 
         Waits for room in the queue: a full queue sheds requests, but only slows down streams.
@@ -129,7 +129,7 @@ class StreamScorer:
 
     async def _submit(
         self,
-        part: Part,
+        part: StreamPart,
         client_id: str | None,
         lane: Lane,
         records: Records,
@@ -174,7 +174,7 @@ class StreamScorer:
         return rows
 
     async def _fail(
-        self, part: Part, client_id: str | None, lane: Lane | None, error: GnomonError
+        self, part: StreamPart, client_id: str | None, lane: Lane | None, error: GnomonError
     ) -> ScoredPart:
         """Log that a part was not scored; its records are not in the log."""
         answer, reply = promise()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
+from msgspec import structs
 
 from gnomon.errors import GnomonError
 from gnomon.rollout.history import History, RolloutState, Shadow, read_history
@@ -114,7 +115,7 @@ def _status(beat: Heartbeat, history: History) -> Status:
         noise_floor=_noise_floor(beat, history.state),
         accounts=msgspec.convert(beat.accounts, RowAccounts),
         automation=msgspec.convert(beat.automation, AutomationStatus),
-        excuses=tuple(excuse for excuse in history.state.excuses if excuse.is_active()),
+        excuses=history.state.active_excuses,
         proposals=proposals_of(history.state),
         error=beat.error,
         warnings=beat.warnings,
@@ -143,17 +144,10 @@ def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status
         live=_live(state.live, history),
         previous=state.previous,
         shadows=tuple(
-            ShadowStatus(
-                artifact=tag,
-                fraction=shadow.fraction,
-                since=shadow.at,
-                reverse=shadow.reverse,
-                combination=shadow.combination,
-                state="not running",
-            )
-            for tag, shadow in state.shadows.items()
+            structs.replace(shadow_status(shadow, None), state="not running")
+            for shadow in state.shadows.values()
         ),
-        excuses=tuple(excuse for excuse in state.excuses if excuse.is_active()),
+        excuses=state.active_excuses,
         proposals=proposals_of(state),
         error="no server is running",
     )

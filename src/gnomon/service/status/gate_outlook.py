@@ -24,7 +24,7 @@ from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.quality.quality_gates import gate_name
 from gnomon.shadow import heartbeats
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
-from gnomon.shadow.heartbeats import Heartbeat, ShadowBeat
+from gnomon.shadow.heartbeats import Heartbeat, Heartbeats, ShadowBeat
 from gnomon.shadow.shadow_counts import CountsBeside, OpenGate, ShadowCounts, beside_each
 from gnomon.skew import skew_record
 from gnomon.storage import Storage
@@ -92,20 +92,19 @@ class GateOutlook:
 
     def refresh(self, state: RolloutState) -> None:
         """Evaluate the gates again; this blocks for some milliseconds."""
-        shadows = _candidates(state)
-        if not shadows:
+        if not state.judged:
             self._open, self._samples = {}, {}
             return
         policy = Policy.read(self._policy) if self._policy else Policy()
         confidence = policy.confidence_of_each(state.candidates)
         beats = heartbeats.read(self._storage, self._model)
-        self._excused = {e.artifact for e in state.excuses if e.is_active()}
-        keys = {(shadow.artifact, shadow.since, state.live) for shadow in shadows}
+        self._excused = {excuse.artifact for excuse in state.active_excuses}
+        keys = {(shadow.artifact, shadow.since, state.live) for shadow in state.judged}
         self._samples = {key: samples for key, samples in self._samples.items() if key in keys}
         others = tuple(_by_the_log(policy))
         self._open = {
             s.artifact: (*self._open_gates(policy.gates, s, state, beats, confidence), *others)
-            for s in shadows
+            for s in state.judged
         }
         self._judged = _runs(state)
 
@@ -137,7 +136,9 @@ class GateOutlook:
             skew = skew_record.read(self._storage, shadow.artifact) if limits.max_skew else None
         except UnreadableFile:
             skew, limits = None, structs.replace(limits, max_skew=None)
-        for gate in judge(limits, shadow, evidence, confidence, slices=beats, skew=skew):
+        for gate in judge(
+            limits, shadow, evidence, confidence, reports=Heartbeats(beats), skew=skew
+        ):
             if gate.awaits is not None:
                 yield OpenGate(
                     gate=gate.name,
@@ -196,11 +197,7 @@ def _noise_reports(state: RolloutState, beats: Sequence[Heartbeat]) -> Iterator[
 
 
 def _runs(state: RolloutState) -> set[_Run]:
-    return {_Run(s.artifact, s.since, state.live_since) for s in _candidates(state)}
-
-
-def _candidates(state: RolloutState) -> list[Shadow]:
-    return [shadow for shadow in state.shadows.values() if shadow.is_candidate]
+    return {_Run(s.artifact, s.since, state.live_since) for s in state.judged}
 
 
 def _beside(live: str | None, reports: Iterable[ShadowBeat]) -> CountsBeside:

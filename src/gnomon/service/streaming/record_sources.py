@@ -8,7 +8,7 @@ from typing import Protocol
 
 from gnomon.errors import BodyTooLarge
 from gnomon.service.http.arrow_messages import ClientMessages
-from gnomon.service.slice.stream_scoring import Part
+from gnomon.service.slice.stream_scoring import StreamPart
 
 __all__ = ["PART_BYTES", "ArrowSource", "LineSource", "RecordSource"]
 
@@ -38,7 +38,7 @@ class RecordSource(Protocol):
     def end(self) -> None:
         """Handle the end of the body."""
 
-    def take(self, rows: int) -> Part | None:
+    def take(self, rows: int) -> StreamPart | None:
         """Return the next part, of about ``rows`` rows; None if no part is complete."""
 
 
@@ -78,7 +78,7 @@ class LineSource:
         self._add(bytes(self._tail))
         self._tail = bytearray()
 
-    def take(self, rows: int) -> Part | None:
+    def take(self, rows: int) -> StreamPart | None:
         lines: list[tuple[int, bytes]] = []
         size = 0
         while self._lines and len(lines) < rows:
@@ -90,7 +90,7 @@ class LineSource:
             return None
         self._held_bytes -= sum(len(line) + LINE_BYTES for _, line in lines)
         payload = b"\n".join(line for _, line in lines)
-        return Part("lines", payload, tuple(number for number, _ in lines))
+        return StreamPart("lines", payload, tuple(number for number, _ in lines))
 
     def _add(self, whole: bytes) -> None:
         read = 0
@@ -108,7 +108,7 @@ class ArrowSource:
 
     def __init__(self, most_bytes: int) -> None:
         self._messages = ClientMessages(most_bytes)
-        self._parts: deque[Part] = deque()
+        self._parts: deque[StreamPart] = deque()
         self._rows = 0
         self.end = self._messages.end
 
@@ -125,7 +125,9 @@ class ArrowSource:
         while (message := self._messages.take()) is not None:
             if message.rows > 0:
                 first, self._rows = self._rows + 1, self._rows + message.rows
-                self._parts.append(Part("arrow", message.stream, range(first, self._rows + 1)))
+                self._parts.append(
+                    StreamPart("arrow", message.stream, range(first, self._rows + 1))
+                )
 
-    def take(self, rows: int) -> Part | None:
+    def take(self, rows: int) -> StreamPart | None:
         return self._parts.popleft() if self._parts else None

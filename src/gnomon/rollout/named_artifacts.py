@@ -1,4 +1,4 @@
-"""Defaults for queries about a rollout: the model, the artifact and its role."""
+"""What a name or a tag stands for: a model, an artifact, its role; the only model by default."""
 
 from __future__ import annotations
 
@@ -6,14 +6,23 @@ from pathlib import Path
 
 from gnomon.artifact import Artifact, inspect
 from gnomon.artifact.store import check_model, not_a_tag
-from gnomon.errors import SettingsError
+from gnomon.errors import RolloutError, SettingsError
 from gnomon.log.segments.layout import folders
 from gnomon.log.snapshot import Role
 from gnomon.rollout.history import RolloutEvent, fold, newest_history
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
-__all__ = ["find_artifact", "find_model", "find_role", "model_of", "tag_of"]
+__all__ = [
+    "find_artifact",
+    "find_model",
+    "find_role",
+    "full_tag",
+    "inspect_of",
+    "model_of",
+    "tag_of",
+    "version_of",
+]
 
 
 def tag_of(artifact: object) -> str:
@@ -32,6 +41,42 @@ def tag_of(artifact: object) -> str:
 def model_of(tag: str) -> str:
     """Return the model whose artifact a tag names: what is before the colon."""
     return tag.partition(":")[0]
+
+
+def version_of(which: object) -> str | None:
+    """Return the tag if it names one artifact; None if a model is named, or nothing is.
+
+    Raises:
+        UnknownArtifact: what is given is neither.
+    """
+    tag = None if which is None else tag_of(which)
+    return tag if tag is not None and ":" in tag else None
+
+
+def full_tag(which: str) -> str:
+    """Return a full tag unchanged, and resolve a name or ``latest`` in the store.
+
+    Raises:
+        ArtifactError, UnknownArtifact: what the store has under that name does not pass inspection.
+    """
+    _, _, version = which.partition(":")
+    return inspect(which).tag if version in ("", "latest") else which
+
+
+def inspect_of(model: str, which: str) -> Artifact:
+    """Inspect an artifact that must be one of a model.
+
+    Raises:
+        ArtifactError, UnknownArtifact: it does not pass inspection.
+        RolloutError: it is of another model.
+    """
+    inspected = inspect(which)
+    if inspected.name != model:
+        raise RolloutError(
+            f"`{inspected.tag}` is not an artifact of `{model}`",
+            hint=f'pack it with gnomon.pack("{model}", …) to serve it here',
+        )
+    return inspected
 
 
 def find_model(settings: Settings, which: object = None) -> str:
@@ -79,7 +124,7 @@ def find_artifact(settings: Settings, which: str | Artifact) -> Artifact:
     if isinstance(which, Artifact):
         return inspect(which)
     tag = tag_of(which)
-    live = None if ":" in tag else fold(_events(settings, tag)).live
+    live = None if version_of(tag) else fold(_events(settings, tag)).live
     return inspect(live or tag)
 
 

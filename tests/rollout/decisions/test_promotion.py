@@ -3,37 +3,14 @@ import pytest
 
 from gnomon import rollout
 from gnomon.artifact import inspect
-from gnomon.errors import (
-    ArtifactCorrupt,
-    GateRefused,
-    IncompatibleContract,
-    RolloutError,
-    UnknownArtifact,
-)
+from gnomon.errors import ArtifactCorrupt, GateRefused, RolloutError, UnknownArtifact
 from gnomon.policy import GateLimits, Policy
-from gnomon.rollout.history import History, RolloutEvent
+from gnomon.rollout.history import RolloutEvent, newest_history
 from gnomon.settings import Settings
-from gnomon.storage import Storage
-from tests.packing import HALF_MORE, KEYLESS, PAID, Pack, times
+from tests.packing import Pack, times
 from tests.shadow.evidence import log_live, log_shadow
 
 EASY = Policy(gates=GateLimits(min_rows=100, min_coverage=None, max_lag_rows=None))
-
-
-@pytest.fixture
-def live(pack: Pack) -> str:
-    return pack(times(1.0))
-
-
-@pytest.fixture
-def candidate(pack: Pack) -> str:
-    return pack(HALF_MORE)
-
-
-def state(settings: Settings) -> History:
-    history = History(Storage(settings), "toy")
-    history.refresh()
-    return history
 
 
 def test_the_first_artifact_is_promoted_ungated(settings: Settings, live: str) -> None:
@@ -41,7 +18,7 @@ def test_the_first_artifact_is_promoted_ungated(settings: Settings, live: str) -
     event = rollout.promote(settings, "toy", live, by="ann", why="first")
     assert (event.artifact, event.forced, event.by) == (live, False, "ann")
     assert event.digest == inspect(live).digest
-    assert state(settings).state.live == live
+    assert newest_history(settings, "toy").state.live == live
 
 
 def test_a_promotion_needs_its_gates(settings: Settings, live: str, candidate: str) -> None:
@@ -60,7 +37,7 @@ def test_a_promotion_needs_its_gates(settings: Settings, live: str, candidate: s
     event = rollout.promote(settings, "toy", candidate, policy=EASY)
     assert not event.forced
     assert event.gates == msgspec.to_builtins(asked.gates)
-    after = state(settings).state
+    after = newest_history(settings, "toy").state
     assert (after.live, after.previous, after.shadows) == (candidate, live, {})
 
 
@@ -70,7 +47,7 @@ def test_what_is_promoted_is_what_was_in_shadow(
     """A tag that has other content in this store than where the shadow was started is refused."""
     rollout.promote(settings, "toy", live)
     shadow = RolloutEvent(kind="shadow_start", artifact=candidate, digest="0" * 64)
-    state(settings).append(shadow)
+    newest_history(settings, "toy").append(shadow)
     log_live(settings, 100, artifact=live)
     log_shadow(settings, agreed=1_000, artifact=candidate, against=live)
     with pytest.raises(GateRefused, match="the shadow was started with 000000000000"):
@@ -84,7 +61,7 @@ def test_force_is_recorded(settings: Settings, live: str, candidate: str) -> Non
     event = rollout.promote(settings, "toy", candidate, force=True, why="I know")
     assert (event.forced, event.why) == (True, "I know")
     assert event.gates[0]["verdict"] == "no_data"
-    assert state(settings).events[-1] == event
+    assert newest_history(settings, "toy").events[-1] == event
 
 
 def test_force_that_was_not_needed_is_not_recorded(
@@ -110,59 +87,7 @@ def test_a_rollback_names_what_it_goes_back_to(
     rollout.promote(settings, "toy", candidate, force=True)
     event = rollout.rollback(settings, "toy", why="late flights")
     assert (event.artifact, event.digest) == (live, inspect(live).digest)
-    assert state(settings).state.live == live
-
-
-def test_shadows_start_and_stop(settings: Settings, live: str, candidate: str) -> None:
-    """A shadow runs from its start to its stop, also when the store has lost it meanwhile."""
-    rollout.promote(settings, "toy", live)
-    event = rollout.start_shadow(settings, "toy", candidate, fraction=0.25)
-    assert state(settings).state.shadows[candidate].fraction == 0.25
-    assert event.digest == inspect(candidate).digest
-    (inspect(candidate).path / "manifest.json").unlink()
-    rollout.stop_shadow(settings, "toy", candidate)
-    assert state(settings).state.shadows == {}
-
-
-def test_a_shadow_that_could_not_read_the_requests_is_refused(
-    settings: Settings, live: str, pack: Pack
-) -> None:
-    """The error names what it needs and clients do not send; force starts it and is recorded."""
-    paid = pack(times(1.0), script=PAID)
-    rollout.promote(settings, "toy", live)
-    with pytest.raises(
-        IncompatibleContract, match=f"{paid} could not accept.*`fee` added"
-    ) as caught:
-        rollout.start_shadow(settings, "toy", paid)
-    assert (caught.value.status, caught.value.code) == (409, "incompatible_contract")
-    assert state(settings).state.shadows == {}
-    event = rollout.start_shadow(settings, "toy", paid, force=True)
-    assert event.forced
-    recorded = state(settings).events[-1]
-    assert [(c["level"], c["where"]) for c in recorded.changes] == [("incompatible", "fee")]
-
-
-def test_what_may_matter_is_recorded_with_a_shadow(
-    settings: Settings, live: str, pack: Pack
-) -> None:
-    """A warning does not refuse it; an identical contract has no changes."""
-    keyless = pack(times(1.0), script=KEYLESS)
-    rollout.promote(settings, "toy", live)
-    event = rollout.start_shadow(settings, "toy", keyless)
-    assert not event.forced
-    assert [(c["level"], c["where"]) for c in event.changes] == [("warning", "entity_key")]
-    assert rollout.start_shadow(settings, "toy", live, same=True).changes == ()
-
-
-def test_a_shadow_is_refused_when_the_live_contract_cannot_be_read(
-    settings: Settings, live: str, candidate: str
-) -> None:
-    """Whether the shadow could read its requests is then unknown. With force, it is started."""
-    rollout.promote(settings, "toy", live)
-    (inspect(live).path / "contract.json").write_text("{}")
-    with pytest.raises(ArtifactCorrupt):
-        rollout.start_shadow(settings, "toy", candidate)
-    assert rollout.start_shadow(settings, "toy", candidate, force=True).changes == ()
+    assert newest_history(settings, "toy").state.live == live
 
 
 def test_latest_is_resolved_when_decided(settings: Settings, live: str) -> None:
@@ -180,4 +105,4 @@ def test_what_cannot_be_served_is_not_decided(settings: Settings, live: str, pac
     (inspect(live).path / "contract.json").write_text("{}")
     with pytest.raises(ArtifactCorrupt):
         rollout.promote(settings, "toy", live)
-    assert state(settings).events == []
+    assert newest_history(settings, "toy").events == []

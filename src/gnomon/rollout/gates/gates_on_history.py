@@ -21,7 +21,7 @@ from gnomon.rollout.gate import Gate, Gates
 from gnomon.rollout.gates.gates import judge
 from gnomon.rollout.history import Shadow, newest_history
 from gnomon.rollout.quality.known_labels import known_labels
-from gnomon.rollout.quality.measure import Measured, run_of, tally_of
+from gnomon.rollout.quality.measure import ComparedArtifacts, run_of, tally_of
 from gnomon.rollout.quality.quality_gates import quality_gates
 from gnomon.rollout.quality.replayed_rows import ReplayedRows, replayed_rows
 from gnomon.rollout.quality.tally import QualityTally
@@ -66,7 +66,7 @@ def check_on_history(
     state = newest_history(settings, model).state
     if state.live is None:
         raise RolloutError("there is no live artifact to judge another against")
-    sides = Measured(inspect(state.live), inspect(artifact))
+    sides = ComparedArtifacts(inspect(state.live), inspect(artifact))
     if sides.shadow.tag == state.live:
         raise RolloutError(f"{state.live} is live, so there is nothing to judge it against")
     policy.check_names(sides.shadow.tag, sides.shadow.contract.output_schema)
@@ -114,7 +114,7 @@ class _Seen:
 
 
 def _gates(
-    policy: Policy, sides: Measured, seen: _Seen, counted: ShadowRows, confidence: float
+    policy: Policy, sides: ComparedArtifacts, seen: _Seen, counted: ShadowRows, confidence: float
 ) -> Iterator[Gate]:
     limits = structs.replace(policy.gates, **dict.fromkeys(_ONLY_RUNNING))
     as_shadow = Shadow(

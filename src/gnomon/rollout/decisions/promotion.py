@@ -1,0 +1,270 @@
+"""The decisions on what is live: to promote an artifact, to approve that, and to roll back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+import msgspec
+
+from gnomon.artifact import Artifact, inspect
+from gnomon.errors import (
+    Forbidden,
+    GateRefused,
+    GateUndecided,
+    GnomonError,
+    RolloutError,
+    Unauthorized,
+)
+from gnomon.policy import Policy
+from gnomon.rollout.actor import Actor, signed
+from gnomon.rollout.decisions.approvals import (
+    approved_or_proposed,
+    nothing_to_approve,
+    pending_proposal,
+)
+from gnomon.rollout.decisions.automatic import Automatic
+from gnomon.rollout.decisions.combined_shadow import refuse_combined
+from gnomon.rollout.decisions.frozen_gates import frozen, taken_automatically
+from gnomon.rollout.decisions.gate_checks import gates_of
+from gnomon.rollout.decisions.watch import window_of
+from gnomon.rollout.gate import Gates
+from gnomon.rollout.history import History, RolloutEvent, RolloutState, up_to_date
+from gnomon.rollout.named_artifacts import full_tag, inspect_of
+from gnomon.rollout.provenance import artifact_digests, keep_manifest
+from gnomon.settings import Settings
+from gnomon.storage import Storage
+from gnomon.tokens.token_store import TokenStore
+
+__all__ = ["approve", "promote", "rollback"]
+
+Ask: TypeAlias = Callable[[str, bool], Gates]
+"""Evaluates the gates of a tag; told whether the promotion is forced, and so does not need them."""
+
+
+def promote(
+    settings: Settings,
+    model: str,
+    artifact: str,
+    *,
+    policy: Policy | None = None,
+    force: bool = False,
+    by: str | Actor | None = None,
+    why: str | None = None,
+    history: History | None = None,
+    ask: Ask | None = None,
+    automatic: Automatic | None = None,
+    only_approve: bool = False,
+) -> RolloutEvent:
+    """Make an artifact live, if its gates pass. A model's first artifact has no gates to pass.
+
+    If the policy asks for two people, the first one's promotion is recorded as a proposal.
+
+    Args:
+        settings: settings with the storage root of the rollout and the log.
+        model: the deployment's model name.
+        artifact: a tag, such as ``flights:latest``.
+        policy: the limits, and how the promotion is watched; the defaults without one.
+        force: promote even if gates do not pass; the history records that.
+        by: who decides; a name alone is a claim.
+        why: the reason, for the history.
+        history: the history as read so far; it is updated. Without it, it is read again.
+        ask: evaluates the gates of a tag, as :func:`check` does; it is told whether the promotion
+            is forced. A server does it in another process.
+        automatic: what it rests on, if no person decides it.
+        only_approve: refuse it if it would be a proposal.
+
+    Raises:
+        ApprovalNeeded: the policy asks for two people, and the actor is not the second one.
+        ArtifactError, UnknownArtifact: the artifact does not pass inspection.
+        GateRefused: a gate fails, or the artifact is not a running shadow.
+        GateUndecided: no gate fails, but one does not have enough evidence.
+        RolloutError: it is live already, or a combined artifact, which is for debugging.
+        RolloutConflict: another decision was recorded meanwhile.
+    """
+    history = up_to_date(history, settings, model)
+    candidate = inspect_of(model, artifact)
+    refuse_combined(candidate.tag, candidate.manifest.combination)
+    event = RolloutEvent(
+        kind="promote",
+        artifact=candidate.tag,
+        digest=candidate.digest,
+        why=why,
+        **signed(by),
+        **artifact_digests(candidate.manifest.files),
+    )
+    history.state.after(event)
+    rules, state = policy or Policy(), history.state
+    if state.live is not None:
+        is_other = _is_other_content(candidate, state, force)
+        ask = ask or (lambda tag, _: gates_of(settings, model, state, tag, rules))
+        gates = _gates_unless_forced(ask, candidate.tag, force)
+        passed = gates is not None and gates.verdict == "pass"
+        if gates is not None and not passed and not force:
+            raise _gates_refused(gates, candidate.tag in state.shadows)
+        event = msgspec.structs.replace(
+            event, at=datetime.now(UTC), forced=is_other or not passed, **frozen(gates, settings)
+        )  # Evaluating the gates takes a while, and the decision is after what it rests on.
+    event = approved_or_proposed(
+        state,
+        event,
+        rules.rollout.approvals,
+        only_approve=only_approve,
+        is_revoked=TokenStore(Storage(settings)).is_revoked,
+    )
+    if event.kind == "promote":
+        watch = window_of(state, event, rules.rollout)
+        event = msgspec.structs.replace(event, watch=watch)
+    keep_manifest(Storage(settings), candidate)
+    return history.append(taken_automatically(event, history, automatic, settings))
+
+
+def approve(
+    settings: Settings,
+    model: str,
+    artifact: str,
+    *,
+    may_force: bool = False,
+    policy: Policy | None = None,
+    by: str | Actor | None = None,
+    why: str | None = None,
+    history: History | None = None,
+    ask: Ask | None = None,
+) -> RolloutEvent:
+    """Promote an artifact that another person has proposed; its gates are evaluated again.
+
+    Args:
+        settings: settings with the storage root of the rollout and the log.
+        model: the deployment's model name.
+        artifact: a tag, such as ``flights:latest``.
+        may_force: whether the approver may force; a proposal that does needs that.
+        policy: as for :func:`promote`.
+        by: who approves; a name alone is a claim, which is not enough.
+        why: the reason, for the history.
+        history: as for :func:`promote`.
+        ask: as for :func:`promote`.
+
+    Raises:
+        ApprovalNeeded: nobody has proposed it, the proposal has expired, or the approver is not
+            another person.
+        Forbidden: the proposal forces, and the approver may not.
+        GnomonError: as :func:`promote`.
+    """
+    history = up_to_date(history, settings, model)
+    tag = artifact if artifact in history.state.proposals else full_tag(artifact)
+    proposal = pending_proposal(history.state, tag)
+    if proposal is None:
+        raise nothing_to_approve(tag)
+    if proposal.forced and not may_force:
+        raise Forbidden(
+            f"the proposal to promote {tag} forces it, and its approval needs the role forcer",
+            where=f"event {proposal.number}",
+            hint="ask someone with the role forcer",
+        )
+    return promote(
+        settings,
+        model,
+        tag,
+        policy=policy,
+        force=proposal.forced,
+        by=by,
+        why=why,
+        history=history,
+        ask=ask,
+        only_approve=True,
+    )
+
+
+def rollback(
+    settings: Settings,
+    model: str,
+    *,
+    by: str | Actor | None = None,
+    why: str | None = None,
+    history: History | None = None,
+    verified: Mapping[str, str] | None = None,
+    automatic: Automatic | None = None,
+) -> RolloutEvent:
+    """Make the previous artifact live again; no gates are evaluated.
+
+    Args:
+        settings: settings with the storage root of the rollout.
+        model: the deployment's model name.
+        by: who decides; a name alone is a claim.
+        why: the reason, for the history.
+        history: the history as read so far; it is updated. Without it, it is read again.
+        verified: artifacts that a server has loaded, digest by tag; they are not inspected again.
+        automatic: what it rests on, if no person decides it.
+
+    Raises:
+        ArtifactError, UnknownArtifact: that artifact does not pass inspection any more.
+        RolloutError: there is no previous artifact.
+        RolloutConflict: another decision was recorded meanwhile.
+    """
+    history = up_to_date(history, settings, model)
+    previous = history.state.previous
+    if previous is None:
+        raise RolloutError("there is no previous artifact to roll back to")
+    digest = (verified or {}).get(previous) or inspect(previous).digest
+    event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, why=why, **signed(by))
+    event = _with_earlier_digests(event, history)
+    return history.append(taken_automatically(event, history, automatic, settings))
+
+
+def _is_other_content(candidate: Artifact, state: RolloutState, force: bool) -> bool:
+    """Return whether something else was in shadow under this tag, which is what the gates judge.
+
+    Raises:
+        GateRefused: it is so, and the promotion is not forced.
+    """
+    shadow = state.shadows.get(candidate.tag)
+    is_other = shadow is not None and shadow.digest not in (None, candidate.digest)
+    if shadow is not None and is_other and not force:
+        raise GateRefused(
+            f"{candidate.tag} in this store has digest {candidate.digest[:12]}, and the shadow was "
+            f"started with {(shadow.digest or '')[:12]}: the gates would judge other content",
+            hint=f"stop the shadow and start it again: gnomon shadow stop {candidate.tag}",
+        )
+    return is_other
+
+
+def _gates_unless_forced(ask: Ask, tag: str, force: bool) -> Gates | None:
+    """Evaluate the gates; None if that fails and the promotion is forced."""
+    try:
+        return ask(tag, force)
+    except Unauthorized:  # Who forces it may no longer do so.
+        raise
+    except GnomonError:
+        if force:
+            return None
+        raise
+
+
+def _gates_refused(gates: Gates, in_shadow: bool) -> GateRefused:
+    reasons = "; ".join(
+        f"{gate.name} {gate.verdict.replace('_', ' ')}: {gate.because}" for gate in gates.unmet
+    )
+    if gates.verdict != "fail" and in_shadow:
+        return GateUndecided(
+            f"{gates.artifact} may not replace {gates.live} yet: {reasons}",
+            hint="wait for more evidence, as `gnomon promote --wait SECONDS` does, or force it, "
+            "which is recorded",
+        )
+    advice = (
+        "fix the artifact" if in_shadow else f"run `gnomon shadow start {gates.artifact}` first"
+    )
+    return GateRefused(
+        f"{gates.artifact} may not replace {gates.live}: {reasons}",
+        hint=f"{advice}, or force it, which is recorded",
+    )
+
+
+def _with_earlier_digests(event: RolloutEvent, history: History) -> RolloutEvent:
+    """Add the digests that an earlier event recorded: a rollback does not read the artifact."""
+    for earlier in reversed(history.events):
+        if (earlier.artifact, earlier.digest) == (event.artifact, event.digest):
+            return msgspec.structs.replace(
+                event, contract_sha256=earlier.contract_sha256, code_sha256=earlier.code_sha256
+            )
+    return event
