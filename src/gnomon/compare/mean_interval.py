@@ -49,12 +49,10 @@ def mean_interval(
 
     **Values that still change.** The promise is of units whose value is final when first used. The
     share of an entity of which more rows come later is not: then M_n is recomputed, not multiplied.
-    At any one look that was chosen beforehand the error is still at most 1 - confidence. Over many
-    looks there is no proof: rows that are added to known entities form a reverse martingale, new
-    entities a forward one, each within the promise alone. In every stream of
-    `benchmarks.gates`, entities that come in turns included, the errors were within the promise.
-    To use of an entity only the rows that came until the look after its first one is proven, and
-    leaves most rows out: "closed entity" there.
+    At any one look that was chosen beforehand the error is still at most 1 - confidence; over many
+    looks it is not: where 80 new customers come each week and all come back, 11% of the verdicts of
+    half a year are wrong instead of 5%. So gates give this function values that are settled
+    (:mod:`gnomon.rollout.evidence.settling`).
 
     **Means that drift.** Whether a fixed limit is in the interval is a statement about the average
     of the true means so far, with the same promise: see `log_e_values`.

@@ -48,19 +48,34 @@ class UnitTotals(NamedTuple):
     counts: dict[str, npt.NDArray[np.int64]]
     repeats: npt.NDArray[np.int64]
 
+    @classmethod
+    def of(cls, units: pa.Table, marks: Sequence[str]) -> UnitTotals:
+        """Count the units that have the same counts; each is a row of ``units``."""
+        ones = pa.array(np.ones(units.num_rows, np.int64))
+        table = _sums(units.append_column("repeats", ones), marks, ("repeats",))
+        counts = {name: table.column(name).to_numpy() for name in marks}
+        return cls(counts, table.column("repeats").to_numpy())
+
     def shares(self, bad: str, of: str, kind: UnitKind) -> UnitShares | None:
         """Return the share of bad rows of each unit that has rows ``of``.
 
         None where each unit has one row, so that rows are units.
         """
-        rows = self.counts[of]
-        if not (rows > 1).any():
+        if not (self.counts[of] > 1).any():
             return None
-        there = rows > 0
-        repeats = self.repeats[there]
-        values = np.repeat(self.counts[bad][there] / rows[there], repeats)
-        rows_each = float(np.average(rows[there], weights=repeats))
-        return UnitShares(values, kind, counted_units(len(values), kind), rows_each)
+        values = self.values(bad, of)
+        return UnitShares(values, kind, counted_units(len(values), kind), self.rows_each(of))
+
+    def values(self, bad: str, of: str) -> npt.NDArray[np.float64]:
+        """Return the share of bad rows of each unit that has rows ``of``."""
+        there = self.counts[of] > 0
+        shares = self.counts[bad][there] / self.counts[of][there]
+        return np.repeat(shares, self.repeats[there])
+
+    def rows_each(self, of: str) -> float:
+        """Return how many rows ``of`` the units that have any have on average."""
+        there = self.counts[of] > 0
+        return float(np.average(self.counts[of][there], weights=self.repeats[there]))
 
     def groups(self, bad: str, of: str, kind: UnitKind) -> UnitGroups:
         """Return what :meth:`shares` needs of two marks, for a file."""
@@ -114,13 +129,18 @@ class UnitTally:
 
     def totals(self) -> UnitTotals:
         """Return the counts so far."""
-        counts = {name: np.zeros(0, np.int64) for name in (*self._marks, "repeats")}
-        if self._parts:
-            table = self._merged()
-            table = self._by_counts(table) if self._is_named else table
-            counts = {name: table.column(name).to_numpy() for name in counts}
+        if self._is_named:
+            return UnitTotals.of(self.by_unit(), self._marks)
+        table = self._merged() if self._parts else _empty((*self._marks, "repeats"))
+        counts = {name: table.column(name).to_numpy() for name in table.column_names}
         repeats = counts.pop("repeats")
         return UnitTotals(counts, repeats)
+
+    def by_unit(self) -> pa.Table:
+        """Return the counts of each named unit so far, with its name in the column ``unit``."""
+        if not self._parts:
+            return _empty(self._marks).add_column(0, "unit", pa.array([], pa.string()))
+        return self._merged()
 
     def _merged(self) -> pa.Table:
         table = pa.concat_tables(self._parts)
@@ -146,3 +166,7 @@ def counted_units(units: int, kind: str) -> str:
 def _sums(table: pa.Table, keys: Sequence[str], names: Sequence[str]) -> pa.Table:
     sums = table.group_by(list(keys)).aggregate([(name, "sum") for name in names])
     return sums.rename_columns([name.removesuffix("_sum") for name in sums.column_names])
+
+
+def _empty(marks: Sequence[str]) -> pa.Table:
+    return pa.schema([(name, pa.int64()) for name in marks]).empty_table()

@@ -70,11 +70,14 @@ def test_rows_are_counted_by_entity(settings: Settings) -> None:
     log_shadow(settings, agreed=5, disagreed=5, artifact=LIVE, customers=2)
     found = gathered(settings, entity_key=("customer",))
     disagreed = found.shadow.share("disagreed", "compared")
-    assert str(disagreed) == "10 of 100 rows (6 entities)"
+    assert str(disagreed) == "10 of 100 rows (6 entities, each by its first request)"
     (units,) = disagreed.units
-    assert sorted(units.values) == pytest.approx([1 / 16] * 2 + [2 / 17] * 4)
+    assert units.values.tolist() == [0] * 6  # All agreed at first.
+    assert units.rows_each == pytest.approx(100 / 6)
     assert found.shadow.share("failed", "done").bad == 20
-    assert str(found.noise.share("disagreed", "compared")) == "5 of 10 rows (2 entities)"
+    assert str(found.noise.share("disagreed", "compared")) == (
+        "5 of 10 rows (2 entities, each by its first request)"
+    )
 
 
 def test_a_key_that_is_not_logged_leaves_requests(settings: Settings) -> None:

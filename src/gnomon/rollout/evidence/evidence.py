@@ -18,6 +18,7 @@ from gnomon.compare.sketch import Sketch
 from gnomon.log import Snapshot, input_column
 from gnomon.rollout.evidence.excused_rows import ExcusedCounts, ExcusedRows
 from gnomon.rollout.evidence.outlook import WINDOW, Traffic
+from gnomon.rollout.evidence.settling import Settling, settling_at
 from gnomon.rollout.evidence.share import BadShare
 from gnomon.rollout.evidence.unit_counts import UnitCounter, UnitCounts
 from gnomon.shadow.feed.progress import count as count_records
@@ -63,8 +64,10 @@ class ShadowRows(ShadowCounts, frozen=True, kw_only=True):
 
     def share(self, bad: str, of: str) -> BadShare:
         """Return the share of bad rows among the rows of a kind, both by the name of the count."""
-        units = () if self.units is None else self.units.shares(bad, of)
-        return BadShare(getattr(self, bad), getattr(self, of), units)
+        rows = getattr(self, bad), getattr(self, of)
+        if self.units is None:
+            return BadShare(*rows)
+        return BadShare(*rows, self.units.shares(bad, of), self.units.error_part)
 
 
 @dataclass(slots=True)
@@ -131,6 +134,7 @@ def gather(
     now = datetime.now(UTC)
     window = min(max(now - start, timedelta(seconds=1)), WINDOW)
     recent = (now - window, now)
+    settling = settling_at(start, now)
     start -= CLOCKS_APART
     scored = Counter[str]()
     key = [*map(input_column, entity_key)]
@@ -141,7 +145,9 @@ def gather(
         rows = excused.applied(rows)
     arrived: list[datetime] = []
     seen = _keep_arrivals(_add_times_of_each(rows, times), arrived)
-    counted = count(_count_recent(seen, recent[0], scored), entity_key, longest_burst, recent)
+    counted = count(
+        _count_recent(seen, recent[0], scored), entity_key, longest_burst, recent, settling
+    )
     live_times, answered = _live_times(log, live, start, recent[0])
     traffic = Traffic(
         seconds=window.total_seconds(),
@@ -155,7 +161,7 @@ def gather(
         noise_rows = excused_noise.applied(noise_rows)
     return Evidence(
         counted,
-        count(noise_rows, entity_key, longest_burst),
+        count(noise_rows, entity_key, longest_burst, settling=settling),
         times,
         live_times,
         traffic,
@@ -171,13 +177,15 @@ def count(
     entity_key: Sequence[str] = (),
     longest_burst: int | None = None,
     window: tuple[datetime, datetime] | None = None,
+    settling: Settling | None = None,
 ) -> ShadowRows:
     """Count a shadow's rows, with their ``outcome`` and comparison columns; see :func:`gather`.
 
-    Entities that are new between the two times of ``window`` are counted too.
+    Entities that are new between the two times of ``window`` are counted too. ``settling`` is the
+    stage of a run at which many look; without it all rows of an entity count.
     """
     total, errors = ShadowCounts(), Counter[str]()
-    units = UnitCounter(entity_key, longest_burst, window)
+    units = UnitCounter(entity_key, longest_burst, window, settling)
     worst: list[RowReference] = []
     for batch in batches:
         total = added((total, count_records(batch)))

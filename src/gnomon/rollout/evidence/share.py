@@ -26,11 +26,13 @@ class BadShare:
         units: the share of bad rows of each entity or request, and of each block of rows. With
             them, the interval is of the mean over units, each of weight one; without, each row is
             taken as independent.
+        error_part: which part of the allowed error its interval may use.
     """
 
     bad: int
     rows: int
     units: tuple[UnitShares, ...] = ()
+    error_part: float = 1.0
 
     @property
     def value(self) -> float | None:
@@ -44,6 +46,7 @@ class BadShare:
 
     def interval(self, confidence: float) -> Interval:
         """Compute the confidence sequence of the share."""
+        confidence = self._own(confidence)
         kinds = [(units.values, None) for units in self.units]
         if len(kinds) > 1:
             return clustered_interval(kinds, (_GOOD_AND_BAD, self._counts()), confidence)
@@ -57,7 +60,7 @@ class BadShare:
         None if no number does; 0 if the units are enough, and only their numbers of rows differ.
         """
         most = 0
-        for more in self._still_needed(limit, confidence):
+        for more in self._still_needed(limit, self._own(confidence)):
             if more is None:
                 return None
             most = max(most, more)
@@ -83,7 +86,10 @@ class BadShare:
         rate = self.value or 0.0
         parts = (_effective_part(units, rate, self.rows) for units in self.units)
         effective = round(total * min(parts, default=1.0))
-        return rate_interval(round(rate * effective), effective, confidence)
+        return rate_interval(round(rate * effective), effective, self._own(confidence))
+
+    def _own(self, confidence: float) -> float:
+        return 1 - (1 - confidence) * self.error_part
 
     def _counts(self) -> tuple[int, int]:
         return self.rows - self.bad, self.bad

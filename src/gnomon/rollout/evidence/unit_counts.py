@@ -8,12 +8,19 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from gnomon.compare.units import UnitKind, UnitShares, UnitTally, UnitTotals
+from gnomon.compare.units import (
+    UnitKind,
+    UnitShares,
+    UnitTally,
+    UnitTotals,
+    counted_units,
+)
 from gnomon.log import input_column
 from gnomon.log.sampling import units_of
 from gnomon.quantities import plural
 from gnomon.rollout.evidence.new_entities import HALVES, NewEntities, recent_marks
 from gnomon.rollout.evidence.row_blocks import MARKS, OrderedRows, RowOrder, marks_of
+from gnomon.rollout.evidence.settling import FIRST_PART, SettledTally, Settling
 
 __all__ = ["UnitCounter", "UnitCounts"]
 
@@ -26,12 +33,28 @@ class UnitCounts(NamedTuple):
         kind: ``entity`` or ``request``.
         rows: in the order of arrival; None where bad rows are not expected in bursts.
         recent_seconds: the length of the window in which new entities are counted; None without.
+        settled: of entities, the counts of the rows that count; None where all do.
+        settling: the stage of the run, with ``settled``.
     """
 
     totals: UnitTotals
     kind: UnitKind
     rows: OrderedRows | None = None
     recent_seconds: float | None = None
+    settled: UnitTotals | None = None
+    settling: Settling | None = None
+
+    @property
+    def error_part(self) -> float:
+        """Which part of the allowed error an interval may use.
+
+        See :mod:`gnomon.rollout.evidence.settling`. Where no entity has come back there was nothing
+        to settle: all stages are one.
+        """
+        if self.settling is None:
+            return 1.0
+        came_back = (self.totals.counts["done"] > 1).any()
+        return self.settling.error_part if came_back else FIRST_PART
 
     def shares(self, bad: str, of: str) -> tuple[UnitShares, ...]:
         """Return the share of bad rows of each unit that has rows of the kind ``of``.
@@ -40,6 +63,10 @@ class UnitCounts(NamedTuple):
         Empty where each row is a unit.
         """
         by_unit = self.totals.shares(bad, of, self.kind)
+        if by_unit is not None and self.settled is not None:
+            values = self.settled.values(bad, of)
+            says = f"{counted_units(len(values), self.kind)}, {self.settling}"
+            by_unit = by_unit._replace(values=values, says=says)
         found = [] if by_unit is None else [by_unit]
         if self.rows is not None:
             blocks, length = self.rows.blocks(bad, of)
@@ -64,6 +91,7 @@ class UnitCounter:
             together; if they are in several batches, those of each.
         longest_burst: how many rows one after the other may be bad together, if any.
         window: the start and the end of the time in which new entities are counted, if they are.
+        settling: the stage of a run at which many look; without one all rows of an entity count.
     """
 
     def __init__(
@@ -71,12 +99,17 @@ class UnitCounter:
         entity_key: Sequence[str],
         longest_burst: int | None,
         window: tuple[datetime, datetime] | None = None,
+        settling: Settling | None = None,
     ) -> None:
         self._columns = tuple(input_column(name) for name in entity_key)
         self._order = None if longest_burst is None else RowOrder(longest_burst)
         self._window = window if entity_key else None
         names = MARKS if self._window is None else (*MARKS, *HALVES)
         self._tally = UnitTally(names, is_named=bool(entity_key))
+        self._settling = settling if entity_key else None
+        self._settled = None
+        if self._settling is not None:
+            self._settled = SettledTally(MARKS, self._settling.before)
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Count a batch of a shadow's records."""
@@ -86,10 +119,13 @@ class UnitCounter:
         units = units_of(batch, batch.column("request_id"), self._columns)
         recent = recent_marks(batch.column("arrived"), *self._window) if self._window else {}
         self._tally.add(units, {**marks, **recent})
+        if self._settled is not None:
+            self._settled.add(units, batch.column("arrived"), marks)
 
     def counts(self) -> UnitCounts:
         """Return the counts so far."""
         rows = None if self._order is None else self._order.ordered()
         seconds = (self._window[1] - self._window[0]).total_seconds() if self._window else None
         kind: UnitKind = "entity" if self._columns else "request"
-        return UnitCounts(self._tally.totals(), kind, rows, seconds)
+        settled = None if self._settled is None else self._settled.totals()
+        return UnitCounts(self._tally.totals(), kind, rows, seconds, settled, self._settling)

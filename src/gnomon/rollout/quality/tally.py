@@ -18,6 +18,7 @@ from gnomon.drift.segments import Segments
 from gnomon.log import input_column
 from gnomon.policy import GateLimits, Metric
 from gnomon.rollout.evidence.new_entities import NewEntities
+from gnomon.rollout.evidence.settling import FIRST_PART, settling_at
 from gnomon.rollout.quality.comparison import compare
 from gnomon.rollout.quality.losses import RowLosses, largest_loss, row_losses
 from gnomon.rollout.quality.metric_comparison import MetricComparison, PairedAuc
@@ -123,8 +124,10 @@ class QualityTally:
         """Return the quality so far.
 
         Args:
-            confidence: of each interval.
+            confidence: of each interval, over all looks at the run; one look at entities that come
+                back has a part of its error.
         """
+        confidence = self._of_this_stage(confidence)
         matured, labelled = self._rows.total(), self._labelled.total()
         recent = pa.chunked_array(
             [chunk for times in self._recent for chunk in times.chunks], _INSTANT
@@ -163,6 +166,20 @@ class QualityTally:
                 for (feature, value), sums in sorted(self._by_segment.items())
             ),
         )
+
+    def _of_this_stage(self, confidence: float) -> float:
+        """Return the confidence of this look; see `gnomon.rollout.evidence.settling`.
+
+        Here values are not settled, because labels come late; the parts of the error alone hold
+        the promise in simulations.
+        """
+        start = self._run.start
+        if self._unit != "entity" or self._run.epoch is None or start is None:
+            return confidence
+        now = self._until + timedelta(days=self._asked.rules.maturity_days)
+        stage = settling_at(start, now)
+        came_back = not all(self._sums.of(metric).one_row_each for metric in self._metrics)
+        return 1 - (1 - confidence) * (stage.error_part if came_back else FIRST_PART)
 
     def _named_unit(self) -> Literal["row", "entity", "block", "request"]:
         """Return what a unit is, in plain words: a request of one row is that row."""

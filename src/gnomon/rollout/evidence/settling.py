@@ -1,0 +1,122 @@
+"""What counts of an entity that comes back: its value is settled, so that looking again is fair.
+
+The share of bad rows of an entity changes with each row that it sends. An interval that is computed
+anew from changed shares is a new test at each look, and many looks together err more often than the
+one interval promises. So the value of an entity is fixed when it is first used: on the first day it
+is that of its first request. After 1, 4, 16, 64… days the values are settled again, by all rows
+until then; entities that come later count by their first request. Within a stage nothing that was
+used changes, so Ville's inequality holds for all looks in it, and the stages share the allowed
+error: a half for the first day, a quarter for the next three, and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.compare.units import UnitTally, UnitTotals
+from gnomon.quantities import plural
+
+__all__ = ["FIRST_PART", "SettledTally", "Settling", "settling_at"]
+
+FIRST_PART = 0.5
+"""The part of the allowed error that is for the first day."""
+
+_DAY = timedelta(days=1)
+_LONGER = 4
+"""Each stage ends after so many times the days of the one before."""
+
+_FOLD_ROWS = 1 << 18
+
+
+class Settling(NamedTuple):
+    """A stage of a run.
+
+    Attributes:
+        days: how many days from the start are settled; 0 on the first day.
+        before: rows that arrived before count for their entity; None on the first day.
+        error_part: which part of the allowed error is for this stage.
+    """
+
+    days: int
+    before: datetime | None
+    error_part: float
+
+    def __str__(self) -> str:
+        """Write what counts of each entity."""
+        if self.before is None:
+            return "each by its first request"
+        return f"settled after {plural(self.days, 'day')}"
+
+
+def settling_at(start: datetime, now: datetime) -> Settling:
+    """Return the stage in which a run is.
+
+    >>> start = datetime(2026, 1, 1)
+    >>> [settling_at(start, start + timedelta(days)).days for days in (0.9, 1, 3.9, 4, 100)]
+    [0, 1, 1, 4, 64]
+    >>> settling_at(start, start + timedelta(5)).error_part
+    0.125
+    """
+    days, part = 0, FIRST_PART
+    while now - start >= max(days * _LONGER, 1) * _DAY:
+        days, part = max(days * _LONGER, 1), part / 2
+    return Settling(days, start + days * _DAY if days else None, part)
+
+
+class SettledTally:
+    """Counts the marked rows that count of each entity, over any number of batches, in any order.
+
+    Args:
+        marks: the names of what a row may be.
+        before: see :class:`Settling`.
+    """
+
+    def __init__(self, marks: Sequence[str], before: datetime | None) -> None:
+        self._marks = tuple(marks)
+        self._before = before
+        self._settled = UnitTally(marks, is_named=True)
+        self._first: list[pa.Table] = []
+
+    def add(self, units: pa.Array, arrived: pa.Array, marks: Mapping[str, pa.BooleanArray]) -> None:
+        """Count a batch.
+
+        Args:
+            units: the entity of each row, as text.
+            arrived: when each arrived; the rows of a request arrive at once.
+            marks: by each name, the rows that have it.
+        """
+        table = pa.table({"unit": units, "arrived": arrived, **{m: marks[m] for m in self._marks}})
+        if self._before is not None:
+            early = pc.less(arrived, pa.scalar(self._before, arrived.type))
+            old, table = table.filter(early), table.filter(pc.invert(early))
+            self._settled.add(old.column("unit"), {m: old.column(m) for m in self._marks})
+        for mark in self._marks:
+            index = table.schema.get_field_index(mark)
+            table = table.set_column(index, mark, pc.cast(table.column(mark), pa.int64()))
+        self._first.append(self._of_first([table]))
+        if sum(part.num_rows for part in self._first[1:]) > _FOLD_ROWS:
+            self._first = [self._of_first(self._first)]
+
+    def totals(self) -> UnitTotals:
+        """Return the counts so far, of the rows that count."""
+        settled = self._settled.by_unit()
+        if not self._first:
+            return UnitTotals.of(settled, self._marks)
+        first = self._of_first(self._first).drop_columns("arrived")
+        new = pc.invert(pc.is_in(first.column("unit"), settled.column("unit")))
+        return UnitTotals.of(pa.concat_tables([settled, first.filter(new)]), self._marks)
+
+    def _of_first(self, parts: Sequence[pa.Table]) -> pa.Table:
+        """Sum the rows with which each entity first came."""
+        at_once = pa.concat_tables(parts).group_by(["unit", "arrived"])
+        sums = at_once.aggregate([(mark, "sum") for mark in self._marks])
+        sums = sums.rename_columns([name.removesuffix("_sum") for name in sums.column_names])
+        sums = sums.sort_by([("unit", "ascending"), ("arrived", "ascending")])
+        codes = sums.column("unit").combine_chunks().dictionary_encode().indices.to_numpy()
+        return sums.filter(pa.array(np.diff(codes, prepend=-1) != 0))
