@@ -4,8 +4,9 @@ Gates of a share of bad rows, limit 5% at 95% confidence, over 20,000 rows with 
 100, decide in three ways:
 
 gate
-    By the interval of the mean of units (`gnomon.compare.mean_interval`): rows, entities, entities
-    closed at the look after their first row, or blocks of rows.
+    By the interval of the mean of units (`gnomon.compare.mean_interval`): rows, blocks of rows, or
+    entities, each by its first row and with half of the allowed error, as on the first day of a
+    run; `benchmarks.gates.returning` has what comes after it.
 rows
     By the interval of a rate (`gnomon.compare.rate_interval`), as if rows were independent.
 peeked

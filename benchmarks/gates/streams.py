@@ -23,7 +23,7 @@ QUANTILES = 1 << 16
 
 Floats = npt.NDArray[np.float64]
 Rng = np.random.Generator
-Unit = Literal["row", "entity", "closed entity", "block", "entity and block"]
+Unit = Literal["row", "entity", "block", "entity and block"]
 
 
 @dataclass
@@ -229,7 +229,6 @@ STREAMS = [
         "entity",
         clustered(20, "in rounds", correlation=0.01),
     ),
-    Stream("entities of 20, interleaved", "closed entity", clustered(20, "interleaved")),
     Stream("independent, no key", "block", independent),
     Stream("bursts of 5", "block", bursty([5])),
     Stream("bursts of 50", "block", bursty([50])),

@@ -18,6 +18,7 @@ from gnomon.compare.e_values import log_e_values
 from gnomon.compare.mean_interval import split_between
 from gnomon.compare.sequential import rate_interval
 from gnomon.compare.two_way import combined_evidence
+from gnomon.rollout.evidence.settling import FIRST_PART
 
 __all__ = [
     "CONFIDENCE",
@@ -33,6 +34,8 @@ __all__ = [
 LIMIT = 0.05
 CONFIDENCE = 0.95
 THRESHOLD = -math.log1p(-CONFIDENCE)
+FIRST_DAY = -math.log((1 - CONFIDENCE) * FIRST_PART)
+"""Of entities: all rows of a run are of its first day."""
 LOOKS = np.arange(LOOK_EVERY, ROWS + 1, LOOK_EVERY)
 
 Floats = npt.NDArray[np.float64]
@@ -72,11 +75,10 @@ def by_units(rows: Rows, unit: Unit, longest_burst: int) -> Verdicts:
         return _by_counts(rows, unit_counts(tuple(LOOKS.tolist())))
     evidence = {
         "entity": lambda: _of_entities(rows),
-        "closed entity": lambda: _of_entities(rows, closed=True),
         "block": lambda: _of_blocks(rows, longest_burst),
         "entity and block": lambda: _of_both(rows, longest_burst),
     }[unit]()
-    return _first(len(rows.bad), evidence)
+    return _first(len(rows.bad), evidence, THRESHOLD if unit == "block" else FIRST_DAY)
 
 
 def by_rows(rows: Rows) -> Verdicts:
@@ -105,14 +107,14 @@ EvidenceAt = Callable[[int, Ints], Found]
 """The evidence at a look of the runs that are still undecided."""
 
 
-def _first(runs: int, evidence_at: EvidenceAt) -> Verdicts:
+def _first(runs: int, evidence_at: EvidenceAt, threshold: float) -> Verdicts:
     sides, looks = np.zeros(runs, np.int64), np.zeros(runs, np.int64)
     undecided = np.arange(runs)
     for look in range(len(LOOKS)):
         if not len(undecided):
             break
         found = evidence_at(look, undecided)
-        sides[undecided] = np.where(found.log_e >= THRESHOLD, found.sides, 0)
+        sides[undecided] = np.where(found.log_e >= threshold, found.sides, 0)
         looks[undecided] = look
         undecided = undecided[sides[undecided] == 0]
     return Verdicts(sides, looks)
@@ -142,38 +144,23 @@ def _at_most(weights: Floats, knots: Floats) -> Floats:
     return np.where(exponents.argmax(axis=1) == len(_ANGLES) - 1, np.inf, bound)
 
 
-def _of_entities(rows: Rows, *, closed: bool = False) -> EvidenceAt:
-    """Keep each entity's share up to date, and how many entities have which share."""
+def _of_entities(rows: Rows) -> EvidenceAt:
+    """Count each entity by its first row, as a gate does on the first day."""
     assert rows.entities is not None
     entities = int(rows.entities.max()) + 1
-    seen = np.zeros(len(rows.bad) * entities, np.int64)
-    bad_seen = np.zeros_like(seen)
-    latest = np.zeros_like(seen)
-    weights = np.zeros((len(rows.bad), len(_KNOTS)))
+    seen = np.zeros(len(rows.bad) * entities, np.bool_)
+    weights = np.zeros((len(rows.bad), len(_BINARY)))
     entity_of = rows.entities
-
-    def count(units: Ints, sign: int) -> None:
-        lower, upper_part = split_between(bad_seen[units] / seen[units], _KNOTS)
-        cells = units // entities * len(_KNOTS) + lower
-        size = weights.size
-        for places, parts in ((cells, 1 - upper_part), (cells + 1, upper_part)):
-            change = np.bincount(places, sign * parts, minlength=size)
-            weights.reshape(-1)[:] += change
 
     def at(look: int, runs: Ints) -> Found:
         batch = slice(look * LOOK_EVERY, (look + 1) * LOOK_EVERY)
         units = (entity_of[runs, batch] + entities * runs[:, np.newaxis]).ravel()
-        bad = rows.bad[runs, batch].ravel()
-        if closed:
-            new = seen[units] == 0
-            units, bad = units[new], bad[new]
-        latest[units] = np.arange(len(units))
-        distinct = units[latest[units] == np.arange(len(units))]
-        count(distinct[seen[distinct] > 0], -1)
-        np.add.at(seen, units, 1)
-        np.add.at(bad_seen, units[bad], 1)
-        count(distinct, 1)
-        return _found(weights[runs], _KNOTS)
+        distinct, first = np.unique(units, return_index=True)
+        new = ~seen[distinct]
+        distinct, bad = distinct[new], rows.bad[runs, batch].ravel()[first[new]]
+        seen[distinct] = True
+        np.add.at(weights, (distinct // entities, bad.astype(np.int64)), 1)
+        return _found(weights[runs], _BINARY)
 
     return at
 
