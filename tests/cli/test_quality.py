@@ -133,6 +133,25 @@ def test_an_artifact_is_judged_on_history_before_it_runs(labelled: Running, tmp_
     assert rows["awaits"]["says"].startswith("give a range between 20")
 
 
+def test_a_server_replays_and_estimates_too(labelled: Running) -> None:
+    """By its own policy, which is the default here, it says what the commands on the root say."""
+    at = ["--url", labelled.server.url]
+    for words in (
+        ["promote", labelled.spare, "--check", "--on-history", "..2100-01-01"],
+        ["quality", "--estimate", "--chunk", "2h"],
+        ["quality", labelled.shadow, "--estimate"],
+    ):
+        code = 1 if words[0] == "promote" else 0
+        here, there = (
+            labelled.shell(*words, *more, "--json", expect=code).json for more in ([], at)
+        )
+        assert there == here
+    done = labelled.shell("quality", "--estimate", "--reference", "x.csv", *at, expect=2)
+    assert "--reference cannot be used at a server" in done.err
+    done = labelled.shell("promote", labelled.live, "--check", "--on-history", "..", *at, expect=2)
+    assert "is live, so there is nothing to judge it against" in done.err
+
+
 def test_history_is_only_checked(labelled: Running) -> None:
     """Nothing is promoted on a replay; live itself is not judged."""
     done = labelled.shell("promote", labelled.spare, "--on-history", "..", expect=2)

@@ -18,8 +18,10 @@ import uvicorn
 from gnomon.api.log_query import (
     AuditBundle,
     CheckedGates,
+    CheckHistory,
     CheckShadows,
     CountLabels,
+    EstimateQuality,
     ExportAudit,
     GateChecks,
     LogQuery,
@@ -31,6 +33,7 @@ from gnomon.api.log_query import (
 from gnomon.artifact.manifest import Combination, Part
 from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import Busy, GnomonError
+from gnomon.estimates.estimate_report import EstimateReport
 from gnomon.labels.label_counts import LabelStatus
 from gnomon.rollout.actor import Actor, signed
 from gnomon.rollout.evidence.excuse import RecordedExcuse, parse_excuse
@@ -108,6 +111,10 @@ ANSWERS: dict[type[Any], Any] = {
         ),
         unevaluated=(Unevaluated(artifact="flights:three", error="there is no log"),),
     ),
+    CheckHistory: CheckedGates(
+        artifact="flights:two", live="flights:one", gates=(GATE,), overall="unknown"
+    ),
+    EstimateQuality: EstimateReport(model="flights", live="flights:one", artifacts=()),
     CountLabels: LabelStatus(
         model="flights", received=0, fates={}, unmatched={}, late=0, early=0,
         known_after_days=None, ages=(), examples=(),

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, cast
 
 import msgspec
 
+from gnomon.estimates.estimate_report import EstimateReport
 from gnomon.labels.label_counts import LabelStatus
 from gnomon.policy import Metric
 from gnomon.rollout.gate import Gates, Verdict
@@ -20,10 +21,12 @@ __all__ = [
     "AnyLogQuery",
     "AuditBundle",
     "CheckGates",
+    "CheckHistory",
     "CheckShadows",
     "CheckWatch",
     "CheckedGates",
     "CountLabels",
+    "EstimateQuality",
     "ExportAudit",
     "GateChecks",
     "LogQuery",
@@ -133,6 +136,20 @@ class CheckShadows(LogQuery[GateChecks], frozen=True, kw_only=True):
     artifact: str | None = None
 
 
+class CheckHistory(LogQuery[CheckedGates], frozen=True, kw_only=True):
+    """The gates of an artifact that is replayed over logged requests."""
+
+    failed = CheckGates.failed
+    remedy = (
+        "ask for a shorter range, or evaluate them without a limit: gnomon promote ARTIFACT "
+        "--check --on-history START..END"
+    )
+
+    artifact: str
+    start: Time | None = None
+    end: Time | None = None
+
+
 class CountLabels(LogQuery[LabelStatus], frozen=True, kw_only=True):
     """How many answers have labels, and what became of all labels."""
 
@@ -149,6 +166,18 @@ class MeasureQuality(LogQuery[QualityReport], frozen=True, kw_only=True):
     artifact: str | None = None
     start: Time | None = None
     end: Time | None = None
+
+
+class EstimateQuality(LogQuery[EstimateReport], frozen=True, kw_only=True):
+    """The quality of an artifact, or of live and its shadows, estimated before labels are known."""
+
+    failed = "the quality was not estimated"
+    remedy = "ask for a shorter range, or estimate it without a limit: gnomon quality --estimate"
+
+    artifact: str | None = None
+    start: Time | None = None
+    end: Time | None = None
+    chunk_hours: Annotated[float, msgspec.Meta(gt=0, le=87_600)] | None = None
 
 
 class WantLabels(LogQuery[WantedLabels], frozen=True, kw_only=True):
@@ -175,15 +204,25 @@ class ExportAudit(LogQuery[AuditBundle], frozen=True, kw_only=True):
 
 
 AnyLogQuery = (
-    CheckGates | CheckWatch | CheckShadows | CountLabels | MeasureQuality | WantLabels | ExportAudit
+    CheckGates
+    | CheckWatch
+    | CheckShadows
+    | CheckHistory
+    | CountLabels
+    | MeasureQuality
+    | EstimateQuality
+    | WantLabels
+    | ExportAudit
 )
 
 _REPLIES: dict[type[LogQuery[Any]], type[Any]] = {
     CheckGates: Gates,
     CheckWatch: Gates,
     CheckShadows: GateChecks,
+    CheckHistory: CheckedGates,
     CountLabels: LabelStatus,
     MeasureQuality: QualityReport,
+    EstimateQuality: EstimateReport,
     WantLabels: WantedLabels,
     ExportAudit: AuditBundle,
 }

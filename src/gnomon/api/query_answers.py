@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -17,9 +18,11 @@ from gnomon.api.log_query import (
     AuditBundle,
     CheckedGates,
     CheckGates,
+    CheckHistory,
     CheckShadows,
     CheckWatch,
     CountLabels,
+    EstimateQuality,
     ExportAudit,
     GateChecks,
     MeasureQuality,
@@ -29,6 +32,7 @@ from gnomon.api.log_query import (
 )
 from gnomon.api.query_process import Answered, FailedQuery
 from gnomon.errors import GnomonError, InvalidRequest, SettingsError
+from gnomon.estimates.estimate_report import EstimateReport
 from gnomon.policy import Policy
 from gnomon.rollout.named_artifacts import model_of
 from gnomon.settings import Settings
@@ -58,6 +62,17 @@ def answer(settings: Settings, model: str, policy: Policy, query: AnyLogQuery) -
             return check_watch(settings, model, policy)
         case CheckShadows():
             return _shadows(settings, model, policy, query)
+        case CheckHistory(artifact=artifact):
+            from gnomon.api.queries import check_gates_on_history
+
+            gates = check_gates_on_history(
+                _own(model, artifact),
+                start=query.start,
+                end=query.end,
+                policy=policy,
+                settings=settings,
+            )
+            return CheckedGates.of(gates)
         case CountLabels():
             from gnomon.api.labels import label_status
 
@@ -69,6 +84,8 @@ def answer(settings: Settings, model: str, policy: Policy, query: AnyLogQuery) -
             return measure_quality(
                 which, start=query.start, end=query.end, policy=policy, settings=settings
             )
+        case EstimateQuality():
+            return _estimates(settings, model, policy, query)
         case WantLabels():
             return _wanted(settings, model, policy, query)
         case ExportAudit():
@@ -104,6 +121,21 @@ def _wanted(settings: Settings, model: str, policy: Policy, query: WantLabels) -
         settings=settings,
     )
     return WantedLabels(rows=tuple(found.to_pylist()))
+
+
+def _estimates(
+    settings: Settings, model: str, policy: Policy, query: EstimateQuality
+) -> EstimateReport:
+    from gnomon.api.estimates import estimate_quality
+
+    return estimate_quality(
+        model if query.artifact is None else _own(model, query.artifact),
+        start=query.start,
+        end=query.end,
+        chunk=None if query.chunk_hours is None else timedelta(hours=query.chunk_hours),
+        policy=policy,
+        settings=settings,
+    )
 
 
 def _bundle(settings: Settings, model: str, query: ExportAudit) -> AuditBundle:

@@ -107,15 +107,18 @@ def _check(
     token: str | None,
     as_json: bool,
 ) -> None:
-    from gnomon.cli.console import print_json
+    from gnomon.cli.console import print_json, wait
     from gnomon.cli.rollout_target import server_at
     from gnomon.cli.show.gates import gates_document, show_gates
 
-    server = server_at(url, token, policy=policy, on_history=history)
+    server = server_at(url, token, policy=policy)
     if server is None:
         gates = _evaluated(artifact, policy, history)
-    else:
+    elif history is None:
         gates = server.check_gates(artifact).gates[0]
+    else:
+        with wait(f"replaying logged requests through {artifact}"):
+            gates = server.check_gates_on_history(artifact, start=history.start, end=history.end)
     if as_json:
         print_json(gates_document(gates))
     else:

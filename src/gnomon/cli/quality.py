@@ -76,13 +76,16 @@ def command(
 
     if not estimate and (reference or chunk or label != "label"):
         raise typer.BadParameter("--reference, --label and --chunk are for --estimate")
-    server = server_at(url, token, policy=policy, estimate=estimate)
+    server = server_at(url, token, policy=policy, reference=reference)
     if estimate:
         with wait("estimating losses"):
-            estimates = estimate_quality(
-                which, reference=reference, label=label, start=start, end=end, chunk=chunk,
-                policy=find_policy(policy), settings=settings_here(),
-            )  # fmt: skip
+            if server is not None:
+                estimates = server.estimate_quality(which, start=start, end=end, chunk=chunk)
+            else:
+                estimates = estimate_quality(
+                    which, reference=reference, label=label, start=start, end=end, chunk=chunk,
+                    policy=find_policy(policy), settings=settings_here(),
+                )  # fmt: skip
         print_json(estimates) if as_json else show_estimates(estimates)
         return
     with wait("joining labels with answers"):

@@ -8,8 +8,11 @@ from typing import Annotated, Protocol, TypeVar
 import msgspec
 
 from gnomon.api.log_query import (
+    CheckedGates,
+    CheckHistory,
     CheckShadows,
     CountLabels,
+    EstimateQuality,
     ExportAudit,
     GateChecks,
     LogQuery,
@@ -17,6 +20,7 @@ from gnomon.api.log_query import (
     WantedLabels,
     WantLabels,
 )
+from gnomon.estimates.estimate_report import EstimateReport
 from gnomon.labels.label_counts import LabelStatus
 from gnomon.rollout.evidence.excuse import RecordedExcuse
 from gnomon.rollout.history.past_state import PastState
@@ -72,8 +76,16 @@ async def _gates(runtime: Queried, query: bytes, caller: Identity) -> GateChecks
     return await runtime.ask(decode_query(query, CheckShadows))
 
 
+async def _gates_on_history(runtime: Queried, query: bytes, caller: Identity) -> CheckedGates:
+    return await runtime.ask(decode_query(query, CheckHistory))
+
+
 async def _quality(runtime: Queried, query: bytes, caller: Identity) -> QualityReport:
     return await runtime.ask(decode_query(query, MeasureQuality))
+
+
+async def _estimates(runtime: Queried, query: bytes, caller: Identity) -> EstimateReport:
+    return await runtime.ask(decode_query(query, EstimateQuality))
 
 
 async def _labels(runtime: Queried, query: bytes, caller: Identity) -> LabelStatus:
@@ -112,6 +124,16 @@ QUERY_ROUTES = {
         query=CheckShadows,
         is_slow=True,
     ),
+    "/gnomon/gates/on-history": Route(
+        "GET",
+        "The gates of an artifact that is replayed over logged requests",
+        "operator",
+        _gates_on_history,
+        None,
+        CheckedGates,
+        query=CheckHistory,
+        is_slow=True,
+    ),
     "/gnomon/quality": Route(
         "GET",
         "The quality of shadows beside live's, by labels",
@@ -120,6 +142,16 @@ QUERY_ROUTES = {
         None,
         QualityReport,
         query=MeasureQuality,
+        is_slow=True,
+    ),
+    "/gnomon/quality/estimates": Route(
+        "GET",
+        "The quality of live and its shadows, estimated before labels are known",
+        "viewer",
+        _estimates,
+        None,
+        EstimateReport,
+        query=EstimateQuality,
         is_slow=True,
     ),
     "/gnomon/labels": Route(

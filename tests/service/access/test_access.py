@@ -26,6 +26,8 @@ NEEDS: dict[str, Role] = {
     "/gnomon/whoami": "viewer",
     "/gnomon/gates": "viewer",
     "/gnomon/quality": "viewer",
+    "/gnomon/quality/estimates": "viewer",
+    "/gnomon/gates/on-history": "operator",
     "/gnomon/labels/wanted": "labeller",
     "/gnomon/history/at": "viewer",
     "/gnomon/excuses": "viewer",
@@ -40,7 +42,7 @@ NEEDS: dict[str, Role] = {
     "/gnomon/withdraw": "promoter",
     "/gnomon/rollback": "promoter",
 }
-"""The table of ``docs/security.md``. A new route is added here, with the role it needs."""
+"""The table of ``docs/access.md``. A new route is added here, with the role it needs."""
 
 BODIES: dict[str, dict[str, Any]] = {
     "/gnomon/shadow/start": {"artifact": "flights:two"},
@@ -56,6 +58,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 QUERIES = {
+    "/gnomon/gates/on-history": {"artifact": "flights:two"},
     "/gnomon/labels/wanted": {"artifact": "flights:two"},
     "/gnomon/history/at": {"time": "2030-01-01T00:00:00Z"},
 }

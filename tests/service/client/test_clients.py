@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +17,13 @@ import pandas as pd
 import pytest
 
 import gnomon
-from gnomon.api.log_query import CheckShadows, MeasureQuality, WantLabels
+from gnomon.api.log_query import (
+    CheckHistory,
+    CheckShadows,
+    EstimateQuality,
+    MeasureQuality,
+    WantLabels,
+)
 from gnomon.errors import (
     BodyTooLarge,
     Busy,
@@ -80,11 +86,17 @@ def test_what_a_server_computes_is_read_as_in_python(
     assert checks.unevaluated[0].artifact == "flights:three"
     start = datetime(2026, 11, 1, tzinfo=UTC)
     assert call("measure_quality", start=start, options=CONTROL).live == "flights:one"
+    replayed = call("check_gates_on_history", "flights:three", start=start, options=CONTROL)
+    assert replayed.overall == "unknown"
+    chunk = timedelta(minutes=90)
+    assert call("estimate_quality", chunk=chunk, options=CONTROL).live == "flights:one"
     rows = call("wanted_labels", "flights:two", rows=7, options=CONTROL)
     assert rows[0]["effect"] == 0.5
     assert standin.asked == [
         CheckShadows(artifact="flights:two"),
         MeasureQuality(start=start),
+        CheckHistory(artifact="flights:three", start=start),
+        EstimateQuality(chunk_hours=1.5),
         WantLabels(artifact="flights:two", rows=7),
     ]
     assert call("history_at", datetime.now(UTC), options=CONTROL).live == "flights:one"

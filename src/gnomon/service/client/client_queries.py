@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ from gnomon.service.client.calls import AsyncSender, Sender
 from gnomon.service.status.slice_status import Status
 
 if TYPE_CHECKING:
-    from gnomon.api.log_query import GateChecks
+    from gnomon.api.log_query import CheckedGates, GateChecks
+    from gnomon.estimates.estimate_report import EstimateReport
     from gnomon.labels.label_counts import LabelStatus
     from gnomon.rollout.evidence.excuse import RecordedExcuse
     from gnomon.rollout.history.past_state import PastState
@@ -61,6 +62,28 @@ class ClientQueries(Sender):
         """
         return self._send(query_calls.check_gates(artifact))
 
+    def check_gates_on_history(
+        self,
+        artifact: str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> CheckedGates:
+        """Replay an artifact over logged requests, and evaluate its gates on them.
+
+        See :func:`gnomon.check_gates_on_history`. It needs the role operator, because the server
+        runs the artifact for it.
+
+        Args:
+            artifact: its tag; it need not be a shadow.
+            start: requests from this time on; in this machine's time zone, if it has none.
+            end: requests before this time.
+
+        Raises:
+            Busy, RolloutError: as :meth:`check_gates`.
+        """
+        return self._send(query_calls.check_gates_on_history(artifact, start, end))
+
     def measure_quality(
         self,
         artifact: str | None = None,
@@ -79,6 +102,29 @@ class ClientQueries(Sender):
             Busy, RolloutError: as :meth:`check_gates`.
         """
         return self._send(query_calls.measure_quality(artifact, start, end))
+
+    def estimate_quality(
+        self,
+        artifact: str | None = None,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        chunk: timedelta | None = None,
+    ) -> EstimateReport:
+        """Estimate the quality of an artifact, or of live and its shadows, before labels are known.
+
+        See :func:`gnomon.estimate_quality`; labelled rows of the log are the reference.
+
+        Args:
+            artifact: the tag of an artifact that answered or was a shadow.
+            start: rows that arrived from this time on; in this machine's time zone, if it has none.
+            end: rows that arrived before this time.
+            chunk: the least width of a chunk of time.
+
+        Raises:
+            Busy, RolloutError: as :meth:`check_gates`.
+        """
+        return self._send(query_calls.estimate_quality(artifact, start, end, chunk))
 
     def wanted_labels(
         self,
@@ -169,6 +215,16 @@ class AsyncClientQueries(AsyncSender):
         """Like :meth:`Client.check_gates`."""
         return await self._send(query_calls.check_gates(artifact))
 
+    async def check_gates_on_history(
+        self,
+        artifact: str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> CheckedGates:
+        """Like :meth:`Client.check_gates_on_history`."""
+        return await self._send(query_calls.check_gates_on_history(artifact, start, end))
+
     async def measure_quality(
         self,
         artifact: str | None = None,
@@ -178,6 +234,17 @@ class AsyncClientQueries(AsyncSender):
     ) -> QualityReport:
         """Like :meth:`Client.measure_quality`."""
         return await self._send(query_calls.measure_quality(artifact, start, end))
+
+    async def estimate_quality(
+        self,
+        artifact: str | None = None,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        chunk: timedelta | None = None,
+    ) -> EstimateReport:
+        """Like :meth:`Client.estimate_quality`."""
+        return await self._send(query_calls.estimate_quality(artifact, start, end, chunk))
 
     async def wanted_labels(
         self,

@@ -6,7 +6,7 @@ The types of the answers are imported to read one: they need data libraries, and
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
@@ -16,7 +16,8 @@ import msgspec
 from gnomon.service.client.calls import CONTROL_SECONDS, HttpCall
 
 if TYPE_CHECKING:
-    from gnomon.api.log_query import GateChecks, WantedLabels
+    from gnomon.api.log_query import CheckedGates, GateChecks, WantedLabels
+    from gnomon.estimates.estimate_report import EstimateReport
     from gnomon.labels.label_counts import LabelStatus
     from gnomon.rollout.history.past_state import PastState
     from gnomon.rollout.quality.quality_report import QualityReport
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_gates",
+    "check_gates_on_history",
+    "estimate_quality",
     "excuses",
     "export_audit",
     "history_at",
@@ -46,6 +49,19 @@ def check_gates(artifact: str | None) -> HttpCall[GateChecks]:
     return _ask("/gnomon/gates", _reading("gnomon.api.log_query", "GateChecks"), artifact=artifact)
 
 
+def check_gates_on_history(
+    artifact: str, start: datetime | None, end: datetime | None
+) -> HttpCall[CheckedGates]:
+    """Return the call that replays an artifact and evaluates its gates."""
+    return _ask(
+        "/gnomon/gates/on-history",
+        _reading("gnomon.api.log_query", "CheckedGates"),
+        artifact=artifact,
+        start=start,
+        end=end,
+    )
+
+
 def measure_quality(
     artifact: str | None, start: datetime | None, end: datetime | None
 ) -> HttpCall[QualityReport]:
@@ -56,6 +72,20 @@ def measure_quality(
         artifact=artifact,
         start=start,
         end=end,
+    )
+
+
+def estimate_quality(
+    artifact: str | None, start: datetime | None, end: datetime | None, chunk: timedelta | None
+) -> HttpCall[EstimateReport]:
+    """Return the call that estimates quality before labels are known."""
+    return _ask(
+        "/gnomon/quality/estimates",
+        _reading("gnomon.estimates.estimate_report", "EstimateReport"),
+        artifact=artifact,
+        start=start,
+        end=end,
+        chunk_hours=None if chunk is None else chunk / timedelta(hours=1),
     )
 
 
