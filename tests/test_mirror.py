@@ -127,6 +127,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "log/segments/new_segment.py",
         "log/segments/recovery.py",
     ),
+    "report/test_halves.py": ("report/halves_section.py",),
     "report/test_html.py": ("page_templates.py", "report/document.py", "report/lines.py"),
     "report/test_model.py": ("report/counts.py", "report/diagnosis.py", "report/intervals.py"),
     "report/test_terminal.py": ("report/comparison_document.py", "terminal.py"),

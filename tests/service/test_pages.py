@@ -14,11 +14,15 @@ import msgspec
 import pytest
 
 from gnomon.contract import Feature, Output
+from gnomon.rollout.actor import Actor
 from gnomon.service import pages
+from gnomon.service.control_bodies import StartShadow
 from gnomon.service.openapi.examples import example_row
 from gnomon.service.status.slice_status import ShadowStatus
 from tests.service.browser import browse, needs_browser
 from tests.service.standin import CONTRACT, StandIn
+
+ANN = Actor(by="ann", authenticated="token ann")
 
 
 def test_the_page_describes_every_field_of_the_contract(standin: StandIn) -> None:
@@ -88,7 +92,7 @@ def test_nothing_in_a_contract_or_status_becomes_markup(standin: StandIn) -> Non
 
 def test_the_page_shows_the_public_status_only(standin: StandIn) -> None:
     """It needs no token, so it holds the public status only."""
-    asyncio.run(standin.start_shadow("flights:two", 1.0, False, by=None, why=None))
+    asyncio.run(standin.start_shadow(StartShadow(artifact="flights:two", fraction=1.0), ANN))
     page = pages.index(standin.status(), CONTRACT)
     assert b"flights:two" in page
     assert b"/secret" not in page
@@ -116,7 +120,7 @@ def test_a_browser_shows_the_finding_and_keeps_it_fresh(
     """The title and headline show what is live and how much its shadow disagrees, and are
     updated.
     """
-    asyncio.run(standin.start_shadow("flights:two", 1.0, False, by=None, why=None))
+    asyncio.run(standin.start_shadow(StartShadow(artifact="flights:two", fraction=1.0), ANN))
     shown = browse(url, tmp_path)
     finding = "one answers; its shadow disagrees on 2.50% of 200 rows"
     assert f"<title>flights: {finding}</title>" in shown
@@ -174,7 +178,9 @@ def test_a_browser_predicts(url: str, standin: StandIn, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_page_fits_a_small_phone(url: str, standin: StandIn, tmp_path: Path) -> None:
     """At 360 pixels no content is cut off nor scrolls sideways."""
-    asyncio.run(standin.start_shadow("flights:" + "two" * 20, 1.0, False, by=None, why=None))
+    asyncio.run(
+        standin.start_shadow(StartShadow(artifact="flights:" + "two" * 20, fraction=1.0), ANN)
+    )
     page = html.escape(pages.index(standin.status(), CONTRACT).decode(), quote=True)
     measure = "this.title = this.contentDocument.documentElement.scrollWidth"
     standin.page = (

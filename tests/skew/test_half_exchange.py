@@ -32,7 +32,7 @@ def test_each_row_is_counted_once() -> None:
     counts.add(
         itself=answered("1111110"),
         both=answered("0000110", 2.0),
-        before=answered("0101011", 1.0),
+        preprocessing=answered("0101011", 1.0),
         model=answered("1001111", 0.5),
     )
     assert (counts.differ, counts.unstable, counts.cancelled) == (4, 1, 1)

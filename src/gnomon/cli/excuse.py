@@ -66,7 +66,7 @@ def add(
     from gnomon.rollout.history import fold
 
     target_of = find_target(url, token, model=model, artifact=tag)
-    event = target_of.add_excuse(target, tag, owner=owner, until=until, why=why)
+    event = target_of.add_excuse(target, artifact=tag, owner=owner, until=until, why=why)
     if as_json:
         print_json(event)
         return

@@ -50,7 +50,7 @@ class RolloutAtRoot:
         return decisions.stop_shadow(artifact, by=me(), why=why, settings=self._settings)
 
     def add_excuse(
-        self, target: str, artifact: str | None, *, owner: str, until: datetime, why: str
+        self, target: str, *, artifact: str | None, owner: str, until: datetime, why: str
     ) -> RolloutEvent:
         return rollout.add_excuse(
             self._settings,
@@ -85,7 +85,7 @@ class RolloutAtRoot:
     def pending(self, event: RolloutEvent) -> str | None:
         return "It takes effect when a server with this storage root runs."
 
-    def status(self) -> list[Status]:
+    def slices(self) -> list[Status]:
         return reported(self._settings, self._model)
 
     def whoami(self) -> Identity | None:

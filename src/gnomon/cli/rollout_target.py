@@ -49,7 +49,7 @@ class RolloutTarget(Protocol):
         """Stop a shadow."""
 
     def add_excuse(
-        self, target: str, artifact: str | None, *, owner: str, until: datetime, why: str
+        self, target: str, *, artifact: str | None, owner: str, until: datetime, why: str
     ) -> RolloutEvent:
         """Excuse a column or a segment."""
 
@@ -71,7 +71,7 @@ class RolloutTarget(Protocol):
     def pending(self, event: RolloutEvent) -> str | None:
         """Return why a decision just recorded is not carried out yet; None if it is."""
 
-    def status(self) -> list[Status]:
+    def slices(self) -> list[Status]:
         """Return the status of each slice."""
 
     def whoami(self) -> Identity | None:

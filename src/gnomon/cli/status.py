@@ -185,8 +185,8 @@ def _find(url: str | None, token: str | None, model: str | None) -> Overview:
     settings = Settings.read()
     with contextlib.suppress(SettingsError):  # The storage root has no such model.
         name = find_model(settings, model)
-        return overview(settings, name, place=target.place, ask=target.status, url=url)
-    return Overview(place=target.place, slices=target.status())
+        return overview(settings, name, place=target.place, ask=target.slices, url=url)
+    return Overview(place=target.place, slices=target.slices())
 
 
 def _watch(look: Callable[[], Overview], evaluated: RecentGates | None) -> None:

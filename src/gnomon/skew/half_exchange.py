@@ -96,20 +96,22 @@ class HalfCounts:
         default_factory=lambda: {name: _Changes() for name in ("both", "preprocessing", "model")}
     )
 
-    def add(self, itself: Compared, both: Compared, before: Compared, model: Compared) -> None:
+    def add(
+        self, itself: Compared, both: Compared, preprocessing: Compared, model: Compared
+    ) -> None:
         """Count the same rows, as answered by the artifact, the other one, and with each half."""
         stable = itself.agreed
         self.unstable += int((~stable).sum())
-        differ, by_before, by_model = (
-            stable & ~compared.agreed for compared in (both, before, model)
+        differ, by_preprocessing, by_model = (
+            stable & ~compared.agreed for compared in (both, preprocessing, model)
         )
         self.differ += int(differ.sum())
-        self.preprocessing += int((differ & by_before & ~by_model).sum())
-        self.model += int((differ & ~by_before & by_model).sum())
-        self.either += int((differ & by_before & by_model).sum())
-        self.together += int((differ & ~by_before & ~by_model).sum())
-        self.cancelled += int((stable & ~differ & (by_before | by_model)).sum())
-        named = (("both", both), ("preprocessing", before), ("model", model))
+        self.preprocessing += int((differ & by_preprocessing & ~by_model).sum())
+        self.model += int((differ & ~by_preprocessing & by_model).sum())
+        self.either += int((differ & by_preprocessing & by_model).sum())
+        self.together += int((differ & ~by_preprocessing & ~by_model).sum())
+        self.cancelled += int((stable & ~differ & (by_preprocessing | by_model)).sum())
+        named = (("both", both), ("preprocessing", preprocessing), ("model", model))
         for name, compared in named:
             self.changes[name].add(compared.difference[differ])
 
@@ -157,8 +159,8 @@ class HalfExchange:
     def add(self, pairs: Pairs) -> None:
         """Run the rows of the next chunk of the replay, and count them."""
         both = compare(pairs.left, pairs.right, self._rules)
-        itself, before, model = (self._next(other, pairs) for other in self._pairs)
-        self._counts.add(itself, both, before, model)
+        itself, preprocessing, model = (self._next(other, pairs) for other in self._pairs)
+        self._counts.add(itself, both, preprocessing, model)
 
     def counted(self) -> Halves:
         """Return what was counted of all chunks."""

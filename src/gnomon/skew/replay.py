@@ -11,13 +11,14 @@ from gnomon.artifact import Artifact
 from gnomon.log import InferenceLog
 from gnomon.log.snapshot import Role
 from gnomon.offline.logged import Range
-from gnomon.offline.rerun import LazyRerun, refuse_unknown_names
+from gnomon.offline.rerun import LazyRerun, Rerun, refuse_unknown_names
 from gnomon.policy import Policy
 from gnomon.report import Report
 from gnomon.settings import Settings
-from gnomon.skew.diagnosis.diagnose import NOTHING_TO_RUN, diagnose
-from gnomon.skew.diagnosis.other_environment import run_in_environment
-from gnomon.skew.diagnosis.traced_rows import sampled, trace_sample
+from gnomon.skew.consistency.tally import Tally
+from gnomon.skew.diagnosis.diagnose import NOTHING_TO_RUN, Diagnosed, diagnose
+from gnomon.skew.diagnosis.other_environment import OtherEnvironment, run_in_environment
+from gnomon.skew.diagnosis.traced_rows import TracedRows, sampled, trace_sample
 from gnomon.skew.half_exchange import HalfExchange, exchanged_halves
 from gnomon.skew.replay_run import ReplayRun
 from gnomon.skew.report_assembly import compose
@@ -98,19 +99,8 @@ def replay(
         traced = diagnosed = None
         if trace and replay_run.tally.main.disagreed:
             own_rerun = (ready if replay_run.is_same else LazyRerun(workers, artifact, settings))()
-            sample = sampled(replay_run.tally.diverging, replay_run.tally.agreeing)
-            traced = trace_sample(
-                sample, source, own_rerun, policy, other_environment=other_environment
-            )
-            diagnosed = NOTHING_TO_RUN
-        if traced:
-            diagnosed = diagnose(
-                traced,
-                artifact,
-                own_rerun,
-                names=("logged", "replayed"),
-                confidence=policy.gates.confidence,
-                other_environment=other_environment,
+            traced, diagnosed = _diagnosed(
+                replay_run.tally, source, own_rerun, policy, other_environment
             )
     return compose(
         replay_run.tally,
@@ -121,3 +111,26 @@ def replay(
         diagnosed=diagnosed,
         halves=None if exchange is None else exchange.counted(),
     )
+
+
+def _diagnosed(
+    tally: Tally,
+    source: Range,
+    own_rerun: Rerun,
+    policy: Policy,
+    other_environment: OtherEnvironment | None,
+) -> tuple[TracedRows | None, Diagnosed]:
+    """Trace a sample of the rows step by step, and say where and why the sides differ."""
+    sample = sampled(tally.diverging, tally.agreeing)
+    traced = trace_sample(sample, source, own_rerun, policy, other_environment=other_environment)
+    if not traced:
+        return traced, NOTHING_TO_RUN
+    diagnosed = diagnose(
+        traced,
+        source.artifact,
+        own_rerun,
+        names=("logged", "replayed"),
+        confidence=policy.gates.confidence,
+        other_environment=other_environment,
+    )
+    return traced, diagnosed

@@ -27,6 +27,8 @@ LABELS = pa.schema(
 """The labels that :func:`paired_rows` joins: one of a row, as text, with when the row arrived."""
 
 _BATCH_ROWS = 16_384
+_PLACES = ("request_id", "row", "arrived")
+_CONDITIONS = ("role", "artifact", "outcome", "against", "epoch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +102,6 @@ def paired_rows(
             batches: pa.RecordBatchReader = found.to_arrow_reader(_BATCH_ROWS)
             for batch in batches:
                 yield _paired(batch, key, given, live, shadow)
-
-
-_PLACES = ("request_id", "row", "arrived")
-_CONDITIONS = ("role", "artifact", "outcome", "against", "epoch")
 
 
 def _query(

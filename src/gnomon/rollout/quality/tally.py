@@ -35,6 +35,8 @@ from gnomon.rollout.quality.shadow_quality import (
 
 __all__ = ["QualityTally"]
 
+_INSTANT = pa.timestamp("us", tz="UTC")
+
 _RATE_DAYS = 7.0
 """The rate of labels is measured over so many days of matured rows: a week has every weekday."""
 
@@ -249,9 +251,6 @@ class QualityTally:
                     paired.rows.column("arrived").filter(mask),
                     {metric: found.of(some) for metric, found in losses.items()},
                 )
-
-
-_INSTANT = pa.timestamp("us", tz="UTC")
 
 
 def _filtered(paired: PairedRows, mask: pa.Array) -> PairedRows:

@@ -19,6 +19,10 @@ from gnomon.rollout.quality.question import Question
 
 __all__ = ["wanted_rows"]
 
+_PLACES = ("request_id", "row", "arrived")
+_TIES = 1e-9
+"""Among rows of the same effect, hashes decide: none is preferred for its age or its place."""
+
 
 def wanted_rows(
     log: InferenceLog,
@@ -59,11 +63,6 @@ def wanted_rows(
             best.offer(_TIES * _draws(table) - effect[chosen], table)
     found = best.kept()
     return _described_nothing(key, asked) if found is None else found
-
-
-_PLACES = ("request_id", "row", "arrived")
-_TIES = 1e-9
-"""Among rows of the same effect, hashes decide: none is preferred for its age or its place."""
 
 
 def _draws(rows: pa.Table) -> npt.NDArray[np.float64]:
