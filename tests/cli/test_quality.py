@@ -149,7 +149,7 @@ def test_a_server_replays_and_estimates_too(labelled: Running) -> None:
     done = labelled.shell("quality", "--estimate", "--reference", "x.csv", *at, expect=2)
     assert "--reference cannot be used at a server" in done.err
     done = labelled.shell("promote", labelled.live, "--check", "--on-history", "..", *at, expect=2)
-    assert "is live, so there is nothing to judge it against" in done.err
+    assert "is live already, so there is nothing to judge it against" in done.err
 
 
 def test_history_is_only_checked(labelled: Running) -> None:

@@ -15,7 +15,7 @@ from gnomon.log.snapshot import Role
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.policy import Policy, find_policy
 from gnomon.report.saved import SavedReports, list_reports
-from gnomon.rollout.decisions.gate_checks import check
+from gnomon.rollout.decisions.gate_checks import check, check_on_history
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.history import RolloutEvent, RolloutState, newest_history
 from gnomon.rollout.history.past_state import PastState, state_at
@@ -173,6 +173,9 @@ def check_gates(
 ) -> Gates:
     """Evaluate the gates for a promotion of this artifact, without recording anything.
 
+    What :func:`promote` would refuse whatever the gates say, such as other content under the tag
+    than what is in shadow, is in ``refused``, and the verdict then is ``fail``.
+
     Args:
         artifact: a tag, such as ``flights:latest``, or what :func:`~gnomon.pack` returned; a
             model's name alone means its newest version.
@@ -180,8 +183,9 @@ def check_gates(
         settings: settings with the storage root; read from the environment when not given.
 
     Raises:
+        ArtifactError, UnknownArtifact: it is no running shadow, and does not pass inspection.
         PolicyError: the policy names an output that it does not have.
-        RolloutError: nothing is live, or it is live itself.
+        RolloutError: nothing is live, it is live itself, or a combined artifact.
     """
     tag = tag_of(artifact)
     return check(settings or Settings.read(), model_of(tag), tag, policy or find_policy())
@@ -198,7 +202,8 @@ def check_gates_on_history(
     """Replay an artifact over logged requests, and evaluate its gates on them, labels included.
 
     It need not have run as a shadow. The gates of a running shadow (latency, coverage, lag, skew)
-    are left out. Nothing is recorded, and a promotion still needs a shadow.
+    are left out. Nothing is recorded, and a promotion still needs a shadow. A combined artifact is
+    never promoted, which ``refused`` says.
 
     Args:
         artifact: a tag, such as ``flights:latest``, or what :func:`~gnomon.pack` returned; a
@@ -214,8 +219,6 @@ def check_gates_on_history(
         PolicyError: the policy names something that the artifacts do not have.
         RolloutError: nothing is live, it is live, or labels cannot be compared with its answers.
     """
-    from gnomon.rollout.gates.gates_on_history import check_on_history
-
     tag = tag_of(artifact)
     return check_on_history(
         settings or Settings.read(),

@@ -75,6 +75,8 @@ class Gates(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         last_row: when the last row of the evidence arrived; None without rows.
         policy: the policy with the limits.
         read: what was read of the log; None if the artifact is not a running shadow.
+        refused: why it would not be promoted whatever its gates say, such as other content under
+            its tag than what is in shadow; None if nothing stands in the way.
     """
 
     artifact: str
@@ -83,10 +85,15 @@ class Gates(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     last_row: datetime | None = None
     policy: Policy | None = None
     read: EvidenceRange | None = None
+    refused: str | None = None
 
     @property
     def verdict(self) -> Verdict:
-        """``fail`` if one gate fails, else ``no_data`` or ``unknown`` if one is, else ``pass``."""
+        """``fail`` if one gate fails or the artifact is refused whatever they say; else ``no_data``
+        or ``unknown`` if one gate is, else ``pass``.
+        """
+        if self.refused is not None:
+            return "fail"
         verdicts = {gate.verdict for gate in self.gates}
         return next((v for v in _WORST_FIRST if v in verdicts), "pass")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,14 @@ from gnomon.artifact.artifact import examine
 from gnomon.artifact.folder import ArtifactFolder
 from gnomon.artifact.signing import new_key, read_private, sign
 from gnomon.errors import RolloutError, UnknownArtifact, UntrustedSignature
+from gnomon.policy import Policy
 from gnomon.rollout.decisions.combined_shadow import refuse_combined
+from gnomon.rollout.decisions.gate_checks import check_on_history
 from gnomon.rollout.history import History
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 from tests.packing import PAID, Pack, times
+from tests.shadow.evidence import log_live
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +63,10 @@ def test_it_never_becomes_live(settings: Settings, pack: Pack) -> None:
             rollout.promote(settings, "toy", tag, force=force)
     with pytest.raises(RolloutError, match="on which it was not trained"):
         rollout.check(settings, "toy", tag)
+    log_live(settings, 1, artifact=live)
+    replayed = check_on_history(settings, "toy", tag, Policy(), start=datetime.now(UTC))
+    assert replayed.verdict == "fail"
+    assert "on which it was not trained" in (replayed.refused or "")
     rollout.stop_shadow(settings, "toy", tag)
     with pytest.raises(RolloutError, match="on which it was not trained"):
         rollout.check(settings, "toy", tag)

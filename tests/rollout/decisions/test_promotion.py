@@ -50,8 +50,11 @@ def test_what_is_promoted_is_what_was_in_shadow(
     newest_history(settings, "toy").append(shadow)
     log_live(settings, 100, artifact=live)
     log_shadow(settings, agreed=1_000, artifact=candidate, against=live)
-    with pytest.raises(GateRefused, match="the shadow was started with 000000000000"):
+    with pytest.raises(GateRefused, match="the shadow was started with 000000000000") as caught:
         rollout.promote(settings, "toy", candidate, policy=EASY)
+    checked = rollout.check(settings, "toy", candidate, EASY)
+    assert {gate.verdict for gate in checked.gates} == {"pass"}
+    assert (checked.verdict, checked.refused) == ("fail", str(caught.value))
     assert rollout.promote(settings, "toy", candidate, policy=EASY, force=True).forced
 
 

@@ -3,43 +3,70 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import datetime
+
+from msgspec import structs
 
 from gnomon.artifact import inspect
-from gnomon.errors import ArtifactError, RolloutError, UnknownArtifact, UnreadableFile
+from gnomon.errors import ArtifactError, UnknownArtifact, UnreadableFile
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
+from gnomon.rollout.decisions.admission import refusal
 from gnomon.rollout.decisions.combined_shadow import combination_of, refuse_combined
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.gates.gates import evaluate
 from gnomon.rollout.gates.watch_gates import evaluate_watch
-from gnomon.rollout.history import RolloutState, up_to_date
+from gnomon.rollout.history import RolloutState, newest_history, up_to_date
 from gnomon.rollout.named_artifacts import full_tag
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
 from gnomon.skew import skew_record
 from gnomon.storage import Storage
 
-__all__ = ["check", "check_watch", "gates_of"]
+__all__ = ["check", "check_on_history", "check_watch", "gates_of"]
 
 
 def check(settings: Settings, model: str, artifact: str, policy: Policy | None = None) -> Gates:
     """Evaluate the gates for a promotion of this artifact, without recording anything.
 
+    What would refuse the promotion of a running shadow whatever its gates say is in ``refused``.
+
     Raises:
+        ArtifactError, UnknownArtifact: it is no running shadow, and does not pass inspection.
         PolicyError: the policy names an output that it does not have.
-        RolloutError: nothing is live, it is live itself, or it is a combined artifact, which is for
-            debugging.
+        RolloutError: nothing is live, it is live itself, of another model, or a combined artifact,
+            which is for debugging.
     """
     state = up_to_date(None, settings, model).state
     tag = artifact if artifact in state.shadows else full_tag(artifact)
-    if tag == state.live:
-        raise RolloutError(
-            f"`{tag}` is live already, so there is nothing to judge it against",
-            hint="`gnomon status` shows its shadows and, in a watch window, what would undo its "
-            "promotion",
-        )
+    state.live_for(tag)
     refuse_combined(tag, combination_of(state, tag))
-    return gates_of(settings, model, state, tag, policy or Policy())
+    refused = refusal(model, state, tag)
+    if refused is not None and tag not in state.shadows:
+        raise refused
+    gates = gates_of(settings, model, state, tag, policy or Policy())
+    return structs.replace(gates, refused=None if refused is None else str(refused))
+
+
+def check_on_history(
+    settings: Settings,
+    model: str,
+    artifact: str,
+    policy: Policy,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> Gates:
+    """Evaluate its gates on logged requests; see :func:`evaluate_on_history` for arguments, errors.
+
+    What would refuse its promotion whatever its gates say is in ``refused``.
+    """
+    from gnomon.rollout.gates.gates_on_history import evaluate_on_history  # It needs pandas.
+
+    gates = evaluate_on_history(settings, model, artifact, policy, start=start, end=end)
+    state = newest_history(settings, model).state
+    refused = refusal(model, state, gates.artifact)
+    return structs.replace(gates, refused=None if refused is None else str(refused))
 
 
 def check_watch(settings: Settings, model: str, policy: Policy | None = None) -> Gates:

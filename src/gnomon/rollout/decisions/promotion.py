@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from gnomon.artifact import Artifact, inspect
+from gnomon.artifact import inspect
 from gnomon.errors import (
     Forbidden,
     GateRefused,
@@ -19,19 +19,19 @@ from gnomon.errors import (
 )
 from gnomon.policy import Policy
 from gnomon.rollout.actor import Actor, signed
+from gnomon.rollout.decisions.admission import admitted, is_other_content
 from gnomon.rollout.decisions.approvals import (
     approved_or_proposed,
     nothing_to_approve,
     pending_proposal,
 )
 from gnomon.rollout.decisions.automatic import Automatic
-from gnomon.rollout.decisions.combined_shadow import refuse_combined
 from gnomon.rollout.decisions.frozen_gates import frozen, taken_automatically
 from gnomon.rollout.decisions.gate_checks import gates_of
 from gnomon.rollout.decisions.watch import window_of
 from gnomon.rollout.gate import Gates
-from gnomon.rollout.history import History, RolloutEvent, RolloutState, up_to_date
-from gnomon.rollout.named_artifacts import full_tag, inspect_of
+from gnomon.rollout.history import History, RolloutEvent, up_to_date
+from gnomon.rollout.named_artifacts import full_tag
 from gnomon.rollout.provenance import artifact_digests, keep_manifest
 from gnomon.settings import Settings
 from gnomon.storage import Storage
@@ -84,8 +84,7 @@ def promote(
         RolloutConflict: another decision was recorded meanwhile.
     """
     history = up_to_date(history, settings, model)
-    candidate = inspect_of(model, artifact)
-    refuse_combined(candidate.tag, candidate.manifest.combination)
+    candidate = admitted(model, history.state, artifact, force=force)
     event = RolloutEvent(
         kind="promote",
         artifact=candidate.tag,
@@ -97,14 +96,14 @@ def promote(
     history.state.after(event)
     rules, state = policy or Policy(), history.state
     if state.live is not None:
-        is_other = _is_other_content(candidate, state, force)
         ask = ask or (lambda tag, _: gates_of(settings, model, state, tag, rules))
         gates = _gates_unless_forced(ask, candidate.tag, force)
         passed = gates is not None and gates.verdict == "pass"
         if gates is not None and not passed and not force:
             raise _gates_refused(gates, candidate.tag in state.shadows)
+        forced = is_other_content(candidate, state) or not passed
         event = msgspec.structs.replace(
-            event, at=datetime.now(UTC), forced=is_other or not passed, **frozen(gates, settings)
+            event, at=datetime.now(UTC), forced=forced, **frozen(gates, settings)
         )  # Evaluating the gates takes a while, and the decision is after what it rests on.
     event = approved_or_proposed(
         state,
@@ -212,23 +211,6 @@ def rollback(
     return history.append(taken_automatically(event, history, automatic, settings))
 
 
-def _is_other_content(candidate: Artifact, state: RolloutState, force: bool) -> bool:
-    """Return whether something else was in shadow under this tag, which is what the gates judge.
-
-    Raises:
-        GateRefused: it is so, and the promotion is not forced.
-    """
-    shadow = state.shadows.get(candidate.tag)
-    is_other = shadow is not None and shadow.digest not in (None, candidate.digest)
-    if shadow is not None and is_other and not force:
-        raise GateRefused(
-            f"{candidate.tag} in this store has digest {candidate.digest[:12]}, and the shadow was "
-            f"started with {(shadow.digest or '')[:12]}: the gates would judge other content",
-            hint=f"stop the shadow and start it again: gnomon shadow stop {candidate.tag}",
-        )
-    return is_other
-
-
 def _gates_unless_forced(ask: Ask, tag: str, force: bool) -> Gates | None:
     """Evaluate the gates; None if that fails and the promotion is forced."""
     try:
@@ -242,9 +224,8 @@ def _gates_unless_forced(ask: Ask, tag: str, force: bool) -> Gates | None:
 
 
 def _gates_refused(gates: Gates, in_shadow: bool) -> GateRefused:
-    reasons = "; ".join(
-        f"{gate.name} {gate.verdict.replace('_', ' ')}: {gate.because}" for gate in gates.unmet
-    )
+    unmet = (f"{g.name} {g.verdict.replace('_', ' ')}: {g.because}" for g in gates.unmet)
+    reasons = "; ".join([*filter(None, [gates.refused]), *unmet])
     if gates.verdict != "fail" and in_shadow:
         return GateUndecided(
             f"{gates.artifact} may not replace {gates.live} yet: {reasons}",

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 from msgspec import structs
 
 from gnomon.artifact import inspect
-from gnomon.errors import RolloutError
 from gnomon.log import InferenceLog, Snapshot
 from gnomon.offline.rerun import LazyRerun
 from gnomon.policy import Policy
@@ -27,13 +26,13 @@ from gnomon.rollout.quality.replayed_rows import ReplayedRows, replayed_rows
 from gnomon.rollout.quality.tally import QualityTally
 from gnomon.settings import Settings
 
-__all__ = ["check_on_history"]
+__all__ = ["evaluate_on_history"]
 
 _ONLY_RUNNING = ("max_latency_ratio", "min_coverage", "max_lag_rows", "max_skew")
 """The limits of a shadow that runs: they say nothing about a replay."""
 
 
-def check_on_history(
+def evaluate_on_history(
     settings: Settings,
     model: str,
     artifact: str,
@@ -64,11 +63,9 @@ def check_on_history(
         RolloutError: nothing is live, or it is live, or labels cannot be compared with its answers.
     """
     state = newest_history(settings, model).state
-    if state.live is None:
-        raise RolloutError("there is no live artifact to judge another against")
-    sides = ComparedArtifacts(inspect(state.live), inspect(artifact))
-    if sides.shadow.tag == state.live:
-        raise RolloutError(f"{state.live} is live, so there is nothing to judge it against")
+    shadow = inspect(artifact)
+    live = state.live_for(shadow.tag)
+    sides = ComparedArtifacts(inspect(live), shadow)
     policy.check_names(sides.shadow.tag, sides.shadow.contract.output_schema)
     log = InferenceLog(settings, model)
     run = run_of(sides, start=start, end=end)
@@ -85,14 +82,14 @@ def check_on_history(
         by = key if set(key) <= set(sides.live.contract.input_schema.names) else ()
         counted = count(seen.records(rows), by, policy.gates.longest_burst)
         if seen.last is None:
-            gate = _nothing_answered(policy, snapshot, state.live)
-            return Gates(artifact=sides.shadow.tag, live=state.live, gates=(gate,))
+            gate = _nothing_answered(policy, snapshot, live)
+            return Gates(artifact=sides.shadow.tag, live=live, gates=(gate,))
     confidence = policy.confidence_of_each(state.candidates_with(sides.shadow.tag))
     gates = [*_gates(policy, sides, seen, counted, confidence)]
     if tally is not None:
         gates += quality_gates(policy.quality, tally.quality(confidence))
     advised = tuple(_advised(gate) for gate in gates)
-    return Gates(artifact=sides.shadow.tag, live=state.live, gates=advised, last_row=seen.last)
+    return Gates(artifact=sides.shadow.tag, live=live, gates=advised, last_row=seen.last)
 
 
 class _Seen:

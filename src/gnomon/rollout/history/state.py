@@ -120,6 +120,22 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
         """
         return self.candidates + (artifact not in self.tried)
 
+    def live_for(self, tag: str) -> str:
+        """Return the live artifact, against which another is to be judged.
+
+        Raises:
+            RolloutError: the other one is live itself, or nothing is.
+        """
+        if self.live is None:
+            raise RolloutError("there is no live artifact to judge another against")
+        if tag == self.live:
+            raise RolloutError(
+                f"`{tag}` is live already, so there is nothing to judge it against",
+                hint="`gnomon status` shows its shadows and, in a watch window, what would undo "
+                "its promotion",
+            )
+        return self.live
+
     def after(self, event: RolloutEvent) -> RolloutState:
         """Return the state after one more event.
 
