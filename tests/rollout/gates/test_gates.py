@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import numpy as np
 import pytest
 from msgspec import structs
@@ -222,6 +223,13 @@ def test_a_floor_that_cannot_be_measured_is_not_waited_for() -> None:
     unmeasured = judged(replace(bad, noise_share=None))["disagreement"]
     assert "no running server scores any: give `noise_floor`" in unmeasured.because
     assert judged(replace(GOOD, noise_awaited=True, noise=failed))["disagreement"].verdict == "pass"
+
+
+def test_a_server_sends_the_numbers_of_a_gate_as_they_are() -> None:
+    """A number of rows stays whole, and a share a fraction."""
+    for gate in judged(GOOD).values():
+        sent = msgspec.json.decode(msgspec.json.encode(gate), type=Gate)
+        assert repr((sent.limit, sent.value)) == repr((gate.limit, gate.value))
 
 
 def test_too_few_rows_are_unknown() -> None:
