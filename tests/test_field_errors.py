@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
@@ -83,3 +83,17 @@ def test_a_mistake_is_told_with_what_would_fit(
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.convert(given, Whole)
     assert struct_error(caught.value, Whole, given) == (message, place, hint)
+
+
+class Limited(msgspec.Struct, kw_only=True):
+    """A number with limits."""
+
+    rows: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
+
+
+def test_a_number_out_of_its_range_is_told() -> None:
+    """With the limit, and what came."""
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert({"rows": 20_000}, Limited)
+    told = struct_error(caught.value, Limited, {"rows": 20_000})
+    assert told == ("expected `int` <= 10000, got 20000", "$.rows", None)

@@ -272,7 +272,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/slice/sealing.py",
         "service/slice/status_view.py",
     ),
-    "service/status/test_slice_status.py": ("service/status/shadow_status.py",),
     "worker/test_client.py": (
         "worker/background.py",
         "worker/messages.py",

@@ -20,6 +20,7 @@ __all__ = ["StructError", "struct_error"]
 _STEP = re.compile(r"\.(?P<key>[^.\[\]]+)|\[(?P<index>\d+)\]|(?P<some>\[\.\.\.\])")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
+_OUT_OF_RANGE = re.compile(r"Expected (`\w+` [<>]=? \S+)")
 _WRONG = re.compile(r"Expected `(.*)`, got `(.*)`")
 _DURATION = "write an ISO 8601 duration, such as PT6H for six hours or P1D for a day"
 _PLAIN = (bool, int, float, str)
@@ -78,6 +79,8 @@ def struct_error(error: msgspec.ValidationError, kind: type[Any], content: Any) 
     if (wrong_type := _WRONG.fullmatch(message)) is not None:
         actual = _json(value) if type(value) in _PLAIN else f"`{wrong_type[2]}`"
         return StructError(f"expected `{wrong_type[1]}`, got {actual}", place, None)
+    if (out_of_range := _OUT_OF_RANGE.fullmatch(message)) is not None:
+        return StructError(f"expected {out_of_range[1]}, got {_json(value)}", place, None)
     hint = _DURATION if message == "Invalid ISO8601 duration" else None
     return StructError(message, place, hint)
 

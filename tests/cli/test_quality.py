@@ -140,12 +140,17 @@ def test_a_server_replays_and_estimates_too(labelled: Running) -> None:
         ["promote", labelled.spare, "--check", "--on-history", "..2100-01-01"],
         ["quality", "--estimate", "--chunk", "2h"],
         ["quality", labelled.shadow, "--estimate"],
+        ["labels", "wanted", labelled.shadow, "--rows", "3"],
     ):
         code = 1 if words[0] == "promote" else 0
         here, there = (
             labelled.shell(*words, *more, "--json", expect=code).json for more in ([], at)
         )
         assert there == here
+    wanted = ["labels", "wanted", labelled.shadow, "--rows", "3"]
+    assert labelled.shell(*wanted, *at).out == labelled.shell(*wanted).out
+    done = labelled.shell(*wanted[:-1], "20000", *at, expect=2)
+    assert 'expected `int` <= 10000, got "20000"' in done.err
     done = labelled.shell("quality", "--estimate", "--reference", "x.csv", *at, expect=2)
     assert "--reference cannot be used at a server" in done.err
     done = labelled.shell("promote", labelled.live, "--check", "--on-history", "..", *at, expect=2)

@@ -151,6 +151,18 @@ def test_without_enough_labels_nothing_is_estimated(
     assert found.reason == "the reference has 0 rows with a label; 500 are needed"
 
 
+def test_labels_that_the_model_does_not_know_are_named(
+    settings: Settings, random: np.random.Generator
+) -> None:
+    """With those that it knows, and how many rows have them."""
+    labels = log_served(settings, CLASSIFIER, {1.0: classified(600, random)})
+    texts = pa.array(["maybe"] * labels.num_rows)
+    labels = labels.set_column(labels.schema.get_field_index("label"), "label", texts)
+    found = estimated(settings, CLASSIFIER, labels)
+    assert found.reason.startswith("the reference has 0 rows with a label that the model knows and")
+    assert "with another: expected `no`, `yes`, got `maybe` (" in found.reason
+
+
 def test_answers_that_the_reference_does_not_have_make_it_unknown(
     settings: Settings, random: np.random.Generator
 ) -> None:

@@ -152,3 +152,26 @@ def test_a_shadow_that_is_no_worse_than_live_with_itself_passes(
     assert gate.count is not None
     assert gate.count > 0.2 * 2_000, "without the floor it would be above the limit"
     assert "beyond the noise floor of" in gate.says
+
+
+def test_the_policy_is_followed_while_the_server_runs(
+    deploy: Deploy, policy: Path, pack: Pack, tmp_path: Path
+) -> None:
+    """A share that is given later is measured without a restart, and 0 ends it; the rows between
+    are scored when it is given again, so the accounts balance.
+    """
+    live, next_one = pack(times(2)), pack(times(3))
+    policy.write_text(POLICY.replace("noise_floor = 0.5", ""))
+    root = tmp_path / "root"
+    with served(deploy, policy, root, live) as server, server.client() as client:
+        client.start_shadow(next_one)
+        assert client.status().noise_floor is None
+        for share in ("0.5", "0", "0.5"):
+            policy.write_text(POLICY.replace("0.5", share))
+            expected = None if share == "0" else live
+            until(lambda expected=expected: floor_of(client) == expected, "it is as it should be")
+            client.predict([{"x": 1.0, "id": f"{share}-{n}"} for n in range(100)])
+        until(lambda: floor(client).eligible > 100, "those of all times are eligible", 90)
+        until(lambda: floor(client).lagging == 0, "they are scored", 90)
+        accounts = balance(InferenceLog(server.settings, "toy"))
+    assert accounts.balanced, accounts.explain()

@@ -64,11 +64,13 @@ def log_shadow(
     epoch: int = 2,
     scored_us: int = 1_000,
     customers: int = 0,
+    arrived: datetime | None = None,
 ) -> None:
     """Rows that a shadow recorded, of so many customers in turns; 0 is of none."""
     base = {
         "role": "shadow", "artifact": artifact, "against": against, "epoch": epoch,
         "scored_us": scored_us, "batch_rows": 1, "outcome": "scored",
+        "arrived": arrived or datetime.now(UTC),
     }  # fmt: skip
     same = {"agreed": True, "flipped": False, "difference": 0.0}
     apart = {"agreed": False, "flipped": False, "difference": 0.2}

@@ -145,6 +145,7 @@ def wanted(
     Fill in the column `value` and import the file. Rows where no label makes a difference are left
     out. If only such lists are labelled, set `missing = "worst_case"` in the policy's [quality].
     """
+    import msgspec
     import pyarrow as pa
 
     from gnomon.api.quality import wanted_labels
@@ -155,9 +156,8 @@ def wanted(
 
     server = server_at(url, token, policy=policy)
     if server is not None:
-        found = pa.Table.from_pylist(
-            server.wanted_labels(artifact, rows=rows, metric=metric, start=start, end=end)
-        )
+        listed = server.wanted_labels(artifact, rows=rows, metric=metric, start=start, end=end)
+        table = pa.Table.from_pylist(listed)
     else:
         found = wanted_labels(
             artifact,
@@ -168,7 +168,9 @@ def wanted(
             policy=find_policy(policy),
             settings=settings_here(),
         )
-    print_json(found.to_pylist()) if as_json else print_csv(found)
+        listed = msgspec.to_builtins(found.to_pylist())  # As a server sends them.
+        table = pa.Table.from_pylist(listed) if listed else found
+    print_json(listed) if as_json else print_csv(table)
 
 
 def _columns(given: list[str]) -> dict[str, str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.bottom_k import BottomK
@@ -27,6 +30,7 @@ __all__ = ["FEWEST_ROWS", "FitResult", "fit"]
 FEWEST_ROWS = 500
 """Fewer rows say little of how often a model errs: with 5% errors, 25 of them."""
 
+_MOST_SHOWN = 5
 _MOST_ROWS = 20_000
 """The most rows to learn from, a sample by hash: gradient boosting on more takes minutes."""
 
@@ -59,15 +63,16 @@ def fit(
     From the probabilities of a classifier, else by a model of the losses.
     """
     sample = BottomK[AnsweredRows](_MOST_ROWS, AnsweredRows.take, AnsweredRows.concat)
+    left_out = _LeftOut()
     for part in rows:
-        labelled = part.take(_usable(part, contract, asked))
+        labelled = part.take(_usable(part, contract, asked, left_out))
         if labelled.facts.num_rows:
             drift.add_reference(labelled.facts, labelled.inputs)
             sample.offer(row_places(labelled.facts), labelled)
     kept = sample.kept()
     if kept is None or sample.seen < FEWEST_ROWS:
-        have = plural(sample.seen, "row")
-        return _without(f"the reference has {have} with a label; {FEWEST_ROWS} are needed", sample)
+        have = f"{plural(sample.seen, 'row')} with a label{left_out.explain(asked)}"
+        return _without(f"the reference has {have}; {FEWEST_ROWS} are needed", sample)
     reference = _reference(kept, contract, asked)
     if reason := _insufficient(reference, asked):
         return _without(reason, sample)
@@ -91,18 +96,56 @@ def _sides(rows: AnsweredRows, contract: Contract, asked: Question) -> tuple[Ans
     return asked.answers(contract, rows.columns()), asked.truth(rows.labels)
 
 
-def _usable(rows: AnsweredRows, contract: Contract, asked: Question) -> npt.NDArray[np.int64]:
+@dataclass(slots=True)
+class _LeftOut:
+    """Rows with a label from which nothing can be learned.
+
+    Attributes:
+        unknown: labels that the model does not know, with how many rows have them.
+        unanswered: rows without a complete answer.
+    """
+
+    unknown: Counter[str] = field(default_factory=Counter)
+    unanswered: int = 0
+
+    def explain(self, asked: Question) -> str:
+        """Say how many there are, and what was expected of the labels; empty without one."""
+        says = ""
+        if self.unknown:
+            given = _listed(self.unknown.most_common(), "`{0[0]}` ({0[1]:,})")
+            known = "numbers" if asked.is_number else _listed(asked.classes, "`{}`")
+            says += (
+                f" that the model knows and {self.unknown.total():,} with another: expected "
+                f"{known}, got {given}"
+            )
+        if self.unanswered:
+            says += f"; {plural(self.unanswered, 'labelled row')} without a complete answer"
+        return says
+
+
+def _listed(values: Sequence[object], form: str) -> str:
+    more = len(values) - _MOST_SHOWN
+    rest = f" and {more:,} more" if more > 0 else ""
+    return ", ".join(form.format(value) for value in values[:_MOST_SHOWN]) + rest
+
+
+def _usable(
+    rows: AnsweredRows, contract: Contract, asked: Question, left_out: _LeftOut
+) -> npt.NDArray[np.int64]:
     """Return which rows have a label that the model knows, and a complete answer."""
     labelled = np.flatnonzero(np.asarray(pc.is_valid(rows.labels)))
     some = rows.take(labelled)
     answers, truth = _sides(some, contract, asked)
     usable = truth.known
+    unknown = some.labels.filter(pa.array(~truth.known))
+    left_out.unknown.update(pc.cast(unknown, pa.string()).to_pylist())
     if answers.probabilities is not None:
         usable = usable & ~np.isnan(answers.probabilities).any(axis=1)
     if answers.numbers is not None:
         usable = usable & ~np.isnan(answers.numbers)
     if not asked.is_number or asked.output is not None:
         usable = usable & (answers.decided >= 0)
+    left_out.unanswered += int((truth.known & ~usable).sum())
     return labelled[usable]
 
 

@@ -50,8 +50,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     verdict: Verdict
     says: str
-    limit: float
-    value: float | None = None
+    limit: int | float
+    value: int | float | None = None
     interval: Interval | None = None
     count: int | None = None
     rows: int | None = None

@@ -39,16 +39,28 @@ def test_only_this_run_against_this_live_counts(settings: Settings) -> None:
 
 
 def test_live_against_itself_is_the_noise(settings: Settings) -> None:
-    """An A/A shadow's rows are the noise floor, in all runs since live became live."""
+    """An A/A shadow's rows are the noise floor: in the time of the shadow, of whatever run, as the
+    shadow's rows beside this live artifact count before and after a rollback to it.
+    """
+    before, since = (datetime.now(UTC) - timedelta(minutes=minutes) for minutes in (6, 4))
     log_live(settings, 1)
     log_shadow(settings, agreed=1)
-    log_shadow(settings, agreed=8, disagreed=2, artifact=LIVE, epoch=1)
-    log_shadow(settings, agreed=1, disagreed=1, artifact=LIVE, epoch=4)
+    log_shadow(settings, disagreed=20, artifact=LIVE, epoch=1, arrived=before)
+    log_shadow(settings, agreed=1, disagreed=1, artifact=LIVE, epoch=2, arrived=since)
     log_shadow(settings, agreed=1, artifact=LIVE, epoch=6)
-    noise = gathered(settings, noise_since=4).noise
-    assert (noise.compared, noise.disagreed) == (3, 1)
+    log_shadow(settings, disagreed=1, artifact=LIVE, against="toy:between", epoch=6)
     noise = gathered(settings).noise
-    assert (noise.compared, noise.disagreed) == (13, 3)
+    assert (noise.compared, noise.disagreed) == (3, 1)
+
+
+def test_a_floor_that_fails_says_why(settings: Settings) -> None:
+    """The first error stands for the others."""
+    log_live(settings, 1)
+    log_shadow(settings, agreed=1)
+    assert gathered(settings).noise_error is None
+    log_shadow(settings, failed=3, artifact=LIVE)
+    found = gathered(settings)
+    assert (found.noise.failed, found.noise_error) == (3, "no")
 
 
 def test_times_are_told_apart_by_batch_size(settings: Settings) -> None:

@@ -51,7 +51,7 @@ def test_what_is_missing_is_rows_of_the_shadow_if_these_can_decide() -> None:
 def test_what_is_missing_is_rows_of_the_floor_otherwise() -> None:
     """At the rate at which rows are scored twice, if they are."""
     traffic = Traffic(seconds=100.0, answered=20_000, scored=20_000)
-    excess = Excess(BadShare(4_000, 20_000), BadShare(1, 20), awaited=True)
+    excess = Excess(BadShare(4_000, 20_000), BadShare(1, 20), awaited=True, share=0.05, seen=20)
     awaits = excess.awaits(0.05, 0.95, traffic)
     assert awaits.rows is not None
     assert awaits.seconds == pytest.approx(awaits.rows / 0.2)
@@ -59,6 +59,19 @@ def test_what_is_missing_is_rows_of_the_floor_otherwise() -> None:
     once = Excess(BadShare(4_000, 20_000), BadShare(1, 20)).awaits(0.05, 0.95, traffic)
     assert "gnomon shadow start --same" in once.says
     assert "`noise_floor`" in once.says
+
+
+def test_before_the_first_row_of_the_floor_its_share_says_how_fast_they_come() -> None:
+    """And where far too many should have come, the sample may hold none of the entities."""
+    traffic = Traffic(seconds=100.0, answered=20_000, scored=10_000)
+    few = Excess(BadShare(300, 500), BadShare(0, 0), awaited=True, share=0.01)
+    awaits = few.awaits(0.05, 0.95, traffic)
+    assert awaits.rows is not None
+    assert awaits.seconds == pytest.approx(awaits.rows / (0.01 * 200))
+    none = Excess(BadShare(4_000, 20_000), BadShare(0, 0), awaited=True, share=0.01)
+    awaits = none.awaits(0.05, 0.95, traffic)
+    assert "none of the 20,000 rows is one yet: if none of the next ones is" in awaits.says
+    assert (awaits.rows, awaits.seconds) == (None, None)
 
 
 def test_the_share_at_the_limit_is_said() -> None:

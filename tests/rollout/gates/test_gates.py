@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import numpy as np
 import pytest
 from msgspec import structs
@@ -204,6 +205,33 @@ def test_a_floor_that_is_being_measured_is_waited_for() -> None:
     assert judged(replace(GOOD, noise_awaited=True))["disagreement"].verdict == "pass"
 
 
+def test_a_floor_that_cannot_be_measured_is_not_waited_for() -> None:
+    """Where every row of live against itself fails, and where no server scores any, the gate says
+    so and what to do; how soon more rows come has nothing to do with it.
+    """
+    bad = replace(GOOD, shadow=rows(20_000, disagreed=2_400), noise_awaited=True, noise_share=0.5)
+    failed = structs.replace(rows(0, failed=516), errors={"prediction_failed": 516})
+    gate = judged(replace(bad, noise=failed, noise_error="no file"))["disagreement"]
+    assert gate.verdict == "unknown"
+    assert (
+        "which cannot be measured: of live against itself 516 rows failed and none was compared "
+        "(516 prediction_failed: no file)"
+    ) in gate.says
+    assert gate.awaits is not None
+    assert (gate.awaits.rows, gate.awaits.seconds) == (None, None)
+    assert "`noise_floor = 0`" in gate.awaits.says
+    unmeasured = judged(replace(bad, noise_share=None))["disagreement"]
+    assert "no running server scores any: give `noise_floor`" in unmeasured.because
+    assert judged(replace(GOOD, noise_awaited=True, noise=failed))["disagreement"].verdict == "pass"
+
+
+def test_a_server_sends_the_numbers_of_a_gate_as_they_are() -> None:
+    """A number of rows stays whole, and a share a fraction."""
+    for gate in judged(GOOD).values():
+        sent = msgspec.json.decode(msgspec.json.encode(gate), type=Gate)
+        assert repr((sent.limit, sent.value)) == repr((gate.limit, gate.value))
+
+
 def test_too_few_rows_are_unknown() -> None:
     """Fewer rows than required decide nothing, however good they are."""
     assert judged(replace(GOOD, shadow=rows(999)))["rows"].verdict == "unknown"
@@ -317,7 +345,7 @@ def test_a_shadow_is_judged_on_its_log(settings: Settings) -> None:
         InferenceLog(settings, "toy"), state(), policy, SHADOW, reports=Heartbeats([fresh])
     )
     assert found.read is not None
-    assert found.read.noise_since == 1
+    assert found.read.noise_start == found.read.start
     assert found.verdict == "fail"
     assert [gate.name for gate in found.unmet] == ["flips"]
     assert len(found.unmet[0].examples) == 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from gnomon.rollout.gates import noise_floor
 from gnomon.rollout.gates.noise_floor import (
     DEFAULT_SHARE,
     is_noise_awaited,
+    measured_share,
     noise_shadow,
     standing_share,
 )
 from gnomon.rollout.history import RolloutEvent, RolloutState, fold
+from gnomon.shadow.heartbeats import Heartbeat, Heartbeats
 from tests.packing import SCRIPT, times
 
 
@@ -88,3 +91,18 @@ def test_gates_wait_for_it_where_it_is_measured(
     assert not is_noise_awaited(RolloutState(), policy(0.1))
     monkeypatch.setattr(noise_floor, "inspect", lambda tag: batch_dependent(live))
     assert is_noise_awaited(state(live.tag), Policy())
+
+
+def test_it_is_measured_where_a_running_server_says_so() -> None:
+    """Not by one that stopped, or that answers with another artifact."""
+    now = datetime.now(UTC)
+    beat = Heartbeat(
+        model="toy", slice="a", host="h", pid=1, started=now, live="toy:live", noise_floor=0.05
+    )
+    stopped = structs.replace(beat, updated=now - timedelta(hours=1), noise_floor=0.5)
+    other = structs.replace(beat, live="toy:other", noise_floor=0.5)
+    silent = structs.replace(beat, noise_floor=None)
+    begun = state("toy:live")
+    assert measured_share(begun, Heartbeats([silent, beat, stopped, other])) == 0.05
+    assert measured_share(begun, Heartbeats([silent, stopped, other])) is None
+    assert measured_share(RolloutState(), Heartbeats([beat])) is None

@@ -72,7 +72,7 @@ def test_the_outlook_adds_up_the_slices(storage: Storage) -> None:
 
 
 def test_the_noise_floor_is_what_slices_report_of_live(storage: Storage) -> None:
-    """Its rows since live became live count, and a gate waits while it is measured."""
+    """Its rows in the time of the shadow count, and a gate waits while it is measured."""
     counts = {"scored": 5_000, "compared": 5_000, "decided": 5_000, "disagreed": 600}
     shadow = ShadowBeat(artifact="toy:b", epoch=2, **beside("toy:a", **counts))
     noise = ShadowBeat(
@@ -80,7 +80,8 @@ def test_the_noise_floor_is_what_slices_report_of_live(storage: Storage) -> None
     )
     outlook = GateOutlook(storage, "toy", None)
     beat = Heartbeat(
-        model="toy", slice="one", host="h", pid=1, started=NOW, shadows=(shadow, noise)
+        model="toy", slice="one", host="h", pid=1, started=NOW, live="toy:a",
+        shadows=(shadow, noise),
     )  # fmt: skip
     heartbeats.write(storage, beat)
     outlook.refresh(STATE)
@@ -91,6 +92,38 @@ def test_the_noise_floor_is_what_slices_report_of_live(storage: Storage) -> None
     outlook.refresh(STATE)
     (gate,) = outlook.of("toy:b")
     assert "beyond the noise floor, which is not measured yet" in gate.says
+
+
+def test_a_floor_over_another_time_is_left_to_the_log(storage: Storage) -> None:
+    """Of a shadow that began later than the floor, or has rows of before a rollback: what slices
+    count is not over the time of its rows. Where nothing measures a floor, none is waited for.
+    """
+    later = STATE.after(event("shadow_start", "toy:c"))
+    counts = {"scored": 5_000, "compared": 5_000, "decided": 5_000, "disagreed": 600}
+    shadow = ShadowBeat(artifact="toy:c", epoch=3, **beside("toy:a", **counts))
+    beat = Heartbeat(
+        model="toy", slice="one", host="h", pid=1, started=NOW, live="toy:a", shadows=(shadow,)
+    )  # fmt: skip
+    outlook = GateOutlook(storage, "toy", None)
+    heartbeats.write(storage, beat)
+    outlook.refresh(later)
+    assert outlook.of("toy:c") == ()  # It has failed.
+    heartbeats.write(storage, structs.replace(beat, noise_floor=0.05))
+    outlook.refresh(later)
+    (gate,) = outlook.of("toy:c")
+    assert (gate.gate, gate.rows) == ("disagreement", None)
+    assert "over the time of this shadow's rows" in gate.says
+
+    back = STATE.after(event("promote", "toy:d")).after(event("rollback", "toy:a"))
+    assert back.noise_run is not None
+    assert back.noise_run.since > back.shadows["toy:b"].since
+    earlier = NOW - timedelta(hours=1)
+    before = CountsBeside(**counts, first=earlier, last=NOW)
+    shadow = ShadowBeat(artifact="toy:b", epoch=2, against={"toy:a": before})
+    heartbeats.write(storage, structs.replace(beat, shadows=(shadow,), noise_floor=0.05))
+    outlook.refresh(back)
+    (gate,) = outlook.of("toy:b")
+    assert "over the time of this shadow's rows" in gate.says
 
 
 def test_rows_beside_another_live_artifact_are_no_evidence(storage: Storage) -> None:

@@ -76,7 +76,8 @@ def check_watch(settings: Settings, model: str, policy: Policy | None = None) ->
         RolloutError: its promotion is not watched.
     """
     state = up_to_date(None, settings, model).state
-    return evaluate_watch(InferenceLog(settings, model), state, policy or Policy())
+    reports = heartbeats.find(Storage(settings), model)
+    return evaluate_watch(InferenceLog(settings, model), state, policy or Policy(), reports)
 
 
 def gates_of(

@@ -76,9 +76,12 @@ class Evidence:
 
     Attributes:
         shadow: the shadow against live.
-        noise: live against itself (A/A) in the runs since it became live; the noise floor.
-        noise_awaited: whether such a run goes on all the time, so that what it has not seen yet
-            is unknown and not 0.
+        noise: live against itself (A/A) in the time of the shadow's rows; the noise floor.
+        noise_awaited: whether such a run goes on all the time, or should, so that what it has not
+            seen yet is unknown and not 0.
+        noise_share: the share of live's rows that running servers score a second time for it; None
+            if none does.
+        noise_error: what one of its failed rows says.
         times: the shadow's scoring times by batch size, in microseconds.
         live_times: the live artifact's scoring times by batch size.
         traffic: how many rows arrived recently; None where that is not known.
@@ -96,6 +99,8 @@ class Evidence:
     last_row: datetime | None = None
     excused: tuple[ExcusedCounts, ...] = ()
     noise_awaited: bool = False
+    noise_share: float | None = None
+    noise_error: str | None = None
 
 
 def gather(
@@ -107,8 +112,8 @@ def gather(
     start: datetime,
     entity_key: Sequence[str] = (),
     longest_burst: int | None = None,
-    noise_since: int | None = None,
     noise_awaited: bool = False,
+    noise_share: float | None = None,
     excused: ExcusedRows | None = None,
     excused_noise: ExcusedRows | None = None,
 ) -> Evidence:
@@ -119,12 +124,13 @@ def gather(
         shadow: the tag of the shadow.
         live: the tag it is compared with. Rows scored while another artifact was live are left out.
         epoch: the rollout epoch in which this run of the shadow began.
-        start: when it began.
+        start: when it began. Live against itself counts from then on, too: the noise of another
+            time may be another.
         entity_key: the features that name the entity of a row. The rows of each request are a unit
             without one, or if the log has no column of a feature.
         longest_burst: how many rows one after the other may be bad together.
-        noise_since: of live against itself only runs that began in this epoch or later count.
         noise_awaited: see :class:`Evidence`.
+        noise_share: the same.
         excused: takes the excused rows out.
         excused_noise: takes them out of the noise floor: what is noisy in live and excused would
             otherwise be subtracted from what is not excused.
@@ -135,7 +141,7 @@ def gather(
     window = min(max(now - start, timedelta(seconds=1)), WINDOW)
     recent = (now - window, now)
     settling = settling_at(start, now)
-    start -= CLOCKS_APART
+    began, start = start, start - CLOCKS_APART
     scored = Counter[str]()
     key = [*map(input_column, entity_key)]
     needs = key if excused is None else [*key, *(c for c in excused.needs if c not in key)]
@@ -156,7 +162,9 @@ def gather(
         new=None if counted.units is None else counted.units.new_entities,
     )
     noise_needs = there if excused_noise is not None else key
-    noise_rows = shadow_rows(log, live, live, noise_needs, from_epoch=noise_since)
+    noise_errors: list[str] = []
+    noise_rows = shadow_rows(log, live, live, [*noise_needs, "error"], start=began)
+    noise_rows = _keep_error(noise_rows, noise_errors)
     if excused_noise is not None:
         noise_rows = excused_noise.applied(noise_rows)
     return Evidence(
@@ -169,6 +177,8 @@ def gather(
         last_row=max(arrived, default=None),
         excused=() if excused is None else excused.counts(),
         noise_awaited=noise_awaited,
+        noise_share=noise_share,
+        noise_error=noise_errors[0] if noise_errors else None,
     )
 
 
@@ -209,7 +219,6 @@ def shadow_rows(
     more: Sequence[str] = (),
     *,
     epoch: int | None = None,
-    from_epoch: int | None = None,
     start: datetime | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a shadow that were compared with one live artifact.
@@ -220,7 +229,6 @@ def shadow_rows(
         live: the tag it is compared with.
         more: columns of the log, besides those of the comparison.
         epoch: only of the run that began in this rollout epoch.
-        from_epoch: only of runs that began in this rollout epoch or later.
         start: only rows that arrived since.
     """
     columns = [
@@ -231,8 +239,6 @@ def shadow_rows(
         mask = pc.equal(batch.column("against"), live)
         if epoch is not None:
             mask = pc.and_(mask, pc.equal(batch.column("epoch"), epoch))
-        if from_epoch is not None:
-            mask = pc.and_(mask, pc.greater_equal(batch.column("epoch"), from_epoch))
         yield batch.filter(mask)
 
 
@@ -269,6 +275,14 @@ def _keep_arrivals(
     for batch in batches:
         if batch.num_rows:
             arrived += pc.min_max(batch.column("arrived")).as_py().values()
+        yield batch
+
+
+def _keep_error(batches: Iterator[pa.RecordBatch], errors: list[str]) -> Iterator[pa.RecordBatch]:
+    """Append what the first failed row says, and pass the batches on."""
+    for batch in batches:
+        if not errors:
+            errors += batch.column("error").drop_null()[:1].to_pylist()
         yield batch
 
 

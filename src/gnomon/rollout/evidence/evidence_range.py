@@ -20,7 +20,7 @@ class EvidenceRange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     The rows are those of the shadow that were compared with live, that have ``since`` as their
     epoch, and that :meth:`gnomon.log.log_position.LogPosition.has`. In a watch window the rows of
     live itself count too, from that epoch on. The noise floor is of the rows of live against itself
-    whose epoch is ``noise_since`` or later. Gates on the reports of slices
+    that arrived from ``noise_start`` on. Gates on the reports of slices
     (coverage, lag) and on the last replay (skew) rest on those instead, and say so.
 
     Attributes:
@@ -33,8 +33,8 @@ class EvidenceRange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         candidates: how many runs of shadows share the allowed error.
         entity_key: the features that make rows one unit of evidence.
         longest_burst: how many units in a row may be bad together; see ``docs/policy.md``.
-        noise_since: the epoch from which runs of live against itself are the noise floor; None in
-            evidence of earlier releases, which took them all.
+        noise_start: when the rows of the noise floor begin; None in evidence of earlier releases,
+            which took all rows of live against itself.
     """
 
     read_at: datetime
@@ -46,7 +46,7 @@ class EvidenceRange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     candidates: int
     entity_key: tuple[str, ...] = ()
     longest_burst: int | None = None
-    noise_since: int | None = None
+    noise_start: datetime | None = None
 
     @classmethod
     def of(
@@ -59,7 +59,6 @@ class EvidenceRange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         confidence: float,
         candidates: int = 1,
         entity_key: Sequence[str] = (),
-        noise_since: int | None = None,
     ) -> EvidenceRange:
         """Return what gates with these limits rest on, if they read this snapshot now."""
         return cls(
@@ -72,5 +71,5 @@ class EvidenceRange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
             candidates=max(candidates, 1),
             entity_key=tuple(entity_key),
             longest_burst=limits.longest_burst,
-            noise_since=noise_since,
+            noise_start=start,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from msgspec import structs
@@ -24,6 +25,9 @@ __all__ = ["Excess"]
 
 _UNKNOWN = Interval(0.0, 1.0)
 _NOT_KNOWN_WELL_ENOUGH = "because the noise floor is not known well enough"
+_OR_NONE = "or set `noise_floor = 0` there, which judges the shadow without a floor"
+_MANY_EXPECTED = 30
+"""So many rows of a sample are expected and none is there: by chance once in 10^13 times."""
 _LARGEST = 10**6
 """So many times the rows stand for a shadow whose own share is known exactly."""
 
@@ -39,17 +43,33 @@ class Excess:
         noise: the share of live against itself.
         awaited: whether live is scored twice all the time. The floor then counts from the first
             look on, when nothing is known of it yet: it may be anything.
+        share: the share of live's rows that running servers score twice; None if none does.
+        seen: how many rows of live against itself were scored or failed.
+        failed: how many of them failed, if none could be compared.
+        why: how many of them by error code, and what one says.
     """
 
     shadow: BadShare
     noise: BadShare
     awaited: bool = False
+    share: float | None = None
+    seen: int = 0
+    failed: int = 0
+    why: str = ""
 
     @classmethod
     def of(cls, evidence: Evidence, bad: str, of: str) -> Excess:
         """Return the excess of bad rows among the rows of a kind, both by the name of the count."""
-        noise = evidence.noise.share(bad, of)
-        return cls(evidence.shadow.share(bad, of), noise, evidence.noise_awaited)
+        noise = evidence.noise
+        return cls(
+            evidence.shadow.share(bad, of),
+            noise.share(bad, of),
+            awaited=evidence.noise_awaited,
+            share=evidence.noise_share,
+            seen=noise.done,
+            failed=0 if noise.compared else noise.failed,
+            why=_why_failed(evidence),
+        )
 
     @property
     def counts_noise(self) -> bool:
@@ -104,16 +124,47 @@ class Excess:
         )
 
     def _more_noise(self, more: int, traffic: Traffic | None) -> MissingEvidence:
-        """Return that a number of rows decides it which a server scores twice as they come."""
-        if traffic is not None and self.noise.rows and self.shadow.rows:
-            share = self.noise.rows / self.shadow.rows
-            new = None if traffic.new is None else traffic.new.sampled(share)
-            traffic = structs.replace(traffic, scored=round(traffic.scored * share), new=new)
+        """Return that a number of rows decides it which a server scores twice as they come.
+
+        Or what keeps a server from that.
+        """
+        if self.failed:
+            return action(
+                "no number of rows decides it while live fails in its second copy and answers in "
+                "the first: mend what its error says; with `noise_floor = 0` in the policy's "
+                "[sampling] the shadow is judged without a floor"
+            )
+        if self.share is None:
+            return action(
+                f"needs about {plural(more, 'more row')} of live against itself, and no running "
+                "server scores any: give `noise_floor` in the [sampling] of the policy file that "
+                f"the server reads, {_OR_NONE}"
+            )
+        if not self.seen and self.shadow.rows * self.share >= _MANY_EXPECTED:
+            return action(
+                f"needs about {plural(more, 'more row')} of live against itself, and none of the "
+                f"{self.shadow.rows:,} rows is one yet: if none of the next ones is, those that "
+                f"come are of few entities, and none of these is in the sample of "
+                f"{percent(self.share, 2)}: give a larger `noise_floor` in the policy's "
+                f"[sampling], and stop and start the shadow, {_OR_NONE}"
+            )
+        traffic = self._noise_traffic(traffic)
         of, given = "rows of live against itself", f", {_NOT_KNOWN_WELL_ENOUGH}"
         entities = self.noise.entities_of(more)
         if entities is not None:
             return more_entities(more, entities, f"{of} of other entities", traffic, given)
         return more_rows(more, of, traffic, about=True, given=given)
+
+    def _noise_traffic(self, traffic: Traffic | None) -> Traffic | None:
+        """Return the traffic of rows that are scored twice: as many as were, or as should be."""
+        if traffic is None or not traffic.scored or not self.shadow.rows:
+            return traffic
+        if self.noise.rows:
+            share = self.noise.rows / self.shadow.rows
+        else:
+            share = (self.share or 0.0) * traffic.answered / traffic.scored
+        new = None if traffic.new is None else traffic.new.sampled(share)
+        return structs.replace(traffic, scored=round(traffic.scored * share), new=new)
 
     @property
     def floor(self) -> str:
@@ -121,7 +172,21 @@ class Excess:
         if self.noise.value is not None:
             share = percent(self.noise.value, 2)
             return f" beyond the noise floor of {share} of {self.noise.counted}"
-        return " beyond the noise floor, which is not measured yet" if self.awaited else ""
+        if not self.awaited:
+            return ""
+        if self.failed:
+            return (
+                " beyond the noise floor, which cannot be measured: of live against itself "
+                f"{plural(self.failed, 'row')} failed and none was compared{self.why}"
+            )
+        return " beyond the noise floor, which is not measured yet"
+
+
+def _why_failed(evidence: Evidence) -> str:
+    codes = Counter(evidence.noise.errors).most_common(3)
+    reasons = [", ".join(f"{count:,} {code}" for code, count in codes), evidence.noise_error or ""]
+    found = ": ".join(filter(None, reasons))
+    return f" ({found})" if found else ""
 
 
 def _difference(shadow: Interval, noise: Interval) -> Interval:

@@ -24,8 +24,9 @@ from gnomon.rollout.evidence.excused_rows import (
 )
 from gnomon.rollout.evidence.outlook import action
 from gnomon.rollout.gate import Gate
-from gnomon.rollout.gates.noise_floor import is_noise_awaited
+from gnomon.rollout.gates.noise_floor import is_noise_awaited, measured_share
 from gnomon.rollout.history import RolloutState, Shadow
+from gnomon.shadow.heartbeats import Heartbeats
 
 __all__ = ["excused_rows", "gather_unexcused", "with_excuses"]
 
@@ -81,17 +82,20 @@ def gather_unexcused(
     shadow: Shadow,
     live: str,
     excuses: Sequence[RecordedExcuse],
+    reports: Heartbeats,
 ) -> Evidence:
     """Gather the evidence on a run of a shadow, without the rows that are excused.
 
     Args:
         log: a snapshot of the model's log.
-        state: the rollout, which says from when on runs of live against itself count.
+        state: the rollout.
         policy: has the tolerances, how many rows may be bad together, and the noise floor.
         shadow: the run.
         live: the tag it is compared with.
         excuses: those that have an effect now.
+        reports: those of the slices, which say whether the noise floor is measured.
     """
+    share = measured_share(state, reports)
     return gather(
         log,
         shadow=shadow.artifact,
@@ -100,8 +104,8 @@ def gather_unexcused(
         start=shadow.at,
         entity_key=shadow.entity_key,
         longest_burst=policy.gates.longest_burst,
-        noise_since=state.live_since,
-        noise_awaited=is_noise_awaited(state, policy),
+        noise_awaited=share is not None or is_noise_awaited(state, policy),
+        noise_share=share,
         excused=excused_rows(
             log,
             policy,
@@ -111,7 +115,7 @@ def gather_unexcused(
             epoch=shadow.since,
             start=shadow.at,
         ),
-        excused_noise=excused_rows(log, policy, excuses, shadow=live, live=live),
+        excused_noise=excused_rows(log, policy, excuses, shadow=live, live=live, start=shadow.at),
     )
 
 

@@ -79,10 +79,11 @@ def evaluate(
                 confidence=confidence,
                 candidates=candidates,
                 entity_key=shadow.entity_key,
-                noise_since=state.live_since,
             )
             excuses = active(state.excuses, artifact, datetime.now(UTC))
-            evidence = gather_unexcused(snapshot, state, policy, shadow, state.live, excuses)
+            evidence = gather_unexcused(
+                snapshot, state, policy, shadow, state.live, excuses, reports
+            )
         gates = judge(
             policy.gates,
             shadow,

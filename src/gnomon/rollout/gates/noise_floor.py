@@ -6,8 +6,15 @@ from gnomon.artifact import Artifact, inspect
 from gnomon.errors import GnomonError
 from gnomon.policy import Policy
 from gnomon.rollout.history import RolloutState, Shadow
+from gnomon.shadow.heartbeats import Heartbeats
 
-__all__ = ["DEFAULT_SHARE", "is_noise_awaited", "noise_shadow", "standing_share"]
+__all__ = [
+    "DEFAULT_SHARE",
+    "is_noise_awaited",
+    "measured_share",
+    "noise_shadow",
+    "standing_share",
+]
 
 DEFAULT_SHARE = 0.05
 """Enough to know a floor of 0 to within the default limit of disagreement after 2,000 to 3,000
@@ -48,7 +55,7 @@ def noise_shadow(state: RolloutState, live: Artifact, policy: Policy) -> Shadow 
 
 
 def is_noise_awaited(state: RolloutState, policy: Policy) -> bool:
-    """Return whether servers with this policy measure the floor now, so that a gate waits for it.
+    """Return whether servers with this policy should measure the floor now: a gate waits for it.
 
     Without the live artifact in this store it is not known, and nothing is waited for.
     """
@@ -61,3 +68,16 @@ def is_noise_awaited(state: RolloutState, policy: Policy) -> bool:
         return standing_share(policy, inspect(state.noise_run.artifact)) > 0
     except GnomonError:
         return False
+
+
+def measured_share(state: RolloutState, reports: Heartbeats) -> float | None:
+    """Return the share of live's rows that running servers score twice; None if none does."""
+    run = state.noise_run
+    if run is None:
+        return None
+    shares = (
+        beat.noise_floor
+        for beat in reports.beats
+        if beat.live == run.artifact and not beat.is_stale(reports.read_at)
+    )
+    return max((share for share in shares if share is not None), default=None)

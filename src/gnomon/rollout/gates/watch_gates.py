@@ -22,6 +22,7 @@ from gnomon.rollout.gates.excuse_evidence import gather_unexcused, with_excuses
 from gnomon.rollout.gates.gates import latency_gate
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.watch_window import WATCHABLE, Watch
+from gnomon.shadow.heartbeats import NO_REPORTS, Heartbeats
 
 __all__ = ["evaluate_watch", "would_roll_back"]
 
@@ -29,7 +30,9 @@ _ANSWERS = ("answered", "failed", "timed_out")
 """Outcomes of rows that reached the live artifact. Rejected and shed rows say nothing about it."""
 
 
-def evaluate_watch(log: InferenceLog, state: RolloutState, policy: Policy) -> Gates:
+def evaluate_watch(
+    log: InferenceLog, state: RolloutState, policy: Policy, reports: Heartbeats = NO_REPORTS
+) -> Gates:
     """Evaluate the gates of the watch window, on the rows since the promotion.
 
     One that fails is a reason to roll back. They have the policy's confidence together, as a
@@ -39,6 +42,7 @@ def evaluate_watch(log: InferenceLog, state: RolloutState, policy: Policy) -> Ga
         log: the model's log.
         state: the rollout, whose live artifact is watched.
         policy: the limits.
+        reports: the last reports of the slices, which say whether the noise floor is measured.
 
     Raises:
         RolloutError: nothing is watched.
@@ -57,13 +61,14 @@ def evaluate_watch(log: InferenceLog, state: RolloutState, policy: Policy) -> Ga
             start=watch.at,
             confidence=confidence,
             entity_key=() if shadow is None else shadow.entity_key,
-            noise_since=state.live_since,
         )
         gates = list(_of_live(snapshot, watch, shadow, policy.gates, confidence))
         if shadow is not None:
             # The promotion rested on those that had an effect then.
             excuses = active(state.excuses, watch.artifact, watch.at, datetime.now(UTC))
-            evidence = gather_unexcused(snapshot, state, policy, shadow, watch.artifact, excuses)
+            evidence = gather_unexcused(
+                snapshot, state, policy, shadow, watch.artifact, excuses, reports
+            )
             gates += _against_previous(watch, evidence, policy.gates, confidence)
             last_row = evidence.last_row
     return Gates(

@@ -9,17 +9,18 @@ from pathlib import Path
 from msgspec import structs
 
 from gnomon.artifact import Artifact
-from gnomon.policy import Policy
 from gnomon.rollout.gates.noise_floor import noise_shadow
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.service.lane.recording import Recorder
 from gnomon.service.metrics import Metrics
 from gnomon.service.slice.claim import SliceClaim
+from gnomon.service.slice.followed_policy import FollowedPolicy
 from gnomon.service.slice.shadow_feed import ShadowFeed
 from gnomon.service.slice.shadow_runs import ShadowRuns
 from gnomon.service.status.gate_outlook import GateOutlook
+from gnomon.service.status.shadow_status import noise_floor_status
 from gnomon.service.status.slice_status import ShadowStatus
-from gnomon.service.tasks import Tasks, close_all
+from gnomon.service.tasks import Tasks, close_all, in_thread
 from gnomon.settings import Settings
 from gnomon.shadow.feed.run import Run, mark_stopped
 from gnomon.shadow.heartbeats import ShadowBeat
@@ -31,12 +32,13 @@ class ShadowSupervisor:
     """Starts and ends feeds as shadows are started and stopped.
 
     While shadows are judged, it also runs live against itself on a share of the requests, as the
-    policy says at the start of the server; see :mod:`gnomon.rollout.gates.noise_floor`.
+    policy says, also if it comes to say so later; see :mod:`gnomon.rollout.gates.noise_floor`.
 
     Args:
         model: the deployment's model name.
         settings: passed to the feeds.
-        policy: the policy file, for the comparators and the share of the noise floor.
+        policy: the policy file, for the comparators and the share of the noise floor. The share is
+            read again when the file changes.
         claim: the slice whose requests the feeds read.
         recorder: has the log, whose end is the position from which a new shadow reads.
         metrics: shows what the feeds report.
@@ -59,7 +61,7 @@ class ShadowSupervisor:
         self._model = model
         self._settings = settings
         self._policy = policy
-        self._rules = Policy() if policy is None else Policy.read(policy)
+        self._rules = FollowedPolicy(policy)
         self._claim = claim
         self._recorder = recorder
         self._metrics = metrics
@@ -68,8 +70,8 @@ class ShadowSupervisor:
         self._feeds: dict[str, ShadowFeed] = {}
         self._noise: Shadow | None = None
         self._live: str | None = None
-        self._marked: int | None = None
-        """The last epoch for which stopped shadows were marked in the slice's folder."""
+        self._marked: tuple[int, frozenset[str]] | None = None
+        """The last epoch and shadows for which the others were marked in the slice's folder."""
 
     async def begin(self, state: RolloutState, live: Artifact | None) -> None:
         """Record on disk from where on the shadows of a state have to score rows.
@@ -80,7 +82,9 @@ class ShadowSupervisor:
             state: the rollout.
             live: the artifact that answers when the state is in effect.
         """
-        noise = None if live is None else noise_shadow(state, live, self._rules)
+        if state.noise_run is not None:
+            await in_thread(self._rules.refresh)
+        noise = None if live is None else noise_shadow(state, live, self._rules.policy)
         await self._runs.begin([*state.shadows.values(), *([] if noise is None else [noise])])
 
     def apply(self, state: RolloutState, live: Artifact | None) -> None:
@@ -103,10 +107,11 @@ class ShadowSupervisor:
         for tag, shadow in shadows.items():
             if tag not in self._feeds and (run := self._runs.of(shadow)) is not None:
                 self._start(tag, shadow, run)
-        if self._marked != state.epoch:
+        running = (state.epoch, frozenset(shadows))
+        if self._marked != running:
             with contextlib.suppress(OSError):  # The next call tries again.
                 mark_stopped(self._settings, self._model, self._claim.name, shadows)
-                self._marked = state.epoch
+                self._marked = running
 
     def statuses(self) -> tuple[ShadowStatus, ...]:
         """Return each feed's last report, and the gates its artifact's promotion waits for."""
@@ -124,7 +129,7 @@ class ShadowSupervisor:
     def noise_floor(self) -> ShadowStatus | None:
         """Return the last report of the noise floor's feed; None while it is not measured."""
         feed = None if self._noise is None else self._feeds.get(self._noise.artifact)
-        return None if feed is None else feed.status()
+        return None if feed is None else noise_floor_status(feed.shadow, feed.beat())
 
     def beats(self) -> tuple[ShadowBeat, ...]:
         """Return the same for the slice's heartbeat, with the noise floor among them."""
@@ -139,7 +144,7 @@ class ShadowSupervisor:
 
     def _noise_of(self, state: RolloutState, live: Artifact | None) -> Shadow | None:
         """Return the shadow of live itself; one that has begun keeps its share to its end."""
-        shadow = None if live is None else noise_shadow(state, live, self._rules)
+        shadow = None if live is None else noise_shadow(state, live, self._rules.policy)
         run = None if shadow is None else self._runs.of(shadow)
         if shadow is None or run is None:
             return None

@@ -12,7 +12,7 @@ from gnomon.errors import GnomonError
 from gnomon.rollout.history import History, RolloutState, Shadow, read_history
 from gnomon.service.status.automation_status import AutomationStatus
 from gnomon.service.status.proposal_status import proposals_of
-from gnomon.service.status.shadow_status import shadow_status
+from gnomon.service.status.shadow_status import noise_floor_status, shadow_status
 from gnomon.service.status.slice_status import LiveStatus, RowAccounts, ShadowStatus, Status
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
@@ -129,7 +129,7 @@ def _noise_floor(beat: Heartbeat, state: RolloutState) -> ShadowStatus | None:
     shadow = Shadow(
         artifact=run.artifact, digest=None, fraction=beat.noise_floor, since=run.since, at=run.at
     )
-    return shadow_status(shadow, beat.shadow(run.artifact))
+    return noise_floor_status(shadow, beat.shadow(run.artifact))
 
 
 def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status:

@@ -16,10 +16,11 @@ from typing import NamedTuple
 from msgspec import structs
 
 from gnomon.errors import UnreadableFile
-from gnomon.policy import GateLimits, Policy
-from gnomon.rollout.evidence.evidence import Evidence, ShadowRows
+from gnomon.policy import Policy
+from gnomon.rollout.evidence.evidence import CLOCKS_APART, Evidence, ShadowRows
 from gnomon.rollout.evidence.outlook import WINDOW, Traffic
 from gnomon.rollout.gates.gates import judge
+from gnomon.rollout.gates.noise_floor import is_noise_awaited, measured_share
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.quality.quality_gates import gate_name
 from gnomon.shadow import heartbeats
@@ -34,6 +35,12 @@ __all__ = ["REFRESH_SECONDS", "GateOutlook"]
 REFRESH_SECONDS = 5.0
 _LEAST_SECONDS = REFRESH_SECONDS / 2
 """A rate over a shorter time is not used."""
+_BEYOND_NOISE = ("disagreement", "flips")
+_BY_ANOTHER_TIME = (
+    "decided with the noise floor over the time of this shadow's rows, which "
+    "`gnomon promote --check` reads"
+)
+"""Slices count the rows of live against itself over the time of another run."""
 
 
 class _Sample(NamedTuple):
@@ -103,30 +110,40 @@ class GateOutlook:
         self._samples = {key: samples for key, samples in self._samples.items() if key in keys}
         others = tuple(_by_the_log(policy))
         self._open = {
-            s.artifact: (*self._open_gates(policy.gates, s, state, beats, confidence), *others)
+            s.artifact: (*self._open_gates(policy, s, state, beats, confidence), *others)
             for s in state.judged
         }
         self._judged = _runs(state)
 
     def _open_gates(
         self,
-        limits: GateLimits,
+        policy: Policy,
         shadow: Shadow,
         state: RolloutState,
         beats: Sequence[Heartbeat],
         confidence: float,
     ) -> Iterator[OpenGate]:
+        limits = policy.gates
         counts = _beside(state.live, _shadow_reports(shadow, beats))
         answered = sum(int(beat.accounts.get("answered", 0)) for beat in beats)
+        share = measured_share(state, Heartbeats(beats))
+        noise = _beside(state.live, _noise_reports(state, beats))
+        awaited = share is not None or is_noise_awaited(state, policy)
+        is_of_another_time = (awaited or noise.compared > 0) and not _is_noise_of_the_time(
+            state, shadow, counts
+        )
+        if is_of_another_time:
+            noise = CountsBeside()
         evidence = Evidence(
             _rows(counts),
-            noise=_rows(_beside(state.live, _noise_reports(state, beats))),
+            noise=_rows(noise),
             times={},
             live_times={},
             traffic=self._traffic(shadow, state.live, counts.scored, answered),
             first_row=counts.first,
             last_row=counts.last,
-            noise_awaited=any(beat.noise_floor is not None for beat in beats),
+            noise_awaited=awaited or is_of_another_time,
+            noise_share=share,
         )
         if shadow.artifact in self._excused:  # What slices count has the excused rows in it.
             limits = structs.replace(limits, max_disagreement=None, max_flips=None)
@@ -139,7 +156,9 @@ class GateOutlook:
         for gate in judge(
             limits, shadow, evidence, confidence, reports=Heartbeats(beats), skew=skew
         ):
-            if gate.awaits is not None:
+            if gate.awaits is not None and is_of_another_time and gate.name in _BEYOND_NOISE:
+                yield OpenGate(gate=gate.name, says=_BY_ANOTHER_TIME)
+            elif gate.awaits is not None:
                 yield OpenGate(
                     gate=gate.name,
                     says=gate.because,
@@ -194,6 +213,19 @@ def _noise_reports(state: RolloutState, beats: Sequence[Heartbeat]) -> Iterator[
         report = beat.shadow(state.live or "")
         if report is not None and report.epoch >= state.live_since:
             yield report
+
+
+def _is_noise_of_the_time(state: RolloutState, shadow: Shadow, counts: CountsBeside) -> bool:
+    """Return whether slices count live against itself over the time of the shadow's rows.
+
+    They do not where its run began before the shadow, or after the shadow's first row beside the
+    present live artifact: before a rollback to it, or before a person's run of it ended.
+    """
+    run = state.noise_run or state.shadows.get(state.live or "")
+    if run is None or run.since == shadow.since:
+        return True
+    is_earlier = run.since < shadow.since
+    return not is_earlier and (counts.first is None or counts.first >= run.at - CLOCKS_APART)
 
 
 def _runs(state: RolloutState) -> set[_Run]:

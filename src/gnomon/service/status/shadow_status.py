@@ -12,7 +12,7 @@ from gnomon.rollout.history import Shadow
 from gnomon.service.status.slice_status import ShadowStatus
 from gnomon.shadow.heartbeats import ShadowBeat
 
-__all__ = ["shadow_status"]
+__all__ = ["noise_floor_status", "shadow_status"]
 
 
 def shadow_status(shadow: Shadow, beat: ShadowBeat | None) -> ShadowStatus:
@@ -30,3 +30,18 @@ def shadow_status(shadow: Shadow, beat: ShadowBeat | None) -> ShadowStatus:
     return structs.replace(
         status, state=beat.state, eligible=beat.count_eligible(), **beat.reported()
     )
+
+
+def noise_floor_status(run: Shadow, beat: ShadowBeat | None) -> ShadowStatus:
+    """Return the status of the noise floor's run: it fails where every row of it does.
+
+    No gate of failed rows judges it, and what waits for the floor waits in vain.
+    """
+    status = shadow_status(run, beat)
+    if status.error is not None or status.scored or not status.failed:
+        return status
+    says = (
+        "live fails on every row in its second copy, so the noise floor cannot be measured: the "
+        "gates of `gnomon promote --check` say why"
+    )
+    return structs.replace(status, state="failing", error=says)
