@@ -75,6 +75,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "contract/check/contract_report.py",
         "contract/check/column_judge.py",
     ),
+    "drift/test_counted_rows.py": ("drift/cells.py", "drift/entity_counts.py"),
     "drift/test_measure.py": (
         "drift/top_columns.py",
         "drift/column_reader.py",

@@ -152,9 +152,7 @@ def _gnomon(known: pd.DataFrame, served: pd.DataFrame) -> Found:
     ids = [f"{i}/0" for i in range(batch.num_rows)]
     counts.add(DriftBatch(columns, np.zeros(batch.num_rows), ids))
     return {
-        column.bins.name: dict(
-            measures(BinnedSides(column.bins, column.bins.training, column.total()))
-        )
+        column.bins.name: dict(measures(BinnedSides.from_training(column.bins, column.total())))
         for column in counts
     }
 

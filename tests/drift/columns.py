@@ -15,7 +15,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 from gnomon.artifact.profile import profile
 from gnomon.contract import infer_contract
-from gnomon.drift.bins import Bins, Integers
+from gnomon.drift.bins import Bins
+from gnomon.drift.counted_rows import CountedRows
 from gnomon.drift.drift_counts import DriftBatch, DriftCounts
 from gnomon.drift.metrics import BinnedSides
 
@@ -35,10 +36,10 @@ def _counted(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"one": np.ones(len(frame))})
 
 
-def counted(bins: Bins, values: Any) -> Integers:
+def counted(bins: Bins, values: Any, entities: Any = None) -> CountedRows:
     """The count of later values."""
     counts = DriftCounts([bins])
-    counts.add(batch(bins, values))
+    counts.add(batch(bins, values, entities=entities))
     return next(iter(counts)).total()
 
 
@@ -49,14 +50,16 @@ def batch(
     segments: Sequence[str] | None = None,
     *,
     first: int = 0,
+    entities: Any = None,
 ) -> DriftBatch:
     """Rows named ``r0/0``, ``r1/0`` ..., a minute after each other if no row_times are given."""
     column = values if isinstance(values, pa.Array) else pa.array(values, from_pandas=True)
     at = np.arange(first, first + len(column)) * 60.0 if row_times is None else np.array(row_times)
     names = [f"r{i}/0" for i in range(first, first + len(column))]
-    return DriftBatch({(bins.kind, bins.name): column}, at.astype(float), names, segments)
+    owners = None if entities is None else pa.array([f"e{entity}" for entity in entities])
+    return DriftBatch({(bins.kind, bins.name): column}, at.astype(float), names, segments, owners)
 
 
-def against(bins: Bins, values: Any) -> BinnedSides:
+def against(bins: Bins, values: Any, entities: Any = None) -> BinnedSides:
     """Training against later values."""
-    return BinnedSides(bins, bins.training, counted(bins, values))
+    return BinnedSides.from_training(bins, counted(bins, values, entities))

@@ -79,7 +79,7 @@ def test_buckets_widen_with_the_range() -> None:
     row_times = np.arange(5_000) * 63_072.0
     counts.add(batch(NUMBER, np.zeros(5_000), row_times, first=60))
     assert len(counts.buckets) <= 120
-    assert next(iter(counts)).total().sum() == counts.rows == 5_060
+    assert next(iter(counts)).total().vector.sum() == counts.rows == 5_060
 
 
 def test_rows_without_a_time_count_in_the_whole_only() -> None:
@@ -88,8 +88,8 @@ def test_rows_without_a_time_count_in_the_whole_only() -> None:
     counts.add(batch(NUMBER, [1.0, 2.0], [np.nan, 30.0]))
     column = next(iter(counts))
     assert {cell.bucket for cell in column.cells} == {NO_TIME, 0}
-    assert [int(v.sum()) for v in column.by_bucket().values()] == [1]
-    assert column.total().sum() == 2
+    assert [int(rows.vector.sum()) for rows in column.by_bucket().values()] == [1]
+    assert column.total().vector.sum() == 2
 
 
 def test_new_values_are_named_with_their_rows() -> None:

@@ -8,7 +8,7 @@ from gnomon.drift.drift_report import DriftColumn, Effect, Shape
 from gnomon.drift.drift_summary import DriftFinding
 
 
-def unsure(rows: int, training_rows: int) -> DriftFinding:
+def unsure(rows: int, training_rows: int, independent: int | None = None) -> DriftFinding:
     """A report on one column that cannot be distinguished from chance."""
     effect = Effect(value=0.1, limit=0.25, floor=0.9, verdict="unknown")
     column = DriftColumn(
@@ -16,6 +16,7 @@ def unsure(rows: int, training_rows: int) -> DriftFinding:
         name="miles",
         rows=rows,
         training_rows=training_rows,
+        independent_rows=independent,
         verdict="unknown",
         judged=True,
         effects={"psi": effect},
@@ -44,3 +45,11 @@ def test_the_side_with_too_few_rows_is_named(
     assert finding.verdict == "unknown"
     assert where in finding.title()
     assert action in finding.summary().action
+
+
+def test_few_entities_are_said_to_be_what_is_missing() -> None:
+    """More rows of the same would not help."""
+    finding = unsure(9_000, 5_000, independent=50)
+    expected = "of different entities in the log, 9,000 that count as 50 against 5,000 of training"
+    assert expected in finding.title()
+    assert "rows of other entities" in finding.summary().action

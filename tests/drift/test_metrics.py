@@ -107,7 +107,7 @@ def test_nothing_but_nulls_has_no_shape() -> None:
 def test_quantiles_are_numpys_within_a_bin() -> None:
     """Evenly between the edges of a bin."""
     bins = frozen(TRAINING)
-    found = quantiles(bins, counted(bins, SERVED["moved"]))
+    found = quantiles(bins, counted(bins, SERVED["moved"]).vector)
     expected = np.quantile(SERVED["moved"], [0.05, 0.25, 0.5, 0.75])
     assert list(found.values())[:4] == pytest.approx(expected, abs=0.5)
     few = frozen(np.repeat([0.0, 1.0, 5.0], [500, 300, 200]))

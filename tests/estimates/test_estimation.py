@@ -122,6 +122,24 @@ def test_few_rows_cannot_rule_drift_out(settings: Settings, random: np.random.Ge
     assert "too few rows to tell whether inputs have drifted: x" in chunk.reason
 
 
+def test_few_entities_cannot_rule_drift_out(
+    settings: Settings, random: np.random.Generator
+) -> None:
+    """Rows of 20 customers, each always at one x, are not called drifted."""
+    served, x = classified(1_000, random), np.random.default_rng(3).uniform(-2, 2, 20)
+    inputs = served.inputs.set_column(0, "x", [x[np.arange(1_000) % 20]])
+    owners = pa.array([f"c{n % 20}" for n in range(1_000)])
+    inputs = inputs.set_column(2, "customer", owners)
+    days = {3.0: classified(1_000, random), 1.0: served._replace(inputs=inputs)}
+    labels = log_served(settings, CLASSIFIER, days)
+    [chunk] = estimated(settings, CLASSIFIER, labels, start=NOW - 2 * DAY).chunks
+    assert chunk.state == "unknown"
+    assert chunk.drifted == ()
+    assert (
+        "too few rows to tell whether inputs have drifted: x (1,000 rows count as" in chunk.reason
+    )
+
+
 @pytest.mark.slow
 def test_a_regressor_is_estimated_by_a_model_of_its_losses(
     settings: Settings, random: np.random.Generator

@@ -63,30 +63,35 @@ def floors(sides: BinnedSides) -> dict[str, float]:
         Good's (Biometrika 40, 1953) estimate of the share of unseen values: the number of values
         seen once in training, over the training rows.
 
-    Consecutive rows are often similar, and then chance alone exceeds these floors more often.
+    Rows are the independent rows that say as much: the rows of either side over its design effect,
+    see :class:`~gnomon.drift.counted_rows.CountedRows`. Where entities are not known, each row
+    counts; consecutive rows are often similar, and then chance alone exceeds these floors more
+    often.
     """
-    pooled = (sides.before + sides.now).astype(float)
-    nulls = max(pooled[sides.bins.size + Extra.NULL], 1.0) / sum(sides.all_rows)
+    before, now = sides.design_effects
+    pooled = sides.before / before + sides.now / now
+    sizes, valued = sides.independent_rows, sides.independent_values
+    nulls = max(pooled[sides.bins.size + Extra.NULL], 1.0) / sum(sizes)
     bounds = {
-        "nulls": float(_deviation(np.array([nulls]), sides.all_rows)[0]),
+        "nulls": float(_deviation(np.array([min(nulls, 1.0)]), sizes)[0]),
         "new": _unseen(sides),
-        "outside": _beyond_ends(2, sides.all_rows),
+        "outside": _beyond_ends(2, sizes),
     }
     if not all(sides.valued):
         return bounds
-    pooled_shares = pooled[: sides.bins.size] / sum(sides.valued)
+    pooled_shares = pooled[: sides.bins.size] / sum(valued)
     shares = pooled_shares[pooled_shares > 0]
-    effective = 1 / (1 / sides.valued[0] + 1 / sides.valued[1])
+    effective = 1 / (1 / valued[0] + 1 / valued[1])
     return bounds | {
         "psi": _divergence(_psi, shares, effective),
         "js": math.sqrt(_divergence(_js, shares, effective)),
         "ks": math.sqrt(math.log(2 / _LEVEL) / 2 / effective),
         "wasserstein": _area(sides, np.cumsum(pooled_shares)) + _far_out(sides),
-        "linf": float(_deviation(shares, sides.valued, _LEVEL / len(shares)).max()),
+        "linf": float(_deviation(shares, valued, _LEVEL / len(shares)).max()),
     }
 
 
-def _deviation(shares: Floats, sizes: tuple[int, int], level: float = _LEVEL) -> Floats:
+def _deviation(shares: Floats, sizes: tuple[float, float], level: float = _LEVEL) -> Floats:
     """Bound the difference of two samples' shares of the same part, by Bennett's inequality.
 
     It is the ``t`` of ``v / c**2 * h(c * t / v) = ln(2 / level)``, where ``h(u)`` is
@@ -157,21 +162,21 @@ def _area(sides: BinnedSides, up_to: Floats) -> float:
     """
     if sides.bins.edges is None:
         return 0.0
-    bounds = _deviation(np.concatenate([[0.0], up_to]).clip(0, 1), sides.valued)
+    bounds = _deviation(np.concatenate([[0.0], up_to]).clip(0, 1), sides.independent_values)
     bounds = bounds[1:] if sides.bins.is_discrete else (bounds[:-1] + bounds[1:]) / 2
     return float((bounds * widths(sides.bins)).sum() / (sides.bins.std or 1.0))
 
 
 def _far_out(sides: BinnedSides) -> float:
     """Return the distance of rows beyond training's range, if so many can be there by chance."""
-    distance, largest_share = 0.0, _beyond_ends(1, sides.valued)
+    distance, largest_share = 0.0, _beyond_ends(1, sides.independent_values)
     for outside, how_far in ((Extra.BELOW, Extra.EXCESS_BELOW), (Extra.ABOVE, Extra.EXCESS_ABOVE)):
         share = int(sides.now[sides.bins.size + outside]) / sides.valued[1]
         distance += excess(sides, how_far) if share <= largest_share else 0.0
     return distance
 
 
-def _beyond_ends(ends: int, sizes: tuple[int, int]) -> float:
+def _beyond_ends(ends: int, sizes: tuple[float, float]) -> float:
     """Bound the share of rows beyond one end, or both ends, of another sample's range."""
     return float(chdtri(2 * ends, _LEVEL)) / 2 * (1 / sizes[0] + 1 / sizes[1])
 
@@ -182,9 +187,9 @@ def _unseen(sides: BinnedSides) -> float:
     Its variance is the sum of that of Good's estimate (Esty, Ann. Statist. 11, 1983) and that of
     sampling the rows.
     """
-    before, now = sides.all_rows
+    before, now = sides.all_rows[0], sides.independent_rows[1]
     training = sides.before[: sides.bins.size]
     once, twice = (int((training == times).sum()) for times in (1, 2))
     expected = once / before
     spread = (once + 2 * twice) / before**2 + expected / now
-    return max(expected + _SURE * math.sqrt(spread), _beyond_ends(1, sides.all_rows))
+    return max(expected + _SURE * math.sqrt(spread), _beyond_ends(1, sides.independent_rows))

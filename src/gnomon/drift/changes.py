@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 
-from gnomon.drift.bins import Bins, Integers
+from gnomon.drift.bins import Bins
+from gnomon.drift.counted_rows import CountedRows
 from gnomon.drift.drift_report import Effect
 from gnomon.drift.metrics import BinnedSides, measures, rows
 from gnomon.drift.verdicts import effects, overall, worst
@@ -58,7 +61,7 @@ class DriftChange:
 
 
 def changes(
-    bins: Bins, buckets: Mapping[int, Integers], policy: DriftLimits, seconds: int
+    bins: Bins, buckets: Mapping[int, CountedRows], policy: DriftLimits, seconds: int
 ) -> list[DriftChange]:
     """Find every sudden change of a column, in order of time; if there is none, a slow one.
 
@@ -71,21 +74,22 @@ def changes(
 
 
 def _sudden(
-    bins: Bins, numbers: Sequence[int], counts: Sequence[Integers], policy: DriftLimits
+    bins: Bins, numbers: Sequence[int], counts: Sequence[CountedRows], policy: DriftLimits
 ) -> Iterator[DriftChange]:
     """Compare each bucket with all since the last change, and with their usual differences."""
-    sizes = [rows(bins, count) for count in counts]
+    sizes = [rows(bins, count.vector) for count in counts]
     complete = [i for i, size in enumerate(sizes) if size >= _WHOLE * float(np.median(sizes))]
     numbers, counts = [numbers[i] for i in complete], [counts[i] for i in complete]
     begin, usual = 0, _usual(bins, counts[:_FEWEST_BEFORE])
     i = _FEWEST_BEFORE
     while i < len(numbers):
-        sides = BinnedSides(bins, _sum(counts[begin:i]), counts[i])
+        earlier = _sum(counts[begin:i])
+        sides = BinnedSides.of(bins, earlier, counts[i])
         by_metric = effects(sides, policy)
         unusual = {n: e for n, e in by_metric.items() if e.value > _UNUSUAL * usual.get(n, 0.0)}
         if overall(unusual) == "drifted":
             metric = worst(unusual)
-            since = BinnedSides(bins, sides.before, _sum(counts[i:]))
+            since = BinnedSides.of(bins, earlier, _sum(counts[i:]))
             yield DriftChange(False, numbers[i], since, metric, by_metric[metric])
             begin, usual = i, _usual(bins, counts[i : i + _FEWEST_BEFORE])
             i += _FEWEST_BEFORE
@@ -97,7 +101,7 @@ def _sudden(
 def _slow(
     bins: Bins,
     numbers: Sequence[int],
-    counts: Sequence[Integers],
+    counts: Sequence[CountedRows],
     policy: DriftLimits,
     seconds: int,
 ) -> Iterator[DriftChange]:
@@ -114,12 +118,14 @@ def _slow(
     if not early:
         return
     first = _sum(counts[:early])
-    sides = BinnedSides(bins, first, _sum(counts[-late:]))
+    sides = BinnedSides.of(bins, first, _sum(counts[-late:]))
     by_metric = effects(sides, policy)
     if overall(by_metric) != "drifted":
         return
     metric = worst(by_metric)
-    distances = np.array([measures(BinnedSides(bins, first, c)).get(metric, 0.0) for c in counts])
+    distances = np.array(
+        [measures(BinnedSides.of(bins, first, c)).get(metric, 0.0) for c in counts]
+    )
     turn = min(int(np.cumsum(distances - distances.mean()).argmin()) + 1, len(numbers) - late)
     yield DriftChange(True, numbers[turn], sides, metric, by_metric[metric])
 
@@ -139,13 +145,13 @@ def _buckets_at_each_end(buckets: int, seconds: int) -> int:
     return day if 2 * day <= buckets else 0
 
 
-def _usual(bins: Bins, counts: Sequence[Integers]) -> dict[str, float]:
+def _usual(bins: Bins, counts: Sequence[CountedRows]) -> dict[str, float]:
     """Return the largest difference, by metric, of one of a few buckets from the others."""
     usual: dict[str, float] = {}
     for i in range(len(counts)):
         rest = [count for j, count in enumerate(counts) if j != i]
         if rest:
-            usual = _larger(usual, measures(BinnedSides(bins, _sum(rest), counts[i])))
+            usual = _larger(usual, measures(BinnedSides.of(bins, _sum(rest), counts[i])))
     return usual
 
 
@@ -154,6 +160,5 @@ def _larger(left: dict[str, float], right: dict[str, float]) -> dict[str, float]
     return {name: max(left.get(name, 0.0), right.get(name, 0.0)) for name in names}
 
 
-def _sum(counts: Sequence[Integers]) -> Integers:
-    total: Integers = np.sum(counts, axis=0)
-    return total
+def _sum(counts: Sequence[CountedRows]) -> CountedRows:
+    return reduce(add, counts)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from gnomon.contract import Contract
 from gnomon.drift.bins import Extra, Integers
 from gnomon.drift.changes import DriftChange, changes
+from gnomon.drift.counted_rows import CountedRows
 from gnomon.drift.drift_counts import ColumnCounts
 from gnomon.drift.drift_report import Alert, DriftBucket, DriftColumn, DriftSegment, Effect, Shape
 from gnomon.drift.largest_increase import largest_increase
@@ -42,7 +43,7 @@ class ColumnReader:
     def column(self, counts: ColumnCounts) -> DriftColumn:
         """Describe a column over the entire range, over time, and by segment."""
         bins, total = counts.bins, counts.total()
-        sides = BinnedSides(bins, bins.training, total)
+        sides = BinnedSides.from_training(bins, total)
         by_metric = effects(sides, self.policy)
         metric, verdict = worst(by_metric), overall(by_metric)
         why = self.not_judged(bins.kind, bins.name)
@@ -56,18 +57,19 @@ class ColumnReader:
         return DriftColumn(
             kind=bins.kind,  # type: ignore[arg-type]
             name=bins.name,
-            rows=rows(bins, total),
+            rows=rows(bins, total.vector),
             training_rows=bins.rows,
+            independent_rows=_independent(sides),
             verdict=verdict,
             judged=why is None,
             why=why,
             effects=by_metric,
             worst=metric,
             nulls=sides.rates(Extra.NULL),
-            tails=None if bins.edges is None else _tails(counts, total),
+            tails=None if bins.edges is None else _tails(counts, total.vector),
             quantiles=_quantiles(sides),
             new=_new(counts),
-            shape=_shape(counts, total),
+            shape=_shape(counts, total.vector),
             unit=self._unit(bins.kind, bins.name),
             is_time=bins.is_time,
             since=None if since is None else self.iso(since),
@@ -127,7 +129,9 @@ class ColumnReader:
             name = joint_contract(self.contract).features[places[name]].name
         return "the policy ignores it" if self.policy.ignores(name) else None
 
-    def _since(self, counts: ColumnCounts, buckets: dict[int, Integers], metric: str) -> int | None:
+    def _since(
+        self, counts: ColumnCounts, buckets: dict[int, CountedRows], metric: str
+    ) -> int | None:
         """Return the bucket since which a column has drifted.
 
         It is the first of the unbroken run of drifted buckets at the end. If the last bucket has
@@ -136,8 +140,8 @@ class ColumnReader:
         """
         bins, drifted, end = counts.bins, [], True
         since = None
-        for bucket, vector in reversed(buckets.items()):
-            effect = effects(BinnedSides(bins, bins.training, vector), self.policy).get(metric)
+        for bucket, counted in reversed(buckets.items()):
+            effect = effects(BinnedSides.from_training(bins, counted), self.policy).get(metric)
             if effect is None or effect.limit < effect.value <= effect.floor:
                 continue
             end = end and effect.verdict == "drifted"
@@ -147,35 +151,39 @@ class ColumnReader:
         return next(iter([since] if since is not None else [*drifted[-1:], *buckets]), None)
 
     def _timeline(
-        self, counts: ColumnCounts, buckets: dict[int, Integers]
+        self, counts: ColumnCounts, buckets: dict[int, CountedRows]
     ) -> Iterator[DriftBucket]:
-        for bucket, vector in buckets.items():
-            by_metric = effects(BinnedSides(counts.bins, counts.bins.training, vector), self.policy)
+        for bucket, counted in buckets.items():
+            by_metric = effects(BinnedSides.from_training(counts.bins, counted), self.policy)
             yield DriftBucket(
                 start=self.iso(bucket),
                 end=self.iso(bucket + 1),
-                rows=rows(counts.bins, vector),
+                rows=rows(counts.bins, counted.vector),
                 values=_values(by_metric),
                 verdict=overall(by_metric),
             )
 
     def _segments(
-        self, counts: ColumnCounts, total: Integers, metric: str
+        self, counts: ColumnCounts, total: CountedRows, metric: str
     ) -> Iterator[DriftSegment]:
         bins = counts.bins
         for name in counts.segments if self.segments else ():
             own = counts.total(name)
-            rest = measures(BinnedSides(bins, bins.training, total - own))
+            rest = measures(BinnedSides.from_training(bins, total - own))
             yield DriftSegment(
                 name=name,
-                rows=rows(bins, own),
-                values=measures(BinnedSides(bins, bins.training, own)),
+                rows=rows(bins, own.vector),
+                values=measures(BinnedSides.from_training(bins, own)),
                 without=rest.get(metric),
             )
 
     def _unit(self, kind: str, name: str) -> str | None:
         units = {feature.name: feature.unit for feature in self.contract.features}
         return units.get(name) if kind == "input" else None
+
+
+def _independent(sides: BinnedSides) -> int | None:
+    return None if sides.design_effects[1] == 1.0 else round(sides.independent_rows[1])
 
 
 def _values(by_metric: dict[str, Effect]) -> dict[str, float]:

@@ -10,20 +10,17 @@ import numpy as np
 import pyarrow as pa
 
 from gnomon.drift.bins import BinAssignment, Bins, Extra, Floats, Integers
+from gnomon.drift.cells import SegmentBucket
+from gnomon.drift.counted_rows import CountedRows, likeness
+from gnomon.drift.entity_counts import EntityCounts
 from gnomon.log.sampling import hash_to_unit_interval
+from gnomon.offline.entity_slots import EntitySlots
 from gnomon.offline.time_buckets import FROM_MINUTES, NO_TIME, moved, numbered, wider
 
-__all__ = ["ColumnCounts", "DriftBatch", "DriftCounts", "ExampleRow", "SegmentBucket"]
+__all__ = ["ColumnCounts", "DriftBatch", "DriftCounts", "ExampleRow"]
 
 _HELD_BUCKETS = 120
 _HELD_NAMES = 500
-
-
-class SegmentBucket(NamedTuple):
-    """A segment (the empty string if the log is not split) in one time bucket."""
-
-    segment: str
-    bucket: int
 
 
 class ExampleRow(NamedTuple):
@@ -42,12 +39,14 @@ class DriftBatch:
         row_times: the time of each row, in seconds since 1970; NaN if it has none.
         rows: the id of each row, ``<request id>/<row>``.
         segments: the segment of each row; None when the log is not split.
+        entities: the entity of each row, as text; None where the contract has no entity key.
     """
 
     columns: Mapping[tuple[str, str], pa.Array]
     row_times: Floats
     rows: Sequence[str]
     segments: Sequence[str] | None = None
+    entities: pa.Array | pa.ChunkedArray | None = None
 
 
 @dataclass
@@ -60,12 +59,16 @@ class ColumnCounts:
             on the order, and a kept value was counted from its first row (bottom-k sampling, Cohen
             and Kaplan, PODC 2007).
         example_rows: an example row for each cell and place in the vector.
+        entities: the rows of each entity, which all columns share.
+        entity_bins: signed rows by bin, nulls last, and the slot of their entity.
     """
 
     bins: Bins
+    entities: EntityCounts = field(default_factory=EntityCounts)
     cells: dict[SegmentBucket, Integers] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
     example_rows: dict[tuple[SegmentBucket, int], ExampleRow] = field(default_factory=dict)
+    entity_bins: Floats | None = None
 
     def add(
         self,
@@ -73,6 +76,7 @@ class ColumnCounts:
         cells: Sequence[SegmentBucket],
         cell_of_row: Integers,
         rows: Ranked,
+        slots: EntitySlots | None = None,
     ) -> None:
         """Count rows: the values of row ``i`` belong to the cell ``cells[cell_of_row[i]]``."""
         for cell, vector in zip(
@@ -85,6 +89,8 @@ class ColumnCounts:
             )
             self._add_names({entry["values"]: entry["counts"] for entry in new_values})
         self._add_examples(assignment, cells, cell_of_row, rows)
+        if slots is not None:
+            self._add_entity_bins(slots.sums(assignment.bins, self.bins.size + 1))
 
     def merge(self, other: ColumnCounts) -> None:
         """Add other counts, whose buckets have the same width."""
@@ -93,31 +99,43 @@ class ColumnCounts:
         self._add_names(other.names)
         for key, example in other.example_rows.items():
             self._offer_example(key, example)
+        if other.entity_bins is not None:
+            self._add_entity_bins(other.entity_bins)
 
     def widen(self, seconds: int, to: int) -> None:
         """Merge the buckets into wider ones."""
         cells, example_rows = self.cells, self.example_rows
         self.cells, self.example_rows = {}, {}
         for cell, vector in cells.items():
-            self._add_vector(_widened(cell, seconds, to), vector)
+            self._add_vector(cell.widened(seconds, to), vector)
         for (cell, place), example in example_rows.items():
-            self._offer_example((_widened(cell, seconds, to), place), example)
+            self._offer_example((cell.widened(seconds, to), place), example)
 
-    def total(self, segment: str | None = None) -> Integers:
+    def total(self, segment: str | None = None) -> CountedRows:
         """Return the sum over all cells, or over those of a segment."""
-        total = np.zeros(len(self.bins.training), dtype=np.int64)
-        for cell, vector in self.cells.items():
-            if segment in (None, cell.segment):
-                total += vector
-        return total
+        chosen = [cell for cell in self.cells if segment in (None, cell.segment)]
+        return self._sum(chosen, self._likeness())
 
-    def by_bucket(self, segment: str | None = None) -> dict[int, Integers]:
+    def by_bucket(self, segment: str | None = None) -> dict[int, CountedRows]:
         """Return each bucket's sum over the segments, or over one, in order of time."""
-        sums: dict[int, Integers] = {}
-        for cell, vector in self.cells.items():
+        chosen: dict[int, list[SegmentBucket]] = {}
+        for cell in self.cells:
             if cell.bucket != NO_TIME and segment in (None, cell.segment):
-                sums[cell.bucket] = sums.get(cell.bucket, 0) + vector
-        return dict(sorted(sums.items()))
+                chosen.setdefault(cell.bucket, []).append(cell)
+        alike = self._likeness()
+        return {bucket: self._sum(chosen[bucket], alike) for bucket in sorted(chosen)}
+
+    def _sum(self, cells: Sequence[SegmentBucket], alike: float) -> CountedRows:
+        vectors = [self.cells[cell] for cell in cells]
+        vector = np.sum([np.zeros(len(self.bins.training), np.int64), *vectors], axis=0)
+        return CountedRows(vector, self.entities.sum(cells), alike)
+
+    def _likeness(self) -> float:
+        """Measure how alike the rows of one entity are, over all cells."""
+        if self.entity_bins is None:
+            return 1.0
+        rows = np.sum([*self.cells.values()], axis=0)[: self.bins.size + 1]
+        return likeness(self.entity_bins, self.entities.rows, rows)
 
     @property
     def segments(self) -> list[str]:
@@ -141,6 +159,9 @@ class ColumnCounts:
             if amounts.any():
                 np.add.at(vectors[:, bins + what], cell_of_row, amounts)
         return vectors
+
+    def _add_entity_bins(self, signed: Floats) -> None:
+        self.entity_bins = signed if self.entity_bins is None else self.entity_bins + signed
 
     def _add_vector(self, cell: SegmentBucket, vector: Integers) -> None:
         self.cells[cell] = self.cells[cell] + vector if cell in self.cells else vector.copy()
@@ -201,7 +222,8 @@ class DriftCounts:
     def __init__(self, bins: Sequence[Bins]) -> None:
         self.seconds = FROM_MINUTES[0]
         self.rows = 0
-        self.columns = {(b.kind, b.name): ColumnCounts(b) for b in bins}
+        self._entities = EntityCounts()
+        self.columns = {(b.kind, b.name): ColumnCounts(b, self._entities) for b in bins}
         self._buckets: set[int] = set()
 
     def add(self, batch: DriftBatch) -> None:
@@ -211,9 +233,12 @@ class DriftCounts:
         self._make_room(set(np.unique(numbered(batch.row_times, self.seconds)).tolist()))
         cells, cell_of_row = _cells(batch, numbered(batch.row_times, self.seconds))
         ranked = Ranked.of(batch.rows)
+        slots = None if batch.entities is None else EntitySlots.of(batch.entities)
+        if slots is not None:
+            self._entities.add(slots, cells, cell_of_row)
         for key, column in batch.columns.items():
             counts = self.columns[key]
-            counts.add(counts.bins.assign(column), cells, cell_of_row, ranked)
+            counts.add(counts.bins.assign(column), cells, cell_of_row, ranked, slots)
         self.rows += len(batch.rows)
 
     def merge(self, other: DriftCounts) -> None:
@@ -222,6 +247,7 @@ class DriftCounts:
             self.widen()
         while other.seconds < self.seconds:
             other.widen()
+        self._entities.merge(other._entities)
         for key, column in other.columns.items():
             self.columns[key].merge(column)
         self.rows += other.rows
@@ -232,6 +258,7 @@ class DriftCounts:
         to = wider(FROM_MINUTES, self.seconds)
         if to is None:
             return False
+        self._entities.widen(self.seconds, to)
         for column in self.columns.values():
             column.widen(self.seconds, to)
         self._buckets = {moved(bucket, self.seconds, to) for bucket in self._buckets}
@@ -251,10 +278,6 @@ class DriftCounts:
         self._buckets |= buckets
         while len(self._buckets) > _HELD_BUCKETS and self.widen():
             pass
-
-
-def _widened(cell: SegmentBucket, seconds: int, to: int) -> SegmentBucket:
-    return SegmentBucket(cell.segment, moved(cell.bucket, seconds, to))
 
 
 def _cells(batch: DriftBatch, buckets: Integers) -> tuple[list[SegmentBucket], Integers]:

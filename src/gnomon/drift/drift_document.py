@@ -63,8 +63,9 @@ def drift_document(report: DriftReport) -> Document:
         basis=(Facts(lines=_identity(report)),),
         command=report.command,
         foot="Effect sizes decide: a column has drifted when a metric is above the policy's limit "
-        "and above what chance alone produces with this many rows. Consecutive rows are often "
-        "alike; chance then produces more than is stated here.",
+        "and above what chance alone produces with this many rows. Rows of one entity count for "
+        "less where they are alike; where the contract has no entity key, chance may produce more "
+        "than is stated here.",
     )
 
 

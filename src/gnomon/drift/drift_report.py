@@ -99,6 +99,8 @@ class DriftColumn(msgspec.Struct, frozen=True, kw_only=True):
         kind: ``input`` (a raw feature), ``step`` (a transformed one) or ``output``.
         rows: rows counted; for a step, a sample.
         training_rows: training rows that were counted.
+        independent_rows: as how many independent rows the rows count, because entities repeat; None
+            if each counts.
         judged: whether the verdict of the report depends on it; if not, ``why`` is the reason.
         effects: the effects by metric, over the entire range.
         worst: the metric that exceeds its limit the most.
@@ -122,6 +124,7 @@ class DriftColumn(msgspec.Struct, frozen=True, kw_only=True):
     worst: str
     nulls: tuple[float, float]
     shape: Shape
+    independent_rows: int | None = None
     unit: str | None = None
     is_time: bool = False
     why: str | None = None

@@ -188,7 +188,8 @@ class DriftFinding:
         if self.verdict == "unknown":
             if self._is_training_short:
                 return "Pack the artifact with more training rows."
-            return "Measure a longer range, once more rows were served."
+            of = " of other entities" if self._inconclusive[0].independent_rows is not None else ""
+            return f"Measure a longer range, once more rows{of} were served."
         name = drifted[0].name if drifted else self._largest().name
         return (
             f"Look at the example rows. If `{name}` is computed wrongly, fix it there "
@@ -198,7 +199,7 @@ class DriftFinding:
     @property
     def _is_training_short(self) -> bool:
         """Whether the training profile has too few rows: chance depends on the smaller sample."""
-        return any(c.training_rows < c.rows for c in self._inconclusive)
+        return any(c.training_rows < _independent(c) for c in self._inconclusive)
 
     @property
     def _inconclusive(self) -> list[DriftColumn]:
@@ -206,16 +207,27 @@ class DriftFinding:
 
     def _missing_rows(self) -> str:
         column = next(
-            c for c in self._inconclusive if (c.training_rows < c.rows) == self._is_training_short
+            c
+            for c in self._inconclusive
+            if (c.training_rows < _independent(c)) == self._is_training_short
         )
         if self._is_training_short:
             return (
                 f"in the training profile, {column.training_rows:,} against {column.rows:,} served"
             )
-        return f"in the log, {column.rows:,} against {column.training_rows:,} of training"
+        if column.independent_rows is None:
+            return f"in the log, {column.rows:,} against {column.training_rows:,} of training"
+        return (
+            f"of different entities in the log, {column.rows:,} that count as "
+            f"{column.independent_rows:,} against {column.training_rows:,} of training"
+        )
 
     def _largest(self) -> Alert:
         return max(self.alerts, key=lambda a: (a.segment is None, a.effect.value / a.effect.limit))
+
+
+def _independent(column: DriftColumn) -> int:
+    return column.rows if column.independent_rows is None else column.independent_rows
 
 
 def _excess(column: DriftColumn) -> float:

@@ -202,7 +202,10 @@ class Measurement:
         segments = None
         if self._segments is not None:
             segments = self._segments.of(_combined(inputs.column(self._segments.bins.name)))
-        return DriftBatch(columns, seconds(facts.column("time")), row_ids(facts), segments)
+        entities = facts.column("unit") if self._artifact.contract.entity_key else None
+        return DriftBatch(
+            columns, seconds(facts.column("time")), row_ids(facts), segments, entities
+        )
 
 
 def _without_consequences(alerts: Iterable[Alert]) -> tuple[Alert, ...]:

@@ -14,6 +14,8 @@ from functools import cached_property
 import numpy as np
 
 from gnomon.drift.bins import GRAIN, Bins, Extra, Floats, Integers
+from gnomon.drift.counted_rows import CountedRows
+from gnomon.quantities import plural
 
 __all__ = ["BinnedSides", "excess", "measures", "quantiles", "rows", "widths"]
 
@@ -29,11 +31,36 @@ class BinnedSides:
     Attributes:
         before: training, or earlier rows.
         now: the rows to compare.
+        design_effects: by how much the rows of either side outnumber independent rows that say as
+            much; 1 where rows are independent.
     """
 
     bins: Bins
     before: Integers
     now: Integers
+    design_effects: tuple[float, float] = (1.0, 1.0)
+
+    @classmethod
+    def of(cls, bins: Bins, before: CountedRows, now: CountedRows) -> BinnedSides:
+        """Compare counted rows with earlier ones."""
+        return cls(bins, before.vector, now.vector, (before.design_effect, now.design_effect))
+
+    @classmethod
+    def from_training(cls, bins: Bins, now: CountedRows) -> BinnedSides:
+        """Compare counted rows with training, whose rows count as independent."""
+        return cls(bins, bins.training, now.vector, (1.0, now.design_effect))
+
+    @property
+    def independent_rows(self) -> tuple[float, float]:
+        """Of how many independent rows the rows of either side, with nulls, say as much."""
+        before, now = (n / by for n, by in zip(self.all_rows, self.design_effects, strict=True))
+        return before, now
+
+    @property
+    def independent_values(self) -> tuple[float, float]:
+        """As :attr:`independent_rows`, of rows that are not null."""
+        before, now = (n / by for n, by in zip(self.valued, self.design_effects, strict=True))
+        return before, now
 
     @cached_property
     def valued(self) -> tuple[int, int]:
@@ -46,11 +73,22 @@ class BinnedSides:
         """Rows on either side, including nulls; at least one."""
         return max(rows(self.bins, self.before), 1), max(rows(self.bins, self.now), 1)
 
+    @property
+    def counts_as(self) -> str:
+        """Return in words as how many independent rows those to compare count; empty if each
+        counts."""
+        if self.design_effects[1] == 1.0:
+            return ""
+        return f"{plural(self.all_rows[1], 'row')} count as {round(self.independent_rows[1]):,}"
+
     def shares(self, smoothed: float = 0.0) -> tuple[Floats, Floats]:
-        """Return the share of each non-empty bin on either side, with ``smoothed`` rows added."""
+        """Return the share of each non-empty bin on either side, with ``smoothed`` independent rows
+        added."""
         counts = [side[: self.bins.size].astype(float) for side in (self.before, self.now)]
         used = (counts[0] + counts[1]) > 0
-        before, now = (side[used] + smoothed for side in counts)
+        before, now = (
+            side[used] + smoothed * by for side, by in zip(counts, self.design_effects, strict=True)
+        )
         return before / max(before.sum(), 1.0), now / max(now.sum(), 1.0)
 
     def rates(self, *which: Extra) -> tuple[float, float]:
@@ -90,8 +128,8 @@ def measures(sides: BinnedSides) -> dict[str, float]:
 def psi(sides: BinnedSides) -> float:
     """Population stability index: the sum of ``(q - p) ln(q / p)`` over bins.
 
-    It is the divergence of Jeffreys (1946). Half a row is added to each bin on either side, so that
-    an empty bin does not make it infinite (Krichevsky and Trofimov, 1981).
+    It is the divergence of Jeffreys (1946). Half an independent row is added to each bin on either
+    side, so that an empty bin does not make it infinite (Krichevsky and Trofimov, 1981).
     """
     p, q = sides.shares(smoothed=0.5)
     return float(((q - p) * np.log(q / p)).sum())

@@ -28,7 +28,8 @@ class InputVerdict:
 
     Attributes:
         drifted: inputs that have drifted from the reference, each with its worst metric in words.
-        undecided: inputs of which too few rows are there to tell.
+        undecided: inputs of which too few rows are there to tell, and as how many independent rows
+            these count if entities repeat.
     """
 
     drifted: Mapping[str, str]
@@ -55,6 +56,7 @@ class InputDrift:
 
     def __init__(self, artifact: Artifact, limits: DriftLimits) -> None:
         self._limits = limits
+        self._has_entities = bool(artifact.contract.entity_key)
         reader = ColumnReader(limits, artifact.contract, 1, segments=False)
         self._bins = [
             bins
@@ -85,15 +87,16 @@ class InputDrift:
             now = self._chunks.columns[key].by_bucket().get(bucket)
             if now is None:
                 continue
-            sides = BinnedSides(bins, self._reference.columns[key].total(), now)
+            sides = BinnedSides.of(bins, self._reference.columns[key].total(), now)
             verdict, by_metric = column_verdict(sides, self._limits) or (None, {})
             if verdict == "drifted":
                 metric = worst(by_metric)
                 drifted[bins.name] = f"{metric} {by_metric[metric].value:.2g}"
             elif verdict == "unknown":
-                undecided.append(bins.name)
+                undecided.append(bins.name + (f" ({sides.counts_as})" if sides.counts_as else ""))
         return InputVerdict(drifted, tuple(undecided))
 
     def _batch(self, facts: pa.Table, inputs: pa.Table) -> DriftBatch:
         columns = {(b.kind, b.name): one_piece(inputs.column(b.name)) for b in self._bins}
-        return DriftBatch(columns, seconds(facts.column("time")), row_ids(facts))
+        entities = facts.column("unit") if self._has_entities else None
+        return DriftBatch(columns, seconds(facts.column("time")), row_ids(facts), entities=entities)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from gnomon.artifact import Artifact
+from gnomon.contract import Contract
 from gnomon.drift.drift_report import Effect
 from gnomon.errors import UnknownArtifact
 from gnomon.log import InferenceLog
@@ -25,7 +26,7 @@ from gnomon.rollout.gates.drift_gate import (
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.settings import Settings
 from tests.profiled import profiled
-from tests.rollout.quality.rows import CLASSIFIER, LIVE, NOW, SHADOW, Row, log_rows
+from tests.rollout.quality.rows import BY_CUSTOMER, CLASSIFIER, LIVE, NOW, SHADOW, Row, log_rows
 
 POLICY = Policy(gates=GateLimits(max_drifted_columns=0))
 START = NOW - timedelta(days=30)
@@ -33,7 +34,9 @@ RUN = Shadow(artifact=SHADOW, digest="d", fraction=1.0, since=2, at=START)
 SECONDS = Traffic(seconds=100.0, answered=100, scored=100)
 
 
-def trained(hours: tuple[float, float] = (0.0, 24.0), rows: int = 20_000) -> Artifact:
+def trained(
+    hours: tuple[float, float] = (0.0, 24.0), rows: int = 20_000, contract: Contract = CLASSIFIER
+) -> Artifact:
     """A shadow that was trained on these hours."""
     random = np.random.default_rng(0)
     late = random.random(rows)
@@ -43,7 +46,7 @@ def trained(hours: tuple[float, float] = (0.0, 24.0), rows: int = 20_000) -> Art
         "probability_late": late,
         "probability_on_time": 1 - late,
     }
-    return profiled(CLASSIFIER, SHADOW, pa.table(inputs), pa.table(outputs))
+    return profiled(contract, SHADOW, pa.table(inputs), pa.table(outputs))
 
 
 def log_hours(settings: Settings, rows: int, low: float, high: float) -> InferenceLog:
@@ -107,6 +110,23 @@ def test_columns_that_cannot_be_told_are_unknown(settings: Settings) -> None:
     assert gate.awaits is not None
     assert gate.awaits.says.startswith("needs about ")
     assert judged(found, limit=5, min_rows=0).verdict == "pass"
+
+
+def test_few_entities_are_unknown_and_other_entities_are_awaited(settings: Settings) -> None:
+    """2,000 healthy rows of 50 customers, each always at one hour, are no drift."""
+    random = np.random.default_rng(1)
+    hours, late = random.uniform(0, 24, 50), random.random(2_000)
+    rows = [Row(p, p, hour=hours[i % 50], customer=f"c{i % 50}") for i, p in enumerate(late)]
+    log_rows(settings, rows)
+    log = InferenceLog(settings, "toy")
+    found = served_drift(log, trained(contract=BY_CUSTOMER), START, POLICY)
+    assert found.drifted == ()
+    gate = judged(found)
+    assert gate.verdict == "unknown"
+    assert "too few rows of different entities to tell of 1 other: hour (2,000 rows" in gate.says
+    assert gate.awaits is not None
+    assert "more rows scored, of other entities" in gate.awaits.says
+    assert served_drift(log, trained(), START, POLICY).drifted != ()
 
 
 def test_too_few_training_rows_are_said(settings: Settings) -> None:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from gnomon.artifact import Artifact, inspect
 from gnomon.drift.column_reader import ColumnReader
-from gnomon.drift.drift_counts import ColumnCounts
 from gnomon.drift.drift_report import Effect
 from gnomon.drift.measure import Measurement
 from gnomon.drift.metrics import BinnedSides
@@ -57,8 +56,10 @@ class ServedDrift:
         rows: the rows that it scored.
         judged: columns that are judged.
         drifted: of those, the ones that have drifted, the worst first.
-        undecided: those that too few rows decide.
+        undecided: those that too few rows decide, and as how many independent rows these count if
+            entities repeat.
         needs: how many rows in all would decide these, about; infinite if none would.
+        repeated: whether entities repeat, so that only rows of others decide these.
     """
 
     rows: int
@@ -66,6 +67,7 @@ class ServedDrift:
     drifted: tuple[DriftedColumn, ...] = ()
     undecided: tuple[str, ...] = ()
     needs: float = 0.0
+    repeated: bool = False
 
 
 def evaluate_drift(
@@ -108,19 +110,21 @@ def served_drift(
             measurement.add(part)
     reader = ColumnReader(policy.drift, artifact.contract, 1, segments=False)
     judged = [c for c in measurement.counts if reader.not_judged(c.bins.kind, c.bins.name) is None]
-    drifted, undecided, needs = [], [], 0.0
+    drifted, undecided, needs, repeated = [], [], 0.0, False
     for column in judged:
-        sides = BinnedSides(column.bins, column.bins.training, column.total())
+        sides = BinnedSides.from_training(column.bins, column.total())
         verdict, by_metric = column_verdict(sides, policy.drift) or (None, {})
         if verdict == "drifted":
             metric = worst(by_metric)
             drifted.append(DriftedColumn(column.bins.name, metric, by_metric[metric]))
         elif verdict == "unknown":
-            undecided.append(column.bins.name)
-            needs = max(needs, _needs(column, by_metric.get("psi"), measurement.counts.rows))
+            counts_as = f" ({sides.counts_as})" if sides.counts_as else ""
+            undecided.append(column.bins.name + counts_as)
+            needs = max(needs, _needs(sides, by_metric.get("psi")))
+            repeated = repeated or bool(counts_as)
     drifted.sort(key=lambda column: -column.effect.value / column.effect.limit)
     rows = measurement.counts.rows
-    return ServedDrift(rows, len(judged), tuple(drifted), tuple(undecided), needs)
+    return ServedDrift(rows, len(judged), tuple(drifted), tuple(undecided), needs, repeated)
 
 
 def drift_gate(limit: int, min_rows: int, found: ServedDrift, traffic: Traffic | None) -> Gate:
@@ -160,9 +164,8 @@ def _sentence(limit: int, found: ServedDrift) -> Iterator[str]:
         of = f"{len(found.drifted)} of {plural(found.judged, 'column')}"
         yield f"{of} drifted from training over {plural(found.rows, 'row')}" + _named(found.drifted)
     if found.rows and found.undecided:
-        yield f"too few rows to tell of {plural(len(found.undecided), 'other')}" + _named(
-            found.undecided
-        )
+        rows = "too few rows of different entities" if found.repeated else "too few rows"
+        yield f"{rows} to tell of {plural(len(found.undecided), 'other')}" + _named(found.undecided)
     yield f"limit {limit}"
 
 
@@ -181,20 +184,21 @@ def _awaits(min_rows: int, found: ServedDrift, traffic: Traffic | None) -> Missi
             "training had too few rows to tell: raise the limits of [drift], or ignore the columns"
         )
     rows = max(math.ceil(found.needs) - found.rows, 1)
-    return more_rows(rows, "rows scored", traffic, about=True)
+    of = "rows scored, of other entities" if found.repeated else "rows scored"
+    return more_rows(rows, of, traffic, about=True)
 
 
-def _needs(column: ColumnCounts, psi: Effect | None, rows: int) -> float:
+def _needs(sides: BinnedSides, psi: Effect | None) -> float:
     """Return how many rows would decide a column that is not decided.
 
-    The floor of PSI falls with ``1/n + 1/m`` of rows and training rows; where it is not the reason,
-    twice the rows are a guess.
+    The floor of PSI falls with ``1/n + 1/m`` of independent rows and training rows; where it is not
+    the reason, twice the rows are a guess. Further entities are taken to repeat as those there.
     """
     if psi is None or psi.floor <= psi.limit:
-        return 2.0 * rows
-    training = 1 / max(column.bins.rows, 1)
-    largest = psi.limit / psi.floor * (1 / max(rows, 1) + training)
-    return 1 / (largest - training) if largest > training else math.inf
+        return 2.0 * sides.all_rows[1]
+    training, now = (1 / rows for rows in sides.independent_rows)
+    largest = psi.limit / psi.floor * (now + training)
+    return sides.design_effects[1] / (largest - training) if largest > training else math.inf
 
 
 def _unknown(limit: int, says: str, needed: str) -> Gate:
