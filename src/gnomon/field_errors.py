@@ -15,14 +15,19 @@ from msgspec import inspect as types
 
 from gnomon.name_lists import did_you_mean, listed
 
-__all__ = ["StructError", "struct_error"]
+__all__ = ["EXPECTED_TIME", "StructError", "struct_error"]
 
 _STEP = re.compile(r"\.(?P<key>[^.\[\]]+)|\[(?P<index>\d+)\]|(?P<some>\[\.\.\.\])")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 _OUT_OF_RANGE = re.compile(r"Expected (`\w+` [<>]=? \S+)")
 _WRONG = re.compile(r"Expected `(.*)`, got `(.*)`")
+EXPECTED_TIME = "a time with an offset, such as 2026-11-29T10:00:00Z"
 _DURATION = "write an ISO 8601 duration, such as PT6H for six hours or P1D for a day"
+_NO_TIMES = (
+    "Invalid RFC3339 encoded datetime",
+    "Expected `datetime` with a timezone component",
+)
 _PLAIN = (bool, int, float, str)
 
 
@@ -81,6 +86,9 @@ def struct_error(error: msgspec.ValidationError, kind: type[Any], content: Any) 
         return StructError(f"expected `{wrong_type[1]}`, got {actual}", place, None)
     if (out_of_range := _OUT_OF_RANGE.fullmatch(message)) is not None:
         return StructError(f"expected {out_of_range[1]}, got {_json(value)}", place, None)
+    expected = EXPECTED_TIME if message in _NO_TIMES else _expected(type_at_place)
+    if expected is not None:
+        return StructError(f"expected {expected}, got {_json(value)}", place, None)
     hint = _DURATION if message == "Invalid ISO8601 duration" else None
     return StructError(message, place, hint)
 
@@ -137,6 +145,13 @@ def _item(kind: types.Type) -> types.Type:
 
 def _fields(kind: types.Type) -> tuple[types.Field, ...]:
     return next((k.fields for k in _union_members(kind) if isinstance(k, types.StructType)), ())
+
+
+def _expected(kind: types.Type) -> str | None:
+    """Return what a type says in words that it expects, if it does: ``extra["expected"]``."""
+    members = kind.types if isinstance(kind, types.UnionType) else (kind,)
+    said = (member.extra for member in members if isinstance(member, types.Metadata))
+    return next((extra["expected"] for extra in said if extra and "expected" in extra), None)
 
 
 def _choices(kind: types.Type) -> Iterator[Any]:

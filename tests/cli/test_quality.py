@@ -106,8 +106,39 @@ def test_wanted_labels_are_filled_in_and_imported(labels: Labelled) -> None:
 
 def test_a_metric_that_there_is_not_is_an_error(labelled: Running) -> None:
     """With those that there are."""
-    done = labelled.shell("labels", "wanted", labelled.shadow, "--metric", "brier", expect=2)
+    words = ["labels", "wanted", labelled.shadow, "--metric"]
+    done = labelled.shell(*words, "brier", expect=2)
+    assert "it needs probabilities of both" in done.err
     assert "absolute_error, squared_error" in done.err
+    done = labelled.shell(*words, "foo", expect=2)
+    assert "there is no metric `foo`; their metrics are absolute_error, squared_error" in done.err
+
+
+def test_only_a_shadow_of_live_has_rows_that_both_answered(labelled: Running) -> None:
+    """Nothing, with exit code 0, was the answer for live itself and for what never ran."""
+    for at in ([], ["--url", labelled.server.url]):
+        for words in (["quality"], ["labels", "wanted"]):
+            done = labelled.shell(*words, labelled.live, *at, expect=2)
+            assert "is live already, so there is nothing to judge it against" in done.err
+            done = labelled.shell(*words, labelled.spare, *at, expect=2)
+            assert f"was never a shadow of {labelled.live}, which is live" in done.err
+            done = labelled.shell(*words, "toy:nope", *at, expect=2)
+            assert labelled.live in done.err
+
+
+def test_a_range_that_ends_before_it_starts_is_refused(labelled: Running) -> None:
+    """At the command line as at a server."""
+    for at in ([], ["--url", labelled.server.url]):
+        for words in (
+            ["quality", "--start", "2026-05-02", "--end", "2026-05-01"],
+            ["promote", labelled.spare, "--check", "--on-history", "2026-05-02..2026-05-01"],
+        ):
+            done = labelled.shell(*words, *at, expect=2)
+            assert "expected a range that ends after it starts" in done.err
+    done = labelled.shell(
+        "check", labelled.live, "--start", "2026-05-02", "--end", "2026-05-01", expect=2
+    )
+    assert "expected a range that ends after it starts" in done.err
 
 
 def test_a_shadow_without_labels_says_so(labelled: Running) -> None:

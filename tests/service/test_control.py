@@ -136,6 +136,36 @@ def test_a_wrong_body_is_refused_with_its_place(
     assert len(standin.events) == 1
 
 
+@pytest.mark.parametrize(
+    ("route", "body", "place"),
+    [
+        ("promote", {"artifact": "flights:two\0"}, "$.artifact"),
+        ("approve", {"artifact": "Flights:two"}, "$.artifact"),
+        ("withdraw", {"artifact": "flights:"}, "$.artifact"),
+        ("shadow/start", {"artifact": "/etc/passwd"}, "$.artifact"),
+        ("shadow/start", {"artifact": "flights:two", "preprocessing": "\0"}, "$.preprocessing"),
+        ("shadow/stop", {"artifact": ""}, "$.artifact"),
+    ],
+)
+def test_what_cannot_be_a_tag_is_refused(
+    url: str, standin: StandIn, route: str, body: Any, place: str
+) -> None:
+    """It becomes part of paths: with a zero byte the answer was that the storage is unavailable."""
+    answer = post(url, route, body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["where"]) == (422, place)
+    assert "expected the tag of an artifact, NAME:VERSION or NAME, in lower" in error["message"]
+    assert len(standin.events) == 1
+
+
+def test_a_decision_takes_nothing_in_its_url(url: str, standin: StandIn) -> None:
+    """Who writes `force` there would believe it was given."""
+    route = f"{url}/gnomon/promote?force=true"
+    answer = httpx.post(route, json={"artifact": "flights:two"}, headers=AUTHORIZED)
+    assert (answer.status_code, answer.json()["error"]["where"]) == (422, "?force")
+    assert len(standin.events) == 1
+
+
 def test_a_long_body_is_told_what_helps(url: str) -> None:
     """No setting does, and there are no rows."""
     error = post(url, "promote", {"artifact": "flights:two", "why": "x" * 70_000}).json()["error"]

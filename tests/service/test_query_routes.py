@@ -42,6 +42,10 @@ def test_the_query_says_what_is_asked(url: str, standin: StandIn) -> None:
     ]
 
 
+A_TIME = "expected a time with an offset, such as 2026-11-29T10:00:00Z"
+A_TAG = "expected the tag of an artifact, NAME:VERSION or NAME, in lower-case letters, digits,"
+
+
 @pytest.mark.parametrize(
     ("route", "query", "where", "says"),
     [
@@ -53,11 +57,23 @@ def test_the_query_says_what_is_asked(url: str, standin: StandIn) -> None:
         ("gates/on-history", {}, "?", "artifact"),
         ("quality/estimates", {"chunk_hours": "0"}, "?chunk_hours", "> 0"),
         ("quality/estimates", {"chunk_hours": "nan"}, "?chunk_hours", "float"),
-        ("quality", {"start": "yesterday"}, "?start", "such as 2026-11-29T10:00:00Z"),
-        ("history/at", {"time": "0.5"}, "?time", "expected a time, got '0.5'"),
-        ("quality", {"start": "1e9"}, "?start", "expected a time, got '1e9'"),
+        ("quality", {"start": "yesterday"}, "?start", f'{A_TIME}, got "yesterday" in a URL, +'),
+        ("history/at", {"time": "0.5"}, "?time", f'{A_TIME}, got "0.5"'),
+        ("quality", {"start": "1e9"}, "?start", f'{A_TIME}, got "1e9"'),
         ("quality", {"start": "2026-11-29T10:00:00"}, "?start", "such as 2026-11-29T10:00:00Z"),
         ("gates", {"artifact": ["a:b", "a:c"]}, "?", "once"),
+        ("gates", {"artifact": "a:b\0"}, "?artifact", A_TAG),
+        ("gates", {"artifact": "a:b\n"}, "?artifact", A_TAG),
+        ("gates/on-history", {"artifact": "../a:b"}, "?artifact", A_TAG),
+        ("quality", {"artifact": "A:b"}, "?artifact", A_TAG),
+        ("quality/estimates", {"artifact": ""}, "?artifact", A_TAG),
+        ("labels/wanted", {"artifact": "a:"}, "?artifact", A_TAG),
+        ("history", {"last": "2"}, "?last", "/gnomon/history takes no parameters"),
+        ("labels", {"start": "1"}, "?start", "takes no parameters in its URL, got `start`"),
+        ("excuses", {"x": "1"}, "?x", "takes no parameters"),
+        ("tokens", {"x": "1"}, "?x", "takes no parameters"),
+        ("whoami", {"x": ""}, "?x", "takes no parameters"),
+        ("status", {"x": "1"}, "?x", "takes no parameters"),
         ("gates", {str(n): "" for n in range(30)}, "?", "query"),
     ],
 )

@@ -47,6 +47,7 @@ def export_audit(
 
     Raises:
         HistoryDamaged, NewerFormat: the history cannot be read completely.
+        InvalidRequest: the end is before the start.
         MissingExtra: a key is given, and the package that signs is not installed.
         SettingsError: no model is given, and there is none, or more than one; the file exists; or
             no decision is in the range.

@@ -26,6 +26,7 @@ from gnomon.policy import Policy, find_policy
 from gnomon.report.saved import save
 from gnomon.rollout.named_artifacts import find_artifact, find_role
 from gnomon.settings import Settings
+from gnomon.time_range import check_range
 
 __all__ = ["DriftCheck", "check_contract", "check_leakage", "measure_drift"]
 
@@ -83,9 +84,11 @@ def measure_drift(
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
+        InvalidRequest: the end is before the start.
         LogError: there is no log of the model.
         PolicyError: ``split_by`` is not a feature.
     """
+    check_range(start, end)
     settings = settings or Settings.read()
     artifact = find_artifact(settings, which)
     report = measure(
@@ -127,6 +130,7 @@ def check_contract(
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
+        InvalidRequest: the end is before the start.
         LogError: there is no log of the model.
         TableError: the file cannot be read.
     """
@@ -185,8 +189,10 @@ def check_leakage(
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
+        InvalidRequest: the end is before the start.
         TableError: a file cannot be read, or lacks a column.
     """
+    check_range(start, end)
     settings = settings or Settings.read()
     selection = None
     if artifact is not None:

@@ -19,6 +19,7 @@ from gnomon.rollout.named_artifacts import find_model, find_role, version_of
 from gnomon.rollout.quality.known_labels import known_labels
 from gnomon.rollout.quality.measure import ComparedArtifacts
 from gnomon.settings import Settings
+from gnomon.time_range import check_range
 
 __all__ = ["estimate_quality"]
 
@@ -56,6 +57,7 @@ def estimate_quality(
 
     Raises:
         ArtifactError, UnknownArtifact: an artifact does not pass inspection.
+        InvalidRequest: the end is before the start.
         LogError: there is no log of the model.
         RolloutError: nothing is live, or the answers are not of a kind that has labels.
         SettingsError: no model is given, and there is none, or more than one.
@@ -67,6 +69,7 @@ def estimate_quality(
             for chunk in found.chunks:
                 print(found.artifact, chunk.start, chunk.state, chunk.metrics)
     """
+    check_range(start, end)
     settings, policy = settings or Settings.read(), policy or find_policy()
     model = find_model(settings, which)
     state = newest_history(settings, model).state
@@ -103,8 +106,8 @@ def _chosen(
     tag = version_of(which)
     if tag is not None:
         artifact = inspect(tag)
-        running: Role = "live" if tag == state.live else "shadow"
-        is_running = tag == state.live or tag in state.shadows
+        running: Role = "live" if artifact.tag == state.live else "shadow"
+        is_running = artifact.tag == state.live or artifact.tag in state.shadows
         yield artifact, running if is_running else find_role(settings, artifact)
         return
     yield inspect(str(state.live)), "live"

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, cast
 
 import msgspec
 
+from gnomon.artifact.manifest import GivenTag
 from gnomon.estimates.estimate_report import EstimateReport
 from gnomon.labels.label_counts import LabelStatus
 from gnomon.policy import Metric
@@ -133,7 +134,7 @@ class CheckShadows(LogQuery[GateChecks], frozen=True, kw_only=True):
         "ask for one artifact, or evaluate them without a limit: gnomon promote ARTIFACT --check"
     )
 
-    artifact: str | None = None
+    artifact: GivenTag | None = None
 
 
 class CheckHistory(LogQuery[CheckedGates], frozen=True, kw_only=True):
@@ -145,7 +146,7 @@ class CheckHistory(LogQuery[CheckedGates], frozen=True, kw_only=True):
         "--check --on-history START..END"
     )
 
-    artifact: str
+    artifact: GivenTag
     start: Time | None = None
     end: Time | None = None
 
@@ -163,7 +164,7 @@ class MeasureQuality(LogQuery[QualityReport], frozen=True, kw_only=True):
     failed = "the quality was not measured"
     remedy = "ask for a shorter range, or measure it without a limit: gnomon quality"
 
-    artifact: str | None = None
+    artifact: GivenTag | None = None
     start: Time | None = None
     end: Time | None = None
 
@@ -174,7 +175,7 @@ class EstimateQuality(LogQuery[EstimateReport], frozen=True, kw_only=True):
     failed = "the quality was not estimated"
     remedy = "ask for a shorter range, or estimate it without a limit: gnomon quality --estimate"
 
-    artifact: str | None = None
+    artifact: GivenTag | None = None
     start: Time | None = None
     end: Time | None = None
     chunk_hours: Annotated[float, msgspec.Meta(gt=0, le=87_600)] | None = None
@@ -186,7 +187,7 @@ class WantLabels(LogQuery[WantedLabels], frozen=True, kw_only=True):
     failed = "the rows were not found"
     remedy = "ask for a shorter range, or find them without a limit: gnomon labels wanted"
 
-    artifact: str
+    artifact: GivenTag
     rows: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
     metric: Metric | None = None
     start: Time | None = None

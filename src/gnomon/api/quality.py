@@ -6,15 +6,17 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from gnomon.artifact import Artifact
+from gnomon.artifact import Artifact, inspect
 from gnomon.policy import Policy, find_policy
 from gnomon.rollout.history import newest_history
+from gnomon.rollout.history.shadow_runs import check_ran_beside_live
 from gnomon.rollout.named_artifacts import find_model, model_of, tag_of, version_of
 from gnomon.rollout.quality.evaluation import compared_rows, quality_of
 from gnomon.rollout.quality.quality_report import QualityReport
 from gnomon.rollout.quality.question import metrics_of, unknown_metric
 from gnomon.rollout.quality.wanted import wanted_rows
 from gnomon.settings import Settings
+from gnomon.time_range import check_range
 
 __all__ = ["measure_quality", "wanted_labels"]
 
@@ -40,9 +42,11 @@ def measure_quality(
 
     Raises:
         ArtifactError, UnknownArtifact: an artifact does not pass inspection.
+        InvalidRequest: the end is before the start.
         LogError: there is no log of the model.
         PolicyError: the policy names a metric or feature that the artifacts do not have.
-        RolloutError: nothing is live, or the answers are not of a kind that has labels.
+        RolloutError: nothing is live, the artifact is live itself or was never a shadow of what is
+            live, or the answers are not of a kind that has labels.
         SettingsError: no model is given, and there is none, or more than one.
 
     Example::
@@ -51,10 +55,13 @@ def measure_quality(
             for metric in shadow.metrics:
                 print(shadow.artifact, metric.metric, metric.difference, metric.interval)
     """
+    check_range(start, end)
     settings, policy = settings or Settings.read(), policy or find_policy()
     model = find_model(settings, which)
-    state = newest_history(settings, model).state
-    one = version_of(which)
+    history = newest_history(settings, model)
+    state, one = history.state, version_of(which)
+    if one is not None:
+        check_ran_beside_live(history.events, state, inspect(one).tag)
     return QualityReport(
         model=model,
         live=state.live,
@@ -100,13 +107,17 @@ def wanted_labels(
 
     Raises:
         ArtifactError, UnknownArtifact: an artifact does not pass inspection.
+        InvalidRequest: the end is before the start.
         LogError: there is no log of the model.
         PolicyError: the artifacts do not have this metric.
-        RolloutError: nothing is live, or the answers are not of a kind that has labels.
+        RolloutError: nothing is live, the artifact is live itself or was never a shadow of what is
+            live, or the answers are not of a kind that has labels.
     """
+    check_range(start, end)
     settings, policy = settings or Settings.read(), policy or find_policy()
     tag = tag_of(artifact)
     history = newest_history(settings, model_of(tag))
+    check_ran_beside_live(history.events, history.state, inspect(tag).tag)
     compared = compared_rows(
         settings, history.model, history.state, tag, policy, start=start, end=end
     )

@@ -21,6 +21,7 @@ from gnomon.rollout.history import RolloutEvent, RolloutState, newest_history
 from gnomon.rollout.history.past_state import PastState, state_at
 from gnomon.rollout.named_artifacts import find_model, model_of, tag_of
 from gnomon.settings import Settings
+from gnomon.time_range import check_range
 
 __all__ = [
     "RolloutHistory",
@@ -215,10 +216,12 @@ def check_gates_on_history(
 
     Raises:
         ArtifactError, UnknownArtifact: an artifact does not pass inspection.
+        InvalidRequest: the end is before the start.
         LogError: there is no log of the model.
         PolicyError: the policy names something that the artifacts do not have.
         RolloutError: nothing is live, it is live, or labels cannot be compared with its answers.
     """
+    check_range(start, end)
     tag = tag_of(artifact)
     return check_on_history(
         settings or Settings.read(),

@@ -24,6 +24,7 @@ from gnomon.settings import Settings
 from gnomon.skew import replay as skew_replay
 from gnomon.skew import skew_record, table_comparison
 from gnomon.storage import Storage
+from gnomon.time_range import check_range
 
 __all__ = ["SkewCheck", "compare_offline", "diagnose", "replay"]
 
@@ -92,6 +93,7 @@ def replay(
 
     Raises:
         ArtifactError, UnknownArtifact: an artifact does not pass inspection.
+        InvalidRequest: the end is before the start.
         LogError: there is no log of the model.
         ContractError: the two artifacts have no output in common.
         PackRefused: ``halves`` without ``through``, or the halves do not fit; the message says why.
@@ -101,6 +103,7 @@ def replay(
         check = gnomon.replay("flights", start=yesterday, end=today)
         print(check.report.verdict, check.page)
     """
+    check_range(start, end)
     settings = settings or Settings.read()
     artifact = find_artifact(settings, which)
     report = skew_replay.replay(
@@ -162,9 +165,11 @@ def compare_offline(
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
+        InvalidRequest: the end is before the start.
         LogError: there is no log of the model.
         TableError: the table cannot be compared.
     """
+    check_range(start, end)
     settings = settings or Settings.read()
     artifact = find_artifact(settings, which)
     report = table_comparison.compare_offline(
@@ -225,6 +230,7 @@ def diagnose(
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
+        InvalidRequest: the end is before the start.
         LogError: there is no log of the model.
         TableError: the table cannot be compared, or ``on``, ``label`` or ``known_at`` is given
             without one.

@@ -28,6 +28,7 @@ __all__ = [
     "FORMAT",
     "TAG_PART",
     "Combination",
+    "GivenTag",
     "Lineage",
     "Manifest",
     "Part",
@@ -60,6 +61,17 @@ Serializer = Literal["skops", "pickle"]
 TAG_PART = r"[a-z0-9]([-._a-z0-9]{0,61}[a-z0-9])?"
 TagPart = Annotated[str, msgspec.Meta(pattern=rf"\A{TAG_PART}\Z")]
 """A name or a version: files and folders are named after it, also in the storage root."""
+GivenTag = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=rf"^{TAG_PART}(:{TAG_PART})?$(?!\n)",
+        extra={
+            "expected": "the tag of an artifact, NAME:VERSION or NAME, in lower-case letters, "
+            "digits, `-`, `_` and `.`"
+        },
+    ),
+]
+"""An artifact in a request: a tag, or a model's name for its newest version."""
 
 
 _KIND = Format(

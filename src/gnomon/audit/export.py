@@ -36,6 +36,7 @@ from gnomon.rollout.history.integrity import event_name
 from gnomon.rollout.provenance import manifest_name, policy_name
 from gnomon.settings import Settings
 from gnomon.storage import Storage
+from gnomon.time_range import check_range
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -83,6 +84,8 @@ def export(
         SettingsError: the file exists, or no decision is in the range.
         StorageError: the storage root cannot be read, or the file not written.
     """
+    start, end = (None if time is None else time.astimezone() for time in (start, end))
+    check_range(start, end)
     storage = Storage(settings)
     history = open_history(settings, model)
     history.check()
@@ -121,7 +124,6 @@ def _range(
 
 def _first_at(events: Sequence[RolloutEvent], time: datetime) -> int:
     """Return the number of the first event at or after a time."""
-    time = time.astimezone()
     numbers = (number for number, event in enumerate(events) if event.at >= time)
     return next(numbers, len(events))
 

@@ -23,6 +23,7 @@ from gnomon.errors import InvalidRequest
 from gnomon.log import InferenceLog, Snapshot
 from gnomon.log.snapshot import Role
 from gnomon.offline.offline_table import read_table
+from gnomon.time_range import check_range
 
 __all__ = ["check_file", "check_log"]
 
@@ -82,8 +83,10 @@ def check_log(
         progress: called with the number of rows read since the last call.
 
     Raises:
+        InvalidRequest: the end is before the start.
         LogError: there is no log yet, or it cannot be read.
     """
+    check_range(start, end)
     reading = _Reading(Check(contract, profile), progress)
     only = artifact if role == "live" else None
     with log.snapshot() as snapshot:

@@ -23,7 +23,7 @@ from gnomon.service.control_bodies import (
     StopShadow,
     Withdraw,
 )
-from gnomon.service.control_route import Download, Route, decode_body
+from gnomon.service.control_route import Download, Route, decode_body, refuse_query
 from gnomon.service.http.asgi import (
     ClientGone,
     Header,
@@ -233,6 +233,8 @@ async def _answer(runtime: Controlled, scope: Scope, receive: Receive) -> object
     if method.encode() not in allow(route.method).split(b", "):
         raise MethodNotAllowed(f"expected {route.method}, got {method}", where=path)
     await runtime.access.authorize(scope, route.role)
+    if route.query is None:
+        refuse_query(scope["query_string"], path, route)
     body = await read_body(
         receive, BODY_BYTES, scope["headers"], seconds=BODY_SECONDS, hint="shorten the reason"
     )

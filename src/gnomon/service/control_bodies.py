@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from gnomon.artifact.manifest import GivenTag
 from gnomon.rollout.history import RolloutEvent
 
 __all__ = [
@@ -46,17 +47,17 @@ class StartShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
             for debugging.
     """
 
-    artifact: str
+    artifact: GivenTag
     fraction: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
     same: bool = False
     force: bool = False
-    preprocessing: str | None = None
+    preprocessing: GivenTag | None = None
 
 
 class StopShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/shadow/stop``."""
 
-    artifact: str
+    artifact: GivenTag
 
 
 class AddExcuse(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
@@ -70,7 +71,7 @@ class AddExcuse(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """
 
     target: str
-    artifact: str | None = None
+    artifact: GivenTag | None = None
     owner: str
     until: Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -88,14 +89,14 @@ class EndExcuse(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
 class Promote(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/promote``."""
 
-    artifact: str
+    artifact: GivenTag
     force: bool = False
 
 
 class Approve(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/approve``."""
 
-    artifact: str
+    artifact: GivenTag
 
 
 class Withdraw(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
@@ -105,7 +106,7 @@ class Withdraw(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
         artifact: the proposed tag; the only one by default.
     """
 
-    artifact: str | None = None
+    artifact: GivenTag | None = None
 
 
 class Rollback(DecisionRequest, kw_only=True, forbid_unknown_fields=True):

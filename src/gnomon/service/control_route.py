@@ -10,15 +10,15 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from gnomon.errors import InvalidRequest, MalformedBody
-from gnomon.field_errors import struct_error
+from gnomon.field_errors import EXPECTED_TIME, struct_error
 from gnomon.service.access.identity import Identity
 from gnomon.tokens.roles import Role
 
-__all__ = ["Download", "Route", "decode_body", "decode_query"]
+__all__ = ["Download", "Route", "decode_body", "decode_query", "refuse_query"]
 
 T = TypeVar("T")
 
-_TIME = "such as 2026-11-29T10:00:00Z; in a URL, + is written %2B"
+_IN_A_URL = "in a URL, + is written %2B"
 _MOST_PARAMETERS = 20
 
 
@@ -88,13 +88,27 @@ def decode_query(query: bytes, kind: type[T]) -> T:
         return msgspec.convert(content, kind, strict=False)
     except msgspec.ValidationError as error:
         message, place, hint = struct_error(error, kind, content)
-        if "datetime" in message or "timezone" in message:
-            hint = _TIME
+        if EXPECTED_TIME in message:
+            hint = _IN_A_URL
         raise InvalidRequest(
             message,
             where=(place or "$").replace("$.", "?").replace("$", "?"),
             hint=hint or _fields(kind),
         ) from None
+
+
+def refuse_query(query: bytes, path: str, route: Route) -> None:
+    """Refuse any query of a URL: what is given would have no effect.
+
+    Raises:
+        InvalidRequest: there is one.
+    """
+    for name in _parameters(query):
+        raise InvalidRequest(
+            f"{path} takes no parameters in its URL, got `{name}`",
+            where=f"?{name}",
+            hint="leave it out" if route.body is None else "its fields are in the JSON body",
+        )
 
 
 def _times(kind: type[Any]) -> list[str]:
@@ -112,7 +126,9 @@ def _refuse_number(name: str, time: str) -> None:
     """Text is read as whatever type is asked for, and a number then as seconds since 1970."""
     with contextlib.suppress(ValueError):
         float(time)
-        raise InvalidRequest(f"expected a time, got {time!r}", where=f"?{name}", hint=_TIME)
+        raise InvalidRequest(
+            f'expected {EXPECTED_TIME}, got "{time}"', where=f"?{name}", hint=_IN_A_URL
+        )
 
 
 def _parameters(query: bytes) -> dict[str, str]:

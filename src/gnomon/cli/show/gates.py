@@ -56,5 +56,5 @@ def gates_shown(gates: Gates) -> list[RenderableType]:
     if gates.last_row is not None:
         shown.append(Text(f"The last row arrived at {local(gates.last_row)}."))
     if gates.refused is not None:
-        shown.append(Text(f"No gate decides this: {gates.refused}", style="red"))
+        shown.append(Text(f"Refused whatever its gates say: {gates.refused}", style="red"))
     return [*shown, Text(sentences[gates.verdict])]

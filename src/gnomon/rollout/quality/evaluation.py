@@ -85,9 +85,8 @@ def compared_rows(
     end: datetime | None = None,
 ) -> ComparedRows:
     """Find the rows of an artifact's run as a shadow, and their labels; see :func:`quality_of`."""
-    if state.live is None:
-        raise RolloutError("there is no live artifact to compare a shadow with")
-    sides = ComparedArtifacts(inspect(state.live), inspect(artifact))
+    shadow = inspect(artifact)
+    sides = ComparedArtifacts(inspect(state.live_for(shadow.tag)), shadow)
     run = state.shadows.get(sides.shadow.tag)
     start, end = in_utc(start), in_utc(end)
     if run is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -236,7 +237,9 @@ def unknown_metric(metric: str, known: tuple[Metric, ...], *, where: str) -> Pol
 
 
 def _hint(metric: str, known: tuple[Metric, ...]) -> str:
-    if metric in ("error", "cost"):
+    if metric not in get_args(Metric):
+        needed = f"there is no metric `{metric}`"
+    elif metric in ("error", "cost"):
         needed = "they need [decision] in the policy, or classes"
     elif metric in ("brier", "log_loss"):
         needed = "it needs probabilities of both"
