@@ -12,8 +12,8 @@ from gnomon.artifact import inspect, resolve, tags
 from gnomon.artifact.artifact import examine
 from gnomon.artifact.folder import ArtifactFolder
 from gnomon.artifact.signing import new_key, read_private, sign
-from gnomon.errors import RolloutError, UnknownArtifact, UntrustedSignature
-from gnomon.policy import Policy
+from gnomon.errors import PolicyError, RolloutError, UnknownArtifact, UntrustedSignature
+from gnomon.policy import Decision, Policy
 from gnomon.rollout.decisions.combined_shadow import refuse_combined
 from gnomon.rollout.decisions.gate_checks import check_on_history
 from gnomon.rollout.history import History
@@ -23,6 +23,9 @@ from tests.packing import PAID, Pack, times
 from tests.shadow.evidence import log_live
 
 pytestmark = pytest.mark.slow
+
+WRONG = Policy(decision=Decision(output="nothing_like_it", threshold=0.5))
+"""It names an output that no artifact here has."""
 
 
 def sign_here(tag: str, key: Path) -> None:
@@ -88,11 +91,20 @@ def test_nothing_is_combined_for_a_shadow_that_could_not_be_started(
 
 
 def test_requests_of_today_must_be_accepted(settings: Settings, pack: Pack) -> None:
-    """Its inputs are those of the preprocessing, which here wants a field that clients lack."""
+    """Its inputs are those of the preprocessing, which here wants a field that clients lack. One
+    that is refused is not left in the store.
+    """
     live, paid = pack(times(1.0)), pack(times(3.0), script=PAID)
     rollout.promote(settings, "toy", live)
-    with pytest.raises(RolloutError, match="could not accept the requests"):
+    with pytest.raises(RolloutError, match="could not accept the requests") as caught:
         rollout.start_shadow(settings, "toy", live, preprocessing=paid)
+    assert f"its inputs are those of {paid}: name one with a contract" in (caught.value.hint or "")
+    assert sorted(tags("toy")) == sorted([live, paid])
+    with pytest.raises(PolicyError):
+        rollout.start_shadow(settings, "toy", live, preprocessing=paid, policy=WRONG, force=True)
+    assert sorted(tags("toy")) == sorted([live, paid])
+    event = rollout.start_shadow(settings, "toy", live, preprocessing=paid, force=True)
+    assert event.forced
 
 
 def test_where_artifacts_are_signed_it_is_signed_too(

@@ -225,6 +225,22 @@ def test_a_floor_that_cannot_be_measured_is_not_waited_for() -> None:
     assert judged(replace(GOOD, noise_awaited=True, noise=failed))["disagreement"].verdict == "pass"
 
 
+def test_a_slice_that_runs_and_does_not_report_on_the_shadow_says_why() -> None:
+    """It is not gone: it cannot make the live artifact live, or its feed fails."""
+    refused = structs.replace(beat(), shadows=(), error="toy:live: golden rows differ")
+    for slices in ((refused,), (beat(error="golden rows differ"),)):
+        gates = judged(slices=slices)
+        for name in ("coverage", "lag"):
+            assert gates[name].verdict == "unknown"
+            assert "slice here does not report on it: " in gates[name].says
+            assert "golden rows differ" in gates[name].says
+            assert "no report from" not in gates[name].says
+            assert "mend what is said" in gates[name].because
+    gone = structs.replace(beat(name="gone"), updated=NOW - timedelta(minutes=1))
+    both = judged(slices=(structs.replace(beat(), shadows=()), gone))["lag"]
+    assert "it has not started the shadow yet; no report from slice gone" in both.says
+
+
 def test_a_server_sends_the_numbers_of_a_gate_as_they_are() -> None:
     """A number of rows stays whole, and a share a fraction."""
     for gate in judged(GOOD).values():
@@ -439,7 +455,8 @@ def test_what_no_number_of_rows_decides_says_what_does() -> None:
     undecided = ShadowRows(scored=50_000, compared=50_000)
     assert "[decision]" in judged(replace(GOOD, shadow=undecided))["flips"].because
     assert "a running server" in judged(slices=())["lag"].because
-    assert "gnomon status" in judged(slices=(beat(), beat(name="x", error="e")))["lag"].because
+    gone = structs.replace(beat(name="x"), updated=NOW - timedelta(minutes=1))
+    assert "gnomon status" in judged(slices=(beat(), gone))["lag"].because
     noise = ShadowRows(scored=30, compared=30, disagreed=1)
     floor = judged(replace(GOOD, shadow=rows(disagreed=600), noise=noise))["disagreement"]
     assert "more rows of live against itself" in floor.because

@@ -24,10 +24,11 @@ from gnomon.artifact.combining.chosen_code import chosen_code, copy_code
 from gnomon.artifact.combining.contract import combined_contract
 from gnomon.artifact.combining.parts import JoinRequest, StoredPart, Taken, Which
 from gnomon.artifact.manifest import TAG_PART, Combination, Part
+from gnomon.contract.contract import Contract
 from gnomon.errors import PackRefused, UnknownArtifact
 from gnomon.pipeline.model_input import mismatch
 
-__all__ = ["combine", "combined_tag"]
+__all__ = ["combine", "combined_tag", "planned"]
 
 _TAKING = f"{__package__}.taking"
 _JOINING = f"{__package__}.joining"
@@ -66,6 +67,18 @@ def combine(model: str | Path | Artifact, preprocessing: str | Path | Artifact) 
     )
     tag = combined_tag(of_model, of_preprocessing)
     return _existing(tag, combination) or _made(tag, combination, of_model, of_preprocessing)
+
+
+def planned(of_model: Artifact, of_preprocessing: Artifact) -> tuple[str, Contract]:
+    """Return the tag and the contract of the combined artifact, without making it.
+
+    Raises:
+        ContractError: the inputs of the one contradict the outputs of the other.
+        PackRefused: they are not two artifacts of one model, or one is combined itself.
+    """
+    _check(of_model, of_preprocessing)
+    contract = combined_contract(of_model.contract, of_preprocessing.contract)
+    return combined_tag(of_model, of_preprocessing), contract
 
 
 def combined_tag(of_model: Artifact, of_preprocessing: Artifact) -> str:

@@ -5,38 +5,51 @@ from __future__ import annotations
 import contextlib
 
 from gnomon.artifact import Artifact, inspect
-from gnomon.artifact.combining.combination import combine, combined_tag
+from gnomon.artifact.combining.combination import combine, planned
 from gnomon.artifact.manifest import Combination
+from gnomon.contract import Contract
 from gnomon.errors import ArtifactError, RolloutError, UnknownArtifact
-from gnomon.rollout.history import RolloutEvent, RolloutState
+from gnomon.rollout.history import RolloutState
 
-__all__ = ["combination_of", "combined_shadow", "refuse_combined"]
+__all__ = ["combination_of", "combined_shadow", "planned_shadow", "refuse_combined"]
 
 
-def combined_shadow(
-    state: RolloutState, candidate: Artifact, preprocessing: str, *, same: bool
-) -> Artifact:
-    """Return the artifact with the model of one and the preprocessing of another.
+def planned_shadow(
+    candidate: Artifact, preprocessing: str | None, *, same: bool
+) -> tuple[str, Contract]:
+    """Return the tag and the contract of the artifact that is to run, before it is made.
+
+    So that one whose shadow is refused is not left in the store.
 
     Args:
-        state: the rollout; the artifact is made only if its shadow could be started.
-        candidate: has the model.
-        preprocessing: the tag of the other.
+        candidate: the artifact, or has the model.
+        preprocessing: the tag of the artifact with the preprocessing; None to run the candidate.
         same: whether live itself was asked for.
 
     Raises:
-        ArtifactError, PackRefused: they cannot be combined; see
-            :func:`gnomon.artifact.combining.combination.combine`.
-        RolloutError: nothing is live, the shadow runs already, or ``same`` was given.
-        UntrustedSignature: trusted keys are set, and nobody has signed the combined artifact yet.
+        ArtifactError, ContractError, PackRefused, UnknownArtifact: they cannot be combined.
+        RolloutError: ``same`` was given with a preprocessing.
     """
+    if preprocessing is None:
+        return candidate.tag, candidate.contract
     if same:
         raise RolloutError(
             "an artifact on the preprocessing of another is not the live artifact itself",
             hint="leave out either --same or --preprocessing",
         )
-    tag = combined_tag(candidate, inspect(preprocessing))
-    state.after(RolloutEvent(kind="shadow_start", artifact=tag))
+    return planned(candidate, inspect(preprocessing))
+
+
+def combined_shadow(candidate: Artifact, preprocessing: str | None) -> Artifact:
+    """Return the artifact to run: it is made, and put into the store, where it is a combined one.
+
+    Raises:
+        ArtifactError, PackRefused: they cannot be combined; see
+            :func:`gnomon.artifact.combining.combination.combine`.
+        UntrustedSignature: trusted keys are set, and nobody has signed the combined artifact yet.
+    """
+    if preprocessing is None:
+        return candidate
     return inspect(combine(candidate, preprocessing))  # It must be signed, if others must.
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from gnomon.artifact import Artifact, inspect
+from gnomon.artifact import inspect
+from gnomon.contract import Contract
 from gnomon.contract.difference import Change, difference
 from gnomon.errors import GnomonError, IncompatibleContract
 from gnomon.policy import Policy
 from gnomon.rollout.actor import Actor, signed
 from gnomon.rollout.decisions.automatic import Automatic
-from gnomon.rollout.decisions.combined_shadow import combined_shadow
+from gnomon.rollout.decisions.combined_shadow import combined_shadow, planned_shadow
 from gnomon.rollout.decisions.frozen_gates import taken_automatically
 from gnomon.rollout.history import History, RolloutEvent, RolloutState, up_to_date
 from gnomon.rollout.named_artifacts import full_tag, inspect_of
@@ -61,9 +62,16 @@ def start_shadow(
     """
     history = up_to_date(history, settings, model)
     candidate = inspect_of(model, artifact)
-    if preprocessing is not None:
-        candidate = combined_shadow(history.state, candidate, preprocessing, same=same)
-    (policy or Policy()).check_names(candidate.tag, candidate.contract.output_schema)
+    tag, contract = planned_shadow(candidate, preprocessing, same=same)
+    (policy or Policy()).check_names(tag, contract.output_schema)
+    start = RolloutEvent(kind="shadow_start", artifact=tag, fraction=fraction, same=same)
+    history.state.after(start)
+    changes = _changes(history.state, tag, contract, force)
+    incompatible = [change for change in changes if change.level == "incompatible"]
+    if incompatible and not force:
+        raise _incompatible(tag, history.state.live, incompatible, preprocessing)
+    candidate = combined_shadow(candidate, preprocessing)
+    keep_manifest(Storage(settings), candidate)
     event = RolloutEvent(
         kind="shadow_start",
         artifact=candidate.tag,
@@ -73,20 +81,11 @@ def start_shadow(
         same=same,
         combination=candidate.manifest.combination,
         why=why,
-        **signed(by),
-        **artifact_digests(candidate.manifest.files),
-    )
-    history.state.after(event)
-    changes = _changes(history.state, candidate, force)
-    incompatible = [change for change in changes if change.level == "incompatible"]
-    if incompatible and not force:
-        raise _incompatible(candidate.tag, history.state.live, incompatible)
-    keep_manifest(Storage(settings), candidate)
-    event = msgspec.structs.replace(
-        event,
         forced=bool(incompatible),
         changes=tuple(msgspec.to_builtins(changes)),
         policy_sha256=keep_policy(Storage(settings), policy or Policy()),
+        **signed(by),
+        **artifact_digests(candidate.manifest.files),
     )
     return history.append(event)
 
@@ -123,22 +122,27 @@ def stop_shadow(
     return history.append(taken_automatically(event, history, automatic, settings))
 
 
-def _changes(state: RolloutState, candidate: Artifact, force: bool) -> list[Change]:
-    """Compare its contract with the live one; empty if forced and the live one is unreadable."""
-    if state.live is None or state.live == candidate.tag:
+def _changes(state: RolloutState, tag: str, contract: Contract, force: bool) -> list[Change]:
+    """Compare a contract with the live one; empty if forced and the live one is unreadable."""
+    if state.live is None or state.live == tag:
         return []
     try:
-        return difference(inspect(state.live).contract, candidate.contract)
+        return difference(inspect(state.live).contract, contract)
     except GnomonError:
         if force:
             return []
         raise
 
 
-def _incompatible(tag: str, live: str | None, changes: list[Change]) -> IncompatibleContract:
+def _incompatible(
+    tag: str, live: str | None, changes: list[Change], preprocessing: str | None
+) -> IncompatibleContract:
+    accepts = "a contract that accepts today's requests"
+    other = f"pack it with {accepts}"
+    if preprocessing is not None:
+        other = f"its inputs are those of {preprocessing}: name one with {accepts}"
     return IncompatibleContract(
         f"{tag} could not accept the requests that {live} gets: " + "; ".join(map(str, changes)),
         where="contract.json",
-        hint="pack it with a contract that accepts today's requests, or force it, which is "
-        "recorded",
+        hint=f"{other}, or force it, which is recorded",
     )

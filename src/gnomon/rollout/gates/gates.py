@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from msgspec import structs
 
@@ -244,27 +245,41 @@ def _rows_of_both(size: int, evidence: Evidence) -> int:
     return min(evidence.times[size].count, evidence.live_times.get(size, Sketch()).count)
 
 
-def _lag(shadow: Shadow, reports: Heartbeats) -> tuple[int, list[str]]:
+class _Silent(NamedTuple):
+    """A slice that does not report how many rows it still has to score.
+
+    Attributes:
+        slice: its name; None for all of them, as there is no report at all.
+        why: why it does not; empty if it is gone.
+    """
+
+    slice: str | None
+    why: str = ""
+
+
+def _lag(shadow: Shadow, reports: Heartbeats) -> tuple[int, list[_Silent]]:
     """Return the rows still to score, and slices without a report on them.
 
     Slices that stopped before this shadow was started are left out.
     """
     lag = 0
     unreadable = reports.unreadable.items()
-    silent = [f"{name} ({error.where}: {error.message})" for name, error in unreadable]
+    silent = [_Silent(name, f"{error.where}: {error.message}") for name, error in unreadable]
     for beat in reports.beats:
         report = beat.shadow(shadow.artifact)
         if beat.is_stale(reports.read_at):
             if beat.updated >= shadow.at:
-                silent.append(beat.slice)
-        elif report is None or report.epoch != shadow.since or report.error is not None:
-            silent.append(beat.slice)
+                silent.append(_Silent(beat.slice))
+        elif report is None or report.epoch != shadow.since:
+            silent.append(_Silent(beat.slice, beat.error or "it has not started the shadow yet"))
+        elif report.error is not None:
+            silent.append(_Silent(beat.slice, report.error))
         else:
             lag += report.lagging
-    return lag, silent if reports.beats or unreadable else ["any"]
+    return lag, silent if reports.beats or unreadable else [_Silent(None)]
 
 
-def _coverage(limit: float, evidence: Evidence, lag: int, silent: list[str]) -> Gate:
+def _coverage(limit: float, evidence: Evidence, lag: int, silent: list[_Silent]) -> Gate:
     scored, failed = evidence.shadow.scored, evidence.shadow.failed
     eligible = scored + failed + lag
     verdict = _open(eligible)
@@ -291,7 +306,7 @@ def _coverage(limit: float, evidence: Evidence, lag: int, silent: list[str]) -> 
     )
 
 
-def _lagging(limit: int, lag: int, silent: list[str]) -> Gate:
+def _lagging(limit: int, lag: int, silent: list[_Silent]) -> Gate:
     verdict: Verdict = "fail" if lag > limit else "unknown" if silent else "pass"
     return Gate(
         name="lag",
@@ -303,21 +318,28 @@ def _lagging(limit: int, lag: int, silent: list[str]) -> Gate:
     )
 
 
-def _reports_await(silent: list[str]) -> MissingEvidence | None:
+def _reports_await(silent: list[_Silent]) -> MissingEvidence | None:
     """Return what a gate waits for if slices have not reported."""
     if not silent:
         return None
-    if silent == ["any"]:
+    if silent == [_Silent(None)]:
         return action("needs a running server: each slice reports twice a second")
+    if any(each.why for each in silent):
+        return action("needs these slices to report on it: mend what is said of them")
     return action(
         "needs their report, which a running slice writes twice a second: see `gnomon status` for "
         "those that are gone"
     )
 
 
-def _silent(slices: list[str]) -> str:
-    if not slices:
-        return ""
-    if slices == ["any"]:
+def _silent(slices: list[_Silent]) -> str:
+    if slices == [_Silent(None)]:
         return "; no slice has reported"
-    return f"; no report from {'slice' if len(slices) == 1 else 'slices'} {', '.join(slices)}"
+    gone = [each.slice or "" for each in slices if not each.why]
+    says = [
+        f"; slice {each.slice} does not report on it: {each.why}" for each in slices if each.why
+    ]
+    if gone:
+        names = f"{'slice' if len(gone) == 1 else 'slices'} {', '.join(gone)}"
+        says.append(f"; no report from {names}")
+    return "".join(says)
