@@ -92,7 +92,8 @@ class SamplingError:
         """
         bias, size = float(residuals.mean()), len(residuals)
         off, unit_of_row = residuals - bias, np.unique(units, return_inverse=True)[1]
-        sums, squares = np.bincount(unit_of_row, off), np.bincount(unit_of_row, off**2)
+        sums: Floats = np.bincount(unit_of_row, off).astype(np.float64)
+        squares: Floats = np.bincount(unit_of_row, off**2).astype(np.float64)
         row_variance, rows = float(squares.sum()) / size, np.bincount(unit_of_row)
         pairs, products = rows**2 - rows, sums**2 - squares
         many = len(rows) / max(len(rows) - 1, 1)
