@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import numpy as np
+import pyarrow as pa
+import pytest
 
 from gnomon.estimates.chunk_sums import ChunkSums, LossSums
+from gnomon.offline.entity_slots import EntitySlots
 
 DAY = 86_400.0
 
@@ -41,3 +44,24 @@ def test_chunks_are_few_and_have_rows() -> None:
         sums.settle()
         assert 1 < len(sums.buckets) <= most
         assert sum(sums.rows(chunk) for chunk in range(len(sums.buckets))) == rows
+
+
+def test_entities_are_counted_by_chunk() -> None:
+    """100 of ten rows each on the first day, of which a tenth has labels, and none on the next."""
+    sums, size = ChunkSums(("error",), timedelta(hours=20)), 1_000
+    owners = np.append(np.arange(size) % 100, 1_000 + np.arange(size)).astype(str)
+    realised = np.where(np.arange(2 * size) < 100, 1.0, np.nan)
+    sums.add(
+        np.repeat([0.0, DAY], size), {"error": np.full(2 * size, 0.5)}, {"error": realised},
+        np.zeros(2 * size, bool), EntitySlots.of(pa.array(owners)),
+    )  # fmt: skip
+    sums.settle()
+    assert sums.repeats(0) == pytest.approx(10, rel=0.3)
+    assert sums.repeats(1) == pytest.approx(1, abs=0.3)
+    assert sums.labelled_repeats(0, 100) == pytest.approx(1, abs=0.5)
+
+
+def test_without_entities_nothing_is_known_of_them() -> None:
+    sums = ChunkSums(("error",), timedelta(hours=20))
+    add(sums, [0.0, 10.0], [1.0, np.nan])
+    assert (sums.repeats(0), sums.labelled_repeats(0, 1)) == (None, None)

@@ -140,6 +140,36 @@ def test_few_entities_cannot_rule_drift_out(
     )
 
 
+def owned(served: Served, entities: int) -> Served:
+    """The same rows, of so many customers."""
+    owners = pa.array([f"c{n % entities}" for n in range(served.inputs.num_rows)])
+    return served._replace(inputs=served.inputs.set_column(2, "customer", owners))
+
+
+@pytest.mark.parametrize("entities", [6, 40])
+def test_a_reference_of_few_entities_says_little(
+    settings: Settings, random: np.random.Generator, entities: int
+) -> None:
+    """Of six, however many rows: their spread is not known."""
+    days = {3.0: owned(classified(1_000, random), entities), 1.0: classified(1_000, random)}
+    labels = log_served(settings, CLASSIFIER, days)
+    found = estimated(settings, CLASSIFIER, labels, start=NOW - 2 * DAY)
+    few = "the reference has labels of 6 entities; 30 are needed"
+    assert found.reason == (few if entities == 6 else "")
+
+
+def test_a_chunk_of_few_entities_is_unknown(
+    settings: Settings, random: np.random.Generator
+) -> None:
+    """The reference has one row of each, so the chunk's 20 may all err alike."""
+    days = {3.0: classified(1_000, random), 1.0: owned(classified(1_000, random), 20)}
+    labels = log_served(settings, CLASSIFIER, days)
+    [chunk] = estimated(settings, CLASSIFIER, labels, start=NOW - 2 * DAY).chunks
+    assert chunk.state == "unknown"
+    assert chunk.reason.startswith("few entities: 1,000 rows count as ")
+    assert {metric.as_estimated for metric in chunk.metrics} == {None}
+
+
 @pytest.mark.slow
 def test_a_regressor_is_estimated_by_a_model_of_its_losses(
     settings: Settings, random: np.random.Generator

@@ -19,8 +19,26 @@ def test_rows_of_one_entity_that_err_together_count_as_one() -> None:
     alone = SamplingError.of(residuals, np.arange(200))
     together = SamplingError.of(np.repeat(residuals, 10), np.repeat(np.arange(200), 10))
     assert together.spread == pytest.approx(alone.spread * np.sqrt(10))
-    assert alone.within(50, 0.95) == pytest.approx(1.96 * alone.spread * np.sqrt(1 / 50 + 1 / 200),
+    t = 1.972  # of 199 degrees of freedom
+    assert alone.within(50, 0.95) == pytest.approx(t * alone.spread * np.sqrt(1 / 50 + 1 / 200),
                                                    rel=1e-3)  # fmt: skip
+
+
+def test_other_rows_cluster_as_their_own_entities_do() -> None:
+    """Not as the reference's: there each unit has ten rows that are off together."""
+    residuals = np.repeat(np.random.default_rng(1).normal(size=200), 10)
+    error = SamplingError.of(residuals, np.repeat(np.arange(200), 10))
+    assert (error.units, error.likeness) == (200, 1.0)
+    assert error.design_effect(20.0) == pytest.approx(20.0)
+    assert error.within(400, 0.95, 1.0) < error.within(400, 0.95) < error.within(400, 0.95, 20.0)
+    assert error.within(400, 0.95, 10.0) == pytest.approx(error.within(400, 0.95), rel=0.01)
+
+
+def test_rows_of_one_entity_that_err_alone_count_each() -> None:
+    """As a reference shows that has many of one; without any such, the worst is assumed."""
+    residuals = np.random.default_rng(1).normal(size=4_000)
+    assert SamplingError.of(residuals, np.repeat(np.arange(400), 10)).likeness < 0.05
+    assert SamplingError.of(residuals, np.arange(4_000)).likeness == 1.0
 
 
 def test_what_estimates_promise_too_much_is_their_bias() -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from gnomon.offline.entity_slots import SLOTS, EntitySlots, repeats
 from gnomon.offline.time_buckets import FROM_MINUTES, TimeSums
 from gnomon.policy import Metric
 
@@ -22,7 +23,7 @@ _FEWEST_ROWS = 500
 """Chunks are widened until they have this many rows on average: with 20 bins, chance alone gives a
 PSI of up to 0.2 between 500 rows and 500 others."""
 
-_ROWS = "rows"
+_ROWS, _LABELLED = "rows", "labelled"
 
 
 class LossSums(NamedTuple):
@@ -58,6 +59,7 @@ class ChunkSums:
         wanted = 0.0 if least is None else least.total_seconds()
         widths = tuple(w for w in FROM_MINUTES if w >= wanted) or FROM_MINUTES[-1:]
         self._sums = TimeSums(widths, _HELD, len(LossSums._fields))
+        self._entities = TimeSums(widths, _HELD, SLOTS)
         self._row_count = 0
 
     def add(
@@ -66,6 +68,7 @@ class ChunkSums:
         estimated: Mapping[Metric, Floats],
         realised: Mapping[Metric, Floats],
         beyond: npt.NDArray[np.bool_],
+        entities: EntitySlots | None = None,
     ) -> None:
         """Add rows.
 
@@ -74,6 +77,7 @@ class ChunkSums:
             estimated: the estimated loss of each row by metric; NaN without an answer.
             realised: its loss; NaN without a label.
             beyond: which answers are beyond those of the reference.
+            entities: the entity of each row; None where the contract has no entity key.
         """
         buckets, places = self._sums.split(times)
 
@@ -94,13 +98,20 @@ class ChunkSums:
                 np.where(known, estimated[metric], 0.0),
                 np.where(known, realised[metric], 0.0),
             )
+        if entities is not None:
+            labelled = np.any([~np.isnan(losses) for losses in realised.values()], axis=0)
+            chosen = {_ROWS: None, _LABELLED: labelled}
+            signed = {key: entities.sums(places, len(buckets), of) for key, of in chosen.items()}
+            self._entities.add(buckets, signed)
         self._sums.add(buckets, found)
         self._row_count += len(times)
 
     def settle(self) -> int:
         """Widen the chunks until they are few and large enough; return their width in seconds."""
         if not self._is_fixed:
-            self._sums.fit(max(1, min(_MOST_CHUNKS, self._row_count // _FEWEST_ROWS)))
+            most = max(1, min(_MOST_CHUNKS, self._row_count // _FEWEST_ROWS))
+            self._sums.fit(most)
+            self._entities.fit(most)
         return self._sums.seconds
 
     @property
@@ -117,6 +128,18 @@ class ChunkSums:
         """Return the share of its answers that are beyond those of the reference."""
         rows, beyond = self._sums.series[_ROWS][chunk, :2]
         return float(beyond / rows)
+
+    def repeats(self, chunk: int) -> float | None:
+        """Return of how many rows a row's entity is, in the mean; None where they have none."""
+        return self._repeats(_ROWS, chunk, self.rows(chunk))
+
+    def labelled_repeats(self, chunk: int, labelled: int) -> float | None:
+        """Return the same of the rows with a label, of which there are so many."""
+        return self._repeats(_LABELLED, chunk, labelled)
+
+    def _repeats(self, series: str, chunk: int, rows: int) -> float | None:
+        signed = self._entities.series.get(series)
+        return None if signed is None else repeats(signed[chunk], rows)
 
     def metric(self, chunk: int, metric: Metric) -> LossSums:
         """Return its losses by one metric."""

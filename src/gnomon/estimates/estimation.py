@@ -21,6 +21,7 @@ from gnomon.estimates.loss_estimator import LossEstimator, realised_losses
 from gnomon.estimates.quality_estimate import QualityEstimate, Reference
 from gnomon.log import Snapshot
 from gnomon.log.snapshot import Role
+from gnomon.offline.entity_slots import EntitySlots
 from gnomon.offline.logged import Range
 from gnomon.offline.paired_rows import seconds
 from gnomon.policy import Metric, Policy
@@ -167,10 +168,12 @@ def _add(
     estimator: LossEstimator,
     sums: ChunkSums,
 ) -> None:
-    answers = asked.answers(rows.artifact.contract, part.columns())
+    contract = rows.artifact.contract
+    answers = asked.answers(contract, part.columns())
     sums.add(
         seconds(part.facts.column("time")),
         estimator.losses(part.inputs, answers),
         realised_losses(metrics, asked, answers, asked.truth(part.labels)),
         estimator.beyond(answers),
+        EntitySlots.of(part.facts.column("unit")) if contract.entity_key else None,
     )

@@ -44,7 +44,7 @@ class MetricEstimate(msgspec.Struct, frozen=True, kw_only=True):
         labelled: matured rows with a label.
         realised: their mean loss; None without labels.
         as_estimated: whether it is as estimated for these rows, within sampling error; None if the
-            estimate is unknown, or fewer than 30 rows have labels.
+            estimate is unknown, or fewer than 30 independent rows have labels.
     """
 
     metric: str
@@ -62,7 +62,8 @@ class EstimatedChunk(msgspec.Struct, frozen=True, kw_only=True):
         start: rows from then on, by event time, else arrival.
         end: rows before then.
         rows: answered rows.
-        state: ``unknown`` if the inputs have drifted from the reference, or may have.
+        state: ``unknown`` if the inputs have drifted from the reference, or may have, or the rows
+            are of few entities.
         reason: why it is unknown.
         drifted: the inputs that have drifted.
         metrics: the estimates.
