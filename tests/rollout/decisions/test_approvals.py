@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -125,13 +125,21 @@ def test_force_needs_two_as_well() -> None:
         assert (event.kind, event.approves) == ("promote", 4)
 
 
-@pytest.mark.parametrize("change", [{"digest": "other"}, {"artifact": "toy:3"}])
-def test_an_approval_is_for_the_same_content(change: dict[str, str]) -> None:
-    """Another artifact, or another content of this one, is another proposal."""
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"digest": "other"}, r"of ann \(token\) .* was of other content"),
+        ({"artifact": "toy:3"}, "there is no proposal to promote toy:3"),
+        ({"forced": True}, "does not include `force`"),
+        ({"at": datetime(2999, 1, 1, tzinfo=UTC)}, "expired at 2"),
+    ],
+)
+def test_an_approval_is_for_what_was_proposed(change: dict[str, Any], says: str) -> None:
+    """Another artifact, or another content of this one, is another proposal; the error says why."""
     _, state = proposed(person("ann"))
     other = msgspec.structs.replace(promotion(person("bob")), **change)
     assert approved_or_proposed(state, other, 2).kind == "propose"
-    with pytest.raises(ApprovalNeeded, match="there is no proposal"):
+    with pytest.raises(ApprovalNeeded, match=says):
         approved_or_proposed(state, other, 2, only_approve=True)
 
 

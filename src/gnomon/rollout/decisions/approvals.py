@@ -55,7 +55,7 @@ def approved_or_proposed(
     proposal = pending_proposal(state, event.artifact, event.at)
     if proposal is None or proposal.digest != event.digest or (event.forced > proposal.forced):
         if only_approve:
-            raise nothing_to_approve(event.artifact)
+            raise nothing_to_approve(state, event.artifact, event)
         return msgspec.structs.replace(event, kind="propose")
     token = token_name(proposal.authenticated)
     if token is not None and is_revoked(token):
@@ -64,7 +64,7 @@ def approved_or_proposed(
         return msgspec.structs.replace(event, kind="propose")
     if _people(proposal) & _people(event):
         raise ApprovalNeeded(
-            f"{signature(proposal.by, proposal.authenticated, proposal.on_behalf_of)} proposed "
+            f"{signature_of(proposal)} proposed "
             f"{event.artifact} at {proposal.at:%Y-%m-%d %H:%M:%S} UTC, and somebody else has to "
             "approve it",
             hint=f"until {proposal.until:%Y-%m-%d %H:%M} UTC: gnomon approve {event.artifact}",
@@ -72,19 +72,43 @@ def approved_or_proposed(
     return msgspec.structs.replace(event, approves=proposal.number)
 
 
-def nothing_to_approve(tag: str) -> ApprovalNeeded:
-    """Return the error for an approval of what nobody has proposed."""
+def nothing_to_approve(
+    state: RolloutState, tag: str, promotion: RolloutEvent | None = None
+) -> ApprovalNeeded:
+    """Return the error for an approval of what nobody has proposed, with the reason.
+
+    Args:
+        state: the state that it would be recorded on.
+        tag: the artifact.
+        promotion: what it would be, if there is a proposal that does not cover it.
+    """
+    proposal = state.proposals.get(tag)
+    if proposal is None:
+        reason = f"there is no proposal to promote {tag}: nobody made one since the last promotion "
+        reason += "or rollback, or it was withdrawn"
+    else:
+        whose = f"the proposal of {signature_of(proposal)} to promote {tag}"
+        if promotion is None or proposal.is_expired(promotion.at):
+            reason = f"{whose} expired at {proposal.until:%Y-%m-%d %H:%M:%S} UTC"
+        elif proposal.digest != promotion.digest:
+            reason = f"{whose} was of other content: another artifact was packed under this tag"
+        else:
+            reason = f"{whose} does not include `force`"
     return ApprovalNeeded(
-        f"there is no proposal to promote {tag}, or it has expired, or it was for another content "
-        "or did not include `force`",
+        reason,
         hint=f"propose it: gnomon promote {tag}. A proposal is valid for {PROPOSAL_HOURS:g} hours, "
         "until another promotion or a rollback",
     )
 
 
+def signature_of(proposal: ProposedPromotion) -> str:
+    """Write who proposed a promotion."""
+    return signature(proposal.by, proposal.authenticated, proposal.on_behalf_of)
+
+
 def _proposer_revoked(proposal: ProposedPromotion) -> ApprovalNeeded:
     return ApprovalNeeded(
-        f"{signature(proposal.by, proposal.authenticated, proposal.on_behalf_of)} proposed "
+        f"{signature_of(proposal)} proposed "
         f"{proposal.artifact}, and their token has been revoked since: they are not one of two",
         hint=f"propose it yourself, for somebody else to approve: gnomon promote "
         f"{proposal.artifact}",

@@ -154,7 +154,7 @@ def approve(
     tag = artifact if artifact in history.state.proposals else full_tag(artifact)
     proposal = pending_proposal(history.state, tag)
     if proposal is None:
-        raise nothing_to_approve(tag)
+        raise nothing_to_approve(history.state, tag)
     if proposal.forced and not may_force:
         raise Forbidden(
             f"the proposal to promote {tag} forces it, and its approval needs the role forcer",
