@@ -78,7 +78,9 @@ def test_times_are_told_apart_by_batch_size(settings: Settings) -> None:
 def test_rows_are_counted_by_entity(settings: Settings) -> None:
     """With an entity key each entity is a unit: 20 rows of one customer are one share."""
     log_live(settings, 1)
-    log_shadow(settings, agreed=90, disagreed=10, failed=20, customers=6)
+    first = datetime.now(UTC) - timedelta(seconds=1)
+    log_shadow(settings, agreed=6, customers=6, arrived=first)
+    log_shadow(settings, agreed=84, disagreed=10, failed=20, customers=6)
     log_shadow(settings, agreed=5, disagreed=5, artifact=LIVE, customers=2)
     found = gathered(settings, entity_key=("customer",))
     disagreed = found.shadow.share("disagreed", "compared")
