@@ -341,10 +341,31 @@ def test_a_shadow_knows_how_far_it_read(tmp_path: Path) -> None:
     segment_path(tmp_path, 0).unlink()
     assert read_position(tmp_path) == Position(0, 900)
     writer.rotate(read_to=Position(2, 50))
+    assert read_position(tmp_path) == Position(0, 900)
+    writer.fsync()
     assert read_position(tmp_path) == Position(2, 50)
     writer.close()
     SegmentWriter(tmp_path, SHADOW_SCHEMA, settings=SETTINGS).close()
     assert read_position(tmp_path) == Position(2, 50)
+
+
+@pytest.mark.parametrize("recovers", [True, False])
+def test_rows_that_a_loss_of_power_took_were_not_read(tmp_path: Path, recovers: bool) -> None:
+    """The segment after them may be left, and says that they were: its shadow scores them again."""
+    writer = SegmentWriter(tmp_path, SHADOW_SCHEMA, settings=SETTINGS)
+    writer.append(shadow(["a"], Position(0, 900)))
+    writer.fsync()
+    size = segment_path(tmp_path, 0).stat().st_size
+    writer.append(shadow(["b"], Position(0, 1_800)))
+    writer.rotate()
+    os.truncate(segment_path(tmp_path, 0), size)
+    os.close(writer._lock._descriptor)  # as a process that is gone
+    assert read_position(tmp_path) == Position(0, 900)
+    if recovers:
+        recover(tmp_path)
+    else:
+        SegmentWriter(tmp_path, SHADOW_SCHEMA, settings=SETTINGS).close()
+    assert read_position(tmp_path) == Position(0, 900)
 
 
 def test_recover_keeps_how_far_a_shadow_read(tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ def recover(folder: Path) -> bool:
         segments = stream_segments(folder)
         is_listed = all(segment.closed is not None for segment in segments[:-1])
         if segments and not (is_listed and _is_empty(segments[-1], lock.synced)):
-            _begin_next(folder, close_segments(folder, lock))
+            position = read_position(folder)  # Of segments that are closed it would trust more.
+            _begin_next(folder, close_segments(folder, lock), position)
     return True
 
 
@@ -96,15 +97,18 @@ def _gone(
     return {synced.sequence: synced.offset} if is_gone else {}
 
 
-def _begin_next(folder: Path, newest: int | None) -> None:
-    """Create an empty segment after the newest, so that the newest can be sealed."""
+def _begin_next(folder: Path, newest: int | None, position: Position | None) -> None:
+    """Create an empty segment after the newest, so that the newest can be sealed.
+
+    ``position`` is how far a shadow has read.
+    """
     segments = stream_segments(folder)
     if newest is None or not segments:
         return
     last = segments[-1]
     with SegmentReader(last.path, last.closed) as reader:
         metadata = {k: v for k, v in reader.schema.metadata.items() if k != FORMAT_KEY}
-        if (position := read_position(folder)) is not None:
+        if position is not None:
             metadata[POSITION_KEY] = str(position).encode()
         begun = create_segment(folder, newest + 1, reader.schema, metadata)
     try:

@@ -115,8 +115,8 @@ class SegmentWriter:
         self._syncing = threading.Lock()
         self._synced: Position | None = None
         try:
+            self._read_to = read_to or read_position(folder)  # Before: it tells closed ones apart.
             newest = close_segments(folder, self._lock)
-            self._read_to = read_to or read_position(folder)
             used = max(-1 if newest is None else newest, sealed_number(settings, folder))
             self._open = self._begin(used + 1)
         except BaseException:

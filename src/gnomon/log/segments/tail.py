@@ -336,12 +336,17 @@ class Tail:
 def read_position(folder: Path) -> Position | None:
     """Return how far a shadow has read, according to its stream; ``None`` if it does not say.
 
+    A segment without rows says how far the one before it has read. That counts only once that one
+    is closed, which it is after it was synced, or gone, which it is after it was sealed: a loss of
+    power may take its last rows and leave the segment after it.
+
     Raises:
         LogError: a segment is damaged.
     """
     if folder.name == REQUESTS:
         return None
-    for segment in reversed(stream_segments(folder)):
+    segments = stream_segments(folder)
+    for number, segment in reversed(list(enumerate(segments))):
         try:
             with SegmentReader(segment.path, segment.closed) as reader:
                 batch = reader.last_batch()
@@ -351,7 +356,7 @@ def read_position(folder: Path) -> Position | None:
         position = source_position(batch) if batch is not None else None
         if position is not None:
             return position
-        if began is not None:
+        if began is not None and (number == 0 or segments[number - 1].closed is not None):
             return Position.parse(began.decode())
     return None
 
