@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from gnomon import files
@@ -49,8 +49,8 @@ def recover(folder: Path) -> bool:
         segments = stream_segments(folder)
         is_listed = all(segment.closed is not None for segment in segments[:-1])
         if segments and not (is_listed and _is_empty(segments[-1], lock.synced)):
-            position = read_position(folder)  # Of segments that are closed it would trust more.
-            _begin_next(folder, close_segments(folder, lock), position)
+            closed = closed_segments(folder)
+            _begin_next(folder, close_segments(folder, lock), closed)
     return True
 
 
@@ -97,10 +97,10 @@ def _gone(
     return {synced.sequence: synced.offset} if is_gone else {}
 
 
-def _begin_next(folder: Path, newest: int | None, position: Position | None) -> None:
+def _begin_next(folder: Path, newest: int | None, closed: Container[int]) -> None:
     """Create an empty segment after the newest, so that the newest can be sealed.
 
-    ``position`` is how far a shadow has read.
+    ``closed`` are the segments that the dead writer closed itself.
     """
     segments = stream_segments(folder)
     if newest is None or not segments:
@@ -108,7 +108,7 @@ def _begin_next(folder: Path, newest: int | None, position: Position | None) -> 
     last = segments[-1]
     with SegmentReader(last.path, last.closed) as reader:
         metadata = {k: v for k, v in reader.schema.metadata.items() if k != FORMAT_KEY}
-        if position is not None:
+        if (position := read_position(folder, closed)) is not None:
             metadata[POSITION_KEY] = str(position).encode()
         begun = create_segment(folder, newest + 1, reader.schema, metadata)
     try:

@@ -115,8 +115,9 @@ class SegmentWriter:
         self._syncing = threading.Lock()
         self._synced: Position | None = None
         try:
-            self._read_to = read_to or read_position(folder)  # Before: it tells closed ones apart.
+            closed = closed_segments(folder)
             newest = close_segments(folder, self._lock)
+            self._read_to = read_to or read_position(folder, closed)
             used = max(-1 if newest is None else newest, sealed_number(settings, folder))
             self._open = self._begin(used + 1)
         except BaseException:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -333,12 +333,17 @@ class Tail:
         return found
 
 
-def read_position(folder: Path) -> Position | None:
+def read_position(folder: Path, closed: Container[int] | None = None) -> Position | None:
     """Return how far a shadow has read, according to its stream; ``None`` if it does not say.
 
     A segment without rows says how far the one before it has read. That counts only once that one
     is closed, which it is after it was synced, or gone, which it is after it was sealed: a loss of
     power may take its last rows and leave the segment after it.
+
+    Args:
+        folder: the stream's.
+        closed: the segments that were closed before those of a dead writer were; by default, all
+            that are.
 
     Raises:
         LogError: a segment is damaged.
@@ -346,6 +351,8 @@ def read_position(folder: Path) -> Position | None:
     if folder.name == REQUESTS:
         return None
     segments = stream_segments(folder)
+    if closed is None:
+        closed = {segment.sequence for segment in segments if segment.closed is not None}
     for number, segment in reversed(list(enumerate(segments))):
         try:
             with SegmentReader(segment.path, segment.closed) as reader:
@@ -356,7 +363,7 @@ def read_position(folder: Path) -> Position | None:
         position = source_position(batch) if batch is not None else None
         if position is not None:
             return position
-        if began is not None and (number == 0 or segments[number - 1].closed is not None):
+        if began is not None and (number == 0 or segments[number - 1].sequence in closed):
             return Position.parse(began.decode())
     return None
 
