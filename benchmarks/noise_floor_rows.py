@@ -26,11 +26,11 @@ def main() -> None:
     limit = Policy().gates.max_disagreement
     assert limit is not None
     for share in SHARES:
-        cells = [f"{_rows(share, floor, limit):,}" for floor in FLOORS]
+        cells = [f"{rows_until_decided(share, floor, limit):,}" for floor in FLOORS]
         print(f"| {share:.0%} | {'fail' if share > limit else 'pass'} | {' | '.join(cells)} |")
 
 
-def _rows(share: float, floor: float, limit: float) -> int:
+def rows_until_decided(share: float, floor: float, limit: float) -> int:
     """Return after how many rows the gate is decided."""
     confidence = Policy().confidence_of_each(1)
     if floor:

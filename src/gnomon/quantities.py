@@ -33,8 +33,10 @@ def rows(n: int) -> str:
 
 
 def plural(n: int, noun: str) -> str:
-    """Write a count with its noun, such as ``1 column`` or ``1,234 columns``."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+    """Write a count with its noun, such as ``1 column``, ``1,234 columns`` or ``2 batches``."""
+    if n != 1:
+        noun += "es" if noun.endswith("ch") else "s"
+    return f"{n:,} {noun}"
 
 
 def percent(share: float, decimals: int = 1) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import ville
 
-from gnomon.compare.sequential import rate_interval
+from gnomon.compare.sequential import median_ranks, rate_interval
 
 CONFIDENCE = 0.8
 
@@ -91,3 +91,24 @@ def test_another_package_gives_the_same_interval() -> None:
         low, high = rate_interval(int(rows[: looked + 1].sum()), looked + 1, 0.95)
         assert low == pytest.approx(sequence.lower_[looked], abs=1e-6)
         assert high == pytest.approx(sequence.upper_[looked], abs=1e-6)
+
+
+def test_the_median_is_between_its_ranks_at_every_look() -> None:
+    """For any distribution: that of the shares of draws at or below the median."""
+    random, missed = np.random.default_rng(3), 0
+    ranks = {n: median_ranks(n, CONFIDENCE) for n in range(1, 1_001)}
+    for _ in range(200):
+        below = np.cumsum(random.random(1_000) < 0.5)
+        shares = [(count / n, ranks[n]) for n, count in enumerate(below.tolist(), 1)]
+        missed += any(r is not None and not r.low <= share <= r.high for share, r in shares)
+    assert 0 < missed <= 40
+
+
+def test_the_ranks_are_those_that_the_rate_does_not_tell_from_a_half() -> None:
+    """The interval of a rate at its low rank just holds 1/2."""
+    ranks = median_ranks(400, CONFIDENCE)
+    assert ranks is not None
+    hits = math.floor(ranks.low * 400)
+    assert rate_interval(hits, 400, CONFIDENCE).high < 0.5
+    assert rate_interval(hits + 1, 400, CONFIDENCE).high > 0.5
+    assert ranks.high == 1 - ranks.low

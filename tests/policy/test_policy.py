@@ -252,10 +252,10 @@ def test_a_name_that_the_artifact_has_is_taken(tmp_path: Path, text: str) -> Non
 
 
 def test_gates_of_labels_share_the_allowed_error() -> None:
-    """Two beside the two of the defaults: each interval has a quarter of it."""
+    """Two beside the three of the defaults: each interval has a fifth of it."""
     with_labels = Policy(quality=QualityRules(max_increase={"brier": 0.0, "error": 0.0}))
-    assert Policy().confidence_of_each(1) == pytest.approx(0.975)
-    assert with_labels.confidence_of_each(1) == pytest.approx(0.9875)
+    assert Policy().confidence_of_each(1) == pytest.approx(1 - 0.05 / 3)
+    assert with_labels.confidence_of_each(1) == pytest.approx(0.99)
 
 
 def test_off_unsets_a_gate(tmp_path: Path) -> None:

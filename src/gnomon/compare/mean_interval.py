@@ -90,7 +90,7 @@ def difference_interval(values: npt.ArrayLike, bound: float, confidence: float) 
 
     >>> low, high = difference_interval([0, 0, 0, -1, 0, 0, 1, 0] * 250, 1, 0.95)
     >>> round(low, 3), round(high, 3)
-    (-0.038, 0.038)
+    (-0.04, 0.04)
     """
     low, high = mean_interval(_to_unit_scale(values, bound), confidence)
     return Interval((2 * low - 1) * bound, (2 * high - 1) * bound)

@@ -6,7 +6,14 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["Interval", "more_until", "outer_edge", "rate_interval", "rows_still_needed"]
+__all__ = [
+    "Interval",
+    "median_ranks",
+    "more_until",
+    "outer_edge",
+    "rate_interval",
+    "rows_still_needed",
+]
 
 _PRIOR = 0.5
 _STEPS = 60
@@ -63,6 +70,43 @@ def rate_interval(hits: int, rows: int, confidence: float) -> Interval:
         0.0 if hits == 0 else outer_edge(0.0, centre, excluded),
         1.0 if misses == 0 else outer_edge(1.0, centre, excluded),
     )
+
+
+def median_ranks(values: float, confidence: float) -> Interval | None:
+    """Return between which shares of the sorted values the true median is, at every look at once.
+
+    Half of all values are at or below the true median, so the share of the drawn ones that are is
+    a rate of 1/2. The median is therefore between the quantiles that :func:`rate_interval` does
+    not tell from 1/2, for any distribution, also with ties.
+
+    Source: S. Howard, A. Ramdas, "Sequential estimation of quantiles with applications to A/B
+    testing and best-arm identification", Bernoulli 28(3), 2022, who invert an interval of the
+    distribution function likewise.
+
+    Args:
+        values: how many independent values there are, or are worth.
+        confidence: of the interval.
+
+    Returns:
+        Two shares that are alike far from 1/2; None if the values are too few for an interval.
+
+    >>> median_ranks(5, 0.95) is None
+    True
+    >>> low, high = median_ranks(100, 0.95)
+    >>> round(low, 2), round(high, 2)
+    (0.34, 0.66)
+    """
+    limit = -math.log1p(-confidence)
+
+    def excluded(share: float) -> bool:
+        hits = share * values
+        mixture = _log_beta(_PRIOR + hits, _PRIOR + values - hits) - _log_beta(_PRIOR, _PRIOR)
+        return mixture + values * math.log(2) >= limit
+
+    if not excluded(0.0):
+        return None
+    low = outer_edge(0.0, 0.5, excluded)
+    return Interval(low, 1 - low)
 
 
 def rows_still_needed(hits: int, rows: int, limit: float, confidence: float) -> int | None:
@@ -122,7 +166,7 @@ def outer_edge(
     return outside
 
 
-def _times_log(count: int, rate: float) -> float:
+def _times_log(count: float, rate: float) -> float:
     if count == 0:
         return 0.0
     return count * math.log(rate) if rate > 0 else -math.inf

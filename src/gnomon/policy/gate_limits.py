@@ -29,7 +29,7 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         max_drifted_columns: how many inputs and outputs of the shadow may have drifted from its
             training, by the limits of ``[drift]``.
         confidence: with this probability no interval of any gate of any candidate misses the true
-            share, however often you look.
+            value, however often you look.
         longest_burst: how many rows one after the other may be bad together, of whatever entities:
             blocks of at least so many rows are then units of evidence too. None expects none.
         max_excused: share of compared rows that excuses may cover; the gates that they concern do
@@ -88,9 +88,15 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             candidates: how many runs of shadows there were beside the present live artifact.
             others: gates with an interval whose limits are elsewhere in the policy.
 
-        >>> round(GateLimits(max_failed=None).confidence_of_each(5), 9)
+        >>> round(GateLimits(max_latency_ratio=None, max_failed=None).confidence_of_each(5), 9)
         0.99
         """
-        limits = (self.max_disagreement, self.max_flips, self.max_failed, self.max_skew)
+        limits = (
+            self.max_disagreement,
+            self.max_flips,
+            self.max_failed,
+            self.max_latency_ratio,
+            self.max_skew,
+        )
         intervals = others + sum(limit is not None for limit in limits)
         return 1 - (1 - self.confidence) / (max(intervals, 1) * max(candidates, 1))

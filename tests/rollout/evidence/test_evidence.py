@@ -70,9 +70,10 @@ def test_times_are_told_apart_by_batch_size(settings: Settings) -> None:
     log_live(settings, 2, scored_us=1, outcome="failed")
     log_shadow(settings, agreed=4, scored_us=2_000)
     found = gathered(settings)
-    assert {size: times.count for size, times in found.live_times.items()} == {0: 3, 8: 5}
-    assert found.live_times[8].quantile(0.5) == pytest.approx(9_000, rel=0.01)
-    assert {size: times.count for size, times in found.times.items()} == {0: 4}
+    live, shadow = found.live_times, found.times
+    assert {size: live.rows(size) for size in live} == {0: 3, 8: 5}
+    assert live.median(8) == pytest.approx(9_000, rel=0.01)
+    assert {size: shadow.rows(size) for size in shadow} == {0: 4}
 
 
 def test_rows_are_counted_by_entity(settings: Settings) -> None:

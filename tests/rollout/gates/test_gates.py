@@ -8,7 +8,6 @@ from msgspec import structs
 
 from gnomon.compare.mean_interval import mean_interval
 from gnomon.compare.sequential import Interval
-from gnomon.compare.sketch import Sketch
 from gnomon.compare.units import UnitGroups, UnitTotals
 from gnomon.errors import NewerFormat, RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
@@ -22,6 +21,7 @@ from gnomon.rollout.history import RolloutEvent, RolloutState, Shadow, fold
 from gnomon.settings import Settings
 from gnomon.shadow.heartbeats import Heartbeat, Heartbeats, ShadowBeat
 from gnomon.skew.skew_record import SkewRecord
+from tests.rollout.batch_times import times
 from tests.shadow.evidence import LIVE, SHADOW, log_live, log_shadow
 
 NOW = datetime.now(UTC)
@@ -38,17 +38,11 @@ def rate_of(bad: int, rows: int) -> Interval:
     return mean_interval([0, 1], 0.95, counts=[rows - bad, bad])
 
 
-def times(micros: float, rows: int = 100, size: int = 0) -> dict[int, Sketch]:
-    sketch = Sketch()
-    sketch.add(np.full(rows, micros))
-    return {size: sketch}
-
-
 def rows(scored: int = 10_000, units: UnitCounts | None = None, **counts: int) -> ShadowRows:
     return ShadowRows(scored=scored, compared=scored, decided=scored, units=units, **counts)
 
 
-GOOD = Evidence(rows(disagreed=100), ShadowRows(), times(1_500.0), times(1_000.0))
+GOOD = Evidence(rows(disagreed=100), ShadowRows(), times({0: 1_500}), times({0: 1_000}))
 
 
 def beat(lagging: int = 0, *, name: str = "here", **more: object) -> Heartbeat:
@@ -262,15 +256,6 @@ def test_failures_fail_with_their_reasons() -> None:
     assert "49 prediction_failed, 1 invalid_request" in gate.says
 
 
-def test_latency_compares_batches_of_like_size_only() -> None:
-    """A shadow that was behind scores larger batches, which is not slowness."""
-    mixed = times(1_500.0) | times(90_000.0, size=10)
-    assert judged(replace(GOOD, times=mixed))["latency"].value == pytest.approx(1.5, rel=0.03)
-    assert judged(replace(GOOD, times=times(2_500.0)))["latency"].verdict == "fail"
-    other = replace(GOOD, times=times(500.0, size=3))
-    assert judged(other)["latency"].verdict == "unknown"
-
-
 def test_rows_still_lagging_may_yet_be_scored() -> None:
     """Coverage fails on failures, waits for lag; lag has a limit of its own."""
     waiting = judged(slices=(beat(90), beat(60, name="two")))
@@ -471,13 +456,6 @@ def test_a_report_of_an_earlier_run_says_nothing_of_this_one() -> None:
         assert "slice two" in gates[name].says
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(3, 100), (100, 3)])
-def test_latency_needs_enough_rows_of_both_sides(ours: int, theirs: int) -> None:
-    """Three rows of one side are too few, however many the other side has."""
-    few = replace(GOOD, times=times(9_000.0, rows=theirs), live_times=times(1_000.0, rows=ours))
-    assert judged(few)["latency"].verdict == "unknown"
-
-
 def test_rows_must_arrive_over_a_cycle() -> None:
     """Before that no number of rows passes, and the gate says when it may."""
     limits = structs.replace(LIMITS, min_hours=24.0)
@@ -523,7 +501,7 @@ def test_gates_and_candidates_share_the_allowed_error(settings: Settings) -> Non
         assert interval is not None
         return interval.high - interval.low
 
-    alone = GateLimits(max_failed=None, confidence=0.95)
+    alone = GateLimits(max_failed=None, max_latency_ratio=None, confidence=0.95)
     shared = structs.replace(alone, max_flips=0.1, confidence=0.9)
     assert width(alone) == width(shared)
     three = structs.replace(one, tried=(SHADOW, "toy:c", "toy:d"))

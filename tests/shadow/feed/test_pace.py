@@ -26,13 +26,13 @@ def test_a_batch_that_was_not_scored_says_nothing() -> None:
 
 
 def test_rows_are_scored_as_live_scored_them_until_they_are_enough() -> None:
-    """Twenty rows of each size, by powers of two; then the first rows of each larger batch.
+    """A hundred batches of each size, by powers of two; then the first rows of each larger batch.
 
     Batches that are not larger anyway do not count.
     """
     pace = Pace(2048)
     pace.took(64, 64)
-    assert [pace.like_live(1, 1000, first=False) for _ in range(22)] == [1] * 20 + [0] * 2
-    assert [pace.like_live(9, 1000, first=False) for _ in range(4)] == [9, 9, 9, 0]
+    assert [pace.like_live(1, 1000, first=False) for _ in range(102)] == [1] * 100 + [0] * 2
+    assert [pace.like_live(9, 1000, first=False) for _ in range(102)] == [9] * 100 + [0] * 2
     assert pace.like_live(1, 1000, first=True) == 1
     assert pace.like_live(30, 30, first=True) == 0

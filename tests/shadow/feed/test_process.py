@@ -38,11 +38,11 @@ def test_some_rows_are_scored_in_batches_as_live_had_them(
 
     Without a deciding output, no row is counted as not flipping.
     """
-    requests.answer(*[row(1.0)] * 30)
+    requests.answer(*[row(1.0)] * 110)
     with FeedProcess(settings, shadow) as feed:
-        feed.caught_up(30)
+        feed.caught_up(110)
     found = records(settings, shadow)
-    assert [r["batch_rows"] for r in found] == [1] * 20 + [10] * 10
+    assert [r["batch_rows"] for r in found] == [1] * 100 + [10] * 10
     assert {r["flipped"] for r in found} == {None}
 
 

@@ -11,8 +11,8 @@ from gnomon.name_lists import listed
 from gnomon.policy.rollout_rules import Mode
 from gnomon.quantities import percent
 from gnomon.rollout.gate import Gate, Gates
+from gnomon.rollout.gates.share_gates import SHARE_GATES
 from gnomon.rollout.history import RolloutState
-from gnomon.rollout.quality.quality_gates import is_quality_gate
 
 __all__ = [
     "BY",
@@ -29,8 +29,8 @@ BY = "gnomon"
 """Who decides automatically, in the history."""
 
 LOOKS = 3
-"""Gates without an interval, such as the latency or the lag, may fail for a moment: they decide
-only after this many looks in a row. An interval holds however often it is computed."""
+"""A gate without an interval, such as that of the lag, may fail for a moment: it decides only after
+this many looks in a row. An interval holds however often it is computed."""
 
 
 class Automatic(NamedTuple):
@@ -94,7 +94,7 @@ def because(failed: Iterable[Gate]) -> str:
 
 
 def _failure(gate: Gate) -> str:
-    if gate.interval is None or gate.value is None or is_quality_gate(gate):
+    if gate.interval is None or gate.value is None or gate.name not in SHARE_GATES:
         return f"gate {gate.name} failed: {gate.says}"
     value, low, high, limit = (
         percent(share, 2) for share in (gate.value, *gate.interval, gate.limit)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import structs
 
-from gnomon.compare.sketch import Sketch
 from gnomon.log import Snapshot, input_column
+from gnomon.rollout.evidence.batch_times import BatchTimes
 from gnomon.rollout.evidence.excused_rows import ExcusedCounts, ExcusedRows
 from gnomon.rollout.evidence.outlook import WINDOW, Traffic
 from gnomon.rollout.evidence.settling import Settling, settling_at
@@ -82,8 +81,8 @@ class Evidence:
         noise_share: the share of live's rows that running servers score a second time for it; None
             if none does.
         noise_error: what one of its failed rows says.
-        times: the shadow's scoring times by batch size, in microseconds.
-        live_times: the live artifact's scoring times by batch size.
+        times: how long the shadow took for its batches.
+        live_times: how long the live artifact took.
         traffic: how many rows arrived recently; None where that is not known.
         first_row: when the first row that the shadow scored or failed on arrived.
         last_row: the same for the last one.
@@ -92,8 +91,8 @@ class Evidence:
 
     shadow: ShadowRows
     noise: ShadowRows
-    times: dict[int, Sketch]
-    live_times: dict[int, Sketch]
+    times: BatchTimes = field(default_factory=BatchTimes)
+    live_times: BatchTimes = field(default_factory=BatchTimes)
     traffic: Traffic | None = None
     first_row: datetime | None = None
     last_row: datetime | None = None
@@ -136,7 +135,7 @@ def gather(
             otherwise be subtracted from what is not excused.
     """
     entity_key = logged(log, entity_key)
-    times: dict[int, Sketch] = {}
+    times = BatchTimes()
     now = datetime.now(UTC)
     window = min(max(now - start, timedelta(seconds=1)), WINDOW)
     recent = (now - window, now)
@@ -248,23 +247,23 @@ def logged(log: Snapshot, features: Sequence[str]) -> Sequence[str]:
 
 
 def _add_times_of_each(
-    batches: Iterator[pa.RecordBatch], times: dict[int, Sketch]
+    batches: Iterator[pa.RecordBatch], times: BatchTimes
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        _add_times(times, batch)
+        times.add(batch)
         yield batch
 
 
 def _live_times(
     log: Snapshot, live: str, start: datetime, recent: datetime
-) -> tuple[dict[int, Sketch], int]:
-    """Return live's scoring times by batch size, and how many rows it answered recently."""
-    times: dict[int, Sketch] = {}
+) -> tuple[BatchTimes, int]:
+    """Return how long live took for its batches, and how many rows it answered recently."""
+    times = BatchTimes()
     answered = Counter[str]()
     columns = ["arrived", "artifact", "outcome", "scored_us", "batch_rows"]
     batches = log.scan(columns=columns, role="live", artifact=live, start=start)
     for batch in _count_recent(batches, recent, answered):
-        _add_times(times, batch.filter(pc.equal(batch.column("outcome"), "answered")))
+        times.add(batch.filter(pc.equal(batch.column("outcome"), "answered")))
     return times, answered["answered"]
 
 
@@ -296,15 +295,6 @@ def _count_recent(
         for pair in pc.value_counts(recent.column("outcome")).to_pylist():
             rows[pair["values"]] += pair["counts"]
         yield batch
-
-
-def _add_times(times: dict[int, Sketch], batch: pa.RecordBatch) -> None:
-    """Add scoring times, grouped by powers of two of the batch size: large batches take longer."""
-    batch = batch.select(["batch_rows", "scored_us"]).drop_null()
-    sizes = np.log2(batch.column("batch_rows").to_numpy().clip(1)).astype(np.int64)
-    micros = batch.column("scored_us").to_numpy().astype(np.float64)
-    for size in np.unique(sizes).tolist():
-        times.setdefault(size, Sketch()).add(micros[sizes == size])
 
 
 def _worst(disagreeing: pa.RecordBatch) -> list[RowReference]:

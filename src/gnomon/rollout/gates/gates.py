@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from gnomon.compare.sketch import Sketch
 from gnomon.errors import RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
 from gnomon.policy import GateLimits, Policy
@@ -27,12 +26,12 @@ from gnomon.rollout.evidence.outlook import (
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.gates import share_gates
 from gnomon.rollout.gates.excuse_evidence import gather_unexcused, with_excuses
+from gnomon.rollout.gates.latency_gate import latency_gate
 from gnomon.rollout.history import RolloutState, Shadow
-from gnomon.shadow.feed.pace import ENOUGH_TIMES
 from gnomon.shadow.heartbeats import NO_REPORTS, Heartbeats
 from gnomon.skew.skew_record import SkewRecord
 
-__all__ = ["evaluate", "judge", "latency_gate"]
+__all__ = ["evaluate", "judge"]
 
 
 def evaluate(
@@ -134,7 +133,7 @@ def judge(
     if limits.max_failed is not None:
         yield share_gates.failed_gate(limits.max_failed, confidence, evidence)
     if limits.max_latency_ratio is not None:
-        yield latency_gate(limits.max_latency_ratio, evidence)
+        yield latency_gate(limits.max_latency_ratio, confidence, evidence)
     lag, silent = _lag(shadow, reports)
     if limits.min_coverage is not None:
         yield _coverage(limits.min_coverage, evidence, lag, silent)
@@ -197,52 +196,6 @@ def _hours(limit: float, shadow: Shadow, evidence: Evidence) -> Gate:
         value=hours,
         awaits=awaits,
     )
-
-
-def latency_gate(
-    limit: float, evidence: Evidence, *, who: str = "the shadow", than: str = "live"
-) -> Gate:
-    """Judge the latency ratio, averaged over the batch sizes of both, weighted by shadow rows.
-
-    Args:
-        limit: the largest ratio that passes.
-        evidence: has the times of the one that is judged as those of the shadow.
-        who: the one that is judged, in the sentence.
-        than: the one that it is compared with.
-    """
-    ratios: list[tuple[int, float]] = []
-    for size, shadow_times in evidence.times.items():
-        live_times = evidence.live_times.get(size, Sketch())
-        slow, fast = shadow_times.quantile(0.5), live_times.quantile(0.5)
-        if min(live_times.count, shadow_times.count) >= ENOUGH_TIMES and slow is not None and fast:
-            ratios.append((shadow_times.count, slow / fast))
-    rows = sum(weight for weight, _ in ratios)
-    if not rows:
-        rows_of_both = max((_rows_of_both(size, evidence) for size in evidence.times), default=0)
-        return Gate(
-            name="latency",
-            verdict=_open(evidence.times),
-            says=f"{plural(rows_of_both, 'row')} each of {than} and {who} in batches of similar "
-            f"size; {ENOUGH_TIMES} are needed",
-            limit=limit,
-            rows=rows_of_both,
-            awaits=more_rows(ENOUGH_TIMES - rows_of_both, "such rows", evidence.traffic),
-        )
-    ratio = sum(weight * ratio for weight, ratio in ratios) / rows
-    return Gate(
-        name="latency",
-        verdict="pass" if ratio <= limit else "fail",
-        says=f"{who} takes {ratio:.2f} times {than}'s time for batches of similar size "
-        f"({plural(rows, 'row')}); limit {limit:g} times",
-        limit=limit,
-        value=ratio,
-        rows=rows,
-    )
-
-
-def _rows_of_both(size: int, evidence: Evidence) -> int:
-    """Count the rows in batches of about one size, on the side that has fewer."""
-    return min(evidence.times[size].count, evidence.live_times.get(size, Sketch()).count)
 
 
 class _Silent(NamedTuple):

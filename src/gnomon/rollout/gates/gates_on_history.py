@@ -121,7 +121,7 @@ def _gates(
         since=0,
         at=seen.first or datetime.now(UTC),
     )
-    evidence = Evidence(counted, ShadowRows(), times={}, live_times={}, last_row=seen.last)
+    evidence = Evidence(counted, ShadowRows(), last_row=seen.last)
     return judge(limits, as_shadow, evidence, confidence, replayed=True)
 
 

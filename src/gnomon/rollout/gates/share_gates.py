@@ -26,7 +26,10 @@ from gnomon.rollout.gate import Gate, Verdict
 from gnomon.rollout.history import Shadow
 from gnomon.skew.skew_record import SkewRecord
 
-__all__ = ["disagreement_gate", "failed_gate", "flips_gate", "skew_gate"]
+__all__ = ["SHARE_GATES", "disagreement_gate", "failed_gate", "flips_gate", "skew_gate"]
+
+SHARE_GATES = ("disagreement", "flips", "failed", "skew")
+"""The names of the gates whose numbers are shares of rows."""
 
 _CLOSE = "; [compare] in the policy says how close two answers must be to agree"
 """Numbers must be within 1% by default, which few pairs of models of a number are."""

@@ -19,7 +19,7 @@ from gnomon.rollout.evidence.excuse import active
 from gnomon.rollout.gate import Gate, Gates
 from gnomon.rollout.gates import share_gates
 from gnomon.rollout.gates.excuse_evidence import gather_unexcused, with_excuses
-from gnomon.rollout.gates.gates import latency_gate
+from gnomon.rollout.gates.latency_gate import latency_gate
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.watch_window import WATCHABLE, Watch
 from gnomon.shadow.heartbeats import NO_REPORTS, Heartbeats
@@ -116,7 +116,7 @@ def _of_live(
         return
     entity_key = logged(log, () if shadow is None else shadow.entity_key)
     rows = count(_live_rows(log, watch, entity_key), entity_key, limits.longest_burst)
-    evidence = Evidence(rows, ShadowRows(), times={}, live_times={})
+    evidence = Evidence(rows, ShadowRows())
     yield share_gates.failed_gate(limits.max_failed, confidence, evidence)
 
 
@@ -127,7 +127,11 @@ def _against_previous(
     if limits.max_latency_ratio is not None and "latency" in watch.gates:
         new_against_old = replace(evidence, times=evidence.live_times, live_times=evidence.times)
         yield latency_gate(
-            limits.max_latency_ratio, new_against_old, who=watch.artifact, than=watch.previous
+            limits.max_latency_ratio,
+            confidence,
+            new_against_old,
+            who=watch.artifact,
+            than=watch.previous,
         )
     if limits.max_disagreement is not None and "disagreement" in watch.gates:
         gate = share_gates.disagreement_gate(limits.max_disagreement, confidence, evidence)

@@ -20,7 +20,7 @@ from gnomon.rollout.gate import Gate, Verdict
 from gnomon.rollout.quality.metric_comparison import MetricComparison
 from gnomon.rollout.quality.shadow_quality import Cohort, ShadowQuality
 
-__all__ = ["gate_name", "is_quality_gate", "quality_gates", "undecidable"]
+__all__ = ["gate_name", "quality_gates", "undecidable"]
 
 _LABELS = "give labels with `gnomon labels import FILE` or POST /labels"
 _PREFIX = "quality_"
@@ -29,11 +29,6 @@ _PREFIX = "quality_"
 def gate_name(metric: Metric) -> str:
     """Return the name of the gate of a metric."""
     return f"{_PREFIX}{metric}"
-
-
-def is_quality_gate(gate: Gate) -> bool:
-    """Return whether a gate is one of these: its numbers are losses, and no shares of rows."""
-    return gate.name.startswith(_PREFIX)
 
 
 def undecidable(rules: QualityRules, reason: str) -> Iterator[Gate]:

@@ -24,7 +24,6 @@ from gnomon.rollout.gates.noise_floor import is_noise_awaited, measured_share
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.quality.quality_gates import gate_name
 from gnomon.shadow import heartbeats
-from gnomon.shadow.feed.pace import ENOUGH_TIMES
 from gnomon.shadow.heartbeats import Heartbeat, Heartbeats, ShadowBeat
 from gnomon.shadow.shadow_counts import CountsBeside, OpenGate, ShadowCounts, beside_each
 from gnomon.skew import skew_record
@@ -137,8 +136,6 @@ class GateOutlook:
         evidence = Evidence(
             _rows(counts),
             noise=_rows(noise),
-            times={},
-            live_times={},
             traffic=self._traffic(shadow, state.live, counts.scored, answered),
             first_row=counts.first,
             last_row=counts.last,
@@ -147,7 +144,7 @@ class GateOutlook:
         )
         if shadow.artifact in self._excused:  # What slices count has the excused rows in it.
             limits = structs.replace(limits, max_disagreement=None, max_flips=None)
-        if counts.scored >= ENOUGH_TIMES:  # Enough rows were scored in batches of live's sizes.
+        if counts.scored:  # How long batches take is in the log alone.
             limits = structs.replace(limits, max_latency_ratio=None)
         try:
             skew = skew_record.read(self._storage, shadow.artifact) if limits.max_skew else None
