@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import overload
 
 from gnomon.errors import InvalidRequest
 
-__all__ = ["check_range"]
+__all__ = ["check_range", "in_utc"]
 
 
 def check_range(start: datetime | None, end: datetime | None) -> None:
@@ -25,14 +26,21 @@ def check_range(start: datetime | None, end: datetime | None) -> None:
     gnomon.errors.InvalidRequest: expected a range that ends after it starts, got start \
 2026-05-02T00:00:00+00:00 and end 2026-05-01T00:00:00+00:00. exchange them, or leave one out
     """
-    if start is None or end is None or _zoned(start) <= _zoned(end):
+    if start is None or end is None or in_utc(start) <= in_utc(end):
         return
     raise InvalidRequest(
-        f"expected a range that ends after it starts, got start {_zoned(start).isoformat()} and "
-        f"end {_zoned(end).isoformat()}",
+        f"expected a range that ends after it starts, got start {in_utc(start).isoformat()} and "
+        f"end {in_utc(end).isoformat()}",
         hint="exchange them, or leave one out",
     )
 
 
-def _zoned(time: datetime) -> datetime:
-    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+@overload
+def in_utc(time: datetime) -> datetime: ...
+@overload
+def in_utc(time: datetime | None) -> datetime | None: ...
+
+
+def in_utc(time: datetime | None) -> datetime | None:
+    """Return the end of a range as the log reads it: a time without a zone is UTC."""
+    return time if time is None or time.tzinfo is not None else time.replace(tzinfo=UTC)

@@ -32,7 +32,7 @@ def test_a_named_unit_is_the_same_in_every_batch(
     sizes: tuple[int, ...], fold: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Merging now and then, to save memory, changes nothing."""
-    monkeypatch.setattr("gnomon.compare.units._FOLD_ROWS", fold)
+    monkeypatch.setattr("gnomon.compare.units.FOLD_ROWS", fold)
     assert counts(counted(*sizes)) == [(0, 2, 1), (1, 1, 1), (1, 2, 1)]
 
 
@@ -41,7 +41,7 @@ def test_units_without_a_name_are_those_of_their_batch(
     fold: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only how many have the same counts is kept."""
-    monkeypatch.setattr("gnomon.compare.units._FOLD_ROWS", fold)
+    monkeypatch.setattr("gnomon.compare.units.FOLD_ROWS", fold)
     assert counts(counted(3, 2, is_named=False)) == [(0, 1, 2), (1, 1, 1), (1, 2, 1)]
 
 

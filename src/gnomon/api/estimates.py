@@ -12,14 +12,14 @@ from gnomon.estimates.estimate_report import EstimateReport
 from gnomon.estimates.estimation import EstimatedRows, estimate
 from gnomon.estimates.reference_table import read_reference
 from gnomon.log import InferenceLog
-from gnomon.log.snapshot import Role, in_utc
+from gnomon.log.snapshot import Role
 from gnomon.policy import Policy, find_policy
 from gnomon.rollout.history import RolloutState, newest_history
 from gnomon.rollout.named_artifacts import find_model, find_role, version_of
 from gnomon.rollout.quality.known_labels import known_labels
 from gnomon.rollout.quality.measure import ComparedArtifacts
 from gnomon.settings import Settings
-from gnomon.time_range import check_range
+from gnomon.time_range import check_range, in_utc
 
 __all__ = ["estimate_quality"]
 

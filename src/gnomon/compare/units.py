@@ -13,9 +13,18 @@ import pyarrow.compute as pc
 
 from gnomon.quantities import plural
 
-__all__ = ["UnitGroups", "UnitKind", "UnitShares", "UnitTally", "UnitTotals", "counted_units"]
+__all__ = [
+    "FOLD_ROWS",
+    "UnitGroups",
+    "UnitKind",
+    "UnitShares",
+    "UnitTally",
+    "UnitTotals",
+    "counted_units",
+    "sums_by",
+]
 
-_FOLD_ROWS = 1 << 18
+FOLD_ROWS = 1 << 18
 """Counts of so many units are merged, so that memory grows with units and not with rows."""
 
 UnitKind = Literal["entity", "request", "block"]
@@ -52,7 +61,7 @@ class UnitTotals(NamedTuple):
     def of(cls, units: pa.Table, marks: Sequence[str]) -> UnitTotals:
         """Count the units that have the same counts; each is a row of ``units``."""
         ones = pa.array(np.ones(units.num_rows, np.int64))
-        table = _sums(units.append_column("repeats", ones), marks, ("repeats",))
+        table = sums_by(units.append_column("repeats", ones), marks, ("repeats",))
         counts = {name: table.column(name).to_numpy() for name in marks}
         return cls(counts, table.column("repeats").to_numpy())
 
@@ -122,9 +131,9 @@ class UnitTally:
             marks: by each name, the rows that have it.
         """
         ones = {name: pc.cast(marks[name], pa.int64()) for name in self._marks}
-        by_unit = _sums(pa.table({"unit": units, **ones}), ("unit",), self._marks)
+        by_unit = sums_by(pa.table({"unit": units, **ones}), ("unit",), self._marks)
         self._parts.append(by_unit if self._is_named else self._by_counts(by_unit))
-        if sum(part.num_rows for part in self._parts[1:]) > _FOLD_ROWS:
+        if sum(part.num_rows for part in self._parts[1:]) > FOLD_ROWS:
             self._parts = [self._merged()]
 
     def totals(self) -> UnitTotals:
@@ -145,13 +154,13 @@ class UnitTally:
     def _merged(self) -> pa.Table:
         table = pa.concat_tables(self._parts)
         if self._is_named:
-            return _sums(table, ("unit",), self._marks)
-        return _sums(table, self._marks, ("repeats",))
+            return sums_by(table, ("unit",), self._marks)
+        return sums_by(table, self._marks, ("repeats",))
 
     def _by_counts(self, units: pa.Table) -> pa.Table:
         """Count the units that have the same counts."""
         ones = pa.array(np.ones(units.num_rows, np.int64))
-        return _sums(units.append_column("repeats", ones), self._marks, ("repeats",))
+        return sums_by(units.append_column("repeats", ones), self._marks, ("repeats",))
 
 
 def counted_units(units: int, kind: str) -> str:
@@ -163,7 +172,8 @@ def counted_units(units: int, kind: str) -> str:
     return f"{units:,} entities" if kind == "entity" and units != 1 else plural(units, kind)
 
 
-def _sums(table: pa.Table, keys: Sequence[str], names: Sequence[str]) -> pa.Table:
+def sums_by(table: pa.Table, keys: Sequence[str], names: Sequence[str]) -> pa.Table:
+    """Return the sums of the columns ``names``, under their names, of the rows of the same keys."""
     sums = table.group_by(list(keys)).aggregate([(name, "sum") for name in names])
     return sums.rename_columns([name.removesuffix("_sum") for name in sums.column_names])
 

@@ -9,7 +9,7 @@ import operator
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, NamedTuple, Self, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self, TypedDict, Unpack
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,13 +24,14 @@ from gnomon.log.table.columns import View
 from gnomon.log.table.delta import found_key, sealed_segment, sealed_up_to, stored_schema
 from gnomon.log.table.log_table import LogTable
 from gnomon.log.table.row_addresses import addressed
+from gnomon.time_range import in_utc
 
 if TYPE_CHECKING:
     import duckdb
     from deltalake import DeltaTable
     from pyarrow.dataset import Dataset
 
-__all__ = ["Role", "Snapshot", "Where", "in_utc"]
+__all__ = ["Role", "Snapshot", "Where"]
 
 Role = Literal["live", "shadow"]
 
@@ -282,17 +283,6 @@ def _condition(where: Where) -> pc.Expression | None:
     if (end := where.get("end")) is not None:
         conditions.append(pc.field("arrived") < _instant(end))
     return functools.reduce(operator.and_, conditions) if conditions else None
-
-
-@overload
-def in_utc(time: dt.datetime) -> dt.datetime: ...
-@overload
-def in_utc(time: dt.datetime | None) -> dt.datetime | None: ...
-
-
-def in_utc(time: dt.datetime | None) -> dt.datetime | None:
-    """Return the end of a range as the log reads it: a time without a zone is UTC."""
-    return time if time is None or time.tzinfo is not None else time.replace(tzinfo=dt.UTC)
 
 
 def _instant(time: dt.datetime) -> pa.Scalar:

@@ -103,3 +103,22 @@ def test_a_key_that_is_not_logged_leaves_requests(settings: Settings) -> None:
     log_shadow(settings, agreed=3)
     share = gathered(settings, entity_key=("nobody",)).shadow.share("failed", "done")
     assert (share.units, share.rows) == ((), 3)
+
+
+def test_after_a_day_the_rows_of_the_first_are_settled(settings: Settings) -> None:
+    """Those of later days count only for entities that are new."""
+    now = datetime.now(UTC)
+    log_live(settings, 1)
+    log_shadow(settings, agreed=10, customers=10, arrived=now - timedelta(days=1.5))
+    log_shadow(settings, disagreed=10, customers=10, arrived=now - timedelta(hours=1))
+    log_shadow(settings, disagreed=12, customers=12, arrived=now)
+    start = now - timedelta(days=2)
+    with InferenceLog(settings, "toy").snapshot() as log:
+        found = gather(
+            log, shadow=SHADOW, live=LIVE, epoch=2, start=start, entity_key=("customer",)
+        ).shadow
+    share = found.share("disagreed", "compared")
+    assert share.error_part == 0.25
+    (units,) = share.units
+    assert sorted(units.values) == [0] * 10 + [1] * 2
+    assert "12 entities, settled after 1 day" in str(share)

@@ -49,8 +49,8 @@ def test_an_entity_counts_by_its_first_request_until_it_is_settled(parts: int) -
 
 def test_folding_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory grows with entities and not with rows."""
-    monkeypatch.setattr("gnomon.rollout.evidence.settling._FOLD_ROWS", 0)
-    monkeypatch.setattr("gnomon.compare.units._FOLD_ROWS", 0)
+    monkeypatch.setattr("gnomon.rollout.evidence.settling.FOLD_ROWS", 0)
+    monkeypatch.setattr("gnomon.compare.units.FOLD_ROWS", 0)
     assert tallied(ROWS, before=1, parts=8) == [0.5, pytest.approx(2 / 3), 1]
     assert tallied([]) == []
 

@@ -85,3 +85,12 @@ def test_too_few_rows_for_a_block_need_the_rows_of_all_blocks() -> None:
     share = BadShare(0, 100, (blocks([], 50),))
     assert share.interval(0.95) == (0.0, 1.0)
     assert share.rows_still_needed(0.05, 0.95) == 50 * 92
+
+
+def test_a_part_of_the_error_widens_the_interval_and_its_outlook() -> None:
+    """Each stage of a run has its own part, in what is shown and in what is still needed."""
+    half = BadShare(2, 100, error_part=0.5)
+    assert half.interval(0.95) == BadShare(2, 100).interval(0.975)
+    assert half.at(1_000, 0.95) == BadShare(2, 100).at(1_000, 0.975)
+    assert half.rows_still_needed(0.05, 0.95) == BadShare(2, 100).rows_still_needed(0.05, 0.975)
+    assert half.interval(0.95) != BadShare(2, 100).interval(0.95)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
+from gnomon.rollout.evidence.settling import Settling, settling_at
 from gnomon.rollout.evidence.unit_counts import UnitCounter, UnitCounts
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -33,9 +34,12 @@ def batch(*rows: tuple[int, str | None, bool | None]) -> pa.RecordBatch:
 
 
 def counted(
-    *batches: pa.RecordBatch, key: tuple[str, ...] = ("customer",), longest_burst: int | None = None
+    *batches: pa.RecordBatch,
+    key: tuple[str, ...] = ("customer",),
+    longest_burst: int | None = None,
+    settling: Settling | None = None,
 ) -> UnitCounts:
-    counter = UnitCounter(key, longest_burst)
+    counter = UnitCounter(key, longest_burst, settling=settling)
     for part in batches:
         counter.add(part)
     return counter.counts()
@@ -89,3 +93,21 @@ def test_too_few_rows_for_blocks_are_no_evidence() -> None:
 def test_nothing_counted_is_nothing() -> None:
     """A shadow without rows has no units."""
     assert counted().shares("failed", "done") == ()
+
+
+def test_a_stage_has_its_part_of_the_error_only_where_entities_come_back() -> None:
+    """Else nothing had to be settled, and the first part is for all of the run."""
+    late = settling_at(NOON - timedelta(days=5), NOON)
+    assert counted(EARLY, settling=late).error_part == late.error_part == 0.125
+    once = batch((0, "a", True), (1, "b", False))
+    assert counted(once, settling=late).error_part == 0.5
+    assert counted(EARLY).error_part == 1
+    assert counted(EARLY, key=(), settling=late).error_part == 1
+
+
+def test_settled_rows_are_those_before_the_stage_began() -> None:
+    """Of customer a, who came three times, the later answer does not change what is settled."""
+    stage = settling_at(NOON + timedelta(seconds=3, days=-1), NOON + timedelta(seconds=10))
+    (disagreed,) = counted(EARLY, LATE, settling=stage).shares("disagreed", "compared")
+    assert sorted(disagreed.values) == [0.5, 1, 1]  # a as settled, b, r5
+    assert disagreed.says == "3 entities, settled after 1 day"

@@ -40,7 +40,7 @@ def test_missing_labels_are_taken_at_their_best_and_worst() -> None:
 
 def test_batches_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     """An entity's rows may come in any batches, in any order, and sums be merged meanwhile."""
-    monkeypatch.setattr(pair_sums, "_FOLD_ROWS", 1)
+    monkeypatch.setattr(pair_sums, "FOLD_ROWS", 1)
     found = summed(slice(3, None), slice(0, 1), slice(1, 3)).of("error")
     assert found.units("most").tolist() == summed().of("error").units("most").tolist()
 

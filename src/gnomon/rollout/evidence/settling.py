@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.compare.units import UnitTally, UnitTotals
+from gnomon.compare.units import FOLD_ROWS, UnitTally, UnitTotals, sums_by
 from gnomon.quantities import plural
 
 __all__ = ["FIRST_PART", "SettledTally", "Settling", "settling_at"]
@@ -30,8 +30,6 @@ FIRST_PART = 0.5
 _DAY = timedelta(days=1)
 _LONGER = 4
 """Each stage ends after so many times the days of the one before."""
-
-_FOLD_ROWS = 1 << 18
 
 
 class Settling(NamedTuple):
@@ -100,7 +98,7 @@ class SettledTally:
             index = table.schema.get_field_index(mark)
             table = table.set_column(index, mark, pc.cast(table.column(mark), pa.int64()))
         self._first.append(self._of_first([table]))
-        if sum(part.num_rows for part in self._first[1:]) > _FOLD_ROWS:
+        if sum(part.num_rows for part in self._first[1:]) > FOLD_ROWS:
             self._first = [self._of_first(self._first)]
 
     def totals(self) -> UnitTotals:
@@ -114,9 +112,7 @@ class SettledTally:
 
     def _of_first(self, parts: Sequence[pa.Table]) -> pa.Table:
         """Sum the rows with which each entity first came."""
-        at_once = pa.concat_tables(parts).group_by(["unit", "arrived"])
-        sums = at_once.aggregate([(mark, "sum") for mark in self._marks])
-        sums = sums.rename_columns([name.removesuffix("_sum") for name in sums.column_names])
+        sums = sums_by(pa.concat_tables(parts), ("unit", "arrived"), self._marks)
         sums = sums.sort_by([("unit", "ascending"), ("arrived", "ascending")])
         codes = sums.column("unit").combine_chunks().dictionary_encode().indices.to_numpy()
         return sums.filter(pa.array(np.diff(codes, prepend=-1) != 0))

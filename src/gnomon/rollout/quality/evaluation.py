@@ -10,7 +10,6 @@ import pyarrow as pa
 from gnomon.artifact import inspect
 from gnomon.errors import ArtifactError, RolloutError, UnknownArtifact
 from gnomon.log import InferenceLog
-from gnomon.log.snapshot import in_utc
 from gnomon.policy import Policy
 from gnomon.rollout.gate import Gate
 from gnomon.rollout.history import RolloutState
@@ -20,6 +19,7 @@ from gnomon.rollout.quality.paired_rows import PairedRun
 from gnomon.rollout.quality.quality_gates import quality_gates, undecidable
 from gnomon.rollout.quality.shadow_quality import ShadowQuality
 from gnomon.settings import Settings
+from gnomon.time_range import in_utc
 
 __all__ = ["ComparedRows", "compared_rows", "evaluate_quality", "quality_of"]
 

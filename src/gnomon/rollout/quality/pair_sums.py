@@ -18,7 +18,7 @@ __all__ = ["MetricSums", "PairSums"]
 
 Floats = npt.NDArray[np.float64]
 
-_FOLD_ROWS = 1 << 18
+FOLD_ROWS = 1 << 18
 """Sums of so many units are merged, as in `gnomon.rollout.evidence.unit_counts`."""
 
 _PARTS = ("labelled", "live", "shadow", "difference", "comparable", "least", "most")
@@ -113,7 +113,7 @@ class PairSums:
                 columns[f"{metric} {part}"] = pa.array(values)
             self._count(metric, found)
         self._parts.append(_by_unit([pa.table(columns)]))
-        if sum(part.num_rows for part in self._parts[1:]) > _FOLD_ROWS:
+        if sum(part.num_rows for part in self._parts[1:]) > FOLD_ROWS:
             self._parts = [_by_unit(self._parts)]
 
     def of(self, metric: str) -> MetricSums:

@@ -180,13 +180,14 @@ class QualityTally:
             return confidence
         now = self._until + timedelta(days=self._asked.rules.maturity_days)
         stage = settling_at(start, now)
-        came_back = not all(self._sums.of(metric).one_row_each for metric in self._metrics)
-        return 1 - (1 - confidence) * (stage.error_part if came_back else FIRST_PART)
+        return 1 - (1 - confidence) * (FIRST_PART if self._one_row_each() else stage.error_part)
 
     def _named_unit(self) -> Literal["row", "entity", "block", "request"]:
         """Return what a unit is, in plain words: a request of one row is that row."""
-        single = all(self._sums.of(metric).one_row_each for metric in self._metrics)
-        return "row" if self._unit == "request" and single else self._unit
+        return "row" if self._unit == "request" and self._one_row_each() else self._unit
+
+    def _one_row_each(self) -> bool:
+        return all(self._sums.of(metric).one_row_each for metric in self._metrics)
 
     def _compared(
         self, sums: PairSums, confidence: float, *, is_segment: bool = False
