@@ -103,7 +103,7 @@ def test_who_proposed_with_a_token_that_was_revoked_since_is_not_one_of_two() ->
     """The next one proposes it again; a user of a proxy has no token to revoke."""
     _, state = proposed(person("ann"))
     asked = {"is_revoked": ["ann"].__contains__}
-    with pytest.raises(ApprovalNeeded, match=r"their token has been revoked since.*gnomon promote"):
+    with pytest.raises(ApprovalNeeded, match=r"token has been revoked since.*gnomon promote"):
         approved_or_proposed(state, promotion(person("bob")), 2, only_approve=True, **asked)
     event = approved_or_proposed(state, promotion(person("bob")), 2, **asked)
     assert (event.kind, event.by) == ("propose", "bob")

@@ -172,6 +172,8 @@ def _proposed(proposal: ProposalStatus) -> str:
     until = local(proposal.until)
     if proposal.state == "expired":
         return f"[dim]proposed[/]  {text}; expired at {until}: propose it again"
+    if proposal.void is not None:
+        return f"[red]proposed[/]  {text}; nobody can approve it: {escape(proposal.void)}"
     return f"[yellow]proposed[/]  {text}; another person may approve it until {until}"
 
 

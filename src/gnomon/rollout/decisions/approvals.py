@@ -17,7 +17,15 @@ from gnomon.rollout.actor import name_key, proves_person, signature, token_name
 from gnomon.rollout.history import RolloutEvent, RolloutState
 from gnomon.rollout.proposal import PROPOSAL_HOURS, ProposedPromotion
 
-__all__ = ["approved_or_proposed", "pending_proposal"]
+__all__ = [
+    "approved_or_proposed",
+    "nothing_to_approve",
+    "pending_proposal",
+    "void_reason",
+]
+
+
+_OF_OTHER_CONTENT = "was of other content: another artifact was packed under this tag"
 
 
 def pending_proposal(
@@ -57,10 +65,10 @@ def approved_or_proposed(
         if only_approve:
             raise nothing_to_approve(state, event.artifact, event)
         return msgspec.structs.replace(event, kind="propose")
-    token = token_name(proposal.authenticated)
-    if token is not None and is_revoked(token):
+    void = void_reason(proposal, event.digest, is_revoked)
+    if void is not None:
         if only_approve:
-            raise _proposer_revoked(proposal)
+            raise _void(proposal, void)
         return msgspec.structs.replace(event, kind="propose")
     if _people(proposal) & _people(event):
         raise ApprovalNeeded(
@@ -91,7 +99,7 @@ def nothing_to_approve(
         if promotion is None or proposal.is_expired(promotion.at):
             reason = f"{whose} expired at {proposal.until:%Y-%m-%d %H:%M:%S} UTC"
         elif proposal.digest != promotion.digest:
-            reason = f"{whose} was of other content: another artifact was packed under this tag"
+            reason = f"{whose} {_OF_OTHER_CONTENT}"
         else:
             reason = f"{whose} does not include `force`"
     return ApprovalNeeded(
@@ -106,10 +114,27 @@ def signature_of(proposal: ProposedPromotion) -> str:
     return signature(proposal.by, proposal.authenticated, proposal.on_behalf_of)
 
 
-def _proposer_revoked(proposal: ProposedPromotion) -> ApprovalNeeded:
+def void_reason(
+    proposal: ProposedPromotion, digest: str | None, is_revoked: Callable[[str], bool]
+) -> str | None:
+    """Return why nobody can approve a proposal although it has not expired; None if one can.
+
+    Args:
+        proposal: the proposal.
+        digest: of the artifact that is now under its tag.
+        is_revoked: as for :func:`approved_or_proposed`.
+    """
+    if proposal.digest != digest:
+        return f"it {_OF_OTHER_CONTENT}"
+    token = token_name(proposal.authenticated)
+    if token is not None and is_revoked(token):
+        return "the proposer's token has been revoked since: they are not one of two"
+    return None
+
+
+def _void(proposal: ProposedPromotion, reason: str) -> ApprovalNeeded:
     return ApprovalNeeded(
-        f"{signature_of(proposal)} proposed "
-        f"{proposal.artifact}, and their token has been revoked since: they are not one of two",
+        f"{signature_of(proposal)} proposed {proposal.artifact}, but {reason}",
         hint=f"propose it yourself, for somebody else to approve: gnomon promote "
         f"{proposal.artifact}",
     )

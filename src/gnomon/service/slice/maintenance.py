@@ -15,6 +15,7 @@ from gnomon.service.slice.rollout_follower import RolloutFollower
 from gnomon.service.slice.status_view import StatusView
 from gnomon.service.slice.takeover import Takeover
 from gnomon.service.status.gate_outlook import REFRESH_SECONDS, GateOutlook
+from gnomon.service.status.proposal_status import ProposalView
 from gnomon.service.tasks import Tasks, in_thread
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
@@ -39,6 +40,7 @@ class Maintenance:
         metrics: published each time.
         view: makes the heartbeat.
         outlook: what promotions wait for.
+        proposals: those that can no longer be approved.
         automation: takes the decisions that the policy leaves to the server.
     """
 
@@ -54,6 +56,7 @@ class Maintenance:
         metrics: Metrics,
         view: StatusView,
         outlook: GateOutlook,
+        proposals: ProposalView,
         automation: RolloutAutomation,
     ) -> None:
         self._settings = settings
@@ -66,6 +69,7 @@ class Maintenance:
         self._metrics = metrics
         self._view = view
         self._outlook = outlook
+        self._proposals = proposals
         self._automation = automation
         self._begun = False
 
@@ -77,7 +81,7 @@ class Maintenance:
         tasks.repeat(
             "syncing the log", self._settings.fsync_seconds or interval, self._recorder.fsync
         )
-        tasks.repeat("looking at open gates", REFRESH_SECONDS, self._look_at_gates)
+        tasks.repeat("looking at what promotions need", REFRESH_SECONDS, self._look_at_promotions)
         tasks.repeat("deciding by the policy", STEP_SECONDS, self._automation.step)
         tasks.repeat("taking over slices left behind", interval, self._check_orphans)
 
@@ -100,8 +104,9 @@ class Maintenance:
             self._recorder.rotate_if_due()
             await in_thread(heartbeats.write, self._storage, self._view.heartbeat())
 
-    async def _look_at_gates(self) -> None:
+    async def _look_at_promotions(self) -> None:
         await in_thread(self._outlook.refresh, self._follower.state)
+        await in_thread(self._proposals.refresh, self._follower.state)
 
     async def _check_orphans(self) -> None:
         if self._claim.name and self._follower.history_error is None:

@@ -39,6 +39,7 @@ from gnomon.service.slice.standby import Standby
 from gnomon.service.slice.status_view import StatusView
 from gnomon.service.slice.takeover import Takeover
 from gnomon.service.status.gate_outlook import GateOutlook
+from gnomon.service.status.proposal_status import ProposalView
 from gnomon.service.status.slice_status import Status
 from gnomon.service.tasks import Tasks, close_all, closing
 from gnomon.settings import Settings
@@ -165,8 +166,17 @@ async def open_runtime(
             settings, open_history(settings, model), lanes, shadows, on_first_live
         )
         automation_report = AutomationReport()
+        proposals = ProposalView(storage)
         view = StatusView(
-            settings, claim, follower, shadows, recorder, sealer, metrics, automation_report
+            settings,
+            claim,
+            follower,
+            shadows,
+            recorder,
+            sealer,
+            metrics,
+            automation_report,
+            proposals,
         )
         access = Access(
             model,
@@ -199,6 +209,7 @@ async def open_runtime(
             metrics,
             view,
             outlook,
+            proposals,
             automation,
         )
 

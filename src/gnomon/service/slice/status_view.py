@@ -17,7 +17,7 @@ from gnomon.service.slice.claim import SliceClaim
 from gnomon.service.slice.rollout_follower import RolloutFollower
 from gnomon.service.slice.sealing import Sealing
 from gnomon.service.slice.shadow_supervisor import ShadowSupervisor
-from gnomon.service.status.proposal_status import proposals_of
+from gnomon.service.status.proposal_status import ProposalView
 from gnomon.service.status.slice_status import LiveStatus, RowAccounts, Status
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
@@ -39,6 +39,7 @@ class StatusView:
         sealer: says whether the log is sealed.
         metrics: have the accounts.
         automation: has what the server decides by itself.
+        proposals: knows which proposals can no longer be approved.
 
     Attributes:
         warnings: what the operator should know of the settings, one sentence each.
@@ -54,6 +55,7 @@ class StatusView:
         sealer: Sealing,
         metrics: Metrics,
         automation: AutomationReport,
+        proposals: ProposalView,
     ) -> None:
         self._settings = settings
         self._claim = claim
@@ -63,6 +65,7 @@ class StatusView:
         self._sealer = sealer
         self._metrics = metrics
         self._automation = automation
+        self._proposals = proposals
         self._started = datetime.now(UTC)
         warning = retention_warning(settings)
         self.warnings = () if warning is None else (warning,)
@@ -84,7 +87,7 @@ class StatusView:
             accounts=RowAccounts(**self._metrics.accounts()),
             automation=self._automation.status(state),
             excuses=state.active_excuses,
-            proposals=proposals_of(state),
+            proposals=self._proposals.of(state),
             error=self.trouble(),
             warnings=self.warnings,
         )

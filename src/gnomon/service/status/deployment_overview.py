@@ -11,7 +11,7 @@ from msgspec import structs
 from gnomon.errors import GnomonError
 from gnomon.rollout.history import History, RolloutState, Shadow, read_history
 from gnomon.service.status.automation_status import AutomationStatus
-from gnomon.service.status.proposal_status import proposals_of
+from gnomon.service.status.proposal_status import ProposalStatus, ProposalView
 from gnomon.service.status.shadow_status import noise_floor_status, shadow_status
 from gnomon.service.status.slice_status import LiveStatus, RowAccounts, ShadowStatus, Status
 from gnomon.settings import Settings
@@ -95,12 +95,15 @@ def reported(settings: Settings, model: str) -> list[Status]:
     history, damage = read_history(settings, model)
     beats = heartbeats.read(Storage(settings), model)
     running = [beat for beat in beats if not beat.is_stale()]
+    view = ProposalView(Storage(settings))
+    view.refresh(history.state)
+    proposals = view.of(history.state)
     if running:
-        return [_status(beat, history) for beat in running]
-    return [_at_rest(model, history, damage)]
+        return [_status(beat, history, proposals) for beat in running]
+    return [_at_rest(model, history, damage, proposals)]
 
 
-def _status(beat: Heartbeat, history: History) -> Status:
+def _status(beat: Heartbeat, history: History, proposals: tuple[ProposalStatus, ...]) -> Status:
     return Status(
         model=beat.model,
         ready=beat.live is not None,
@@ -116,7 +119,7 @@ def _status(beat: Heartbeat, history: History) -> Status:
         accounts=msgspec.convert(beat.accounts, RowAccounts),
         automation=msgspec.convert(beat.automation, AutomationStatus),
         excuses=history.state.active_excuses,
-        proposals=proposals_of(history.state),
+        proposals=proposals,
         error=beat.error,
         warnings=beat.warnings,
     )
@@ -132,7 +135,12 @@ def _noise_floor(beat: Heartbeat, state: RolloutState) -> ShadowStatus | None:
     return noise_floor_status(shadow, beat.shadow(run.artifact))
 
 
-def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status:
+def _at_rest(
+    model: str,
+    history: History,
+    damage: GnomonError | None,
+    proposals: tuple[ProposalStatus, ...],
+) -> Status:
     """Return what a server would run if one were started."""
     if damage is not None:  # A server would not start: decisions after the damage are unknown.
         return Status(model=model, ready=False, error=str(damage))
@@ -148,7 +156,7 @@ def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status
             for shadow in state.shadows.values()
         ),
         excuses=state.active_excuses,
-        proposals=proposals_of(state),
+        proposals=proposals,
         error="no server is running",
     )
 

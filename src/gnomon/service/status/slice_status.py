@@ -119,7 +119,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
             started it and nobody can promote it. ``None`` while it is not measured.
         automation: what the server decides by itself; ``None`` if no server runs.
         excuses: the excuses that have an effect, of all shadows; none in ``GET /status.json``.
-        proposals: the promotions that wait for another person, or that have expired; none in
+        proposals: the promotions that wait for another person, or that nobody can approve; none in
             ``GET /status.json``.
         error: why it is not ready, cannot write its log, or cannot follow the rollout.
         warnings: what the operator should know, such as that the log is kept for too short a time.
