@@ -11,7 +11,6 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from gnomon.compare.sketch import Sketch
 from gnomon.policy import (
     Decision,
     DriftLimits,
@@ -58,8 +57,7 @@ def rows(text: str, columns: int) -> list[list[str]]:
 def asked(limits: GateLimits) -> list[str]:
     """The gates that are evaluated under these limits, by name."""
     shadow = Shadow(artifact="a:1", digest=None, fraction=1.0, since=0, at=datetime.now(UTC))
-    sketches: dict[int, Sketch] = {}
-    evidence = Evidence(ShadowRows(), ShadowRows(), sketches, sketches)
+    evidence = Evidence(ShadowRows(), ShadowRows())
     names = [gate.name for gate in judge(limits, shadow, evidence, 0.95)]
     return [*names, drift_gate.NAME] if limits.max_drifted_columns is not None else names
 
