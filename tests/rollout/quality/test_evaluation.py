@@ -152,14 +152,14 @@ def test_segments_are_those_of_lives_training(running: Rollout) -> None:
 
 
 def test_the_allowed_error_is_split_over_the_gates_of_labels_too(running: Rollout) -> None:
-    """Two metrics beside one share: each interval has a third of it; half of that for the first day
-    of a run whose entities may come back.
+    """Two metrics beside one share and the latency: each interval has a quarter of it; half of that
+    for the first day of a run whose entities may come back.
     """
     rules = QualityRules(max_increase={"absolute_error": 1.0, "squared_error": 1.0})
     policy = Policy(gates=LIMITS, quality=rules)
     running.log(1)
     quality = quality_of(running.settings, "toy", open_state(running), running.shadow, policy)
-    assert quality.confidence == pytest.approx(1 - 0.05 / 3 / 2)
+    assert quality.confidence == pytest.approx(1 - 0.05 / 4 / 2)
 
 
 def open_state(running: Rollout) -> Any:
