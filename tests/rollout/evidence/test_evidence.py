@@ -122,3 +122,19 @@ def test_after_a_day_the_rows_of_the_first_are_settled(settings: Settings) -> No
     (units,) = share.units
     assert sorted(units.values) == [0] * 10 + [1] * 2
     assert "12 entities, settled after 1 day" in str(share)
+
+
+def test_the_rate_is_measured_since_the_present_artifact_is_live(settings: Settings) -> None:
+    """Rows beside the one before are no evidence, so the time in which they came is none."""
+    now = datetime.now(UTC)
+    log_live(settings, 60)
+    log_shadow(settings, agreed=60, arrived=now)
+    start = now - timedelta(hours=1)
+    with InferenceLog(settings, "toy").snapshot() as log:
+        run = {"shadow": SHADOW, "live": LIVE, "epoch": 2, "start": start}
+        whole = gather(log, **run)
+        since = gather(log, **run, live_at=now - timedelta(seconds=60))
+    assert whole.traffic is not None
+    assert whole.traffic.rate == pytest.approx(0.1, rel=0.1)
+    assert since.traffic is not None
+    assert since.traffic.rate == pytest.approx(1, rel=0.1)

@@ -12,9 +12,10 @@ from gnomon.rollout.evidence.outlook import (
     live_traffic,
     more_entities,
     more_rows,
+    when_entities_come,
 )
 from gnomon.settings import Settings
-from tests.shadow.evidence import LIVE, log_live
+from tests.shadow.evidence import log_live
 
 
 @pytest.mark.parametrize(
@@ -44,10 +45,13 @@ def test_a_rate_is_in_the_unit_that_a_person_would_use(scored: int, rate: str) -
 
 
 def test_what_is_no_shadow_yet_is_told_by_the_rate_of_live(settings: Settings) -> None:
-    """The rate of the rows that live answered in the last ten minutes; unknown without a log."""
-    assert live_traffic(InferenceLog(settings, "toy"), LIVE) is None
-    log_live(settings, 60)
-    traffic = live_traffic(InferenceLog(settings, "toy"), LIVE)
+    """The rate of the rows that were answered in the last ten minutes, by whatever was live then;
+    unknown without a log.
+    """
+    assert live_traffic(InferenceLog(settings, "toy")) is None
+    log_live(settings, 50)
+    log_live(settings, 10, artifact="toy:before")
+    traffic = live_traffic(InferenceLog(settings, "toy"))
     assert traffic is not None
     assert traffic.rate == pytest.approx(0.1)
 
@@ -72,6 +76,24 @@ def test_rows_of_other_entities_come_as_new_entities_do(
     assert awaits.seconds == (None if seconds is None else pytest.approx(seconds, rel=0.01))
     assert awaits.says.startswith("needs about 630 more rows of other entities: about ")
     assert says in awaits.says
+
+
+def test_nothing_is_expected_of_traffic_that_has_stopped() -> None:
+    """The time until they come would grow while one waits."""
+    stopped = NewEntities(seconds=600, rows=(650, 0), new=(300, 0))
+    words, seconds = when_entities_come(stopped, 90)
+    assert words == "; no row came in the second half of the last 10 min, so none are expected"
+    assert seconds is None
+    seldom = NewEntities(seconds=600, rows=(1, 0), new=(1, 0))
+    assert when_entities_come(seldom, 1)[1] == 600
+
+
+def test_what_follows_from_a_larger_count_is_about() -> None:
+    """A sample of live's rows was not counted itself."""
+    words, _ = when_entities_come(
+        NewEntities(seconds=600, rows=(650, 650), new=(60, 60)).sampled(0.5), 10
+    )
+    assert "at the about 60 entities that were new" in words
 
 
 @pytest.mark.parametrize(

@@ -469,7 +469,11 @@ def test_rows_must_arrive_over_a_cycle() -> None:
         "its rows arrived over 6 hours; 24 are needed; needs rows that arrive in about 18 h"
     )
     assert early.awaits is not None
-    assert early.awaits.seconds == 18 * 3600
+    assert early.awaits.seconds == pytest.approx(18 * 3600, abs=60)
+    quiet = replace(GOOD, last_row=now - timedelta(hours=5))
+    run = structs.replace(RUN, at=now - timedelta(hours=25))
+    [over] = [g for g in judge(limits, run, quiet, 0.95) if g.name == "hours"]
+    assert over.because.endswith("needs rows that arrive from now on")
     late = replace(GOOD, last_row=now + timedelta(hours=24))
     assert judged(late, limits=limits)["hours"].verdict == "pass"
     assert judged(GOOD, limits=limits)["hours"].verdict == "no_data"

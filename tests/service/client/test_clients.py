@@ -324,3 +324,18 @@ def test_waiting_ends_when_the_server_is_ready(call: Calling, standin: StandIn) 
         call("wait_ready", 0.3)
     with pytest.raises(NotReady, match="gnomon serve"):
         call("wait_ready", 0.0, to="http://127.0.0.1:9")
+
+
+def test_a_token_may_be_the_content_of_its_file(call: Calling) -> None:
+    """Whose last line has an end."""
+    assert call("whoami", options={"control_token": f"{TOKEN}\n"})
+
+
+@pytest.mark.parametrize("token", ["se cret-word", "s\u00e9cret-word", "secret-word\nother"])
+def test_what_is_no_token_is_refused_without_repeating_it(url: str, token: str) -> None:
+    """It may be a secret, and errors end in logs and notebooks."""
+    for name in ("control_token", "predict_token"):
+        with pytest.raises(SettingsError, match="printable ASCII") as caught:
+            gnomon.Client(url, **{name: token})
+        assert "word" not in str(caught.value)
+        assert caught.value.where == name

@@ -168,7 +168,8 @@ def _shadow(
 
 def _proposed(proposal: ProposalStatus) -> str:
     who = signature(proposal.by or "somebody", proposal.authenticated, proposal.on_behalf_of)
-    text = f"{escape(proposal.artifact)}, by {escape(who)} at {local(proposal.at)}"
+    forced = ", [red]whatever its gates say[/]" if proposal.forced else ""
+    text = f"{escape(proposal.artifact)}{forced}, by {escape(who)} at {local(proposal.at)}"
     until = local(proposal.until)
     if proposal.state == "expired":
         return f"[dim]proposed[/]  {text}; expired at {until}: propose it again"

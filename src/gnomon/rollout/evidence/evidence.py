@@ -109,6 +109,7 @@ def gather(
     live: str,
     epoch: int,
     start: datetime,
+    live_at: datetime | None = None,
     entity_key: Sequence[str] = (),
     longest_burst: int | None = None,
     noise_awaited: bool = False,
@@ -125,6 +126,7 @@ def gather(
         epoch: the rollout epoch in which this run of the shadow began.
         start: when it began. Live against itself counts from then on, too: the noise of another
             time may be another.
+        live_at: when live became live, since when the rate of rows is measured.
         entity_key: the features that name the entity of a row. The rows of each request are a unit
             without one, or if the log has no column of a feature.
         longest_burst: how many rows one after the other may be bad together.
@@ -137,7 +139,8 @@ def gather(
     entity_key = logged(log, entity_key)
     times = BatchTimes()
     now = datetime.now(UTC)
-    window = min(max(now - start, timedelta(seconds=1)), WINDOW)
+    beside = start if live_at is None else max(start, live_at)
+    window = min(max(now - beside, timedelta(seconds=1)), WINDOW)
     recent = (now - window, now)
     settling = settling_at(start, now)
     began, start = start, start - CLOCKS_APART

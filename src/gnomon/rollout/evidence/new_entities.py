@@ -17,6 +17,9 @@ __all__ = ["HALVES", "NewEntities", "recent_marks"]
 HALVES = EARLIER, LATER = "earlier", "later"
 """The names of the marks of a row of the first half of the window, and of the second."""
 
+_FEWEST_ROWS = 5
+"""Of so many rows at even times, none is in the second half of a window in 3% of windows."""
+
 _SURE = 2.0
 """The rate falls if the halves differ by more than so many standard errors."""
 
@@ -28,11 +31,13 @@ class NewEntities(msgspec.Struct, frozen=True, kw_only=True):
         seconds: the length of the window.
         rows: rows of the first half of it, and of the second.
         new: entities whose first row is in the first half, and in the second.
+        is_estimate: whether they were not counted, but follow from a larger count.
     """
 
     seconds: float
     rows: tuple[float, float]
     new: tuple[float, float]
+    is_estimate: bool = False
 
     @classmethod
     def of(
@@ -83,13 +88,21 @@ class NewEntities(msgspec.Struct, frozen=True, kw_only=True):
         """Return what a sample of so many of the entities has of it."""
         (rows, more_rows), (new, more_new) = self.rows, self.new
         return msgspec.structs.replace(
-            self, rows=(rows * share, more_rows * share), new=(new * share, more_new * share)
+            self,
+            rows=(rows * share, more_rows * share),
+            new=(new * share, more_new * share),
+            is_estimate=True,
         )
 
     @property
     def rate(self) -> float:
         """New entities per second."""
         return sum(self.new) / self.seconds
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether no row came in the second half, beyond chance."""
+        return self.rows[0] >= _FEWEST_ROWS and not self.rows[1]
 
     @property
     def falls(self) -> bool:
@@ -106,7 +119,7 @@ class NewEntities(msgspec.Struct, frozen=True, kw_only=True):
         While the share of new entities falls, it is taken to fall on by the same factor, as it
         does if a fixed number of entities comes back at random. Their number is not known.
         """
-        if not sum(self.new):
+        if not sum(self.new) or self.has_stopped:
             return None
         if not self.falls:
             return entities / self.rate

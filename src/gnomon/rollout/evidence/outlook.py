@@ -146,7 +146,10 @@ def when_entities_come(new: NewEntities, entities: int) -> tuple[str, float | No
     if not found:
         rows = plural(round(sum(new.rows)), "row")
         return f"; none of the {rows} of the last {span} is of a new one", None
-    fewer = f"({found:,} in the last {span}, {later:,} of them in its second half)"
+    if new.has_stopped:
+        return f"; no row came in the second half of the last {span}, so none are expected", None
+    about = "about " if new.is_estimate else ""
+    fewer = f"({about}{found:,} in the last {span}, {about}{later:,} of them in its second half)"
     if seconds is None:
         return (
             f"; so many may never come, because fewer and fewer rows are of new ones {fewer}"
@@ -155,20 +158,21 @@ def when_entities_come(new: NewEntities, entities: int) -> tuple[str, float | No
     if new.falls:
         words += f"if ever fewer rows are of new ones, as now {fewer}"
     else:
-        words += f"at the {counted_units(found, 'entity')} that were new in the last {span}"
+        words += f"at the {about}{counted_units(found, 'entity')} that were new in the last {span}"
     return words, seconds if seconds < LONGEST_SECONDS else None
 
 
-def live_traffic(log: InferenceLog, live: str, now: datetime | None = None) -> Traffic | None:
-    """Count the rows that live answered recently, as if a shadow had scored all of them.
+def live_traffic(log: InferenceLog, now: datetime | None = None) -> Traffic | None:
+    """Count the rows that were answered recently, as if a shadow had scored all of them.
 
-    None without a log.
+    By whatever artifact was live then: a promotion does not change the rate of requests. None
+    without a log.
     """
     start = (now or datetime.now(UTC)) - WINDOW
     try:
         answered = sum(
             pc.sum(pc.equal(batch.column("outcome"), "answered")).as_py() or 0
-            for batch in log.scan(columns=["outcome"], role="live", artifact=live, start=start)
+            for batch in log.scan(columns=["outcome"], role="live", start=start)
         )
     except LogError:
         return None

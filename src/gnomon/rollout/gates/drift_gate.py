@@ -93,8 +93,7 @@ def evaluate_drift(
         says = "another artifact has been packed under this tag since the shadow was started"
         return (_unknown(limit, says, "stop the shadow and start it again"),)
     found = served_drift(log, candidate, shadow.at, policy)
-    traffic = None if state.live is None else live_traffic(log, state.live)
-    return (drift_gate(limit, policy.gates.min_rows, found, traffic),)
+    return (drift_gate(limit, policy.gates.min_rows, found, live_traffic(log)),)
 
 
 def served_drift(

@@ -102,6 +102,7 @@ def gather_unexcused(
         live=live,
         epoch=shadow.since,
         start=shadow.at,
+        live_at=state.live_at,
         entity_key=shadow.entity_key,
         longest_burst=policy.gates.longest_burst,
         noise_awaited=share is not None or is_noise_awaited(state, policy),

@@ -65,7 +65,7 @@ def evaluate(
         raise RolloutError("there is no live artifact to judge a shadow against")
     shadow = state.shadows.get(artifact)
     if shadow is None:
-        gates: Iterable[Gate] = [_no_shadow(policy.gates, log, state.live, artifact)]
+        gates: Iterable[Gate] = [_no_shadow(policy.gates, log, artifact)]
         last_row = read = None
     else:
         candidates = state.candidates_with(artifact)
@@ -143,10 +143,10 @@ def judge(
         yield share_gates.skew_gate(limits.max_skew, confidence, shadow, skew)
 
 
-def _no_shadow(limits: GateLimits, log: InferenceLog, live: str, artifact: str) -> Gate:
+def _no_shadow(limits: GateLimits, log: InferenceLog, artifact: str) -> Gate:
     """Build the gate of an artifact that is not a shadow: it has not scored requests."""
     needs = max(limits.min_rows, 1)
-    awaited = more_rows(needs, "rows scored", live_traffic(log, live))
+    awaited = more_rows(needs, "rows scored", live_traffic(log))
     start = f"run `gnomon shadow start {artifact}`; from then on it "
     return Gate(
         name="rows",
@@ -179,15 +179,16 @@ def _open(data: object) -> Verdict:
 
 
 def _hours(limit: float, shadow: Shadow, evidence: Evidence) -> Gate:
-    seconds = 0.0
+    seconds, first = 0.0, datetime.now(UTC)
     if evidence.last_row is not None:
         # A shadow may have run beside another live artifact before: those rows are no evidence.
         first = max(shadow.at, evidence.first_row or shadow.at)
         seconds = max((evidence.last_row - first).total_seconds(), 0.0)
     hours, awaits = seconds / 3600, None
     if hours < limit:
-        left = limit * 3600 - seconds
-        awaits = MissingEvidence(says=f"needs rows that arrive {about_when(left)}", seconds=left)
+        left = limit * 3600 - (datetime.now(UTC) - first).total_seconds()
+        when = f"arrive {about_when(left)}" if left > 0 else "arrive from now on"
+        awaits = MissingEvidence(says=f"needs rows that {when}", seconds=max(left, 0.0))
     return Gate(
         name="hours",
         verdict=_open(evidence.last_row) if awaits else "pass",

@@ -87,7 +87,7 @@ def evaluate_on_history(
     confidence = policy.confidence_of_each(state.candidates_with(sides.shadow.tag))
     gates = [*_gates(policy, sides, seen, counted, confidence)]
     if tally is not None:
-        gates += quality_gates(policy.quality, tally.quality(confidence))
+        gates += quality_gates(policy.quality, tally.quality(confidence), is_past=True)
     advised = tuple(_advised(gate) for gate in gates)
     return Gates(artifact=sides.shadow.tag, live=live, gates=advised, last_row=seen.last)
 

@@ -49,6 +49,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
         epoch: the number of events, which is also the number of the next event.
         lives: the artifacts that were live, the live one last. A rollback removes the last one.
         live_since: the epoch in which the live artifact became live, this time.
+        live_at: the time of that; None while nothing is live.
         shadows: the running shadows by tag, in the order they were started.
         noise_run: the standing run of live against itself, which is not among ``shadows``; None
             while no other shadow runs, or one of live itself was started.
@@ -68,6 +69,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int = 0
     lives: tuple[str, ...] = ()
     live_since: int = 0
+    live_at: datetime | None = None
     shadows: dict[str, Shadow] = {}
     noise_run: NoiseRun | None = None
     tried: tuple[str, ...] = ()
@@ -171,6 +173,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
             epoch=self.epoch + 1,
             lives=lives,
             live_since=self.live_since if is_same_live else self.epoch + 1,
+            live_at=self.live_at if is_same_live else event.at,
             shadows=shadows,
             noise_run=_noise_run(self, event, lives, shadows),
             tried=tried,

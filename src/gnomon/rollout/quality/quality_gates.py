@@ -48,20 +48,31 @@ def undecidable(rules: QualityRules, reason: str) -> Iterator[Gate]:
         )
 
 
-def quality_gates(rules: QualityRules, quality: ShadowQuality) -> Iterator[Gate]:
+def quality_gates(
+    rules: QualityRules, quality: ShadowQuality, *, is_past: bool = False
+) -> Iterator[Gate]:
     """Judge how much larger the shadow's loss is than live's, on the same rows.
 
     A gate is decided if the interval of the mean over units, and the mean over rows, are on one
     side of the limit. With ``missing = "worst_case"`` both cover what the missing labels might
     be.
+
+    Args:
+        rules: has the limits.
+        quality: what was measured.
+        is_past: whether the rows are those of a range that is over, to which time adds none.
     """
     found = {comparison.metric: comparison for comparison in quality.metrics}
     for metric, limit in rules.limits.items():
-        yield _gate(limit, found[metric], quality, rules)
+        yield _gate(limit, found[metric], quality, rules, is_past)
 
 
 def _gate(
-    limit: float, found: MetricComparison, quality: ShadowQuality, rules: QualityRules
+    limit: float,
+    found: MetricComparison,
+    quality: ShadowQuality,
+    rules: QualityRules,
+    is_past: bool,
 ) -> Gate:
     worst = rules.missing == "worst_case" and found.worst_case is not None
     interval = _interval(found, worst)
@@ -83,7 +94,9 @@ def _gate(
         count=found.worse,
         rows=found.rows,
         units=None if quality.unit == "row" else found.units,
-        awaits=None if verdict in ("pass", "fail") else _awaits(limit, found, quality, worst),
+        awaits=None
+        if verdict in ("pass", "fail")
+        else _awaits(limit, found, quality, worst, is_past),
     )
 
 
@@ -109,7 +122,7 @@ def _sentence(limit: float, found: MetricComparison, quality: ShadowQuality, wor
 
 
 def _awaits(
-    limit: float, found: MetricComparison, quality: ShadowQuality, worst: bool
+    limit: float, found: MetricComparison, quality: ShadowQuality, worst: bool, is_past: bool
 ) -> MissingEvidence:
     cohort = quality.cohort
     if not found.rows:
@@ -124,7 +137,7 @@ def _awaits(
             f"needs labels of the {plural(found.missing, 'row')} without one: `gnomon labels "
             "wanted` lists those that decide most"
         )
-    return _more_labels(found, quality)
+    return _more_labels(found, quality, is_past)
 
 
 def _first_labels(cohort: Cohort) -> MissingEvidence:
@@ -138,7 +151,7 @@ def _first_labels(cohort: Cohort) -> MissingEvidence:
     return action(f"needs rows that the shadow scores, and their labels: {_LABELS}")
 
 
-def _more_labels(found: MetricComparison, quality: ShadowQuality) -> MissingEvidence:
+def _more_labels(found: MetricComparison, quality: ShadowQuality, is_past: bool) -> MissingEvidence:
     cohort = quality.cohort
     if found.still_needed is None:
         return action(
@@ -151,6 +164,8 @@ def _more_labels(found: MetricComparison, quality: ShadowQuality) -> MissingEvid
     needs = f"needs about {more}{of} if the difference stays"
     if apart < 0.5:
         needs += f" (only the {percent(apart, 2)} where the losses differ tell them apart)"
+    if is_past:
+        return MissingEvidence(says=needs, rows=found.still_needed)
     if not cohort.recently_labelled:
         says = f"{needs}; no label of a row of the last week came"
         return MissingEvidence(says=says, rows=found.still_needed)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 import httpx
 
-from gnomon.errors import GnomonError, NotReady, ServerError
+from gnomon.errors import GnomonError, NotReady, ServerError, SettingsError
 from gnomon.labels.label import AcceptedLabels
 from gnomon.service.client import calls
 from gnomon.service.client.answers import Prediction, Predictions
@@ -71,8 +71,8 @@ class _Connection(ABC, Generic[Transport]):
         transport: Transport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
-        self._control_token = control_token
-        self._predict_token = predict_token
+        self._control_token = _token(control_token, "control_token")
+        self._predict_token = _token(predict_token, "predict_token")
         self._by = by
         self._timeout = timeout
         self._has_transport = transport is not None
@@ -122,6 +122,23 @@ class _Connection(ABC, Generic[Transport]):
                 where=self.url,
                 hint=error.hint,
             )
+
+
+def _token(text: str | None, name: str) -> str | None:
+    """Return a token as a header may have it: without the end of a file's line.
+
+    Raises:
+        SettingsError: it has other characters than a token; the error does not contain it.
+    """
+    token = None if text is None else text.strip()
+    if not token or (token.isascii() and token.isprintable() and " " not in token):
+        return token
+    raise SettingsError(
+        "expected a token of printable ASCII characters without spaces, got others among its "
+        f"{len(token)} characters",
+        where=name,
+        hint="take the text that `gnomon token create` printed, or the content of control.token",
+    )
 
 
 class Client(ClientDecisions, ClientQueries, _Connection[httpx.BaseTransport]):

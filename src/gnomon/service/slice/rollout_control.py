@@ -216,7 +216,7 @@ class RolloutControl:
             return process.result(FORCED_SECONDS if force else SECONDS)
         except GnomonError as error:
             if force:
-                logger.warning("%s is promoted by force without gates: %s", tag, error)
+                logger.warning("the decision on %s by force is without gates: %s", tag, error)
             raise
         finally:
             self.access.check_actor(by)  # It took a while.
