@@ -82,11 +82,11 @@ STREAMS = (
 def decided(traffic: Traffic, rng: np.random.Generator) -> dict[str, int]:
     """Return the side of the limit on which each way decided first; 0 if it did not."""
     sides = dict.fromkeys(("settled", "split", "not settled"), 0)
-    days, settled, before = -1, np.zeros(0), np.zeros(0)
+    hours, settled, before = -1, np.zeros(0), np.zeros(0)
     for day, rows, bad, first in traffic.drawn(rng):
         stage = settling_at(START, START + timedelta(days=day))
-        if stage.days != days:
-            days, settled = stage.days, before if stage.days else np.zeros(0)
+        if stage.hours != hours:
+            hours, settled = stage.hours, before if stage.hours else np.zeros(0)
         before = bad / rows
         fixed = np.concatenate([settled, first[len(settled) :]])
         share = bad.sum() / rows.sum()

@@ -88,13 +88,14 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             candidates: how many runs of shadows there were beside the present live artifact.
             others: gates with an interval whose limits are elsewhere in the policy.
 
-        >>> round(GateLimits(max_latency_ratio=None, max_failed=None).confidence_of_each(5), 9)
-        0.99
+        >>> round(GateLimits(max_latency_ratio=None).confidence_of_each(5), 9)
+        0.995
         """
         limits = (
             self.max_disagreement,
             self.max_flips,
-            self.max_failed,
+            # Both rest on the interval of the share of failures.
+            self.min_coverage if self.max_failed is None else self.max_failed,
             self.max_latency_ratio,
             self.max_skew,
         )

@@ -105,8 +105,8 @@ def test_a_key_that_is_not_logged_leaves_requests(settings: Settings) -> None:
     assert (share.units, share.rows) == ((), 3)
 
 
-def test_after_a_day_the_rows_of_the_first_are_settled(settings: Settings) -> None:
-    """Those of later days count only for entities that are new."""
+def test_later_the_rows_of_before_are_settled(settings: Settings) -> None:
+    """Those of the present stage count only for entities that are new."""
     now = datetime.now(UTC)
     log_live(settings, 1)
     log_shadow(settings, agreed=10, customers=10, arrived=now - timedelta(days=1.5))
@@ -118,10 +118,11 @@ def test_after_a_day_the_rows_of_the_first_are_settled(settings: Settings) -> No
             log, shadow=SHADOW, live=LIVE, epoch=2, start=start, entity_key=("customer",)
         ).shadow
     share = found.share("disagreed", "compared")
-    assert share.error_part == 0.25
+    assert share.error_part == 1 / 56
+    assert share.settles is not None
     (units,) = share.units
     assert sorted(units.values) == [0] * 10 + [1] * 2
-    assert "12 entities, settled after 1 day" in str(share)
+    assert "12 entities, settled after 1.33 days" in str(share)
 
 
 def test_the_rate_is_measured_since_the_present_artifact_is_live(settings: Settings) -> None:

@@ -64,23 +64,28 @@ def test_nothing_that_was_used_changes_within_a_stage() -> None:
     stage, values = -1, np.zeros(0)
     for now in np.linspace(0.1, 20, 40):
         settling = settling_at(START, START + timedelta(days=now))
-        before = None if settling.before is None else settling.days
+        before = None if settling.before is None else settling.hours / 24
         counted = [row for row in rows if row[0] < now]
         found = np.unique(tallied(counted, before), return_counts=True)
-        if settling.days == stage:
+        if settling.hours == stage:
             for value, count in zip(*values, strict=True):
                 assert dict(zip(*found, strict=True))[value] >= count
-        stage, values = settling.days, found
-    assert stage == 16
+        stage, values = settling.hours, found
+    assert stage == 256
 
 
 def test_the_stages_share_the_allowed_error() -> None:
     """All of them together have no more than all of it; a stage says what counts."""
-    stages = [settling_at(START, START + timedelta(days=day)) for day in (0, 1, 4, 16, 64, 9999)]
-    assert [stage.days for stage in stages] == [0, 1, 4, 16, 64, 4096]
-    assert [stage.error_part for stage in stages[:4]] == [1 / 2, 1 / 4, 1 / 8, 1 / 16]
+    times = (0, 1, 2, 5, 9, 17, 40, 9_999)
+    stages = [settling_at(START, START + timedelta(hours=hours)) for hours in times]
+    assert [stage.hours for stage in stages] == [0, 1, 2, 4, 8, 16, 32, 8_192]
+    assert [stage.error_part for stage in stages[:4]] == [1 / 2, 1 / 6, 1 / 12, 1 / 20]
+    last = settling_at(START, START + timedelta(days=90_000))
+    assert sum(1 / ((stage + 1) * (stage + 2)) for stage in range(1_000_000)) < 1
+    assert last.error_part > 0.001
     assert [str(stage) for stage in stages[:2]] == [
         "each by its first request",
-        "settled after 1 day",
+        "settled after 1 hour",
     ]
-    assert stages[2].before == START + timedelta(days=4)
+    assert stages[3].before == START + timedelta(hours=4)
+    assert stages[3].until == START + timedelta(hours=8)

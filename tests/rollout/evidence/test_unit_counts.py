@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from gnomon.rollout.evidence.settling import Settling, settling_at
+from gnomon.rollout.evidence.share import BadShare
 from gnomon.rollout.evidence.unit_counts import UnitCounter, UnitCounts
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -97,17 +98,39 @@ def test_nothing_counted_is_nothing() -> None:
 
 def test_a_stage_has_its_part_of_the_error_only_where_entities_come_back() -> None:
     """Else nothing had to be settled, and the first part is for all of the run."""
-    late = settling_at(NOON - timedelta(days=5), NOON)
-    assert counted(EARLY, settling=late).error_part == late.error_part == 0.125
+    late = settling_at(NOON - timedelta(hours=5), NOON)
+    assert counted(EARLY, settling=late).error_part == late.error_part == 1 / 20
+    assert counted(EARLY, settling=late).settles == late.until
     once = batch((0, "a", True), (1, "b", False))
     assert counted(once, settling=late).error_part == 0.5
+    assert counted(once, settling=late).settles is None
     assert counted(EARLY).error_part == 1
     assert counted(EARLY, key=(), settling=late).error_part == 1
 
 
 def test_settled_rows_are_those_before_the_stage_began() -> None:
     """Of customer a, who came three times, the later answer does not change what is settled."""
-    stage = settling_at(NOON + timedelta(seconds=3, days=-1), NOON + timedelta(seconds=10))
+    stage = settling_at(NOON + timedelta(seconds=3, hours=-1), NOON + timedelta(seconds=10))
     (disagreed,) = counted(EARLY, LATE, settling=stage).shares("disagreed", "compared")
     assert sorted(disagreed.values) == [0.5, 1, 1]  # a as settled, b, r5
-    assert disagreed.says == "3 entities, settled after 1 day"
+    assert disagreed.says == "3 entities, settled after 1 hour"
+
+
+def test_rows_of_several_entities_that_were_sent_together_are_one_request() -> None:
+    """500 customers in one bulk request are not 500 observations: what is wrong with it is wrong
+    for all of them.
+    """
+    bulk = [(7, f"c{number}", False) for number in range(500)]
+    kinds = counted(batch(*bulk)).shares("disagreed", "compared")
+    assert [(kind.kind, len(kind.values)) for kind in kinds] == [("request", 1)]
+    assert BadShare(500, 500, kinds).interval(0.95).low < 0.01
+    two = [(second, customer, False) for second in range(9) for customer in ("a", "b")]
+    kinds = counted(batch(*two)).shares("disagreed", "compared")
+    assert [(kind.kind, len(kind.values)) for kind in kinds] == [("entity", 2), ("request", 9)]
+
+
+def test_rows_of_one_entity_in_each_request_need_no_requests() -> None:
+    """Its rows are counted together anyway."""
+    rows = [(1, "a", False), (1, "a", True), (2, "b", False)]
+    kinds = counted(batch(*rows)).shares("disagreed", "compared")
+    assert [kind.kind for kind in kinds] == ["entity"]

@@ -505,7 +505,7 @@ def test_gates_and_candidates_share_the_allowed_error(settings: Settings) -> Non
         assert interval is not None
         return interval.high - interval.low
 
-    alone = GateLimits(max_failed=None, max_latency_ratio=None, confidence=0.95)
+    alone = GateLimits(max_failed=None, min_coverage=None, max_latency_ratio=None, confidence=0.95)
     shared = structs.replace(alone, max_flips=0.1, confidence=0.9)
     assert width(alone) == width(shared)
     three = structs.replace(one, tried=(SHADOW, "toy:c", "toy:d"))

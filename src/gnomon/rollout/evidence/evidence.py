@@ -66,7 +66,8 @@ class ShadowRows(ShadowCounts, frozen=True, kw_only=True):
         rows = getattr(self, bad), getattr(self, of)
         if self.units is None:
             return BadShare(*rows)
-        return BadShare(*rows, self.units.shares(bad, of), self.units.error_part)
+        units = self.units
+        return BadShare(*rows, units.shares(bad, of), units.error_part, units.settles)
 
 
 @dataclass(slots=True)

@@ -2,11 +2,12 @@
 
 The share of bad rows of an entity changes with each row that it sends. An interval that is computed
 anew from changed shares is a new test at each look, and many looks together err more often than the
-one interval promises. So the value of an entity is fixed when it is first used: on the first day it
-is that of its first request. After 1, 4, 16, 64… days the values are settled again, by all rows
+one interval promises. So the value of an entity is fixed when it is first used: in the first hour
+it is that of its first request. After 1, 2, 4, 8… hours the values are settled again, by all rows
 until then; entities that come later count by their first request. Within a stage nothing that was
 used changes, so Ville's inequality holds for all looks in it, and the stages share the allowed
-error: a half for the first day, a quarter for the next three, and so on.
+error: 1/2 for the first hour, 1/6 for the second, then 1/12, 1/20, 1/30, and so on, which add up to
+it. What known entities do counts at the latest when the run is twice as old.
 """
 
 from __future__ import annotations
@@ -20,51 +21,62 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.compare.units import FOLD_ROWS, UnitTally, UnitTotals, sums_by
-from gnomon.quantities import plural
+from gnomon.quantities import duration
 
 __all__ = ["FIRST_PART", "SettledTally", "Settling", "settling_at"]
 
 FIRST_PART = 0.5
-"""The part of the allowed error that is for the first day."""
+"""The part of the allowed error that is for the first stage."""
 
-_DAY = timedelta(days=1)
-_LONGER = 4
-"""Each stage ends after so many times the days of the one before."""
+_HOUR = timedelta(hours=1)
+_LONGER = 2
+"""Each stage ends after so many times the hours of the one before."""
 
 
 class Settling(NamedTuple):
     """A stage of a run.
 
     Attributes:
-        days: how many days from the start are settled; 0 on the first day.
-        before: rows that arrived before count for their entity; None on the first day.
+        hours: how many hours from the start are settled; 0 in the first stage.
+        before: rows that arrived before count for their entity; None in the first stage.
         error_part: which part of the allowed error is for this stage.
+        until: when the next stage begins, in which all rows until then count.
     """
 
-    days: int
+    hours: int
     before: datetime | None
     error_part: float
+    until: datetime
 
     def __str__(self) -> str:
         """Write what counts of each entity."""
         if self.before is None:
             return "each by its first request"
-        return f"settled after {plural(self.days, 'day')}"
+        return f"settled after {duration(self.hours * 3600)}"
 
 
 def settling_at(start: datetime, now: datetime) -> Settling:
     """Return the stage in which a run is.
 
     >>> start = datetime(2026, 1, 1)
-    >>> [settling_at(start, start + timedelta(days)).days for days in (0.9, 1, 3.9, 4, 100)]
-    [0, 1, 1, 4, 64]
-    >>> settling_at(start, start + timedelta(5)).error_part
-    0.125
+    >>> [settling_at(start, start + timedelta(hours=h)).hours for h in (0.9, 1, 3.9, 4, 100)]
+    [0, 1, 2, 4, 64]
+    >>> settling_at(start, start + timedelta(hours=5)).error_part == 1 / 20
+    True
     """
-    days, part = 0, FIRST_PART
-    while now - start >= max(days * _LONGER, 1) * _DAY:
-        days, part = max(days * _LONGER, 1), part / 2
-    return Settling(days, start + days * _DAY if days else None, part)
+    stage, hours = 0, 0
+    while now - start >= _next(hours) * _HOUR:
+        stage, hours = stage + 1, _next(hours)
+    return Settling(
+        hours,
+        start + hours * _HOUR if hours else None,
+        1 / ((stage + 1) * (stage + 2)),
+        start + _next(hours) * _HOUR,
+    )
+
+
+def _next(hours: int) -> int:
+    return max(hours * _LONGER, 1)
 
 
 class SettledTally:

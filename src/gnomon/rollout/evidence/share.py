@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from gnomon.compare.mean_interval import clustered_interval, mean_interval, units_still_needed
 from gnomon.compare.sequential import Interval, rate_interval
@@ -27,12 +28,14 @@ class BadShare:
             them, the interval is of the mean over units, each of weight one; without, each row is
             taken as independent.
         error_part: which part of the allowed error its interval may use.
+        settles: when what known entities did lately will count; None if all of it does.
     """
 
     bad: int
     rows: int
     units: tuple[UnitShares, ...] = ()
     error_part: float = 1.0
+    settles: datetime | None = None
 
     @property
     def value(self) -> float | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gnomon.compare.units import (
     UnitKind,
@@ -35,6 +36,8 @@ class UnitCounts(NamedTuple):
         recent_seconds: the length of the window in which new entities are counted; None without.
         settled: of entities, the counts of the rows that count; None where all do.
         settling: the stage of the run, with ``settled``.
+        requests: beside entities, the counts of each request; None where no request has rows of
+            several entities.
     """
 
     totals: UnitTotals
@@ -43,6 +46,13 @@ class UnitCounts(NamedTuple):
     recent_seconds: float | None = None
     settled: UnitTotals | None = None
     settling: Settling | None = None
+    requests: UnitTotals | None = None
+
+    @property
+    def settles(self) -> datetime | None:
+        """When what known entities did since the stage began will count; None if it does."""
+        came_back = (self.totals.counts["done"] > 1).any()
+        return self.settling.until if self.settling is not None and came_back else None
 
     @property
     def error_part(self) -> float:
@@ -59,8 +69,9 @@ class UnitCounts(NamedTuple):
     def shares(self, bad: str, of: str) -> tuple[UnitShares, ...]:
         """Return the share of bad rows of each unit that has rows of the kind ``of``.
 
-        First of the entities or requests, unless each has one row, then of the blocks of rows.
-        Empty where each row is a unit.
+        First of the entities or requests, unless each has one row; of requests beside entities,
+        where they have rows of several, because these were sent together; then of the blocks of
+        rows. Empty where each row is a unit.
         """
         by_unit = self.totals.shares(bad, of, self.kind)
         if by_unit is not None and self.settled is not None:
@@ -68,6 +79,8 @@ class UnitCounts(NamedTuple):
             says = f"{counted_units(len(values), self.kind)}, {self.settling}"
             by_unit = by_unit._replace(values=values, says=says)
         found = [] if by_unit is None else [by_unit]
+        by_request = None if self.requests is None else self.requests.shares(bad, of, "request")
+        found += [] if by_request is None else [by_request]
         if self.rows is not None:
             blocks, length = self.rows.blocks(bad, of)
             says = f"{plural(len(blocks), 'block')} of {plural(length, 'row')}"
@@ -106,6 +119,8 @@ class UnitCounter:
         self._window = window if entity_key else None
         names = MARKS if self._window is None else (*MARKS, *HALVES)
         self._tally = UnitTally(names, is_named=bool(entity_key))
+        self._requests = UnitTally(MARKS, is_named=False) if entity_key else None
+        self._are_mixed = False
         self._settling = settling if entity_key else None
         self._settled = None
         if self._settling is not None:
@@ -119,6 +134,9 @@ class UnitCounter:
         units = units_of(batch, batch.column("request_id"), self._columns)
         recent = recent_marks(batch.column("arrived"), *self._window) if self._window else {}
         self._tally.add(units, {**marks, **recent})
+        if self._requests is not None:
+            self._requests.add(batch.column("request_id"), marks)
+            self._are_mixed = self._are_mixed or _are_mixed(batch.column("request_id"), units)
         if self._settled is not None:
             self._settled.add(units, batch.column("arrived"), marks)
 
@@ -128,4 +146,13 @@ class UnitCounter:
         seconds = (self._window[1] - self._window[0]).total_seconds() if self._window else None
         kind: UnitKind = "entity" if self._columns else "request"
         settled = None if self._settled is None else self._settled.totals()
-        return UnitCounts(self._tally.totals(), kind, rows, seconds, settled, self._settling)
+        requests = self._requests.totals() if self._requests and self._are_mixed else None
+        return UnitCounts(
+            self._tally.totals(), kind, rows, seconds, settled, self._settling, requests
+        )
+
+
+def _are_mixed(requests: pa.Array, entities: pa.Array) -> bool:
+    """Return whether a request has rows of several entities."""
+    pairs = pa.table({"request": requests, "entity": entities}).group_by(["request", "entity"])
+    return bool(pairs.aggregate([]).num_rows > pc.count_distinct(requests).as_py())

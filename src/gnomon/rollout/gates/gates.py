@@ -136,7 +136,7 @@ def judge(
         yield latency_gate(limits.max_latency_ratio, confidence, evidence)
     lag, silent = _lag(shadow, reports)
     if limits.min_coverage is not None:
-        yield _coverage(limits.min_coverage, evidence, lag, silent)
+        yield _coverage(limits.min_coverage, confidence, evidence, lag, silent)
     if limits.max_lag_rows is not None:
         yield _lagging(limits.max_lag_rows, lag, silent)
     if limits.max_skew is not None:
@@ -233,11 +233,19 @@ def _lag(shadow: Shadow, reports: Heartbeats) -> tuple[int, list[_Silent]]:
     return lag, silent if reports.beats or unreadable else [_Silent(None)]
 
 
-def _coverage(limit: float, evidence: Evidence, lag: int, silent: list[_Silent]) -> Gate:
+def _coverage(
+    limit: float, confidence: float, evidence: Evidence, lag: int, silent: list[_Silent]
+) -> Gate:
+    """Judge the share of the eligible rows that were scored.
+
+    It passes by the rows that were seen. It fails only if the shadow is proven to fail on more than
+    the limit allows: else the next rows may bring it back, and it would fail by chance.
+    """
     scored, failed = evidence.shadow.scored, evidence.shadow.failed
     eligible = scored + failed + lag
     verdict = _open(eligible)
-    if eligible and (scored + lag) / eligible < limit:
+    of_failed = evidence.shadow.share("failed", "done").interval(confidence)
+    if eligible and (scored + lag) / eligible < limit and of_failed.low > 1 - limit:
         verdict = "fail"
     elif eligible and scored / eligible >= limit and not silent:
         verdict = "pass"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from msgspec import structs
 
@@ -17,6 +18,7 @@ from gnomon.rollout.evidence.outlook import (
     IF_IT_STAYS,
     MissingEvidence,
     Traffic,
+    about_when,
     action,
     more_entities,
     more_rows,
@@ -88,12 +90,22 @@ def _share_awaits(
     if more is None:
         return action(AT_THE_LIMIT)
     if not more:
-        return action(_HEAVY_ENTITIES)
+        return _settled_later(share.settles) if share.settles else action(_HEAVY_ENTITIES)
     needs, given = _rows_that_count(share), IF_IT_STAYS if share.rows else ""
     entities = share.entities_of(more)
     if entities is not None:
         return more_entities(more, entities, needs, traffic, given)
     return more_rows(more, needs, traffic, about=True, given=given)
+
+
+def _settled_later(settles: datetime) -> MissingEvidence:
+    """Return that the next stage decides, in which later rows of known entities count."""
+    left = max((settles - datetime.now(UTC)).total_seconds(), 0.0)
+    return MissingEvidence(
+        says="the rows that known entities sent later differ from those that count so far, and "
+        f"count {about_when(left)}: see docs/gates.md, entities that come back",
+        seconds=left,
+    )
 
 
 def _rows_that_count(share: BadShare) -> str:
