@@ -33,7 +33,7 @@ FEWEST_ROWS = 500
 _MOST_SHOWN = 5
 _FEWEST_UNITS = 30
 """Of fewer units the spread is not known well: with 6 of them, a normal interval of 95% held the
-realised loss in 81% to 84% of simulations."""
+realised loss in 87% to 89% of simulations (``python -m benchmarks.estimates.coverage``)."""
 
 _MOST_ROWS = 20_000
 """The most rows to learn from, a sample by hash: gradient boosting on more takes minutes."""
