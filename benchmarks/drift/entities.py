@@ -88,6 +88,7 @@ class Traffic:
 
 STREAMS = (
     Traffic("100 with 10 rows each", 1_000, 100),
+    Traffic("12 with 100 each", 1_200, 12),
     Traffic("50 with 20 each", 1_000, 50),
     Traffic("200 with 20 each", 4_000, 200),
     Traffic("1,000 with 20 each", 20_000, 1_000),
