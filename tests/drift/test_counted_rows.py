@@ -85,3 +85,11 @@ def test_buckets_have_their_own_entities_and_merge_as_they_widen() -> None:
 
 def test_rows_of_training_are_counted_one_by_one() -> None:
     assert CountedRows(BINS.training).design_effect == 1.0
+
+
+def test_of_few_entities_it_is_not_known_how_alike_their_rows_are() -> None:
+    """Ten say as much as ten rows, whatever the column shows of them."""
+    few = np.arange(4_000) % 10
+    found = counted(BINS, normal(2, 4_000), few)
+    assert found.likeness < 0.5
+    assert 4_000 / found.design_effect == pytest.approx(10, rel=0.3)

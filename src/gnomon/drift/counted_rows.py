@@ -11,7 +11,7 @@ from gnomon.offline.entity_slots import repeats
 
 __all__ = ["CountedRows", "likeness"]
 
-_FEWEST_ENTITIES = 30
+_FEWEST_ENTITIES = 20
 """Of fewer entities, weighted by their rows, likeness has too large an error: with 6 to 20 of them
 a healthy column was called drifted in up to 13% of simulations."""
 
@@ -62,7 +62,7 @@ class CountedRows:
         rows = int(self.vector[: 1 + Extra.NULL - len(Extra)].sum())
         each = repeats(self.entities, rows)
         # How alike rows of one entity are is not known from a few entities.
-        likeness = self.likeness if rows >= _FEWEST_ENTITIES * each else 1.0
+        likeness = self.likeness if rows > _FEWEST_ENTITIES * each else 1.0
         return 1.0 + (each - 1.0) * likeness
 
 
