@@ -82,10 +82,9 @@ def deployed(deploy: Deploy, tmp_path: Path, policy: Path) -> Deployed:
 
 
 def send(client: Client, rows: int, kind: str = "e") -> None:
-    """Send rows of as many entities, 100 in a request."""
-    for start in range(0, rows, 100):
-        numbers = range(start, min(start + 100, rows))
-        client.predict([{**record(n), "id": f"{kind}{n}"} for n in numbers])
+    """Send rows of as many entities, each in a request."""
+    for number in range(rows):
+        client.predict({**record(number), "id": f"{kind}{number}"})
 
 
 def shown(client: Client) -> AutomationStatus:
