@@ -158,6 +158,7 @@ class _Assembly:
             last=self.tally.time.last,
             diagnosis=self.diagnosis,
             known_later=self.table.known_later if self.table else None,
+            stopped=self.source.stopped,
         )
 
     @cached_property
@@ -380,6 +381,7 @@ def _coverage(source: Range, sides: Sides, compared: int) -> report.Coverage:
         compared=compared,
         skipped=(*outcomes, *sides.missed),
         unanswered=sides.unanswered,
+        stopped=source.stopped,
     )
 
 
