@@ -65,7 +65,7 @@ def test_each_running_shadow_is_compared_with_live(labelled: Running) -> None:
     shown = shell("quality", labelled.shadow).out
     assert "33 of 70 rows that both answered have a label" in shown
     assert "absolute_error" in shown
-    assert "losses are cut at 63" in shown
+    assert "of live's losses and 33 of the shadow's are above 63" in shown
 
 
 def test_the_gate_of_a_promotion_is_judged_by_them(labelled: Running) -> None:

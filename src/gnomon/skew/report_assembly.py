@@ -241,7 +241,7 @@ class _Plots(NamedTuple):
 def skew_limit(policy: Policy) -> tuple[float, str]:
     """Return the share of rows on which an artifact may differ from itself, and its setting."""
     if policy.gates.max_skew is None:
-        return 0.0, "none is the default; gates.max_skew allows more"
+        return 0.0, "the default; gates.max_skew allows more"
     return policy.gates.max_skew, "gates.max_skew"
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from gnomon.log import InferenceLog
@@ -64,6 +65,19 @@ def test_decisions_by_a_threshold_are_shown(settings: Settings) -> None:
         "live_prediction", "shadow_prediction", "live_probability_late", "shadow_probability_late",
         "live_decision", "shadow_decision", "effect", "value",
     ]  # fmt: skip
+
+
+def test_the_event_time_is_listed_with_the_entity_key(settings: Settings) -> None:
+    """A label may name its row by both."""
+    labels = log_rows(settings, ROWS)
+    timed = msgspec.structs.replace(BY_CUSTOMER, event_time="hour")
+    asked = question(CLASSIFIER, CLASSIFIER, Policy())
+    for count in (10, 0):
+        some = ROWS[:1] if not count else ROWS
+        run = replace(RUN, shadow_contract=timed)
+        found = wanted_rows(InferenceLog(settings, "toy"), run, asked, labels, "brier", len(some))
+        assert found.column_names[2:5] == ["arrived", "customer", "hour"]
+    assert found.column("hour").to_pylist()[0] == 0.0
 
 
 def test_nothing_is_wanted_where_all_agree(settings: Settings) -> None:

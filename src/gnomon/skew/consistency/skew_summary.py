@@ -168,11 +168,15 @@ class SkewFinding:
     def _how_many(self) -> str:
         if not self.divergence.of:
             return "No row was compared."
-        limit = percent(self.limit) if self.limit else "none"
+        limit = (
+            f"the policy's limit is {percent(self.limit)}"
+            if self.limit
+            else "the policy allows no row to differ"
+        )
         over = f" over {self.divergence.units}" if self.divergence.units else ""
         return (
             f"{percent(self.divergence.share)} of rows ({interval(self.divergence)}{over} at "
-            f"{percent(self.divergence.confidence)} confidence); the policy's limit is {limit}."
+            f"{percent(self.divergence.confidence)} confidence); {limit}."
         )
 
     def _how_sure(self) -> str:
