@@ -50,8 +50,9 @@ def wanted_rows(
     Returns:
         ``request_id``, ``row``, ``arrived``, a column for each feature of the entity key and for
         the event time, if the contract has them, ``live_prediction``, ``shadow_prediction``,
-        ``effect``, and ``value``, which is null: to be filled in and imported. With a [decision] in the policy, before ``effect``, the output that
-        decides, of both, and ``live_decision`` and ``shadow_decision``, yes or no.
+        ``effect``, and ``value``, which is null: to be filled in and imported. With a [decision] in
+        the policy, before ``effect``, the output that decides, of both, and ``live_decision`` and
+        ``shadow_decision``, yes or no.
     """
     key = _named_by(run.shadow_contract)
     best = BottomK[pa.Table](rows, lambda table, places: table.take(pa.array(places)), _concat)
