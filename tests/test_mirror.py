@@ -79,7 +79,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "drift/test_measure.py": (
         "drift/top_columns.py",
         "drift/column_reader.py",
-        "drift/drift_document.py",
         "drift/largest_increase.py",
         "drift/plots.py",
     ),

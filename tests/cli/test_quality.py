@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 import gnomon
+from gnomon.cli.show.estimates import show_estimates
+from gnomon.estimates import EstimatedChunk, QualityEstimate
+from gnomon.estimates.estimate_report import EstimateReport
+from gnomon.estimates.quality_estimate import Reference
 from tests.cli.conftest import Running, compared
 from tests.load import until
 
@@ -65,7 +71,7 @@ def test_each_running_shadow_is_compared_with_live(labelled: Running) -> None:
     shown = shell("quality", labelled.shadow).out
     assert "33 of 70 rows that both answered have a label" in shown
     assert "absolute_error" in shown
-    assert "losses are cut at 63" in shown
+    assert "of live's losses and 33 of the shadow's are above 63" in shown
 
 
 def test_the_gate_of_a_promotion_is_judged_by_them(labelled: Running) -> None:
@@ -259,3 +265,36 @@ def test_mistakes_about_estimates_are_explained(
     broken = tmp_path / "broken.csv"
     broken.write_text("x,id,label\n1.0,a,1.0\n,b,1.0\n")
     assert "the contract refuses a row of the reference" in shell(*words, str(broken), expect=2).err
+
+
+def test_no_row_wanted_is_a_header_here_and_at_a_server(labelled: Running) -> None:
+    """So that a script reads the same columns from both."""
+    words = ["labels", "wanted", labelled.shadow, "--end", "2020-01-01"]
+    here = labelled.shell(*words).out
+    assert here.splitlines() == [labelled.shell("labels", "wanted", labelled.shadow).out.split()[0]]
+    assert labelled.shell(*words, "--url", labelled.server.url).out == here
+
+
+def test_chunks_that_are_unknown_for_the_same_reason_are_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Their numbers may differ."""
+    hour, start = timedelta(hours=1), datetime(2026, 12, 1, tzinfo=UTC)
+    reasons = [f"few: age ({n:,} rows count as {n // 7})" for n in (1_655, 90)] + ["outside: 7%"]
+    chunks = tuple(
+        EstimatedChunk(
+            start=start + n * hour, end=start + (n + 1) * hour, rows=9, state="unknown", reason=why
+        )
+        for n, why in enumerate(reasons)
+    )
+    found = QualityEstimate(
+        artifact="toy:1", role="live", confidence=0.95, method="DLE", chunks=chunks,
+        reference=Reference(source="log", rows=9, used=9),
+    )  # fmt: skip
+    show_estimates(EstimateReport(model="toy", live="toy:1", artifacts=(found,)))
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("UNKNOWN")]
+    assert len(said) == 2
+    assert re.fullmatch(
+        r"UNKNOWN in 2 chunks, the first from .*: few: age \(1,655 rows .*", said[0]
+    )
+    assert re.fullmatch(r"UNKNOWN from .*: outside: 7%", said[1])

@@ -81,6 +81,18 @@ def test_an_incomplete_bucket_is_not_judged_by_itself() -> None:
     assert (change.slow, change.at) == (False, BUCKETS - 1)
 
 
+def test_rows_of_incomplete_buckets_are_counted() -> None:
+    """The first and the last have a third of the rows; no row of either side is left out."""
+
+    def values(at: int, random: np.random.Generator) -> Floats:
+        few = ROWS // 3 if at in (0, BUCKETS - 1) else ROWS
+        return random.normal(1.0 * (at >= 15), 1, few)
+
+    (change,) = over_time(values)
+    assert change.at == 15
+    assert change.sizes == (14 * ROWS + ROWS // 3, 8 * ROWS + ROWS // 3)
+
+
 def test_a_jump_and_back_are_two() -> None:
     """The end of a change is reported too."""
     found = over_time(lambda at, random: random.normal(2.0 * (8 <= at < 16), 1, ROWS))

@@ -95,6 +95,15 @@ def test_what_is_older_than_the_log_says_so(settings: Settings) -> None:
     assert found(settings, *labels) == ["older_than_log", "older_than_log", "not_logged"]
 
 
+def test_an_event_within_the_logged_ones_is_not_older_though_it_came_before_their_arrival(
+    settings: Settings,
+) -> None:
+    """Requests may arrive long after their events: an unknown entity is a mistake in the label."""
+    log_live(settings, [{"input_asked": DAY - timedelta(days=9), "customer": "a"}, {}])
+    labels = entity("b", -24), entity("b", -24 * 10)
+    assert found(settings, *labels) == ["not_logged", "older_than_log"]
+
+
 def test_an_id_that_has_no_time_is_not_logged(settings: Settings) -> None:
     """It is stored for good, and must not keep the other labels from being read."""
     log_live(settings, [{}])

@@ -39,8 +39,8 @@ def test_the_half_is_named_only_if_it_is_known(changes: dict[str, Any], says: st
     said, counts = which_half(replace(HALVES, **changes))
     assert said == says
     assert counts == (
-        "Of 400 rows that differ, 398 differ with its preprocessing alone and 2 with its model "
-        "alone."
+        "Of 400 rows that differ, 398 differ only with its preprocessing, 2 only with its model, "
+        "0 with either one of them, and 0 only with both together."
     )
 
 

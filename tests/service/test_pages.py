@@ -7,6 +7,7 @@ import base64
 import hashlib
 import html
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -18,7 +19,9 @@ from gnomon.rollout.actor import Actor
 from gnomon.service import pages
 from gnomon.service.control_bodies import StartShadow
 from gnomon.service.openapi.examples import example_row
+from gnomon.service.status.automation_status import AutomationStatus, WatchStatus
 from gnomon.service.status.slice_status import ShadowStatus
+from gnomon.shadow.shadow_counts import OpenGate
 from tests.service.browser import browse, needs_browser
 from tests.service.standin import CONTRACT, StandIn
 
@@ -127,6 +130,29 @@ def test_a_browser_shows_the_finding_and_keeps_it_fresh(
     assert re.search(rf"<h1[^>]*>{re.escape(finding)}</h1>", shown)
     assert "up to date" in shown
     assert f"curl {url}/predict" in shown
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_browser_shows_commands_as_code_and_times_in_utc(
+    url: str, standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gate says which command to run; a backtick without a partner stays one."""
+    gates = (
+        OpenGate(gate="skew", says="run `gnomon replay <two>` first"),
+        OpenGate(gate="rows", says="a ` alone"),
+    )
+    shadow = ShadowStatus(artifact="flights:two", fraction=1.0, open_gates=gates)
+    until = datetime(2026, 12, 1, 5, 59, 12, tzinfo=UTC)
+    watch = WatchStatus(artifact="flights:one", previous="flights:zero", until=until)
+    status = msgspec.structs.replace(
+        standin.status(), shadows=(shadow,), automation=AutomationStatus(watch=watch)
+    )
+    monkeypatch.setattr(standin, "status", lambda: status)
+    shown = browse(url, tmp_path)
+    assert "skew: run <code>gnomon replay &lt;two&gt;</code> first" in shown
+    assert "rows: a ` alone" in shown
+    assert "watched until 2026-12-01 05:59:12 UTC" in shown
 
 
 @needs_browser

@@ -285,6 +285,22 @@ def test_a_range_and_a_limit_bound_what_is_run(healthy: Trips) -> None:
     report = again(healthy, limit=42)
     assert (report.coverage.logged, report.coverage.compared) == (42, 42)
     assert report.verdict == "ok"
+    assert report.title == "The first 42 rows match the log, bit for bit"
+    assert report.summary.how_sure == (
+        "Only the first 42 rows were compared, up to the limit; the range has more answered rows."
+    )
+    assert report.coverage.stopped
+    assert report.command.endswith(" --limit 42")
+
+
+def test_a_limit_that_leaves_no_row_out_is_not_mentioned(healthy: Trips) -> None:
+    """Then all of the range was compared, also if the limit is exactly the number of its rows."""
+    every = again(healthy).coverage.logged
+    for limit in (every, every + 1):
+        report = again(healthy, limit=limit)
+        assert not report.coverage.stopped
+        assert report.title.startswith("All ")
+        assert report.summary.how_sure.startswith("100% of the ")
 
 
 def test_nothing_in_the_range_is_no_verdict(healthy: Trips) -> None:

@@ -77,11 +77,13 @@ class WantedLabels(msgspec.Struct, frozen=True, kw_only=True):
     """The rows without a label whose labels would decide soonest, the most telling first.
 
     Attributes:
-        rows: each with ``request_id``, ``row``, ``arrived``, the entity key, ``live_prediction``,
-            ``shadow_prediction``, ``effect`` and an empty ``value``.
+        rows: each with ``request_id``, ``row``, ``arrived``, the entity key and the event time,
+            ``live_prediction``, ``shadow_prediction``, ``effect`` and an empty ``value``.
+        columns: their names, in order, also if there are no rows.
     """
 
     rows: tuple[dict[str, Any], ...]
+    columns: tuple[str, ...] = ()
 
 
 class AuditBundle(msgspec.Struct, frozen=True, kw_only=True):

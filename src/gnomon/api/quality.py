@@ -99,11 +99,11 @@ def wanted_labels(
         settings: settings with the storage root; read from the environment when not given.
 
     Returns:
-        ``request_id``, ``row``, ``arrived``, the entity key, ``live_prediction``,
-        ``shadow_prediction``, ``effect`` (by how much the label can change the difference of losses
-        on the row) and an empty ``value``. With a [decision] in the policy, also the output that
-        decides, of both, and ``live_decision`` and ``shadow_decision``, yes or no. Filled in and
-        saved, :func:`gnomon.import_labels` reads it.
+        ``request_id``, ``row``, ``arrived``, the entity key and the event time,
+        ``live_prediction``, ``shadow_prediction``, ``effect`` (by how much the label can change
+        the difference of losses on the row) and an empty ``value``. With a [decision] in the
+        policy, also the output that decides, of both, and ``live_decision`` and
+        ``shadow_decision``, yes or no. Filled in and saved, :func:`gnomon.import_labels` reads it.
 
     Raises:
         ArtifactError, UnknownArtifact: an artifact does not pass inspection.

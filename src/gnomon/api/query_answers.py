@@ -120,7 +120,7 @@ def _wanted(settings: Settings, model: str, policy: Policy, query: WantLabels) -
         policy=policy,
         settings=settings,
     )
-    return WantedLabels(rows=tuple(found.to_pylist()))
+    return WantedLabels(rows=tuple(found.to_pylist()), columns=tuple(found.column_names))
 
 
 def _estimates(

@@ -81,7 +81,8 @@ def replay(
         role: its answers as ``live`` or as ``shadow``. When not given: live if it ever was.
         start: rows that arrived from this time on; UTC when it has no zone.
         end: rows that arrived before this time.
-        limit: stop after this many rows.
+        limit: stop after this many answered rows: the first ones in the order in which the log's
+            files are read, which is not that of their arrival.
         policy: the tolerances and limits; when not given, those of the deployment in this folder.
         settings: settings with the storage root; read from the environment when not given.
         python: the interpreter of another environment to run the rows in.

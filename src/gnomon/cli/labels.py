@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gnomon.cli.options import AsJson, Model, Token, Url
+from gnomon.cli.options import AsJson, LogUrl, Model, Token
 from gnomon.cli.ranges import End, PolicyFile, Start
 
 __all__ = ["app"]
@@ -97,7 +97,7 @@ def status(
         ),
     ] = False,
     model: Model = None,
-    url: Url = None,
+    url: LogUrl = None,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
@@ -136,7 +136,7 @@ def wanted(
     start: Start = None,
     end: End = None,
     policy: PolicyFile = None,
-    url: Url = None,
+    url: LogUrl = None,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
@@ -156,8 +156,8 @@ def wanted(
 
     server = server_at(url, token, policy=policy)
     if server is not None:
-        listed = server.wanted_labels(artifact, rows=rows, metric=metric, start=start, end=end)
-        table = pa.Table.from_pylist(listed)
+        table = server.wanted_table(artifact, rows=rows, metric=metric, start=start, end=end)
+        listed = table.to_pylist()
     else:
         found = wanted_labels(
             artifact,

@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["AsJson", "Model", "Token", "Url", "Why", "me"]
+__all__ = ["AsJson", "LogUrl", "Model", "Token", "Url", "Why", "me"]
 
 Url: TypeAlias = Annotated[
     str | None,
@@ -21,6 +21,17 @@ Url: TypeAlias = Annotated[
         "storage root itself.",
     ),
 ]
+LogUrl: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="GNOMON_URL",
+        metavar="URL",
+        help="The server to ask. Default: the storage root, which is read here even if a server "
+        "is running.",
+    ),
+]
+"""For commands that read the log and labels, which a server does only if it is asked to."""
 Token: TypeAlias = Annotated[
     str | None,
     typer.Option(

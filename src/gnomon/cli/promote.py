@@ -28,7 +28,8 @@ def command(
         bool,
         typer.Option(
             "--check",
-            help="Evaluate the gates and change nothing. Exit code 1: not promotable yet.",
+            help="Evaluate the gates and change nothing: at the server of --url, else here, "
+            "on the log of the storage root. Exit code 1: not promotable yet.",
         ),
     ] = False,
     history: Annotated[

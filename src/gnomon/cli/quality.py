@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gnomon.cli.durations import parse_duration
-from gnomon.cli.options import AsJson, Token, Url
+from gnomon.cli.options import AsJson, LogUrl, Token
 from gnomon.cli.ranges import End, PolicyFile, Start
 
 __all__ = ["command"]
@@ -56,7 +56,7 @@ def command(
     start: Start = None,
     end: End = None,
     policy: PolicyFile = None,
-    url: Url = None,
+    url: LogUrl = None,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:

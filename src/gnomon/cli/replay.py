@@ -35,7 +35,12 @@ def command(
     end: End = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", min=1, metavar="ROWS", help="Stop after this many rows."),
+        typer.Option(
+            "--limit",
+            min=1,
+            metavar="ROWS",
+            help="Stop after this many answered rows, in the order of the log's files.",
+        ),
     ] = None,
     policy: PolicyFile = None,
     report: ReportPath = None,

@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import TYPE_CHECKING
+
 from gnomon.cli.options import me
 from gnomon.rollout.history import RolloutEvent
+from gnomon.service.client import query_calls
 from gnomon.service.client.clients import Client
 from gnomon.service.status.slice_status import Status
 from gnomon.tokens.token_text import TokenText
 
-__all__ = ["RolloutAtServer", "client_at"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["RolloutAtServer", "ServerQueries", "client_at"]
 
 
-def client_at(url: str, token: str | None) -> Client:
+class ServerQueries(Client):
+    """A server that is asked about its log and labels, over HTTP."""
+
+    def wanted_table(
+        self,
+        artifact: str,
+        *,
+        rows: int,
+        metric: str | None,
+        start: datetime | None,
+        end: datetime | None,
+    ) -> pa.Table:
+        """Return what :meth:`Client.wanted_labels` does as a table, which has columns if empty."""
+        import pyarrow as pa
+
+        found = self._send(query_calls.wanted_labels(artifact, rows, metric, start, end))
+        if found.rows:
+            return pa.Table.from_pylist(list(found.rows))
+        return pa.table({name: pa.array([], pa.string()) for name in found.columns})
+
+
+def client_at(url: str, token: str | None) -> ServerQueries:
     """Return a client that decides as the holder of a token, or as this machine's account."""
-    return Client(url, control_token=token, by=_on_behalf(token))
+    return ServerQueries(url, control_token=token, by=_on_behalf(token))
 
 
 class RolloutAtServer(Client):

@@ -22,7 +22,7 @@ from gnomon.storage import Storage
 __all__ = ["RolloutTarget", "find_target", "server_at", "settings_here"]
 
 if TYPE_CHECKING:
-    from gnomon.service.client.clients import Client
+    from gnomon.cli.rollout_at_server import ServerQueries
 
 _ROOT = "GNOMON_ROOT"
 _DEPLOYMENT = ("bentofile.yaml", "bento.yaml")
@@ -110,7 +110,7 @@ def find_target(
     return RolloutAtServer(url, token or settings.token or find_control_token(settings))
 
 
-def server_at(url: str | None, token: str | None, **elsewhere: object) -> Client | None:
+def server_at(url: str | None, token: str | None, **elsewhere: object) -> ServerQueries | None:
     """Return a client of the server at ``url``; None without one: the storage root is then read.
 
     Args:

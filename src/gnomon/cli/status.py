@@ -37,7 +37,8 @@ def command(
         bool,
         typer.Option(
             "--gates",
-            help="Evaluate each shadow's gates on the log, as `gnomon promote --check` does.",
+            help="Evaluate each shadow's gates, as `gnomon promote --check` does: at the server of "
+            "--url, else here, on the log of the storage root.",
         ),
     ] = False,
     policy: Annotated[

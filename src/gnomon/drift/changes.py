@@ -77,6 +77,7 @@ def _sudden(
     bins: Bins, numbers: Sequence[int], counts: Sequence[CountedRows], policy: DriftLimits
 ) -> Iterator[DriftChange]:
     """Compare each bucket with all since the last change, and with their usual differences."""
+    every = list(zip(numbers, counts, strict=True))
     sizes = [rows(bins, count.vector) for count in counts]
     complete = [i for i, size in enumerate(sizes) if size >= _WHOLE * float(np.median(sizes))]
     numbers, counts = [numbers[i] for i in complete], [counts[i] for i in complete]
@@ -89,7 +90,11 @@ def _sudden(
         unusual = {n: e for n, e in by_metric.items() if e.value > _UNUSUAL * usual.get(n, 0.0)}
         if overall(unusual) == "drifted":
             metric = worst(unusual)
-            since = BinnedSides.of(bins, earlier, _sum(counts[i:]))
+            # The incomplete buckets, which are not judged by themselves, count on their side.
+            first = numbers[begin] if begin else every[0][0]
+            before = _sum([count for number, count in every if first <= number < numbers[i]])
+            after = _sum([count for number, count in every if number >= numbers[i]])
+            since = BinnedSides.of(bins, before, after)
             yield DriftChange(False, numbers[i], since, metric, by_metric[metric])
             begin, usual = i, _usual(bins, counts[i : i + _FEWEST_BEFORE])
             i += _FEWEST_BEFORE

@@ -184,14 +184,20 @@ def _changes(report: DriftReport) -> Table:
 def _change(alert: Alert, report: DriftReport) -> TableRow:
     where = f", {report.by} {alert.segment}" if alert.segment else ""
     before, after = quantities.rows(alert.before), quantities.rows(alert.after)
+    is_slow = alert.change == "slow"
+    counts = (
+        f"{before} at the beginning of the range, {after} at its end"
+        if is_slow
+        else f"{before} before, {after} since"
+    )
     return TableRow(
-        sign=Sign("↯" if alert.change == "sudden" else "↗", "bad"),
+        sign=Sign("↗" if is_slow else "↯", "bad"),
         cells=(
             TableCell(text=alert.name, code=True, note=f"{alert.change}{where}"),
             TableCell(text=numbers.utc_time(alert.since, report.seconds)),
             TableCell(
                 text=amount(alert.metric, alert.effect),
-                below=(f"{alert.largest_increase}; {before} before, {after} since",),
+                below=(f"{alert.largest_increase}; {counts}",),
             ),
             TableCell(text="\n".join(alert.example_rows)),
         ),
@@ -246,7 +252,8 @@ def _metrics_table(report: DriftReport) -> Table:
 
 
 def _column(column: DriftColumn) -> TableRow:
-    note = f"{column.kind}; not judged: {column.why}" if column.why else column.kind
+    note = f"{column.kind}, UTC" if column.is_time else column.kind
+    note += f"; not judged: {column.why}" if column.why else ""
     return TableRow(
         sign=SIGNS[column.verdict] if column.judged else Sign("·"),
         cells=(
@@ -261,9 +268,12 @@ def _column(column: DriftColumn) -> TableRow:
 def _medians(column: DriftColumn) -> TableCell:
     if not column.quantiles:
         return TableCell()
-    training, served = map(
-        numbers.timestamp if column.is_time else numbers.value, column.quantiles["p50"]
-    )
+    if column.is_time:  # To the minute and in small print: the table is wide enough without.
+        training, served = (
+            numbers.utc_time(numbers.timestamp(time), 60) for time in column.quantiles["p50"]
+        )
+        return TableCell(below=(f"{training} /", served))
+    training, served = map(numbers.value, column.quantiles["p50"])
     return TableCell(text=f"{training} /", below=(served,))
 
 

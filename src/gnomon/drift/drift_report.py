@@ -146,8 +146,10 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
             range against the first).
         segment: the segment whose rows changed; None for all rows.
         since: when it began, ISO 8601 in UTC.
-        before: how many rows before the change are compared.
-        after: how many rows since the change are compared.
+        before: how many rows are before the change, since the previous one; of a slow change, how
+            many at the beginning of the range are compared.
+        after: how many rows there are since the change; of a slow one, how many at the end of the
+            range are compared.
         effect: the size of the change in ``metric``.
         largest_increase: as in a :class:`DriftColumn`; likewise ``example_rows``.
     """

@@ -42,7 +42,10 @@ class InputVerdict:
             return f"inputs have drifted from the reference: {named}"
         if self.undecided:
             named = listed(self.undecided, _NAMED)
-            return f"too few rows to tell whether inputs have drifted: {named}"
+            return (
+                f"too few rows to tell whether inputs have drifted: {named}; make chunks longer, "
+                "or put inputs that need not be judged into [drift] ignore of the policy"
+            )
         return ""
 
 

@@ -99,7 +99,7 @@ def match(
     """
     kept = [*ROW, *(name for name in columns if name not in ROW)]
     search = _Search(records, log, contract, within, kept)
-    oldest: datetime | None = None
+    span = _Oldest()
     scan = log.scan(
         columns=search.columns,
         role="live",
@@ -107,10 +107,33 @@ def match(
         end=None if end is None else end + within,
     )
     for batch in scan:
-        first = pc.min(batch.column("arrived")).as_py()
-        oldest = first if oldest is None else min(first, oldest)
+        span.see(batch, search.event_time)
         search.see(batch)
-    return search.matches(oldest).between(start, end)
+    return search.matches(span).between(start, end)
+
+
+@dataclass(slots=True)
+class _Oldest:
+    """The earliest times among the rows that were read.
+
+    Attributes:
+        arrived: the first arrival.
+        event_time: the first event time; None if the rows have none.
+    """
+
+    arrived: datetime | None = None
+    event_time: datetime | None = None
+
+    def see(self, batch: pa.RecordBatch, event_time: str | None) -> None:
+        """Look at a batch, of which a column may hold event times."""
+        self.arrived = _earlier(self.arrived, batch.column("arrived"))
+        if event_time is not None:
+            self.event_time = _earlier(self.event_time, pc.cast(batch.column(event_time), instant))
+
+
+def _earlier(known: datetime | None, times: pa.Array) -> datetime | None:
+    first = pc.min(times).as_py()
+    return min((time for time in (known, first) if time is not None), default=None)
 
 
 class _Search:
@@ -130,6 +153,7 @@ class _Search:
         by_entity = _where(pc.equal(records.column("entity_key"), name_text(contract.entity_key)))
         self._ways: list[tuple[npt.NDArray[np.int64], _Way]] = []
         self.columns = list(kept)
+        self.event_time: str | None = None
         if len(direct):
             ids = records.select(["request_id", "row"]).take(pa.array(direct))
             keys = row_key(ids.column("request_id"), ids.column("row"))
@@ -141,6 +165,7 @@ class _Search:
         }
         typed = {name: log.view.exact(input_column(name), kind) for name, kind in kinds.items()}
         if len(by_entity) and all(log.view.holds(typed[name], kinds[name]) for name in kinds):
+            self.event_time = typed.get(contract.event_time or "")
             labels = records.select(["entity", "event_time"]).take(pa.array(by_entity))
             self._add(
                 by_entity, _by_entity(labels, contract, typed, within, kept), list(typed.values())
@@ -159,7 +184,7 @@ class _Search:
         for _, way in self._ways:
             way.see(batch)
 
-    def matches(self, oldest: datetime | None) -> Matches:
+    def matches(self, oldest: _Oldest) -> Matches:
         count = self._records.num_rows
         places = np.full(count, -1)
         reasons = np.full(count, "not_logged", dtype=object)
@@ -309,12 +334,16 @@ def _each_once(
     return table.take(pa.array(chosen)), moved
 
 
-def _are_older(records: pa.Table, oldest: datetime | None) -> npt.NDArray[np.bool_]:
-    """Return which records are about a time before the log's first row."""
-    if oldest is None:
-        return np.zeros(records.num_rows, dtype=bool)
-    times = pc.coalesce(records.column("event_time"), _arrivals(records.column("request_id")))
-    return np.asarray(pc.fill_null(pc.less(times, pa.scalar(oldest, instant)), False))
+def _are_older(records: pa.Table, oldest: _Oldest) -> npt.NDArray[np.bool_]:
+    """Return which records are about a time before the log's first row.
+
+    An event time is compared with event times where the log has them: an event may be long before
+    its request arrives.
+    """
+    event_times, arrivals = records.column("event_time"), _arrivals(records.column("request_id"))
+    event = pc.less(event_times, pa.scalar(oldest.event_time or oldest.arrived, instant))
+    arrival = pc.less(arrivals, pa.scalar(oldest.arrived, instant))
+    return np.asarray(pc.fill_null(pc.coalesce(event, arrival), False))
 
 
 def _arrivals(request_ids: pa.ChunkedArray) -> pa.Array:

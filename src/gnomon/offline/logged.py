@@ -61,10 +61,11 @@ class Range:
         artifact: the artifact that answered.
         start: rows that arrived from this time on.
         end: rows that arrived before this time.
-        limit: stop after this many answered rows.
+        limit: stop after this many answered rows, in the order of :meth:`chunks`.
         joint: a contract with other names for the features; the artifact's names when not given.
         skipped: rows read so far that have no answer, by outcome.
         logged: rows read so far.
+        stopped: whether the limit left answered rows out.
     """
 
     log: Snapshot
@@ -76,6 +77,7 @@ class Range:
     joint: Contract | None = None
     skipped: Counter[str] = field(default_factory=Counter)
     logged: int = 0
+    stopped: bool = False
     _last: dict[str, bytes | None] = field(default_factory=dict)
 
     @property
@@ -88,7 +90,10 @@ class Range:
         return Decoder(self.artifact.contract, self.contract.input_schema.names)
 
     def chunks(self, *, raw: bool = False) -> Iterator[Rows]:
-        """Yield the answered rows, in the order of the log.
+        """Yield the answered rows, in the order of the log's files.
+
+        Sealed rows come first, and of these the ones that were sealed last; then those that are
+        not sealed yet.
 
         Args:
             raw: keep the request bodies that the rows have, for :meth:`decode`.
@@ -143,7 +148,7 @@ class Range:
         words = ["--role", self.role]
         for name, time in (("--start", self.start), ("--end", self.end)):
             words += [name, time.isoformat()] if time else []
-        return words
+        return words + (["--limit", str(self.limit)] if self.limit is not None else [])
 
     def _tables(self, columns: list[str]) -> Iterator[pa.Table]:
         """Yield answered rows in larger chunks, because a segment's batches may have one row."""
@@ -158,8 +163,9 @@ class Range:
         ):
             tables.append(self._keep_answered(pa.Table.from_batches([batch])))
             rows += tables[-1].num_rows
-            if remaining is not None and rows >= remaining:
+            if remaining is not None and rows > remaining:
                 self.logged -= rows - remaining
+                self.stopped = True
                 tables = [pa.concat_tables(tables).slice(0, remaining)]
                 break
             if rows >= CHUNK_ROWS:

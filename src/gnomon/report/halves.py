@@ -69,7 +69,9 @@ def which_half(halves: Halves) -> tuple[str, str]:
     }
     counts = (
         f"Of {quantities.rows(halves.differ)} that differ, "
-        f"{quantities.count(halves.preprocessing.alone)} differ with its preprocessing alone and "
-        f"{quantities.count(halves.model.alone)} with its model alone."
+        f"{quantities.count(halves.preprocessing.alone)} differ only with its preprocessing, "
+        f"{quantities.count(halves.model.alone)} only with its model, "
+        f"{quantities.count(halves.either)} with either one of them, and "
+        f"{quantities.count(halves.together)} only with both together."
     )
     return said[halves.makes], counts

@@ -31,13 +31,13 @@ def _halves(halves: Halves) -> Table:
     rows = [
         _half_row("with both halves", halves.differ, halves.mean_change),
         _half_row(
-            "with its preprocessing alone",
+            "only with its preprocessing",
             preprocessing.alone,
             preprocessing.mean_change,
             preprocessing.artifact,
         ),
-        _half_row("with its model alone", model.alone, model.mean_change, model.artifact),
-        _half_row("with either half alone", halves.either),
+        _half_row("only with its model", model.alone, model.mean_change, model.artifact),
+        _half_row("with either one of them", halves.either),
         _half_row("only with both together", halves.together),
     ]
     others = (

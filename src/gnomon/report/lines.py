@@ -109,7 +109,11 @@ def reproduced(walk: Walk) -> str:
 def coverage(report: Report) -> Lines:
     """List which rows were compared, and which were not and why."""
     lines = [
-        ("Logged in range", rows(report.coverage.logged)),
+        (
+            ("Read until the limit", f"{rows(report.coverage.logged)}; the range has more")
+            if report.coverage.stopped
+            else ("Logged in range", rows(report.coverage.logged))
+        ),
         ("Compared", _part_of(report.coverage.compared, report.coverage.logged)),
     ]
     lines += map(_reason_line, (*report.coverage.skipped, *report.coverage.unanswered))

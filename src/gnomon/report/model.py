@@ -61,12 +61,14 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
         compared: rows that were compared.
         skipped: rows that were not compared, by reason.
         unanswered: compared rows for which one side has no answer, by reason; they diverge.
+        stopped: whether a limit left further answered rows of the range out; they are in no count.
     """
 
     logged: int
     compared: int
     skipped: tuple[Count, ...] = ()
     unanswered: tuple[Count, ...] = ()
+    stopped: bool = False
 
 
 class TableUse(msgspec.Struct, frozen=True, kw_only=True):

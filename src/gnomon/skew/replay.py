@@ -57,7 +57,8 @@ def replay(
         role: whether ``artifact`` answered as ``live`` or as ``shadow``.
         start: rows that arrived from this time on.
         end: rows that arrived before this time.
-        limit: stop after this many rows.
+        limit: stop after this many answered rows: the first ones in the order in which the log's
+            files are read, which is not that of their arrival.
         sample_rows: diverging rows, and as many agreeing ones, to keep for plots and examples.
         settings: settings of the worker.
         python: the interpreter of another environment to run them in; this one when not given.

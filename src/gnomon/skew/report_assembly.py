@@ -158,6 +158,7 @@ class _Assembly:
             last=self.tally.time.last,
             diagnosis=self.diagnosis,
             known_later=self.table.known_later if self.table else None,
+            stopped=self.source.stopped,
         )
 
     @cached_property
@@ -240,7 +241,7 @@ class _Plots(NamedTuple):
 def skew_limit(policy: Policy) -> tuple[float, str]:
     """Return the share of rows on which an artifact may differ from itself, and its setting."""
     if policy.gates.max_skew is None:
-        return 0.0, "none is the default; gates.max_skew allows more"
+        return 0.0, "the default; gates.max_skew allows more"
     return policy.gates.max_skew, "gates.max_skew"
 
 
@@ -380,6 +381,7 @@ def _coverage(source: Range, sides: Sides, compared: int) -> report.Coverage:
         compared=compared,
         skipped=(*outcomes, *sides.missed),
         unanswered=sides.unanswered,
+        stopped=source.stopped,
     )
 
 

@@ -41,6 +41,9 @@ def test_others_are_given() -> None:
         (["request_id"], {}, "expected a column with the labels at labels.csv. give"),
         (["label"], {}, "expected a column `request_id`, or columns of the entity key"),
         (["customer", "label"], {}, "and of the event time at labels.csv"),
+        (["id", "label"], {}, "give --column request_id=COLUMN (and --column row=COLUMN, if "
+         "requests have many rows), or --column entity.customer=COLUMN --column event_time=COLUMN; "
+         "the file has id, label"),
         (["request_id", "label", "label"], {}, "expected one column `label`, got 2"),
         (["request_id", "label", "value"], {}, "one column for `value`, got value, label"),
         (["request_id", "label"], {"value": "lable"}, "expected the column `lable` for `value`"),

@@ -466,7 +466,8 @@ def test_rows_must_arrive_over_a_cycle() -> None:
     ]
     assert early.verdict == "unknown"
     assert early.because == (
-        "its rows arrived over 6 hours; 24 are needed; needs rows that arrive in about 18 h"
+        "its rows arrived over 6 hours; the policy requires 1 day; needs rows that arrive in about "
+        "18 h"
     )
     assert early.awaits is not None
     assert early.awaits.seconds == pytest.approx(18 * 3600, abs=60)

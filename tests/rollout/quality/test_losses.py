@@ -44,7 +44,7 @@ def test_brier_and_log_loss_are_those_of_scikit_learn() -> None:
     found = losses("log_loss")
     cut = np.maximum(LATE, 0.01)
     assert found.live.mean() == pytest.approx(log_loss(IS_LATE, cut))
-    assert found.clipped == 1
+    assert found.clipped == (1, 0)
     assert found.live.max() == largest_loss("log_loss", classifier()) == -math.log(0.01)
 
 
@@ -89,7 +89,7 @@ def test_errors_of_numbers_are_cut_at_the_bound() -> None:
     found = row_losses("squared_error", asked, live, shadow, Truth(none, label))
     assert found.live[:3].tolist() == [0.25, 0.0, 100.0]
     assert found.shadow[:3].mean() == pytest.approx(mean_squared_error(label[:3], [1, 4, 2]))
-    assert (found.clipped, largest_loss("squared_error", asked)) == (1, 100.0)
+    assert (found.clipped, largest_loss("squared_error", asked)) == ((1, 0), 100.0)
     known = slice(0, 3)
     assert (found.least[known] <= found.difference[known]).all()
     assert (found.most[known] >= found.difference[known]).all()

@@ -10,7 +10,7 @@ from gnomon.rollout.quality.pair_sums import PairSums
 
 LIVE = np.array([1.0, 0.0, 0.0, 1.0, np.nan, np.nan])
 SHADOW = np.array([0.0, 1.0, 0.0, 0.0, np.nan, np.nan])
-LOSSES = RowLosses(LIVE, SHADOW, np.full(6, -1.0), np.full(6, 1.0), clipped=2)
+LOSSES = RowLosses(LIVE, SHADOW, np.full(6, -1.0), np.full(6, 1.0), clipped=(2, 1))
 UNITS = pa.array(["b", "b", "a", "a", "a", "c"])
 TIMES = pa.array([5, 6, 1, 2, 3, 9])
 
@@ -49,9 +49,8 @@ def test_better_and_worse_rows_are_counted() -> None:
     """Of decisions these are the discordant pairs."""
     sums = PairSums()
     sums.add(UNITS, TIMES, {"error": LOSSES})
-    assert (sums.better, sums.worse, sums.clipped) == (
-        {"error": 2}, {"error": 1}, {"error": 2}
-    )  # fmt: skip
+    assert (sums.better, sums.worse) == ({"error": 2}, {"error": 1})
+    assert (sums.live_clipped, sums.shadow_clipped) == ({"error": 2}, {"error": 1})
 
 
 def test_blocks_are_the_units_where_units_come_in_bursts() -> None:

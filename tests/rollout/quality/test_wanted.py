@@ -1,14 +1,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
+import msgspec
+import pyarrow.csv
 import pytest
 
+from gnomon.labels.imports.label_import import import_file
+from gnomon.labels.label_store import LabelStore
+from gnomon.labels.matching import match
 from gnomon.log import InferenceLog
 from gnomon.policy import Decision, Metric, Policy
+from gnomon.rollout.quality.paired_rows import LABELS, PairedRun
 from gnomon.rollout.quality.question import question
 from gnomon.rollout.quality.wanted import wanted_rows
 from gnomon.settings import Settings
+from tests.labels import labelled_log
 from tests.rollout.quality.rows import BY_CUSTOMER, CLASSIFIER, RUN, Row, log_rows
 
 ROWS = [
@@ -64,6 +73,44 @@ def test_decisions_by_a_threshold_are_shown(settings: Settings) -> None:
         "live_prediction", "shadow_prediction", "live_probability_late", "shadow_probability_late",
         "live_decision", "shadow_decision", "effect", "value",
     ]  # fmt: skip
+
+
+def test_the_event_time_is_listed_with_the_entity_key(settings: Settings) -> None:
+    """A label may name its row by both."""
+    labels = log_rows(settings, ROWS)
+    timed = msgspec.structs.replace(BY_CUSTOMER, event_time="hour")
+    asked = question(CLASSIFIER, CLASSIFIER, Policy())
+    for count in (10, 0):
+        some = ROWS[:1] if not count else ROWS
+        run = replace(RUN, shadow_contract=timed)
+        found = wanted_rows(InferenceLog(settings, "toy"), run, asked, labels, "brier", len(some))
+        assert found.column_names[2:5] == ["arrived", "customer", "hour"]
+    assert found.column("hour").to_pylist()[0] == 0.0
+
+
+def test_a_filled_in_list_is_imported_and_every_label_finds_its_row(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """By request id, or by entity and event time if the file has only these."""
+    hours = (0, 1, 2)
+    logged = labelled_log.log_live(settings, [{"customer": "a", "hour": hour} for hour in hours])
+    labelled_log.log_shadow(settings, logged)
+    contract = labelled_log.CONTRACT
+    run = PairedRun(labelled_log.LIVE, contract, labelled_log.SHADOW, contract)
+    asked = question(contract, contract, Policy())
+    log, none = InferenceLog(settings, "toy"), LABELS.empty_table()
+    found = wanted_rows(log, run, asked, none, "error", 10)
+    assert found.num_rows == len(hours)
+    filled = found.drop_columns(["value"]).append_column("value", [["yes"] * len(hours)])
+    path = tmp_path / "wanted.csv"
+    for file in (filled, filled.select(["customer", "asked", "value"])):
+        pyarrow.csv.write_csv(file, path)
+        store = LabelStore(settings, path.name)
+        assert import_file(store, contract, path, columns={}).stored == len(hours)
+        with log.snapshot() as snapshot:
+            matches = match(store.read(), snapshot, contract, within=timedelta(hours=1))
+        assert matches.reasons.tolist() == [None] * len(hours)
+        path = tmp_path / "by_entity.csv"
 
 
 def test_nothing_is_wanted_where_all_agree(settings: Settings) -> None:

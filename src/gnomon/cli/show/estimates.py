@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from rich.markup import escape
@@ -13,6 +14,8 @@ from gnomon.estimates.estimate_report import EstimateReport
 from gnomon.quantities import plural
 
 __all__ = ["show_estimates"]
+
+_NUMBERS = re.compile(r" \([^()]*\)|[0-9][0-9.,]*%?")
 
 
 def show_estimates(report: EstimateReport) -> None:
@@ -67,9 +70,16 @@ def _table(found: QualityEstimate) -> Table:
 
 
 def _notes(found: QualityEstimate) -> Iterable[str]:
+    unknown: dict[str, list[EstimatedChunk]] = {}
     for chunk in found.chunks:
         if chunk.reason:
-            yield f"UNKNOWN from {local(chunk.start)}: {chunk.reason}"
+            unknown.setdefault(_without_numbers(chunk.reason), []).append(chunk)
+    for chunks in unknown.values():
+        first = chunks[0]
+        where = f"from {local(first.start)}"
+        if len(chunks) > 1:
+            where = f"in {plural(len(chunks), 'chunk')}, the first {where}"
+        yield f"UNKNOWN {where}: {first.reason}"
     for metric in dict.fromkeys(m.metric for chunk in found.chunks for m in chunk.metrics):
         judged = list(_judged(found.chunks, metric))
         if judged:
@@ -77,6 +87,11 @@ def _notes(found: QualityEstimate) -> Iterable[str]:
                 f"{metric}: realised as estimated in {sum(judged)} of "
                 f"{plural(len(judged), 'chunk')} with labels"
             )
+
+
+def _without_numbers(reason: str) -> str:
+    """Return a reason without what differs between chunks of the same one."""
+    return _NUMBERS.sub("", reason)
 
 
 def _judged(chunks: Iterable[EstimatedChunk], metric: str) -> Iterable[bool]:

@@ -79,8 +79,11 @@ def _notes(shadow: ShadowQuality) -> Iterable[str]:
                 f"worse on {metric.worse:,}; of those that differ it is better on {low} to {high}"
             )
         if metric.clipped:
-            losses = "1 loss is" if metric.clipped == 1 else f"{metric.clipped:,} losses are"
-            yield f"{metric.metric}: {losses} cut at {metric.bound:.4g}"
+            live, shadow_ = (f"{n:,}" for n in (metric.live_clipped, metric.shadow_clipped))
+            yield (
+                f"{metric.metric}: {live} of live's losses and {shadow_} of the shadow's are above "
+                f"{metric.bound:.4g} and count as that, also in the means"
+            )
     if shadow.auc is not None:
         auc = shadow.auc
         yield (

@@ -82,13 +82,22 @@ class LabelColumns:
             raise search.missing(
                 "a column `request_id`, or columns of the entity key "
                 f"({listed(contract.entity_key) or 'the contract has none'}) and of the event time",
-                "--column request_id=COLUMN",
+                _ways(contract),
             )
         return cls(
             {name: column for name, column in fields.items() if column is not None},
             {name: column for name, column in entity.items() if column is not None},
             known,
         )
+
+
+def _ways(contract: Contract) -> str:
+    """Return the options with which a file names the rows of its labels."""
+    by_request = "--column request_id=COLUMN (and --column row=COLUMN, if requests have many rows)"
+    if not contract.entity_key:
+        return by_request
+    fields = [*(f"entity.{name}" for name in contract.entity_key), "event_time"]
+    return f"{by_request}, or {' '.join(f'--column {field}=COLUMN' for field in fields)}"
 
 
 def _fields(contract: Contract) -> list[str]:

@@ -12,7 +12,7 @@ from msgspec import structs
 from gnomon.errors import RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
 from gnomon.policy import GateLimits, Policy
-from gnomon.quantities import percent, plural
+from gnomon.quantities import duration, percent, plural
 from gnomon.rollout.evidence.evidence import Evidence
 from gnomon.rollout.evidence.evidence_range import EvidenceRange
 from gnomon.rollout.evidence.excuse import active
@@ -192,7 +192,8 @@ def _hours(limit: float, shadow: Shadow, evidence: Evidence) -> Gate:
     return Gate(
         name="hours",
         verdict=_open(evidence.last_row) if awaits else "pass",
-        says=f"its rows arrived over {hours:.3g} hours; {limit:g} are needed",
+        says=f"its rows arrived over {duration(seconds)}; the policy requires "
+        f"{duration(limit * 3600)}",
         limit=limit,
         value=hours,
         awaits=awaits,

@@ -38,6 +38,9 @@ def compare(
         np.clip(found.units(part), -bound, bound) for part in ("difference", "least", "most")
     )
     better, worse = sums.better.get(metric, 0), sums.worse.get(metric, 0)
+    live_clipped, shadow_clipped = (
+        counts.get(metric, 0) for counts in (sums.live_clipped, sums.shadow_clipped)
+    )
     needed = None
     interval = difference_interval(units, bound, confidence)
     if limit is not None and interval.low <= limit < interval.high:
@@ -66,6 +69,8 @@ def compare(
         better_interval=rate_interval(better, better + worse, confidence)
         if found.one_row_each
         else None,
-        clipped=sums.clipped.get(metric, 0),
+        clipped=live_clipped + shadow_clipped,
+        live_clipped=live_clipped,
+        shadow_clipped=shadow_clipped,
         still_needed=needed,
     )

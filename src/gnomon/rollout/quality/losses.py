@@ -24,14 +24,15 @@ class RowLosses:
         shadow: the shadow's.
         least: the least that the shadow's loss minus live's can be, whatever the label is.
         most: the most.
-        clipped: how many losses are at the bound because they are beyond it.
+        clipped: how many losses of live, and of the shadow, are at the bound because they are
+            beyond it.
     """
 
     live: Floats
     shadow: Floats
     least: Floats
     most: Floats
-    clipped: int = 0
+    clipped: tuple[int, int] = (0, 0)
 
     @property
     def difference(self) -> Floats:
@@ -76,10 +77,10 @@ def row_losses(
     possible = by_label[1] - by_label[0]
     code = np.where(truth.codes == UNKNOWN, 0, truth.codes)[:, np.newaxis]
     found = [np.take_along_axis(side, code, axis=1)[:, 0] for side in by_label]
-    clipped = 0
+    clipped = (0, 0)
     if metric == "log_loss":
         bound = largest_loss(metric, asked)
-        clipped = int(sum((side[truth.known] >= bound).sum() for side in found))
+        clipped = _count(*(side[truth.known] >= bound for side in found))
     known = truth.codes != UNKNOWN
     live_losses, shadow_losses = (np.where(known, side, np.nan) for side in found)
     return RowLosses(
@@ -128,5 +129,9 @@ def _number_losses(
     if metric == "squared_error":
         errors = [error**2 for error in errors]
         apart = np.minimum(2 * bound * apart, bound**2)
-    clipped = sum(int((size > bound).sum()) for size in sizes)
+    clipped = _count(*(size > bound for size in sizes))
     return RowLosses(errors[0], errors[1], least=-apart, most=apart, clipped=clipped)
+
+
+def _count(live: npt.NDArray[np.bool_], shadow: npt.NDArray[np.bool_]) -> tuple[int, int]:
+    return int(live.sum()), int(shadow.sum())

@@ -19,7 +19,7 @@ class MetricComparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
         rows: rows with a label that both answered.
         missing: rows that both answered, old enough, without a label.
         units: of how many entities, requests or blocks the interval is.
-        live: live's mean loss over the rows; None without labels.
+        live: live's mean loss over the rows, each at most ``bound``; None without labels.
         shadow: the shadow's.
         difference: the shadow's minus live's.
         interval: of the mean difference over units, valid however often it is computed.
@@ -31,7 +31,9 @@ class MetricComparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
         worse: rows where it is larger.
         better_interval: of the share of the better among both; of decisions it is McNemar's test.
             None where a unit has several rows, because these may repeat each other.
-        clipped: losses that count as the bound.
+        clipped: losses of both that count as the bound, because they are beyond it.
+        live_clipped: of these, live's.
+        shadow_clipped: of these, the shadow's.
         still_needed: about how many more rows with a label decide on which side of the limit it is;
             None if there is no limit, or no number does.
     """
@@ -51,6 +53,8 @@ class MetricComparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     worse: int
     better_interval: Interval | None = None
     clipped: int = 0
+    live_clipped: int = 0
+    shadow_clipped: int = 0
     still_needed: int | None = None
 
 

@@ -93,7 +93,8 @@ class PairSums:
     def __init__(self, longest_burst: int | None = None) -> None:
         self._longest_burst = longest_burst
         self._parts: list[pa.Table] = []
-        self.clipped: dict[str, int] = {}
+        self.live_clipped: dict[str, int] = {}
+        self.shadow_clipped: dict[str, int] = {}
         self.better: dict[str, int] = {}
         self.worse: dict[str, int] = {}
 
@@ -136,7 +137,8 @@ class PairSums:
     def _count(self, metric: str, found: RowLosses) -> None:
         difference = found.difference
         for counts, number in (
-            (self.clipped, found.clipped),
+            (self.live_clipped, found.clipped[0]),
+            (self.shadow_clipped, found.clipped[1]),
             (self.better, (difference < 0).sum()),
             (self.worse, (difference > 0).sum()),
         ):

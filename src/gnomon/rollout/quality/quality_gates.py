@@ -117,7 +117,7 @@ def _sentence(limit: float, found: MetricComparison, quality: ShadowQuality, wor
     return (
         f"{found.metric} {found.shadow:.4g}, live {found.live:.4g}, on "
         f"{plural(found.rows, 'labelled row')}{age}{units}{missing}: "
-        f"{interval.low:+.4g} to {interval.high:+.4g}; limit {limit:+.4g}"
+        f"{interval.low:+.4g} to {interval.high:+.4g}; limit {f'{limit:+.4g}' if limit else '0'}"
     )
 
 

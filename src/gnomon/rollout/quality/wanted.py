@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.bottom_k import BottomK
+from gnomon.contract.contract import Contract
 from gnomon.log import InferenceLog, input_column
 from gnomon.log.sampling import hash_to_unit_interval
 from gnomon.policy import Metric
@@ -47,12 +48,13 @@ def wanted_rows(
         rows: at most this many.
 
     Returns:
-        ``request_id``, ``row``, ``arrived``, a column for each feature of the entity key,
-        ``live_prediction``, ``shadow_prediction``, ``effect``, and ``value``, which is null: to be
-        filled in and imported. With a [decision] in the policy, before ``effect``, the output that
-        decides, of both, and ``live_decision`` and ``shadow_decision``, yes or no.
+        ``request_id``, ``row``, ``arrived``, a column for each feature of the entity key and for
+        the event time, if the contract has them, ``live_prediction``, ``shadow_prediction``,
+        ``effect``, and ``value``, which is null: to be filled in and imported. With a [decision] in
+        the policy, before ``effect``, the output that decides, of both, and ``live_decision`` and
+        ``shadow_decision``, yes or no.
     """
-    key = run.shadow_contract.entity_key
+    key = _named_by(run.shadow_contract)
     best = BottomK[pa.Table](rows, lambda table, places: table.take(pa.array(places)), _concat)
     for paired in paired_rows(log, run, labels, key):
         effect = _effects(paired, run, asked, metric)
@@ -63,6 +65,12 @@ def wanted_rows(
             best.offer(_TIES * _draws(table) - effect[chosen], table)
     found = best.kept()
     return _described_nothing(key, asked) if found is None else found
+
+
+def _named_by(contract: Contract) -> list[str]:
+    """Return the features that may name a label's row: the entity key and the event time."""
+    names = [*contract.entity_key, *filter(None, [contract.event_time])]
+    return [name for name in dict.fromkeys(names) if name not in _PLACES]
 
 
 def _draws(rows: pa.Table) -> npt.NDArray[np.float64]:

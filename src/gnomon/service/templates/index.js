@@ -24,6 +24,19 @@ function since(time) {
   return `${Math.round(seconds / 86400)} days`;
 }
 
+const utc = (time) => `${new Date(time).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+
+function setText(element, text) {
+  element.replaceChildren(...text.split("`").map((part, place, parts) => {
+    // What is between two backticks is code; a last one without a partner is text.
+    if (place % 2 === 0) return part;
+    if (place === parts.length - 1) return `\`${part}`;
+    const code = document.createElement("code");
+    code.textContent = part;
+    return code;
+  }));
+}
+
 function setState(element, kind, text) {
   const sign = { good: "●", wait: "◐", bad: "▲" }[kind];
   element.className = `state ${kind}`;
@@ -54,7 +67,7 @@ function lede(status) {
   if (automation) {
     const { mode, watch, says } = automation;
     if (mode !== "advise") parts.push(`mode ${mode}`);
-    if (watch) parts.push(`watched until ${new Date(watch.until).toLocaleString()}: rolled back if ${watch.rolls_back_if.join(", or ")}`);
+    if (watch) parts.push(`watched until ${utc(watch.until)}: rolled back if ${watch.rolls_back_if.join(", or ")}`);
     if (says) parts.push(says);
   }
   if (error) parts.push(error);
@@ -87,14 +100,14 @@ function drawShadow(shadow, live) {
   setState($("[data-text=state]", card), kind, shadow.state);
   const gates = (shadow.open_gates || []).map((gate) => {
     const line = document.createElement("li");
-    line.textContent = `${gate.gate}: ${gate.says}`;
+    setText(line, `${gate.gate}: ${gate.says}`);
     return line;
   });
   $(".gates", card).hidden = !gates.length;
   $(".gates ul", card).replaceChildren(...gates);
   const error = $("[data-text=error]", card);
   error.hidden = !shadow.error;
-  error.textContent = shadow.error || "";
+  setText(error, shadow.error || "");
   for (const part of ["scored", "failed", "lagging"]) $(`.meter .${part}`, card).style.flexGrow = shadow[part];
   $(".meter", card).setAttribute("aria-label", `${text.scored}, ${text.failed}, ${rows(lagging)} behind`);
   return card;
@@ -115,7 +128,7 @@ function draw(status) {
   if (status.ready) setState($("#state"), "good", "Ready");
   else setState($("#state"), status.error ? "bad" : "wait", status.error ? "Not ready" : "Getting ready");
   $("#finding").textContent = finding(status);
-  $("#lede").textContent = lede(status);
+  setText($("#lede"), lede(status));
   document.title = `${model}: ${finding(status)}`;
   for (const figure of $("#books").querySelectorAll("[data-figure]")) {
     figure.textContent = count(status.books[figure.dataset.figure]);
@@ -128,7 +141,7 @@ function draw(status) {
   before = { at: now, answered: status.books.answered };
   $("#shadows").replaceChildren(...status.shadows.map((shadow) => drawShadow(shadow, status.live)));
   $("#noise-floor").hidden = !status.noise_floor;
-  $("#noise-floor").textContent = status.noise_floor ? noiseFloor(status.noise_floor) : "";
+  setText($("#noise-floor"), status.noise_floor ? noiseFloor(status.noise_floor) : "");
   $("#no-shadow").hidden = status.shadows.length > 0;
   $("#epoch").textContent = status.epoch;
 }

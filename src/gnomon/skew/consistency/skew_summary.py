@@ -31,7 +31,7 @@ class SkewFinding:
         replayed: the tag of the artifact a replay ran; None for an offline table.
         artifact: the tag of the artifact that was logged.
         role: the role in which it answered.
-        answered: logged rows with an answer in the range.
+        answered: logged rows with an answer in the range, up to a limit on the rows.
         divergence: rows that diverge, of those compared.
         exact: rows bit-identical.
         limit: the share of diverging rows that the policy allows.
@@ -40,6 +40,7 @@ class SkewFinding:
         first: the time of the first diverging row, in seconds since 1970, and its request.
         last: the time of the last diverging row.
         known_later: rows compared with values known only after their time.
+        stopped: whether a limit on the rows left further answered rows of the range out.
     """
 
     left: str
@@ -60,14 +61,15 @@ class SkewFinding:
     last: float | None
     diagnosis: Diagnosis | None
     known_later: Count | None = None
+    stopped: bool = False
 
     def title(self) -> str:
         """Return the finding in one sentence."""
         diverging, of = self.divergence.rows, self.divergence.of
         part = (
-            f"all {rows(of)}"
+            self._all()
             if diverging == of
-            else f"{percent(self.divergence.share)} of {rows(of)}"
+            else f"{percent(self.divergence.share)} of {self._of_rows()}"
         )
         if not of:
             return f"Nothing to compare: no answer of {self.artifact} as {self.role} in this range"
@@ -98,17 +100,26 @@ class SkewFinding:
         )
 
     def _agreement(self, diverging: int, of: int) -> str:
-        share = f"{percent(1 - self.divergence.share)} of {rows(of)}, within the policy's limit"
+        part = f"{percent(1 - self.divergence.share)} of {self._of_rows()}"
+        share = f"{part}, within the policy's limit"
         if self.replayed not in (None, self.artifact):
             who = f"{self.replayed} answers as {self.artifact} did"
-            return f"{who} on all {rows(of)}" if not diverging else f"{who} on {share}"
+            return f"{who} on {self._all()}" if not diverging else f"{who} on {share}"
         if self.replayed:
             if not diverging:
                 how = "bit for bit" if self.exact == of else "within tolerance"
-                return f"All {rows(of)} match the log, {how}"
+                return f"{self._all().capitalize()} match the log, {how}"
             return f"The logged answers were reproduced on {share}"
         sides = f"{self.left.capitalize()} and {self.right} agree"
-        return f"{sides} on all {rows(of)}" if not diverging else f"{sides} on {share}"
+        return f"{sides} on {self._all()}" if not diverging else f"{sides} on {share}"
+
+    def _all(self) -> str:
+        of = rows(self.divergence.of)
+        return f"the first {of}" if self.stopped else f"all {of}"
+
+    def _of_rows(self) -> str:
+        of = rows(self.divergence.of)
+        return f"the first {of}" if self.stopped else of
 
     def _what(self) -> str:
         diverging, of = self.divergence.rows, self.divergence.of
@@ -157,20 +168,21 @@ class SkewFinding:
     def _how_many(self) -> str:
         if not self.divergence.of:
             return "No row was compared."
-        limit = percent(self.limit) if self.limit else "none"
+        limit = (
+            f"the policy's limit is {percent(self.limit)}"
+            if self.limit
+            else "the policy allows no row to differ"
+        )
         over = f" over {self.divergence.units}" if self.divergence.units else ""
         return (
             f"{percent(self.divergence.share)} of rows ({interval(self.divergence)}{over} at "
-            f"{percent(self.divergence.confidence)} confidence); the policy's limit is {limit}."
+            f"{percent(self.divergence.confidence)} confidence); {limit}."
         )
 
     def _how_sure(self) -> str:
         if not self.answered:
             return "Inconclusive."
-        share = self.divergence.of / self.answered
-        coverage = (
-            f"{percent(share)} of the {rows(self.answered)} answered in the range were compared."
-        )
+        coverage = self._compared()
         if self.known_later:
             coverage += (
                 f" {rows(self.known_later.rows)} used a value known only later, such as "
@@ -185,6 +197,15 @@ class SkewFinding:
         if self.diagnosis:
             return f"{coverage} Why they differ is unknown: no cause could be confirmed."
         return coverage
+
+    def _compared(self) -> str:
+        if self.stopped:
+            return (
+                f"Only the first {rows(self.divergence.of)} were compared, up to the limit; the "
+                "range has more answered rows."
+            )
+        share = percent(self.divergence.of / self.answered)
+        return f"{share} of the {rows(self.answered)} answered in the range were compared."
 
     def _action(self) -> str:
         if self.known_later is None:
