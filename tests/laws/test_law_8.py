@@ -24,7 +24,8 @@ def test_verdicts_name_their_rows_and_say_unknown_without_any(pack: Pack, serve:
         assert replay(log, inspect(live)).verdict == "unknown"
 
         answer = control.predict({"x": 5.0, "id": "a"})
-        control.predict([{"x": float(n), "id": f"e{n}"} for n in range(1, 200)])
+        for n in range(1, 200):
+            control.predict({"x": float(n), "id": f"e{n}"})
         until(lambda: control.status().shadows[0].scored == 200, "the shadow scores")
         found = rollout.check(server.settings, "toy", shadow)
         report = replay(log, inspect(live), through=inspect(shadow))
