@@ -12,6 +12,7 @@ import msgspec
 from gnomon.errors import InvalidRequest, MalformedBody
 from gnomon.field_errors import EXPECTED_TIME, struct_error
 from gnomon.service.access.identity import Identity
+from gnomon.time_range import check_time
 from gnomon.tokens.roles import Role
 
 __all__ = ["Download", "Route", "decode_body", "decode_query", "refuse_query"]
@@ -79,13 +80,14 @@ def decode_query(query: bytes, kind: type[T]) -> T:
     """Return the query of a URL, such as ``artifact=flights:two&rows=50``, as a structure.
 
     Raises:
-        InvalidRequest: a parameter is wrong, unknown or given twice.
+        InvalidRequest: a parameter is wrong, unknown, given twice, or a time at the end of the
+            calendar.
     """
     content = _parameters(query)
     for name in _times(kind):
         _refuse_number(name, content.get(name, ""))
     try:
-        return msgspec.convert(content, kind, strict=False)
+        query_fields = msgspec.convert(content, kind, strict=False)
     except msgspec.ValidationError as error:
         message, place, hint = struct_error(error, kind, content)
         if EXPECTED_TIME in message:
@@ -95,10 +97,19 @@ def decode_query(query: bytes, kind: type[T]) -> T:
             where=(place or "$").replace("$.", "?").replace("$", "?"),
             hint=hint or _fields(kind),
         ) from None
+    for name in _times(kind):
+        if (time := getattr(query_fields, name)) is not None:
+            check_time(time, f"?{name}")
+    return query_fields
 
 
-def refuse_query(query: bytes, path: str, route: Route) -> None:
+def refuse_query(query: bytes, path: str, *, has_body: bool) -> None:
     """Refuse any query of a URL: what is given would have no effect.
+
+    Args:
+        query: the query.
+        path: of the route.
+        has_body: whether the fields of the route are in a JSON body.
 
     Raises:
         InvalidRequest: there is one.
@@ -107,7 +118,7 @@ def refuse_query(query: bytes, path: str, route: Route) -> None:
         raise InvalidRequest(
             f"{path} takes no parameters in its URL, got `{name}`",
             where=f"?{name}",
-            hint="leave it out" if route.body is None else "its fields are in the JSON body",
+            hint="its fields are in the JSON body" if has_body else "leave it out",
         )
 
 
