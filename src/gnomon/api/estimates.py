@@ -60,7 +60,8 @@ def estimate_quality(
         ArtifactError, UnknownArtifact: an artifact does not pass inspection.
         InvalidRequest: the end is before the start.
         LogError: there is no log of the model.
-        RolloutError: nothing is live, the artifact was never live nor a shadow, or the answers are not of a kind that has labels.
+        RolloutError: nothing is live, the artifact was never live nor a shadow, or the answers are
+            not of a kind that has labels.
         SettingsError: no model is given, and there is none, or more than one.
         TableError: the reference cannot be read.
 
