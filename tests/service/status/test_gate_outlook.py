@@ -94,6 +94,26 @@ def test_the_noise_floor_is_what_slices_report_of_live(storage: Storage) -> None
     assert "beyond the noise floor, which is not measured yet" in gate.says
 
 
+def test_without_a_floor_the_open_gates_are_of_the_shadow_alone(
+    storage: Storage, tmp_path: Path
+) -> None:
+    """With `noise_floor = 0` in the policy, as for a promotion."""
+    file = tmp_path / "policy.toml"
+    file.write_text("[sampling]\nnoise_floor = 0\n")
+    counts = {"scored": 5_000, "compared": 5_000, "decided": 5_000, "disagreed": 600}
+    shadow = ShadowBeat(artifact="toy:b", epoch=2, **beside("toy:a", **counts))
+    counts = {"scored": 500, "compared": 500, "disagreed": 50}
+    noise = ShadowBeat(artifact="toy:a", epoch=2, **beside("toy:a", **counts))
+    beat = Heartbeat(
+        model="toy", slice="one", host="h", pid=1, started=NOW, live="toy:a",
+        shadows=(shadow, noise), noise_floor=0.05,
+    )  # fmt: skip
+    heartbeats.write(storage, beat)
+    outlook = GateOutlook(storage, "toy", file)
+    outlook.refresh(STATE)
+    assert outlook.of("toy:b") == ()  # It has failed.
+
+
 def test_a_floor_over_another_time_is_left_to_the_log(storage: Storage) -> None:
     """Of a shadow that began later than the floor, or has rows of before a rollback: what slices
     count is not over the time of its rows. Where nothing measures a floor, none is waited for.

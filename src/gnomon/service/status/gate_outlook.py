@@ -20,7 +20,7 @@ from gnomon.policy import Policy
 from gnomon.rollout.evidence.evidence import CLOCKS_APART, Evidence, ShadowRows
 from gnomon.rollout.evidence.outlook import WINDOW, Traffic
 from gnomon.rollout.gates.gates import judge
-from gnomon.rollout.gates.noise_floor import is_noise_awaited, measured_share
+from gnomon.rollout.gates.noise_floor import is_floor_off, is_noise_awaited, measured_share
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.quality.quality_gates import gate_name
 from gnomon.shadow import heartbeats
@@ -125,8 +125,9 @@ class GateOutlook:
         limits = policy.gates
         counts = _beside(state.live, _shadow_reports(shadow, beats))
         answered = sum(int(beat.accounts.get("answered", 0)) for beat in beats)
-        share = measured_share(state, Heartbeats(beats))
-        noise = _beside(state.live, _noise_reports(state, beats))
+        is_off = is_floor_off(state, policy)
+        share = None if is_off else measured_share(state, Heartbeats(beats))
+        noise = CountsBeside() if is_off else _beside(state.live, _noise_reports(state, beats))
         awaited = share is not None or is_noise_awaited(state, policy)
         is_of_another_time = (awaited or noise.compared > 0) and not _is_noise_of_the_time(
             state, shadow, counts
