@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
@@ -63,17 +64,19 @@ def decode_body(body: bytes, kind: type[T]) -> T:
     """Return a JSON body as a structure.
 
     Raises:
-        InvalidRequest: a field is wrong or unknown.
+        InvalidRequest: a field is wrong, unknown or given twice.
         MalformedBody: it is not JSON.
     """
     try:
         content = msgspec.json.decode(body)
-        return msgspec.convert(content, kind)
+        decoded = msgspec.convert(content, kind)
     except msgspec.ValidationError as error:
         message, place, hint = struct_error(error, kind, content)
         raise InvalidRequest(message, where=place, hint=hint or _fields(kind)) from None
     except msgspec.DecodeError as error:
         raise MalformedBody(f"expected a JSON object: {error}", where="$") from None
+    json.loads(body, object_pairs_hook=_refuse_repeated)
+    return decoded
 
 
 def decode_query(query: bytes, kind: type[T]) -> T:
@@ -120,6 +123,16 @@ def refuse_query(query: bytes, path: str, *, has_body: bool) -> None:
             where=f"?{name}",
             hint="its fields are in the JSON body" if has_body else "leave it out",
         )
+
+
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
+    """The parser of JSON takes the last of two values without a word."""
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidRequest(
+                f"expected each name once, got `{name}` twice in one object", where="$"
+            )
 
 
 def _times(kind: type[Any]) -> list[str]:
