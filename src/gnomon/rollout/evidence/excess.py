@@ -111,8 +111,8 @@ class Excess:
         each = self._noise_each
         together = more_until(lambda rows: decides(rows, self._noise_at(rows)), self.shadow.rows)
         if alone is not None:
-            more = alone if together is None else min(alone, together)
-            return self._more_compared(max(more, 1), traffic)  # About: it may be within already.
+            needed = alone if together is None else min(alone, together)
+            return self._more_compared(max(needed, 1), traffic)  # About: it may be within already.
         if each and together is not None:
             return self._more_noise(max(math.ceil(together * each), 1), traffic)
         largest = max(self.shadow.rows, 1) * _LARGEST
