@@ -46,7 +46,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     ),
     "tokens/test_issued_tokens.py": ("tokens/token_record.py",),
     "cli/test_token.py": ("cli/durations.py",),
-    "rollout/history/test_history.py": ("rollout/history/event.py", "rollout/history/state.py"),
+    "rollout/history/test_history.py": ("rollout/history/state.py",),
     "rollout/decisions/test_approvals.py": ("rollout/proposal.py",),
     "rollout/decisions/test_promotion.py": (
         "rollout/decisions/frozen_gates.py",
@@ -188,7 +188,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "cli/test_log.py": ("cli/show/rows.py", "cli/show/sealed.py"),
     "cli/test_repair.py": ("cli/show/repair.py",),
     "cli/test_quality.py": (
-        "api/estimates.py",
         "api/quality.py",
         "cli/show/estimates.py",
         "estimates/reference_table.py",

@@ -10,6 +10,7 @@ import pytest
 
 import gnomon
 from gnomon.errors import InvalidRequest
+from gnomon.rollout.history.past_state import state_at
 from gnomon.time_range import check_range
 
 EARLY, LATE = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 2, tzinfo=UTC)
@@ -37,6 +38,28 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "check_gates_on_history": lambda **range_: gnomon.check_gates_on_history("toy:two", **range_),
     "export_audit": lambda **range_: gnomon.export_audit("toy", **range_),
 }
+
+
+AT_THE_END = [
+    datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(timedelta(hours=-14))),
+    datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))),
+    datetime(1, 1, 1, tzinfo=UTC),
+]
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("time", AT_THE_END, ids=str)
+def test_every_entry_refuses_the_ends_of_the_calendar(entry: str, time: datetime) -> None:
+    """To compute with them is an OverflowError."""
+    with pytest.raises(InvalidRequest, match="expected a time from 0001-01-02 to 9999-12-30"):
+        ENTRIES[entry](start=time)
+
+
+@pytest.mark.parametrize("time", AT_THE_END, ids=str)
+def test_the_state_at_the_end_of_the_calendar_is_refused(time: datetime) -> None:
+    """As for ranges."""
+    with pytest.raises(InvalidRequest, match="expected a time from 0001-01-02 to 9999-12-30"):
+        state_at([], time)
 
 
 @pytest.mark.parametrize("entry", ENTRIES)

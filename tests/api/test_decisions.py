@@ -114,7 +114,7 @@ def test_an_artifact_is_taken_where_its_tag_is(
     assert gnomon.stop_shadow(shadow).artifact == shadow.tag
 
 
-@pytest.mark.parametrize("which", [3, b"toy", "", ":1", "..", "a/b"])
+@pytest.mark.parametrize("which", [3, b"toy", "", ":1", "toy:", "..", "a/b"])
 def test_what_names_no_model_is_refused(which: Any, folder: Path, pack: Pack) -> None:
     """It is refused before it becomes part of a path; an empty text is not the default."""
     gnomon.promote(pack(times(1.0)))
@@ -127,3 +127,23 @@ def test_what_names_no_model_is_refused(which: Any, folder: Path, pack: Pack) ->
     ):
         with pytest.raises(UnknownArtifact, match=r"expected the (name of a model|tag)"):
             query(which)
+
+
+@pytest.mark.parametrize("which", ["toy:", "../x:y", "Toy:1", "/toy:1"])
+def test_what_is_no_tag_is_refused_by_every_decision(which: str, folder: Path) -> None:
+    """Neither the newest artifact is taken for it, nor is it said that the storage is gone."""
+    for decide in (
+        gnomon.promote,
+        gnomon.start_shadow,
+        gnomon.stop_shadow,
+        gnomon.check_gates,
+        gnomon.check_gates_on_history,
+        gnomon.measure_quality,
+        gnomon.estimate_quality,
+        gnomon.wanted_labels,
+        gnomon.withdraw,
+        gnomon.replay,
+        gnomon.measure_drift,
+    ):
+        with pytest.raises(UnknownArtifact, match=r"expected the (name of a model|tag)"):
+            decide(which)

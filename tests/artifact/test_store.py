@@ -98,6 +98,13 @@ def test_a_tag_resolves(put: Put) -> None:
         assert store.resolve(which) == path
 
 
+def test_an_empty_version_is_not_the_newest(put: Put) -> None:
+    """A script whose variable for it is not set would promote whatever was packed last."""
+    put("flights", "a1")
+    with pytest.raises(UnknownArtifact, match="the tag of an artifact, got `flights:`"):
+        store.resolve("flights:")
+
+
 def test_latest_is_the_newest_packed(put: Put) -> None:
     """A pack that began earlier and ended later does not take the name back."""
     newer = put("flights", "newer", NOW + timedelta(minutes=1))

@@ -42,6 +42,13 @@ def test_a_time_that_clocks_show_twice_or_never_is_refused(text: str, often: str
         assert offset in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["9999-12-30T10:00", "0001-01-01T23:30:00Z"])
+def test_a_time_at_the_end_of_the_calendar_is_refused(text: str) -> None:
+    """It has no equivalent in every time zone, in which a server may compute with it."""
+    with pytest.raises(typer.BadParameter, match="a time from 0001-01-02 to 9999-12-30 in UTC"):
+        parse_time(text)
+
+
 @pytest.mark.parametrize("text", ["noon", "", "0001-01-01", "9999-12-31T23:59:59-23:00"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     """Also dates that have no equivalent in this time zone."""

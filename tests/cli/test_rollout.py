@@ -29,7 +29,11 @@ def test_a_rollout_without_a_server_is_recorded_in_the_storage_root(
     started = shell("shadow", "start", two, "--fraction", "0.25", "--json").json
     assert (started["kind"], started["fraction"]) == ("shadow_start", 0.25)
     assert "@" in started["by"]
-    assert "no server is running" in shell("status").out
+    status = shell("status").out
+    assert "not ready: no server is running" in status
+    at_rest = shell("status", "--json").json
+    assert all("books" not in each for each in (at_rest["total"], *at_rest["slices"]))
+    assert "received" not in status  # The log may have rows; they are not counted here.
     assert "is recorded as no longer a shadow" in shell("shadow", "stop", two).out
     forced = shell("promote", two, "--force", "--why", "in a hurry")
     assert "though its gates did not pass" in forced.out

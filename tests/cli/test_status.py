@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from gnomon.cli.console import local
 from gnomon.cli.show.status import show_status
 from gnomon.cli.status import RecentGates
 from gnomon.policy import Policy
@@ -136,12 +137,15 @@ def test_a_lost_history_is_an_error(shell: Shell, deployment: tuple[Storage, str
 
 def test_what_a_promotion_waits_for_is_named() -> None:
     """A line for each gate that is not decided, with what decides it and when."""
-    waits = OpenGate(gate="rows", says="4 rows; needs 6 more, in about 3 s", rows=6, seconds=3.0)
+    at = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    waits = OpenGate(
+        gate="rows", says="4 rows; needs 6 more, in about 3 s", rows=6, seconds=3.0, counted=at
+    )
     shadow = ShadowStatus(artifact="toy:b", open_gates=(waits,))
     status = Status(model="toy", ready=True, shadows=(shadow,))
-    assert "? rows: 4 rows; needs 6 more, in about 3 s" in re.sub(
-        r"\[/?\w*\]", "", show_status(Overview(place="here", slices=[status]))
-    )
+    shown = re.sub(r"\[/?\w*\]", "", show_status(Overview(place="here", slices=[status])))
+    assert "? rows: 4 rows; needs 6 more, in about 3 s" in shown
+    assert f"those with ? are by what servers reported at {local(at)}" in shown
 
 
 def test_rows_beside_another_live_artifact_are_told_apart() -> None:

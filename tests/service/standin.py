@@ -286,7 +286,7 @@ class StandIn:
             await respond(send, 200, msgspec.json.encode({**head, **answer}))
 
     def _decide(self, event: RolloutEvent) -> RolloutEvent:
-        self.state = self.state.after(event)
+        self.state = self.state.after_new(event)
         self.events.append(event)
         return event
 

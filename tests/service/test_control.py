@@ -124,6 +124,7 @@ def test_an_unknown_route_is_told_the_known_ones(url: str) -> None:
         (b'{"artifact": "flights:two", "fraction": 1.5}', 422, "$.fraction"),
         (b'{"artifact": "flights:two", "fraction": 0}', 422, "$.fraction"),
         (b'{"artifact": "flights:two", "portion": 1}', 422, "$"),
+        (b'{"artifact": "flights:two", "artifact": "flights:three"}', 422, "$"),
         (b" " * 70_000, 413, None),
     ],
 )

@@ -71,12 +71,12 @@ def test_ten_thousand_rows_at_once(server: Server) -> None:
     assert "10,000" in refused.json()["error"]["message"]
 
 
-def label(server: Server, body: Any, **headers: str) -> httpx.Response:
+def label(server: Server, body: Any, query: str = "", **headers: str) -> httpx.Response:
     """POST labels with the control token."""
     token = server.client()._control_token
     headers = {"authorization": f"Bearer {token}", **headers}
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return httpx.post(f"{server.url}/labels", content=content, headers=headers, timeout=30)
+    return httpx.post(f"{server.url}/labels{query}", content=content, headers=headers, timeout=30)
 
 
 def test_a_label_is_stored_and_joined_with_its_prediction(server: Server) -> None:
@@ -124,6 +124,16 @@ def test_a_label_that_is_refused_says_where(
     answer = label(server, body)
     assert answer.status_code == status
     assert where is None or answer.json()["error"]["where"] == where
+    assert LabelStore(server.settings, "toy").read().num_rows == before
+
+
+def test_a_query_of_labels_is_refused(server: Server) -> None:
+    """A `correction` in the URL had no effect, and the label counted as one sent again."""
+    before = LabelStore(server.settings, "toy").read().num_rows
+    answer = label(server, [{"request_id": "a", "value": 1}], query="?correction=1")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["where"]) == (422, "?correction")
+    assert error["hint"] == "its fields are in the JSON body"
     assert LabelStore(server.settings, "toy").read().num_rows == before
 
 
@@ -350,6 +360,7 @@ def test_labels_of_who_is_revoked_while_they_arrive_are_not_stored() -> None:
     labels = SimpleNamespace(held=BodyBudget(1_000, free=0, what="labels"), add=nothing)
     runtime: Any = SimpleNamespace(control=control, labels=labels, settings=Settings())
     scope = {"type": "http", "method": "POST", "path": "/labels", "headers": []}
+    scope["query_string"] = b""
     with pytest.raises(Unauthorized, match="was revoked"):
         asyncio.run(FrontDoor(nothing, lambda: runtime)._labels(scope, receive, nothing))
     assert asked == ["labeller", "labeller"]

@@ -14,7 +14,8 @@ from gnomon.estimates.reference_table import read_reference
 from gnomon.log import InferenceLog
 from gnomon.log.snapshot import Role
 from gnomon.policy import Policy, find_policy
-from gnomon.rollout.history import RolloutState, newest_history
+from gnomon.rollout.history import History, newest_history
+from gnomon.rollout.history.shadow_runs import has_run
 from gnomon.rollout.named_artifacts import find_model, find_role, version_of
 from gnomon.rollout.quality.known_labels import known_labels
 from gnomon.rollout.quality.measure import ComparedArtifacts
@@ -59,7 +60,8 @@ def estimate_quality(
         ArtifactError, UnknownArtifact: an artifact does not pass inspection.
         InvalidRequest: the end is before the start.
         LogError: there is no log of the model.
-        RolloutError: nothing is live, or the answers are not of a kind that has labels.
+        RolloutError: nothing is live, the artifact was never live nor a shadow, or the answers are
+            not of a kind that has labels.
         SettingsError: no model is given, and there is none, or more than one.
         TableError: the reference cannot be read.
 
@@ -72,14 +74,16 @@ def estimate_quality(
     check_range(start, end)
     settings, policy = settings or Settings.read(), policy or find_policy()
     model = find_model(settings, which)
-    state = newest_history(settings, model).state
+    history = newest_history(settings, model)
+    state = history.state
     if state.live is None:
         raise RolloutError("there is no live artifact whose quality could be estimated")
+    chosen = tuple(_chosen(settings, history, which))
     live, log = inspect(state.live), InferenceLog(settings, model)
     start, end = in_utc(start), in_utc(end)
     found = []
     with log.snapshot() as snapshot:
-        for artifact, role in _chosen(settings, state, which):
+        for artifact, role in chosen:
             run = state.shadows.get(artifact.tag) if role == "shadow" else None
             rows = EstimatedRows(
                 artifact=artifact,
@@ -100,16 +104,28 @@ def estimate_quality(
 
 
 def _chosen(
-    settings: Settings, state: RolloutState, which: str | Artifact | None
+    settings: Settings, history: History, which: str | Artifact | None
 ) -> Iterator[tuple[Artifact, Role]]:
-    """Yield the artifacts to estimate, each in its role."""
+    """Yield the artifacts to estimate, each in its role.
+
+    Raises:
+        RolloutError: the one that is asked for has answered no row in any role.
+    """
     tag = version_of(which)
     if tag is not None:
         artifact = inspect(tag)
-        running: Role = "live" if artifact.tag == state.live else "shadow"
-        is_running = artifact.tag == state.live or artifact.tag in state.shadows
-        yield artifact, running if is_running else find_role(settings, artifact)
+        running: Role = "live" if artifact.tag == history.state.live else "shadow"
+        if artifact.tag in (history.state.live, *history.state.shadows):
+            yield artifact, running
+            return
+        if not has_run(history.events, artifact.tag):
+            raise RolloutError(
+                f"`{artifact.tag}` was never live nor a shadow, so there is no row that it "
+                "answered",
+                hint=f"to start it: gnomon shadow start {artifact.tag}",
+            )
+        yield artifact, find_role(settings, artifact)
         return
-    yield inspect(str(state.live)), "live"
-    for shadow in state.compared:
+    yield inspect(str(history.state.live)), "live"
+    for shadow in history.state.compared:
         yield inspect(shadow), "shadow"

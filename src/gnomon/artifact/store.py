@@ -74,11 +74,11 @@ def resolve(which: object) -> Path:
         which: ``name:version``, ``name:latest``, ``name``, or the path of a folder.
 
     Raises:
-        UnknownArtifact: there is none.
+        UnknownArtifact: there is none, or the version after the colon is empty.
     """
     if isinstance(which, Path) or (isinstance(which, str) and os.sep in which):
         return _folder(Path(which))
-    if not isinstance(which, str) or which[:1] in ("", ":"):
+    if not isinstance(which, str) or which[:1] in ("", ":") or which.endswith(":"):
         raise not_a_tag(which)
     name, _, version = which.partition(":")
     if not _is_tag(name, version or "latest"):

@@ -36,7 +36,7 @@ from gnomon.rollout.history.integrity import event_name
 from gnomon.rollout.provenance import manifest_name, policy_name
 from gnomon.settings import Settings
 from gnomon.storage import Storage
-from gnomon.time_range import check_range
+from gnomon.time_range import check_range, check_time
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -84,6 +84,8 @@ def export(
         SettingsError: the file exists, or no decision is in the range.
         StorageError: the storage root cannot be read, or the file not written.
     """
+    for time in filter(None, (start, end)):
+        check_time(time)
     start, end = (None if time is None else time.astimezone() for time in (start, end))
     check_range(start, end)
     storage = Storage(settings)

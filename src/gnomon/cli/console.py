@@ -82,11 +82,12 @@ def print_event(event: RolloutEvent, place: str, pending: str | None, as_json: b
         print_json(event)
         return
     from gnomon.contract.difference import Change
+    from gnomon.rollout.history import forced_reason
     from gnomon.rollout.proposal import PROPOSAL_HOURS
 
     done = _DONE[event.kind][pending is not None]
-    reason = "its contract is incompatible" if event.changes else "its gates did not pass"
-    forced = f", though {reason}" if event.forced else ""
+    reason = forced_reason(event)
+    forced = f", though {reason}" if reason else ""
     when = "" if pending is None else f" {pending}"
     if event.kind == "propose":
         until = local(event.at + timedelta(hours=PROPOSAL_HOURS))

@@ -9,6 +9,9 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
+from gnomon.errors import InvalidRequest
+from gnomon.time_range import check_time
+
 __all__ = ["AsRole", "End", "PolicyFile", "Start", "Which"]
 
 
@@ -25,6 +28,10 @@ def parse_time(text: str) -> datetime:
         raise typer.BadParameter(
             f"expected a time such as 2024-05-01T12:00 or 2024-05-01T12:00:00+00:00, got {text!r}"
         ) from None
+    try:
+        check_time(earlier)
+    except InvalidRequest as error:
+        raise typer.BadParameter(error.message) from None
     if earlier == later:
         return earlier
     often = "twice" if earlier.replace(tzinfo=None) == time else "never"

@@ -125,12 +125,17 @@ class RecentGates:
 
 
 def _print_json(overview: Overview, evaluated: RecentGates | None) -> None:
+    from msgspec.structs import asdict
+
     from gnomon.cli.console import print_json
     from gnomon.cli.show.gates import gates_document
     from gnomon.rollout.gate import Gates
     from gnomon.service.status.totals import total
 
-    document = {**msgspec.structs.asdict(overview), "total": total(overview.slices)}
+    document = msgspec.to_builtins({**asdict(overview), "total": total(overview.slices)})
+    for status in (*document["slices"], document["total"]):
+        if status["started"] is None:  # Without a server the rows in the log are not counted here.
+            del status["books"]
     if evaluated is not None:
         document["gates"] = [
             gates_document(gates) if isinstance(gates, Gates) else gates

@@ -14,7 +14,13 @@ from gnomon.lazy_imports import lazy
 if TYPE_CHECKING:
     from gnomon.rollout.decisions.excuse_decisions import add_excuse, end_excuse
     from gnomon.rollout.decisions.gate_checks import check
-    from gnomon.rollout.decisions.promotion import approve, promote, rollback
+    from gnomon.rollout.decisions.promotion import (
+        approve,
+        precheck_approval,
+        precheck_promotion,
+        promote,
+        rollback,
+    )
     from gnomon.rollout.decisions.shadow_decisions import start_shadow, stop_shadow
     from gnomon.rollout.decisions.withdrawal import withdraw
 
@@ -23,6 +29,8 @@ __all__ = [
     "approve",
     "check",
     "end_excuse",
+    "precheck_approval",
+    "precheck_promotion",
     "promote",
     "rollback",
     "start_shadow",
@@ -35,6 +43,8 @@ _HOMES = {
     "approve": "decisions.promotion",
     "check": "decisions.gate_checks",
     "end_excuse": "decisions.excuse_decisions",
+    "precheck_approval": "decisions.promotion",
+    "precheck_promotion": "decisions.promotion",
     "promote": "decisions.promotion",
     "rollback": "decisions.promotion",
     "start_shadow": "decisions.shadow_decisions",

@@ -29,12 +29,14 @@ def tag_of(artifact: object) -> str:
     """Return the tag of an artifact that is given as itself or by its tag.
 
     Raises:
-        UnknownArtifact: it is neither.
+        UnknownArtifact: it is neither, the version after the colon is empty, or what is before it
+            cannot be the name of a model, which becomes part of paths.
     """
     if isinstance(artifact, Artifact):
         return artifact.tag
-    if not isinstance(artifact, str) or not model_of(artifact):
+    if not isinstance(artifact, str) or not model_of(artifact) or artifact.endswith(":"):
         raise not_a_tag(artifact)
+    check_model(model_of(artifact))
     return artifact
 
 

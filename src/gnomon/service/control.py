@@ -234,7 +234,7 @@ async def _answer(runtime: Controlled, scope: Scope, receive: Receive) -> object
         raise MethodNotAllowed(f"expected {route.method}, got {method}", where=path)
     await runtime.access.authorize(scope, route.role)
     if route.query is None:
-        refuse_query(scope["query_string"], path, route)
+        refuse_query(scope["query_string"], path, has_body=route.body is not None)
     body = await read_body(
         receive, BODY_BYTES, scope["headers"], seconds=BODY_SECONDS, hint="shorten the reason"
     )

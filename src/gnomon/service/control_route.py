@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
@@ -12,6 +13,7 @@ import msgspec
 from gnomon.errors import InvalidRequest, MalformedBody
 from gnomon.field_errors import EXPECTED_TIME, struct_error
 from gnomon.service.access.identity import Identity
+from gnomon.time_range import check_time
 from gnomon.tokens.roles import Role
 
 __all__ = ["Download", "Route", "decode_body", "decode_query", "refuse_query"]
@@ -62,30 +64,33 @@ def decode_body(body: bytes, kind: type[T]) -> T:
     """Return a JSON body as a structure.
 
     Raises:
-        InvalidRequest: a field is wrong or unknown.
+        InvalidRequest: a field is wrong, unknown or given twice.
         MalformedBody: it is not JSON.
     """
     try:
         content = msgspec.json.decode(body)
-        return msgspec.convert(content, kind)
+        decoded = msgspec.convert(content, kind)
     except msgspec.ValidationError as error:
         message, place, hint = struct_error(error, kind, content)
         raise InvalidRequest(message, where=place, hint=hint or _fields(kind)) from None
     except msgspec.DecodeError as error:
         raise MalformedBody(f"expected a JSON object: {error}", where="$") from None
+    json.loads(body, object_pairs_hook=_refuse_repeated)
+    return decoded
 
 
 def decode_query(query: bytes, kind: type[T]) -> T:
     """Return the query of a URL, such as ``artifact=flights:two&rows=50``, as a structure.
 
     Raises:
-        InvalidRequest: a parameter is wrong, unknown or given twice.
+        InvalidRequest: a parameter is wrong, unknown, given twice, or a time at the end of the
+            calendar.
     """
     content = _parameters(query)
     for name in _times(kind):
         _refuse_number(name, content.get(name, ""))
     try:
-        return msgspec.convert(content, kind, strict=False)
+        query_fields = msgspec.convert(content, kind, strict=False)
     except msgspec.ValidationError as error:
         message, place, hint = struct_error(error, kind, content)
         if EXPECTED_TIME in message:
@@ -95,10 +100,19 @@ def decode_query(query: bytes, kind: type[T]) -> T:
             where=(place or "$").replace("$.", "?").replace("$", "?"),
             hint=hint or _fields(kind),
         ) from None
+    for name in _times(kind):
+        if (time := getattr(query_fields, name)) is not None:
+            check_time(time, f"?{name}")
+    return query_fields
 
 
-def refuse_query(query: bytes, path: str, route: Route) -> None:
+def refuse_query(query: bytes, path: str, *, has_body: bool) -> None:
     """Refuse any query of a URL: what is given would have no effect.
+
+    Args:
+        query: the query.
+        path: of the route.
+        has_body: whether the fields of the route are in a JSON body.
 
     Raises:
         InvalidRequest: there is one.
@@ -107,8 +121,18 @@ def refuse_query(query: bytes, path: str, route: Route) -> None:
         raise InvalidRequest(
             f"{path} takes no parameters in its URL, got `{name}`",
             where=f"?{name}",
-            hint="leave it out" if route.body is None else "its fields are in the JSON body",
+            hint="its fields are in the JSON body" if has_body else "leave it out",
         )
+
+
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
+    """The parser of JSON takes the last of two values without a word."""
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidRequest(
+                f"expected each name once, got `{name}` twice in one object", where="$"
+            )
 
 
 def _times(kind: type[Any]) -> list[str]:

@@ -27,6 +27,7 @@ from gnomon.service import pages
 from gnomon.service.access.bearer import PREDICT_HINT, check_token
 from gnomon.service.access.proxies import proxies_of
 from gnomon.service.control import allow, control
+from gnomon.service.control_route import refuse_query
 from gnomon.service.http.asgi import (
     ASGI,
     ClientGone,
@@ -197,6 +198,7 @@ class FrontDoor:
     async def _labels(self, scope: Scope, receive: Receive, send: Send) -> None:
         runtime = self.runtime()
         await runtime.control.access.authorize(scope, "labeller")
+        refuse_query(scope["query_string"], scope["path"], has_body=True)
         settings = runtime.settings
         with runtime.labels.held.body() as grow:
             body = await read_body(

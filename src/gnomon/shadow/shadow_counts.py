@@ -105,12 +105,15 @@ class OpenGate(msgspec.Struct, frozen=True, kw_only=True):
         rows: rows still needed, if the gate waits for rows.
         seconds: time until these rows arrive, at the rate of the last minutes; None if no rows
             arrive.
+        counted: of when the counts are that it was evaluated on: the oldest report of a running
+            slice, seconds old; None where none was used.
     """
 
     gate: str
     says: str
     rows: int | None = None
     seconds: float | None = None
+    counted: datetime | None = None
 
 
 class ShadowReport(ShadowCounts, frozen=True, kw_only=True):

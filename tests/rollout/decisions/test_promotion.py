@@ -3,8 +3,16 @@ import pytest
 
 from gnomon import rollout
 from gnomon.artifact import inspect
-from gnomon.errors import ArtifactCorrupt, GateRefused, RolloutError, UnknownArtifact
-from gnomon.policy import GateLimits, Policy
+from gnomon.errors import (
+    ApprovalNeeded,
+    ArtifactCorrupt,
+    GateRefused,
+    RolloutError,
+    UnknownArtifact,
+)
+from gnomon.policy import GateLimits, Policy, RolloutRules
+from gnomon.rollout.actor import Actor
+from gnomon.rollout.gate import Gates
 from gnomon.rollout.history import RolloutEvent, newest_history
 from gnomon.settings import Settings
 from tests.packing import Pack, times
@@ -109,3 +117,34 @@ def test_what_cannot_be_served_is_not_decided(settings: Settings, live: str, pac
     with pytest.raises(ArtifactCorrupt):
         rollout.promote(settings, "toy", live)
     assert newest_history(settings, "toy").events == []
+
+
+def test_what_is_known_before_is_refused_without_the_gates(
+    settings: Settings, live: str, candidate: str
+) -> None:
+    """Gates take seconds: neither the proposer nor who is not proven waits for them."""
+
+    def ask(*_: object) -> Gates:
+        raise AssertionError("the gates are not evaluated")
+
+    two = Policy(gates=EASY.gates, rollout=RolloutRules(approvals=2))
+    ann, bob = (Actor(by=name, authenticated="proxy") for name in ("ann", "bob"))
+    rollout.promote(settings, "toy", live)
+    with pytest.raises(ApprovalNeeded, match="must be proven"):
+        rollout.promote(settings, "toy", candidate, policy=two, by="ann", ask=ask)
+    with pytest.raises(ApprovalNeeded, match="there is no proposal"):
+        rollout.approve(settings, "toy", candidate, policy=two, by=bob, ask=ask)
+    rollout.start_shadow(settings, "toy", candidate)
+    log_live(settings, 1_000, artifact=live)
+    log_shadow(settings, agreed=1_000, artifact=candidate, against=live)
+    assert rollout.promote(settings, "toy", candidate, policy=two, by=ann).kind == "propose"
+    for decide in (rollout.promote, rollout.approve):
+        with pytest.raises(ApprovalNeeded, match="somebody else has to approve it"):
+            decide(settings, "toy", candidate, policy=two, by=ann, ask=ask)
+    with pytest.raises(ApprovalNeeded, match="somebody else has to approve it"):
+        rollout.precheck_approval(settings, "toy", candidate, policy=two, by=ann)
+    rollout.precheck_approval(settings, "toy", candidate, policy=two, by=bob)
+    rollout.precheck_promotion(settings, "toy", candidate, policy=two, by=ann, force=True)
+    assert newest_history(settings, "toy").state.live == live
+    event = rollout.approve(settings, "toy", candidate, policy=two, by=bob)
+    assert (event.kind, event.approves) == ("promote", 3)

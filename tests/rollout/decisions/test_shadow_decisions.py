@@ -2,7 +2,7 @@ import pytest
 
 from gnomon import rollout
 from gnomon.artifact import inspect
-from gnomon.errors import ArtifactCorrupt, IncompatibleContract
+from gnomon.errors import ArtifactCorrupt, IncompatibleContract, RolloutError
 from gnomon.rollout.history import newest_history
 from gnomon.settings import Settings
 from tests.packing import KEYLESS, PAID, Pack, times
@@ -47,6 +47,15 @@ def test_what_may_matter_is_recorded_with_a_shadow(
     assert not event.forced
     assert [(c["level"], c["where"]) for c in event.changes] == [("warning", "entity_key")]
     assert rollout.start_shadow(settings, "toy", live, same=True).changes == ()
+
+
+def test_only_live_is_compared_with_itself(settings: Settings, live: str, candidate: str) -> None:
+    """A candidate with `same` would not share the candidates' error, and never be stopped."""
+    rollout.promote(settings, "toy", live)
+    with pytest.raises(RolloutError, match="is not live") as caught:
+        rollout.start_shadow(settings, "toy", candidate, same=True)
+    assert "leave out --same" in str(caught.value)
+    assert newest_history(settings, "toy").state.shadows == {}
 
 
 def test_a_shadow_is_refused_when_the_live_contract_cannot_be_read(

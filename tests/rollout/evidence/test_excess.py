@@ -61,6 +61,19 @@ def test_what_is_missing_is_rows_of_the_floor_otherwise() -> None:
     assert "`noise_floor`" in once.says
 
 
+def test_rows_of_the_floor_come_with_those_of_the_shadow() -> None:
+    """Held as they are, the floor's rows would need thousands of times as many of the shadow."""
+    excess = Excess(BadShare(100, 1_000), BadShare(0, 138), awaited=True, share=0.138, seen=138)
+    fixed = Excess(BadShare(100, 1_000), BadShare(0, 138)).awaits(0.05, 0.95, None)
+    awaits = excess.awaits(0.05, 0.95, None)
+    assert awaits.rows is not None
+    assert fixed.rows is not None
+    assert fixed.rows > 100 * awaits.rows
+    more = 1 + 1.1 * awaits.rows / 1_000  # About: a tenth more decides it.
+    grown = Excess(BadShare(round(100 * more), round(1_000 * more)), BadShare(0, round(138 * more)))
+    assert grown.interval(0.95).low > 0.05
+
+
 def test_before_the_first_row_of_the_floor_its_share_says_how_fast_they_come() -> None:
     """And where far too many should have come, the sample may hold none of the entities."""
     traffic = Traffic(seconds=100.0, answered=20_000, scored=10_000)

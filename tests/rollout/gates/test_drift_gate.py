@@ -125,7 +125,9 @@ def test_few_entities_are_unknown_and_other_entities_are_awaited(settings: Setti
     assert gate.verdict == "unknown"
     assert "too few rows of different entities to tell of 1 other: hour (2,000 rows" in gate.says
     assert gate.awaits is not None
-    assert "more rows scored, of other entities" in gate.awaits.says
+    assert gate.awaits.says.endswith("more rows scored, of other entities")
+    assert gate.awaits.rows is not None
+    assert gate.awaits.seconds is None
     assert served_drift(log, trained(), START, POLICY).drifted != ()
 
 

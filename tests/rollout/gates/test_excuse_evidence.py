@@ -9,7 +9,7 @@ import pytest
 
 from gnomon.artifact import inspect
 from gnomon.log import InferenceLog
-from gnomon.policy import GateLimits, Policy
+from gnomon.policy import GateLimits, Policy, Sampling
 from gnomon.rollout.evidence.evidence import Evidence, ShadowRows
 from gnomon.rollout.evidence.excuse import RecordedExcuse, parse_excuse
 from gnomon.rollout.evidence.excused_rows import ExcusedCounts
@@ -48,6 +48,24 @@ def logged(settings: Settings) -> Settings:
     log_shadow(settings, agreed=900)
     log_shadow(settings, disagreed=100, failed=20, customers=1)
     return settings
+
+
+def test_a_floor_of_zero_in_the_policy_subtracts_none(settings: Settings) -> None:
+    """Live was scored twice before the policy said 0: that counts only where it does not."""
+    begun = state()
+    log_live(settings, 100)
+    log_shadow(settings, agreed=900, disagreed=100)
+    log_shadow(settings, agreed=900, disagreed=100, artifact=LIVE, against=LIVE)
+
+    def judge(sampling: Sampling) -> Gate:
+        policy = Policy(gates=GateLimits(min_rows=0, max_disagreement=0.05), sampling=sampling)
+        found = evaluate(InferenceLog(settings, "toy"), begun, policy, SHADOW)
+        return next(gate for gate in found.gates if gate.name == "disagreement")
+
+    unset, zero = judge(Sampling()), judge(Sampling(noise_floor=0.0))
+    assert "beyond the noise floor of 10%" in unset.says
+    assert "noise floor" not in zero.says
+    assert (zero.verdict, zero.noise_rows) == ("fail", None)
 
 
 def test_the_others_are_judged_and_the_excused_are_shown(logged: Settings) -> None:

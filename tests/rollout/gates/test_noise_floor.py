@@ -15,6 +15,7 @@ from gnomon.policy import Policy, Sampling
 from gnomon.rollout.gates import noise_floor
 from gnomon.rollout.gates.noise_floor import (
     DEFAULT_SHARE,
+    is_floor_off,
     is_noise_awaited,
     measured_share,
     noise_shadow,
@@ -51,6 +52,16 @@ def state(live: str) -> RolloutState:
 
 def policy(share: float | None) -> Policy:
     return Policy(sampling=Sampling(noise_floor=share))
+
+
+def test_zero_judges_without_a_floor_unless_a_person_measures_it(live: Artifact) -> None:
+    """Unset is not 0: what was measured before counts."""
+    begun = state(live.tag)
+    assert is_floor_off(begun, policy(0.0))
+    assert not is_floor_off(begun, policy(None))
+    assert not is_floor_off(begun, policy(0.1))
+    same = RolloutEvent(kind="shadow_start", artifact=live.tag, same=True)
+    assert not is_floor_off(begun.after(same), policy(0.0))
 
 
 def test_the_policy_says_how_many_rows_are_scored_twice(live: Artifact) -> None:

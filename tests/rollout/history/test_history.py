@@ -71,6 +71,7 @@ PAST = [event("promote", "a"), event("promote", "b"), event("shadow_start", "c")
         (PAST, event("promote", "b"), "is live already"),
         (PAST, event("rollback", "c"), "goes to `flights:a`, not to `flights:c`"),
         (PAST, event("shadow_start", "b"), "would only agree with itself"),
+        (PAST, event("shadow_start", "d", same=True), "`flights:d` is not live: `flights:b` is"),
         (PAST, event("shadow_start", "c"), "is a running shadow already"),
         (PAST, event("shadow_start", "d", fraction=0.0), "above 0 and up to 1, got 0.0"),
         (PAST, event("shadow_stop", "d"), "running: flights:c"),
@@ -94,6 +95,18 @@ def test_live_against_itself_must_be_asked_for() -> None:
     """An A/A shadow measures the noise floor; `same` says it is meant."""
     state = fold([event("promote", "a"), event("shadow_start", "a", same=True)])
     assert list(state.shadows) == [state.live]
+
+
+def test_another_against_itself_is_still_read(storage: Storage) -> None:
+    """Earlier releases recorded such a shadow; what they decided stays as it was."""
+    history = History(storage, "flights")
+    history.append(event("promote", "a"))
+    old = event("shadow_start", "b", same=True, previous_sha256=history.known.sha256)
+    storage.create("rollout/flights/000001.json", msgspec.json.encode(old))
+    assert History(storage, "flights").refresh()
+    history.refresh()
+    assert list(history.state.shadows) == ["flights:b"]
+    assert history.state.candidates == 0
 
 
 def test_candidates_are_counted_for_each_live_artifact() -> None:

@@ -14,11 +14,11 @@ import pytest
 
 from gnomon import rollout
 from gnomon.api.query_process import SECONDS
-from gnomon.errors import Busy, Unauthorized, WorkerError
+from gnomon.errors import ApprovalNeeded, Busy, Unauthorized, WorkerError
 from gnomon.rollout.actor import Actor
 from gnomon.rollout.decisions import promotion
 from gnomon.rollout.history import RolloutEvent
-from gnomon.service.control_bodies import Promote, Rollback
+from gnomon.service.control_bodies import Approve, Promote, Rollback
 from gnomon.service.slice import rollout_control
 from gnomon.service.slice.rollout_control import FORCED_SECONDS, RolloutControl
 from gnomon.settings import Settings
@@ -45,6 +45,13 @@ def control(
     return RolloutControl(*parts)
 
 
+def decide_by(monkeypatch: pytest.MonkeyPatch, promote: Callable[..., RolloutEvent]) -> None:
+    """Promote any tag by a function, without checks before."""
+    monkeypatch.setattr(rollout, "promote", promote)
+    monkeypatch.setattr(rollout, "precheck_promotion", lambda *_, **__: None)
+    monkeypatch.setattr(rollout_control, "inspect", lambda tag: SimpleNamespace(tag=tag))
+
+
 def test_promotions_that_wait_for_their_gates_hold_up_neither_a_rollback_nor_threads(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,9 +66,8 @@ def test_promotions_that_wait_for_their_gates_hold_up_neither_a_rollback_nor_thr
     def rolled_back(*_: object, **__: object) -> RolloutEvent:
         return RolloutEvent(kind="rollback", artifact="toy:1")
 
-    monkeypatch.setattr(rollout, "promote", promote)
+    decide_by(monkeypatch, promote)
     monkeypatch.setattr(rollout, "rollback", rolled_back)
-    monkeypatch.setattr(rollout_control, "inspect", lambda tag: SimpleNamespace(tag=tag))
     most = rollout_control._PROMOTIONS
 
     async def run() -> None:
@@ -112,8 +118,7 @@ def test_who_was_revoked_while_gates_were_evaluated_promotes_nothing(
         return RolloutEvent(kind="promote", artifact="toy:2", forced=gates is None)
 
     monkeypatch.setattr(rollout_control, "QueryProcess", Question)
-    monkeypatch.setattr(rollout, "promote", promote)
-    monkeypatch.setattr(rollout_control, "inspect", lambda tag: SimpleNamespace(tag=tag))
+    decide_by(monkeypatch, promote)
     slice_ = control(settings, check_actor)
     bob = Actor(by="bob", authenticated="token bob")
     assert asyncio.run(slice_.promote(Promote(artifact="toy:2", force=True), bob)).forced
@@ -122,3 +127,22 @@ def test_who_was_revoked_while_gates_were_evaluated_promotes_nothing(
         with pytest.raises(Unauthorized, match="was revoked"):
             asyncio.run(slice_.promote(Promote(artifact="toy:2", force=force), ANN))
     assert given == [FORCED_SECONDS, SECONDS, FORCED_SECONDS]
+
+
+def test_what_is_refused_whatever_the_gates_say_is_refused_before_anything_is_loaded(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An approval of what nobody proposed loaded the artifact first, which took many seconds."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ApprovalNeeded("there is no proposal to promote toy:2")
+
+    async def warm(tag: str) -> None:
+        raise AssertionError("nothing is loaded")
+
+    monkeypatch.setattr(rollout, "precheck_approval", refuse)
+    monkeypatch.setattr(rollout_control, "inspect", lambda tag: SimpleNamespace(tag=tag))
+    slice_ = control(settings)
+    monkeypatch.setattr(slice_._lanes, "warm", warm)
+    with pytest.raises(ApprovalNeeded, match="there is no proposal"):
+        asyncio.run(slice_.approve(Approve(artifact="toy:2"), ANN, may_force=False))

@@ -71,6 +71,21 @@ def test_the_outlook_adds_up_the_slices(storage: Storage) -> None:
     assert "disagreement" not in gates  # None in 220 rows: it is decided.
 
 
+def test_an_open_gate_says_of_when_its_counts_are(storage: Storage) -> None:
+    """Those beside it are newer, and would seem to contradict it; reports of gone slices do not."""
+    outlook = GateOutlook(storage, "toy", None)
+    outlook.refresh(STATE)
+    assert {gate.counted for gate in outlook.of("toy:b")} == {None}
+    for name, ago in (("one", 3.0), ("two", 1.0), ("gone", 3_600.0)):
+        report(storage, name, 10, scored=10, compared=10, decided=10)
+        beat = next(b for b in heartbeats.read(storage, "toy") if b.slice == name)
+        updated = datetime.now(UTC) - timedelta(seconds=ago)
+        heartbeats.write(storage, structs.replace(beat, updated=updated))
+    oldest = next(b for b in heartbeats.read(storage, "toy") if b.slice == "one").updated
+    outlook.refresh(STATE)
+    assert {gate.counted for gate in outlook.of("toy:b")} == {oldest}
+
+
 def test_the_noise_floor_is_what_slices_report_of_live(storage: Storage) -> None:
     """Its rows in the time of the shadow count, and a gate waits while it is measured."""
     counts = {"scored": 5_000, "compared": 5_000, "decided": 5_000, "disagreed": 600}
@@ -92,6 +107,26 @@ def test_the_noise_floor_is_what_slices_report_of_live(storage: Storage) -> None
     outlook.refresh(STATE)
     (gate,) = outlook.of("toy:b")
     assert "beyond the noise floor, which is not measured yet" in gate.says
+
+
+def test_without_a_floor_the_open_gates_are_of_the_shadow_alone(
+    storage: Storage, tmp_path: Path
+) -> None:
+    """With `noise_floor = 0` in the policy, as for a promotion."""
+    file = tmp_path / "policy.toml"
+    file.write_text("[sampling]\nnoise_floor = 0\n")
+    counts = {"scored": 5_000, "compared": 5_000, "decided": 5_000, "disagreed": 600}
+    shadow = ShadowBeat(artifact="toy:b", epoch=2, **beside("toy:a", **counts))
+    counts = {"scored": 500, "compared": 500, "disagreed": 50}
+    noise = ShadowBeat(artifact="toy:a", epoch=2, **beside("toy:a", **counts))
+    beat = Heartbeat(
+        model="toy", slice="one", host="h", pid=1, started=NOW, live="toy:a",
+        shadows=(shadow, noise), noise_floor=0.05,
+    )  # fmt: skip
+    heartbeats.write(storage, beat)
+    outlook = GateOutlook(storage, "toy", file)
+    outlook.refresh(STATE)
+    assert outlook.of("toy:b") == ()  # It has failed.
 
 
 def test_a_floor_over_another_time_is_left_to_the_log(storage: Storage) -> None:

@@ -12,7 +12,7 @@ from gnomon.cli.console import columns, local, out
 from gnomon.cli.show.gates import gate_table
 from gnomon.quantities import percent, plural
 from gnomon.rollout.actor import signature
-from gnomon.rollout.history import RolloutEvent
+from gnomon.rollout.history import RolloutEvent, forced_reason
 from gnomon.rollout.history.past_state import PastState
 
 __all__ = ["show_history", "show_state"]
@@ -86,6 +86,8 @@ def _entry(event: RolloutEvent) -> str:
         text += ", against itself"
     if event.forced:
         text += ", [yellow]forced[/]"
+        if event.kind != "shadow_start" and not event.gates:
+            text += f" though {forced_reason(event)}"
     if event.excuse is not None:
         excuse = event.excuse
         until = local(excuse.until)

@@ -39,7 +39,8 @@ def show_status(overview: Overview) -> str:
 def _lines(overview: Overview) -> Iterator[str]:
     status = total(overview.slices)
     yield _head(overview.place, status, overview.slices)
-    yield _accounts(status.accounts)
+    if status.started is not None:  # Without a server the rows in the log are not counted here.
+        yield _accounts(status.accounts)
     yield from _figures(_largest_counts("not answered", status.accounts.reasons))
     yield from _figures(
         _largest_counts("values that training did not see", status.accounts.outside)
@@ -162,6 +163,11 @@ def _shadow(
             yield from _figures(f"excused (number {excuse.number}): {escape(str(excuse))}")
     for gate in shadow.open_gates:
         yield from _figures(f"[yellow]?[/] {escape(gate.gate)}: {escape(gate.says)}")
+    counted = min((g.counted for g in shadow.open_gates if g.counted is not None), default=None)
+    if counted is not None:  # They are evaluated every few seconds, on what slices reported.
+        yield from _figures(
+            f"[dim]those with ? are by what servers reported at {local(counted)}[/]"
+        )
     if shadow.error:
         yield from _figures(f"[red]{escape(shadow.error)}[/]")
 

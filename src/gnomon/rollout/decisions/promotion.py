@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from gnomon.artifact import inspect
+from gnomon.artifact import Artifact, inspect
 from gnomon.errors import (
     Forbidden,
     GateRefused,
@@ -30,14 +30,15 @@ from gnomon.rollout.decisions.frozen_gates import frozen, taken_automatically
 from gnomon.rollout.decisions.gate_checks import gates_of
 from gnomon.rollout.decisions.watch import window_of
 from gnomon.rollout.gate import Gates
-from gnomon.rollout.history import History, RolloutEvent, up_to_date
+from gnomon.rollout.history import History, RolloutEvent, RolloutState, up_to_date
 from gnomon.rollout.named_artifacts import full_tag
+from gnomon.rollout.proposal import ProposedPromotion
 from gnomon.rollout.provenance import artifact_digests, keep_manifest
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 from gnomon.tokens.token_store import TokenStore
 
-__all__ = ["approve", "promote", "rollback"]
+__all__ = ["approve", "precheck_approval", "precheck_promotion", "promote", "rollback"]
 
 Ask: TypeAlias = Callable[[str, bool], Gates]
 """Evaluates the gates of a tag; told whether the promotion is forced, and so does not need them."""
@@ -84,17 +85,11 @@ def promote(
         RolloutConflict: another decision was recorded meanwhile.
     """
     history = up_to_date(history, settings, model)
-    candidate = admitted(model, history.state, artifact, force=force)
-    event = RolloutEvent(
-        kind="promote",
-        artifact=candidate.tag,
-        digest=candidate.digest,
-        why=why,
-        **signed(by),
-        **artifact_digests(candidate.manifest.files),
-    )
-    history.state.after(event)
     rules, state = policy or Policy(), history.state
+    candidate, event = _checked(
+        settings, history, artifact, rules, force=force, by=by, only_approve=only_approve
+    )
+    event = msgspec.structs.replace(event, why=why)
     if state.live is not None:
         ask = ask or (lambda tag, _: gates_of(settings, model, state, tag, rules))
         gates = _gates_unless_forced(ask, candidate.tag, force)
@@ -117,6 +112,56 @@ def promote(
         event = msgspec.structs.replace(event, watch=watch)
     keep_manifest(Storage(settings), candidate)
     return history.append(taken_automatically(event, history, automatic, settings))
+
+
+def precheck_promotion(
+    settings: Settings,
+    model: str,
+    artifact: str,
+    *,
+    policy: Policy,
+    force: bool = False,
+    by: str | Actor | None = None,
+    history: History | None = None,
+) -> None:
+    """Refuse what :func:`promote` would refuse whatever the gates say; nothing is recorded.
+
+    A server asks before it loads the artifact. The arguments are those of :func:`promote`.
+
+    Raises:
+        GnomonError: as :func:`promote`.
+    """
+    history = up_to_date(history, settings, model)
+    _checked(settings, history, artifact, policy, force=force, by=by)
+
+
+def precheck_approval(
+    settings: Settings,
+    model: str,
+    artifact: str,
+    *,
+    policy: Policy,
+    may_force: bool = False,
+    by: str | Actor | None = None,
+    history: History | None = None,
+) -> None:
+    """Refuse what :func:`approve` would refuse whatever the gates say, as
+    :func:`precheck_promotion` does for :func:`promote`.
+
+    Raises:
+        GnomonError: as :func:`approve`.
+    """
+    history = up_to_date(history, settings, model)
+    proposal = _approvable(history.state, artifact, may_force=may_force)
+    _checked(
+        settings,
+        history,
+        proposal.artifact,
+        policy,
+        force=proposal.forced,
+        by=by,
+        only_approve=True,
+    )
 
 
 def approve(
@@ -151,20 +196,11 @@ def approve(
         GnomonError: as :func:`promote`.
     """
     history = up_to_date(history, settings, model)
-    tag = artifact if artifact in history.state.proposals else full_tag(artifact)
-    proposal = pending_proposal(history.state, tag)
-    if proposal is None:
-        raise nothing_to_approve(history.state, tag)
-    if proposal.forced and not may_force:
-        raise Forbidden(
-            f"the proposal to promote {tag} forces it, and its approval needs the role forcer",
-            where=f"event {proposal.number}",
-            hint="ask someone with the role forcer",
-        )
+    proposal = _approvable(history.state, artifact, may_force=may_force)
     return promote(
         settings,
         model,
-        tag,
+        proposal.artifact,
         policy=policy,
         force=proposal.forced,
         by=by,
@@ -209,6 +245,59 @@ def rollback(
     event = RolloutEvent(kind="rollback", artifact=previous, digest=digest, why=why, **signed(by))
     event = _with_earlier_digests(event, history)
     return history.append(taken_automatically(event, history, automatic, settings))
+
+
+def _checked(
+    settings: Settings,
+    history: History,
+    artifact: str,
+    policy: Policy,
+    *,
+    force: bool,
+    by: str | Actor | None,
+    only_approve: bool = False,
+) -> tuple[Artifact, RolloutEvent]:
+    """Return the artifact and its promotion, after all checks that need no gates.
+
+    The rule of two people is applied again to what is recorded.
+    """
+    candidate = admitted(history.model, history.state, artifact, force=force)
+    event = RolloutEvent(
+        kind="promote",
+        artifact=candidate.tag,
+        digest=candidate.digest,
+        **signed(by),
+        **artifact_digests(candidate.manifest.files),
+    )
+    history.state.after(event)
+    approved_or_proposed(
+        history.state,
+        msgspec.structs.replace(event, forced=force),
+        policy.rollout.approvals,
+        only_approve=only_approve,
+        is_revoked=TokenStore(Storage(settings)).is_revoked,
+    )
+    return candidate, event
+
+
+def _approvable(state: RolloutState, artifact: str, *, may_force: bool) -> ProposedPromotion:
+    """Return the proposal that is to be approved.
+
+    Raises:
+        ApprovalNeeded: there is none, or it has expired.
+        Forbidden: it forces, and the approver may not.
+    """
+    tag = artifact if artifact in state.proposals else full_tag(artifact)
+    proposal = pending_proposal(state, tag)
+    if proposal is None:
+        raise nothing_to_approve(state, tag)
+    if proposal.forced and not may_force:
+        raise Forbidden(
+            f"the proposal to promote {tag} forces it, and its approval needs the role forcer",
+            where=f"event {proposal.number}",
+            hint="ask someone with the role forcer",
+        )
+    return proposal
 
 
 def _gates_unless_forced(ask: Ask, tag: str, force: bool) -> Gates | None:

@@ -43,7 +43,7 @@ def start_shadow(
         model: the deployment's model name.
         artifact: a tag, such as ``flights:latest``.
         fraction: the share of entities (requests, without an entity key) that it scores.
-        same: allow the live artifact itself, which measures the noise floor.
+        same: start the live artifact itself, which measures the noise floor.
         preprocessing: the tag of another artifact, on whose preprocessing the model of this one
             is to run. Both are verified and combined to an artifact that is only for debugging.
         policy: the rules of its comparison; the defaults without one.
@@ -57,7 +57,8 @@ def start_shadow(
         IncompatibleContract: it would refuse requests that the live artifact gets.
         PackRefused: it cannot run on that preprocessing.
         PolicyError: the policy names an output that it does not have.
-        RolloutError: nothing is live, it is live, or it is already a running shadow.
+        RolloutError: nothing is live, it is live, it is not and ``same`` was given, or it is
+            already a running shadow.
         RolloutConflict: another decision was recorded meanwhile.
     """
     history = up_to_date(history, settings, model)
@@ -65,7 +66,7 @@ def start_shadow(
     tag, contract = planned_shadow(candidate, preprocessing, same=same)
     (policy or Policy()).check_names(tag, contract.output_schema)
     start = RolloutEvent(kind="shadow_start", artifact=tag, fraction=fraction, same=same)
-    history.state.after(start)
+    history.state.after_new(start)
     changes = _changes(history.state, tag, contract, force)
     incompatible = [change for change in changes if change.level == "incompatible"]
     if incompatible and not force:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -101,6 +101,12 @@ class Evidence:
     noise_awaited: bool = False
     noise_share: float | None = None
     noise_error: str | None = None
+
+    def without_noise(self) -> Evidence:
+        """Return the same without a noise floor."""
+        return replace(
+            self, noise=ShadowRows(), noise_awaited=False, noise_share=None, noise_error=None
+        )
 
 
 def gather(

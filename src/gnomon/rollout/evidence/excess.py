@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -97,20 +98,23 @@ class Excess:
         return _difference(self.shadow.at(rows, confidence), noise)
 
     def awaits(self, limit: float, confidence: float, traffic: Traffic | None) -> MissingEvidence:
-        """Estimate the rows of the shadow that decide it or, if they cannot, those of the floor."""
+        """Estimate the rows of the shadow that decide it or, if they cannot, those of the floor.
+
+        Where live is scored twice all the time, rows of the floor come with those of the shadow.
+        """
 
         def decides(rows: int, noise_rows: int) -> bool:
             interval = self.at(rows, noise_rows, confidence)
             return interval.high <= limit or interval.low > limit
 
-        more = more_until(lambda rows: decides(rows, self.noise.rows), self.shadow.rows)
-        if more is not None:
-            more = max(more, 1)  # The estimate may be just inside of what the interval is not.
-            entities = self.shadow.entities_of(more)
-            if entities is not None:
-                of = "rows compared of other entities"
-                return more_entities(more, entities, of, traffic, IF_IT_STAYS)
-            return more_rows(more, "rows compared", traffic, about=True, given=IF_IT_STAYS)
+        alone = more_until(lambda rows: decides(rows, self.noise.rows), self.shadow.rows)
+        each = self._noise_each
+        together = more_until(lambda rows: decides(rows, self._noise_at(rows)), self.shadow.rows)
+        if alone is not None:
+            needed = alone if together is None else min(alone, together)
+            return self._more_compared(max(needed, 1), traffic)  # About: it may be within already.
+        if each and together is not None:
+            return self._more_noise(max(math.ceil(together * each), 1), traffic)
         largest = max(self.shadow.rows, 1) * _LARGEST
         more = more_until(lambda noise_rows: decides(largest, noise_rows), self.noise.rows)
         if not more:
@@ -122,6 +126,32 @@ class Excess:
             f"{_NOT_KNOWN_WELL_ENOUGH}: give `noise_floor` in the policy's [sampling], or run "
             "`gnomon shadow start --same` with the live artifact"
         )
+
+    @property
+    def _noise_each(self) -> float:
+        """How many rows of live against itself come with each row of the shadow."""
+        if not self.awaited or self.failed or self.share is None:
+            return 0.0
+        if self.noise.rows and self.shadow.rows:
+            return self.noise.rows / self.shadow.rows
+        return 0.0 if self._lacks_its_sample else self.share
+
+    @property
+    def _lacks_its_sample(self) -> bool:
+        """Whether no row was scored twice, of so many that some should have been."""
+        return not self.seen and self.shadow.rows * (self.share or 0.0) >= _MANY_EXPECTED
+
+    def _noise_at(self, rows: int) -> int:
+        """Return how many rows of live against itself there are with so many of the shadow."""
+        return self.noise.rows + round(self._noise_each * (rows - self.shadow.rows))
+
+    def _more_compared(self, more: int, traffic: Traffic | None) -> MissingEvidence:
+        """Return that a number of rows of the shadow decides it."""
+        entities = self.shadow.entities_of(more)
+        if entities is None:
+            return more_rows(more, "rows compared", traffic, about=True, given=IF_IT_STAYS)
+        of = "rows compared of other entities"
+        return more_entities(more, entities, of, traffic, IF_IT_STAYS)
 
     def _more_noise(self, more: int, traffic: Traffic | None) -> MissingEvidence:
         """Return that a number of rows decides it which a server scores twice as they come.
@@ -140,7 +170,7 @@ class Excess:
                 "server scores any: give `noise_floor` in the [sampling] of the policy file that "
                 f"the server reads, {_OR_NONE}"
             )
-        if not self.seen and self.shadow.rows * self.share >= _MANY_EXPECTED:
+        if self._lacks_its_sample:
             return action(
                 f"needs about {plural(more, 'more row')} of live against itself, and none of the "
                 f"{self.shadow.rows:,} rows is one yet: if none of the next ones is, those that "

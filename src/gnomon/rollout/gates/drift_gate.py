@@ -183,8 +183,9 @@ def _awaits(min_rows: int, found: ServedDrift, traffic: Traffic | None) -> Missi
             "training had too few rows to tell: raise the limits of [drift], or ignore the columns"
         )
     rows = max(math.ceil(found.needs) - found.rows, 1)
-    of = "rows scored, of other entities" if found.repeated else "rows scored"
-    return more_rows(rows, of, traffic, about=True)
+    if found.repeated:  # The rate of all rows says nothing of when other entities come.
+        return more_rows(rows, "rows scored, of other entities", None, about=True)
+    return more_rows(rows, "rows scored", traffic, about=True)
 
 
 def _needs(sides: BinnedSides, psi: Effect | None) -> float:

@@ -24,7 +24,7 @@ from gnomon.rollout.evidence.excused_rows import (
 )
 from gnomon.rollout.evidence.outlook import action
 from gnomon.rollout.gate import Gate
-from gnomon.rollout.gates.noise_floor import is_noise_awaited, measured_share
+from gnomon.rollout.gates.noise_floor import is_floor_off, is_noise_awaited, measured_share
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.shadow.heartbeats import Heartbeats
 
@@ -96,7 +96,7 @@ def gather_unexcused(
         reports: those of the slices, which say whether the noise floor is measured.
     """
     share = measured_share(state, reports)
-    return gather(
+    evidence = gather(
         log,
         shadow=shadow.artifact,
         live=live,
@@ -118,6 +118,7 @@ def gather_unexcused(
         ),
         excused_noise=excused_rows(log, policy, excuses, shadow=live, live=live, start=shadow.at),
     )
+    return evidence.without_noise() if is_floor_off(state, policy) else evidence
 
 
 def _rules_without(

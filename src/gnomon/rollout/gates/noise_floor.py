@@ -10,6 +10,7 @@ from gnomon.shadow.heartbeats import Heartbeats
 
 __all__ = [
     "DEFAULT_SHARE",
+    "is_floor_off",
     "is_noise_awaited",
     "measured_share",
     "noise_shadow",
@@ -52,6 +53,14 @@ def noise_shadow(state: RolloutState, live: Artifact, policy: Policy) -> Shadow 
         entity_key=live.contract.entity_key,
         same=True,
     )
+
+
+def is_floor_off(state: RolloutState, policy: Policy) -> bool:
+    """Return whether gates judge without a floor, whatever was measured before.
+
+    The policy says so with 0, and no person runs live as its own shadow to measure it.
+    """
+    return policy.sampling.noise_floor == 0 and state.live not in state.shadows
 
 
 def is_noise_awaited(state: RolloutState, policy: Policy) -> bool:

@@ -1,6 +1,6 @@
 """The rollout history: what was decided, and the state that it adds up to."""
 
-from gnomon.rollout.history.event import FORMAT, Kind, RolloutEvent, decode_event
+from gnomon.rollout.history.event import FORMAT, Kind, RolloutEvent, decode_event, forced_reason
 from gnomon.rollout.history.history import (
     History,
     newest_history,
@@ -21,6 +21,7 @@ __all__ = [
     "Shadow",
     "decode_event",
     "fold",
+    "forced_reason",
     "newest_history",
     "open_history",
     "read_history",

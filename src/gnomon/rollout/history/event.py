@@ -14,7 +14,7 @@ from gnomon.rollout.actor import signature
 from gnomon.rollout.evidence.excuse import Excuse
 from gnomon.rollout.watch_window import WatchWindow
 
-__all__ = ["FORMAT", "Kind", "RolloutEvent", "decode_event", "summary"]
+__all__ = ["FORMAT", "Kind", "RolloutEvent", "decode_event", "forced_reason", "summary"]
 
 FORMAT = 3
 """Format 2 added ``previous_sha256``; events of format 1 may only come before those of format 2.
@@ -109,6 +109,19 @@ def decode_event(content: bytes, where: str) -> RolloutEvent:
         NewerFormat: a newer version of Gnomon recorded it.
     """
     return decode(content, RolloutEvent, _KIND, where)
+
+
+def forced_reason(event: RolloutEvent) -> str | None:
+    """Return what a forced decision was taken in spite of; None if it was not forced."""
+    if not event.forced:
+        return None
+    if event.kind == "shadow_start":
+        return "its contract is incompatible"
+    if not event.gates:
+        return "its gates were not evaluated"
+    if any(gate.get("verdict") != "pass" for gate in event.gates):
+        return "its gates did not pass"
+    return "its gates judge other content, which is in shadow under this tag"
 
 
 def summary(event: RolloutEvent) -> str:

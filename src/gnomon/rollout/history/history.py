@@ -137,7 +137,7 @@ class History:
             RolloutConflict: another decision was recorded since the last refresh.
             StorageError: the write failed; the next refresh shows whether it was recorded.
         """
-        after = self.state.after(event)
+        after = self.state.after_new(event)
         self._check_read(self._last())
         event = msgspec.structs.replace(event, format=FORMAT, previous_sha256=self._last_digest())
         content = msgspec.json.format(msgspec.json.encode(event), indent=2) + b"\n"

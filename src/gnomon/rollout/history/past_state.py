@@ -9,6 +9,7 @@ import msgspec
 
 from gnomon.rollout.history.event import RolloutEvent
 from gnomon.rollout.history.state import Shadow, fold
+from gnomon.time_range import check_time
 
 __all__ = ["PastState", "state_at"]
 
@@ -35,7 +36,11 @@ def state_at(events: Sequence[RolloutEvent], at: datetime) -> PastState:
     Args:
         events: the history, oldest first.
         at: the time; in this machine's time zone, if it has none.
+
+    Raises:
+        InvalidRequest: the time is at the end of the calendar.
     """
+    check_time(at, "time")
     at = at.astimezone()
     past = [event for event in events if event.at <= at]
     # Of decisions by machines whose clocks differ, those before the last one came before it.

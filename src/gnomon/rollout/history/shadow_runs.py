@@ -8,7 +8,7 @@ from gnomon.errors import RolloutError
 from gnomon.rollout.history.event import RolloutEvent
 from gnomon.rollout.history.state import RolloutState
 
-__all__ = ["check_ran_beside_live", "ran_beside"]
+__all__ = ["check_ran_beside_live", "has_run", "ran_beside"]
 
 
 def ran_beside(events: Iterable[RolloutEvent], artifact: str, live: str) -> bool:
@@ -25,6 +25,12 @@ def ran_beside(events: Iterable[RolloutEvent], artifact: str, live: str) -> bool
         if state.live == live and artifact in state.shadows:
             return True
     return False
+
+
+def has_run(events: Iterable[RolloutEvent], artifact: str) -> bool:
+    """Return whether an artifact was ever live, or a shadow."""
+    kinds = ("promote", "rollback", "shadow_start")
+    return any(event.artifact == artifact and event.kind in kinds for event in events)
 
 
 def check_ran_beside_live(

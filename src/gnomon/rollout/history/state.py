@@ -138,6 +138,24 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
             )
         return self.live
 
+    def after_new(self, event: RolloutEvent) -> RolloutState:
+        """Return the state after a decision that is taken now.
+
+        It is checked by rules too that recorded events need not meet, which earlier releases had
+        not yet.
+
+        Raises:
+            RolloutError: the event does not follow from this state, or may not be decided.
+        """
+        after = self.after(event)
+        if event.kind == "shadow_start" and event.same and event.artifact != self.live:
+            raise RolloutError(
+                f"`{event.artifact}` is not live: `{self.live}` is, and only the live artifact is "
+                "run as its own shadow",
+                hint="leave out --same (over HTTP: same: true) to judge it as a candidate",
+            )
+        return after
+
     def after(self, event: RolloutEvent) -> RolloutState:
         """Return the state after one more event.
 

@@ -137,11 +137,15 @@ class RolloutControl:
 
     async def promote(self, request: Promote, by: Actor) -> RolloutEvent:
         """Make an artifact live: load and verify it next to the old one, check the gates, swap."""
-        return await self._promote_at_request(rollout.promote, request, by, force=request.force)
+        return await self._promote_at_request(
+            rollout.promote, rollout.precheck_promotion, request, by, force=request.force
+        )
 
     async def approve(self, request: Approve, by: Actor, *, may_force: bool) -> RolloutEvent:
         """Promote an artifact that another person has proposed, as :meth:`promote` does."""
-        return await self._promote_at_request(rollout.approve, request, by, may_force=may_force)
+        return await self._promote_at_request(
+            rollout.approve, rollout.precheck_approval, request, by, may_force=may_force
+        )
 
     async def withdraw(self, request: Withdraw, by: Actor) -> RolloutEvent:
         """Withdraw a proposed promotion."""
@@ -221,14 +225,31 @@ class RolloutControl:
         finally:
             self.access.check_actor(by)  # It took a while.
 
+    def _named(self, by: Actor) -> Actor:
+        """Return who decides; this slice, if nobody is named."""
+        return by if by.by else msgspec.structs.replace(by, by=self._claim.name or None)
+
     async def _promote_at_request(
         self,
         decision: Callable[..., RolloutEvent],
+        precheck: Callable[..., None],
         request: Promote | Approve,
         by: Actor,
         **options: Any,
     ) -> RolloutEvent:
+        """Decide on a promotion; what can be refused at once is, before anything is loaded."""
         tag = (await asyncio.to_thread(inspect, request.artifact)).tag
+        history = self._follower.history.copy()
+        await asyncio.to_thread(
+            precheck,
+            self._settings,
+            history.model,
+            tag,
+            policy=await asyncio.to_thread(self._read_policy),
+            by=self._named(by),
+            history=history,
+            **options,
+        )
         ask = partial(self._ask_gates, by)
         return await self._promote(decision, tag, by=by, why=request.why, ask=ask, **options)
 
@@ -265,7 +286,7 @@ class RolloutControl:
             self._settings,
             history.model,
             *args,
-            by=by if by.by else msgspec.structs.replace(by, by=self._claim.name or None),
+            by=self._named(by),
             history=history,
             **options,
         )

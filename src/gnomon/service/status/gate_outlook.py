@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from gnomon.policy import Policy
 from gnomon.rollout.evidence.evidence import CLOCKS_APART, Evidence, ShadowRows
 from gnomon.rollout.evidence.outlook import WINDOW, Traffic
 from gnomon.rollout.gates.gates import judge
-from gnomon.rollout.gates.noise_floor import is_noise_awaited, measured_share
+from gnomon.rollout.gates.noise_floor import is_floor_off, is_noise_awaited, measured_share
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.rollout.quality.quality_gates import gate_name
 from gnomon.shadow import heartbeats
@@ -123,10 +124,12 @@ class GateOutlook:
         confidence: float,
     ) -> Iterator[OpenGate]:
         limits = policy.gates
+        counted = min(_report_times(shadow, beats), default=None)
         counts = _beside(state.live, _shadow_reports(shadow, beats))
         answered = sum(int(beat.accounts.get("answered", 0)) for beat in beats)
-        share = measured_share(state, Heartbeats(beats))
-        noise = _beside(state.live, _noise_reports(state, beats))
+        is_off = is_floor_off(state, policy)
+        share = None if is_off else measured_share(state, Heartbeats(beats))
+        noise = CountsBeside() if is_off else _beside(state.live, _noise_reports(state, beats))
         awaited = share is not None or is_noise_awaited(state, policy)
         is_of_another_time = (awaited or noise.compared > 0) and not _is_noise_of_the_time(
             state, shadow, counts
@@ -154,13 +157,14 @@ class GateOutlook:
             limits, shadow, evidence, confidence, reports=Heartbeats(beats), skew=skew
         ):
             if gate.awaits is not None and is_of_another_time and gate.name in _BEYOND_NOISE:
-                yield OpenGate(gate=gate.name, says=_BY_ANOTHER_TIME)
+                yield OpenGate(gate=gate.name, says=_BY_ANOTHER_TIME, counted=counted)
             elif gate.awaits is not None:
                 yield OpenGate(
                     gate=gate.name,
                     says=gate.because,
                     rows=gate.awaits.rows,
                     seconds=gate.awaits.seconds,
+                    counted=counted,
                 )
 
     def _traffic(
@@ -203,6 +207,13 @@ def _shadow_reports(shadow: Shadow, beats: Sequence[Heartbeat]) -> Iterator[Shad
         report = beat.shadow(shadow.artifact)
         if report is not None and report.epoch == shadow.since:
             yield report
+
+
+def _report_times(shadow: Shadow, beats: Sequence[Heartbeat]) -> Iterator[datetime]:
+    """Yield when each running slice of the shadow reported."""
+    for beat in beats:
+        if not beat.is_stale() and next(_shadow_reports(shadow, [beat]), None) is not None:
+            yield beat.updated
 
 
 def _noise_reports(state: RolloutState, beats: Sequence[Heartbeat]) -> Iterator[ShadowBeat]:

@@ -146,8 +146,10 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         """See :class:`gnomon.notebook.Tabular`."""
         live = [] if self.live is None else [("live", self.live.artifact, *[None] * 5)]
         noise = [] if self.noise_floor is None else [_described("noise floor", self.noise_floor)]
+        received = f"{plural(self.accounts.received, 'row')} received"
+        counted = "no server is running" if self.started is None else received
         return NotebookTable(
-            title=f"{self.model}, {plural(self.accounts.received, 'row')} received",
+            title=f"{self.model}, {counted}",
             verdict="ready" if self.ready else "not ready",
             columns=("role", "artifact", "eligible", "scored", "failed", "lagging", "disagreement"),
             rows=[*live, *(_described("shadow", shadow) for shadow in self.shadows), *noise],
