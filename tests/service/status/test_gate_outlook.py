@@ -212,7 +212,7 @@ def test_hours_are_those_beside_live(storage: Storage, tmp_path: Path) -> None:
     report(storage, "one", 10, scored=10, compared=10)
     outlook.refresh(state)
     (hours,) = (gate for gate in outlook.of("toy:b") if gate.gate == "hours")
-    assert "over 0 hours; 2 are needed" in hours.says
+    assert "over 0 seconds; the policy requires 2 hours" in hours.says
 
 
 def test_a_decided_gate_is_not_open(storage: Storage, tmp_path: Path) -> None:
