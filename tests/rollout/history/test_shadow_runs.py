@@ -6,7 +6,7 @@ import pytest
 
 from gnomon.errors import RolloutError
 from gnomon.rollout.history import RolloutEvent, fold
-from gnomon.rollout.history.shadow_runs import check_ran_beside_live, ran_beside
+from gnomon.rollout.history.shadow_runs import check_ran_beside_live, has_run, ran_beside
 
 EVENTS = [
     RolloutEvent(kind="promote", artifact="toy:1"),
@@ -32,6 +32,12 @@ EVENTS = [
 def test_it_ran_beside_what_was_live_then(shadow: str, live: str, ran: bool) -> None:
     """A shadow that is stopped has run; one of an earlier live artifact has not run beside this."""
     assert ran_beside(EVENTS, shadow, live) is ran
+
+
+def test_what_was_only_proposed_has_not_run() -> None:
+    """Neither as live nor as a shadow, so it has answered nothing."""
+    events = [*EVENTS, RolloutEvent(kind="propose", artifact="toy:5")]
+    assert [has_run(events, f"toy:{number}") for number in range(1, 6)] == [True] * 4 + [False]
 
 
 def test_others_are_refused_with_what_helps() -> None:
