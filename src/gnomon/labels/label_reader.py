@@ -17,6 +17,7 @@ from gnomon.labels.label import Label
 from gnomon.labels.label_schema import LABELS
 from gnomon.labels.targets import Target, targets_of
 from gnomon.log.table.columns import plain_type
+from gnomon.time_range import check_time
 
 __all__ = ["LabelReader"]
 
@@ -209,9 +210,7 @@ def _listed(names: Any) -> str:
 
 
 def _utc(time: datetime | None, where: str) -> datetime | None:
-    try:
-        return None if time is None else time.astimezone(UTC)
-    except OverflowError:
-        raise InvalidRequest(
-            f"expected a time between the years 1 and 9999 in UTC, got {time!s}", where=where
-        ) from None
+    if time is None:
+        return None
+    check_time(time, where)
+    return time.astimezone(UTC)
