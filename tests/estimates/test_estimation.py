@@ -161,8 +161,8 @@ def test_a_reference_of_few_entities_says_little(
 def test_a_chunk_of_few_entities_is_unknown(
     settings: Settings, random: np.random.Generator
 ) -> None:
-    """The reference has one row of each, so the chunk's 20 may all err alike."""
-    days = {3.0: classified(1_000, random), 1.0: owned(classified(1_000, random), 20)}
+    """The reference has one row of each, so the chunk's 25 may all err alike."""
+    days = {3.0: classified(1_000, random), 1.0: owned(classified(1_000, random), 25)}
     labels = log_served(settings, CLASSIFIER, days)
     [chunk] = estimated(settings, CLASSIFIER, labels, start=NOW - 2 * DAY).chunks
     assert chunk.state == "unknown"
