@@ -1,0 +1,250 @@
+"""Is what a diagnosis says right? By these rules, and no others.
+
+A diagnosis is a list: the main one and those in ``also``. A fault has one or more parts (two units
+in a row on one column are two parts). Every entry of the list that is ``confirmed`` or
+``described`` is held against the parts of the column it blames, in this order:
+
+* **false**: it blames a column that nothing was done to; or it has a confirmed cause that is
+  neither a right name nor a vague one of any part, and its sentence is not the truth either; or it
+  says "N times" where the factor is another one by more than 1%; or it says what the part lists as
+  never true.
+* **named**: its cause is a right name, and the sentence or the evidence has what must be said (a
+  factor, an offset, a duration, a unit's name), where the fault has such a thing.
+* **told**: its sentence or evidence makes one of the part's claims in full: every word (a list of
+  synonyms) and every number within 1% (within the stated tolerance for the size of a noise).
+* **partly**: a right name without its number; a vague name, such as *segment-local skew* for a fault
+  that is indeed only in that segment; or a description of the right column that makes none of the
+  claims and nothing that is never true. The last are marked ``to read``: a person must.
+
+The trial then counts once, as the first of these that fits:
+
+* **wrong**: an entry is false. *Wrong and confirmed* if that entry's verdict is ``confirmed``.
+* **right**: every part is named.
+* **truthful**: every part is named or told.
+* **half**: a part is named, told or partly told, and another, or the rest of it, is not.
+* **unknown**: nothing is confirmed or described.
+
+In a control (nothing was done, or only what a model ignores) any confirmed or described entry is a
+**false alarm**, and answers that all agree are **right**. Where there is a fault and all answers agree,
+the trial is counted apart, as there is nothing to say.
+
+An entry is about a column if it is that feature, a step column with that name, or one made of it
+(``carrier_AA`` of ``carrier``; the hour and the season of the event time). Words such as "half",
+"twice" and "a hundredth" count as numbers. A factor may be said as its inverse.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from benchmarks.skew.truth import ANY, Claim, Truth
+
+__all__ = ["OUTCOMES", "Judgement", "judge", "minutes_in", "numbers_in"]
+
+OUTCOMES = ("right", "truthful", "half", "unknown", "wrong", "false alarm", "no divergence")
+
+FROM_TIME = (
+    "hour",
+    "weekday",
+    "month",
+    "minute",
+    "hour_sin",
+    "hour_cos",
+    "day_sin",
+    "day_cos",
+)
+"""Step columns that the pipelines make of the event time ``at``."""
+
+
+class Diagnosed(Protocol):
+    """What is read of :class:`gnomon.report.Diagnosis`."""
+
+    verdict: Any
+    column: str | None
+    cause: str
+    sentence: str
+    evidence: tuple[str, ...]
+    columns: tuple[str, ...]
+    also: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How one trial counts, and why.
+
+    Attributes:
+        outcome: one of ``OUTCOMES``.
+        confirmed: whether what is wrong was confirmed.
+        named: how many parts were named.
+        parts: how many there are.
+        located: whether the column of the main entry is right, whatever it says.
+        remarks: one for each entry that counts.
+    """
+
+    outcome: str
+    confirmed: bool = False
+    named: int = 0
+    parts: int = 0
+    located: bool = False
+    remarks: tuple[str, ...] = ()
+
+
+def judge(found: Diagnosed | None, truths: list[Truth]) -> Judgement:
+    """Judge a diagnosis by what is true.
+
+    Args:
+        found: the diagnosis; None if no row diverged.
+        truths: the parts of the fault; none in a control.
+    """
+    if found is None:
+        return Judgement("no divergence" if truths else "right", parts=len(truths))
+    entries = [found, *found.also]
+    said = [entry for entry in entries if entry.verdict != "unknown"]
+    located = any(_about(found, truth) for truth in truths)
+    if not truths:
+        return Judgement("false alarm" if said else "unknown", confirmed=bool(said))
+    level = [0] * len(truths)
+    false, confirmed, remarks = False, False, []
+    for entry in said:
+        held = [_held(entry, truth) if _about(entry, truth) else "elsewhere" for truth in truths]
+        good = [(at, _LEVELS[how]) for at, how in enumerate(held) if how in _LEVELS]
+        if not good or "contradicted" in held:
+            false = True
+            confirmed |= entry.verdict == "confirmed"
+            remarks.append(f"false ({held[0] if len(held) == 1 else '/'.join(held)})")
+            continue
+        remarks.append("/".join(held))
+        for at, worth in good:
+            level[at] = max(level[at], worth)
+    named = sum(worth == 3 for worth in level)
+    if false:
+        outcome = "wrong"
+    elif min(level) == 3:
+        outcome = "right"
+    elif min(level) == 2:
+        outcome = "truthful"
+    else:
+        outcome = "half" if max(level) else "unknown"
+    return Judgement(outcome, confirmed, named, len(truths), located, tuple(remarks))
+
+
+_LEVELS = {"named": 3, "told": 2, "partly": 1, "to read": 1}
+
+
+def _held(entry: Diagnosed, truth: Truth) -> str:
+    """Hold one entry against one part of the fault, on a column that is right."""
+    text = " ".join([entry.sentence, *entry.evidence])
+    if any(re.search(pattern, entry.sentence, re.I) for pattern in truth.never):
+        return "contradicted"
+    is_right = entry.verdict == "confirmed" and entry.cause in truth.causes
+    if is_right and _other_factor(entry.sentence, truth.factor):
+        return "contradicted"
+    told = any(_makes(text, claim) for claim in truth.claims)
+    if is_right:
+        return "named" if told or not truth.claims else "partly"
+    if told:
+        return "told"
+    if entry.cause in truth.vague:
+        return "partly"
+    return "other cause" if entry.verdict == "confirmed" else "to read"
+
+
+def _about(entry: Diagnosed, truth: Truth) -> bool:
+    """Is the column that an entry blames one of those that are at fault?"""
+    if ANY in truth.columns:
+        return True
+    blamed = [entry.column, *entry.columns]
+    return any(_same(name, column) for name in blamed if name for column in truth.columns)
+
+
+def _same(name: str, column: str) -> bool:
+    last = name.rpartition("/")[2].rpartition("__")[2]
+    if column == "at" and last in FROM_TIME:
+        return True
+    return last == column or (last.startswith(f"{column}_") and "/" in name)
+
+
+def _makes(text: str, claim: Claim) -> bool:
+    if not all(re.search(word, text, re.I) for word in claim.words):
+        return False
+    if claim.minutes is not None and not any(
+        abs(abs(said) - claim.minutes) <= 0.01 * claim.minutes for said in minutes_in(text)
+    ):
+        return False
+    said = numbers_in(text)
+    return all(_said(number, said, claim.tolerance) for number in claim.numbers)
+
+
+def _said(number: float, said: list[float], tolerance: float) -> bool:
+    for candidate in (number, -number, 1 / number if number else number):
+        room = tolerance * abs(candidate) + 1e-12
+        if any(abs(one - candidate) <= room for one in said):
+            return True
+    return False
+
+
+_WORDS = {
+    "half": 0.5,
+    "twice": 2.0,
+    "double": 2.0,
+    "tenth": 0.1,
+    "hundredth": 0.01,
+    "thousandth": 0.001,
+    "zero": 0.0,
+    "one": 1.0,
+    "two": 2.0,
+    "three": 3.0,
+}
+
+_NUMBER = r"[-−+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?"
+
+
+def numbers_in(text: str) -> list[float]:
+    """Return every number that is said, ``1,000`` as a thousand; and words such as "half"."""
+    found = []
+    for match in re.finditer(_NUMBER, text, re.I):
+        plain = match.group().replace("−", "-").replace(",", "").rstrip(".")
+        found.append(float(plain))
+    words = re.findall(r"[a-z]+", text.lower())
+    return found + [_WORDS[word] for word in words if word in _WORDS]
+
+
+_UNITS = {"second": 1 / 60, "minute": 1.0, "hour": 60.0, "day": 1440.0, "week": 10080.0}
+
+
+def minutes_in(text: str) -> list[float]:
+    """Return every duration that is said, in minutes: ``9 hours 30 minutes``, ``9.5 hours``."""
+    found = []
+    number = r"(\d[\d,]*(?:\.\d+)?|an?|one|half an)"
+    part = number + r"[ -](second|minute|hour|day|week)s?"
+    for match in re.finditer(rf"{part}(?:(?: and |, | ){part})?", text, re.I):
+        first, unit, second, smaller = match.groups()
+        parts = [_amount(first) * _UNITS[unit.lower()]]
+        if second:
+            parts.append(_amount(second) * _UNITS[smaller.lower()])
+        found += [*parts, sum(parts)]
+    for match in re.finditer(r"(?<![\d:])(\d{1,2}):(\d{2})(?::\d{2})?(?!\d)", text):
+        found.append(int(match[1]) * 60.0 + int(match[2]))
+    return found
+
+
+def _amount(said: str) -> float:
+    plain = said.lower().replace(",", "")
+    return {"a": 1.0, "an": 1.0, "one": 1.0, "half an": 0.5}.get(plain) or float(plain)
+
+
+def _other_factor(sentence: str, factor: float | None) -> bool:
+    """Does the sentence say "N times", and is N neither the factor nor its inverse?"""
+    if factor is None:
+        return False
+    said = [
+        float(match.replace(",", "").replace("−", "-"))
+        for match in re.findall(rf"({_NUMBER}) times", sentence)
+    ]
+    return bool(said) and not any(
+        np.isclose(one, right, rtol=0.01) for one in said for right in (factor, 1 / factor)
+    )
