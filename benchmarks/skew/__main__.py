@@ -59,9 +59,8 @@ def main() -> None:
     versions = {name: _version(name) for name in (*PACKAGES, *DATA)}
     print(", ".join(f"{name} {number}" for name, number in versions.items()))
     seeds = asked.seeds
-    print(
-        f"Python {platform.python_version()}; {len(cases)} trials; seeds {_range(seeds)}; {asked.split}"
-    )
+    print(f"Python {platform.python_version()}, {machine()}")
+    print(f"{len(cases)} trials; seeds {_range(seeds)}; split {asked.split}")
     results: list[dict[str, Any]] = []
     began = time.monotonic()
     for dataset in dict.fromkeys(case.dataset for case in cases):
@@ -79,7 +78,9 @@ def main() -> None:
     for sees in dict.fromkeys(result["sees"] for result in results):
         print(f"\nThe table holds {HOLDS[sees]}:\n")
         print(table([r for r in results if r["sees"] == sees]))
-    print(wrong(results))
+    print(listed("Wrong", [r for r in results if _shown(r) == "wrong"]))
+    to_read = [r for r in results if any("to read" in remark for remark in r["remarks"])]
+    print(listed("Descriptions to read", to_read))
     print(f"Every trial: {asked.out}")
 
 
@@ -216,16 +217,14 @@ def table(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def wrong(results: list[dict[str, Any]]) -> str:
-    """Return every trial that is wrong, by name, with what was done and what was said."""
+def listed(title: str, results: list[dict[str, Any]]) -> str:
+    """Return trials by name, with what was done and what was said."""
     lines = []
     for result in results:
-        if _shown(result) != "wrong":
-            continue
         lines.append(f"\n{result['outcome']}: {result['name']}")
         lines += [f"  done: {what}" for what in result["truth"]]
         lines += [f"  {e['verdict']} {e['cause']}: {e['sentence']}" for e in result["said"]]
-    return "\n".join(["", f"Wrong: {sum(_shown(r) == 'wrong' for r in results)}", *lines])
+    return "\n".join(["", f"{title}: {len(results)}", *lines])
 
 
 def _shown(result: dict[str, Any]) -> str:

@@ -142,6 +142,14 @@ def _thinned(frame: Frame, rows: int) -> Frame:
     return frame.iloc[kept].reset_index(drop=True)
 
 
+def _gaps(frame: Frame, seed: int, **shares: float) -> Frame:
+    """Leave out a share of a column, as sensors and forms do, where the data was cleaned of it."""
+    rng = np.random.default_rng(seed)
+    for name, share in shares.items():
+        frame.loc[rng.random(len(frame)) < share, name] = np.nan
+    return frame
+
+
 def _texts(frame: Frame, *names: str) -> Frame:
     return frame.astype(dict.fromkeys(names, str))
 
@@ -259,7 +267,7 @@ def _glucose() -> DataSet:
 
 
 def _superstore() -> DataSet:
-    """The profit of an order: money with a heavy tail, many labels. Target encoding and a forest."""
+    """The profit of an order: money with a heavy tail, many labels. Target encoding, a forest."""
     rows = pd.read_csv(_file("bokeh_sampledata", "_data/SampleSuperstore.csv.gz"))
     rows = rows.rename(columns=lambda name: name.lower().replace(" ", "_").replace("-", "_"))
     rows["id"] = rows["city"]
@@ -327,6 +335,8 @@ def _mortgages() -> DataSet:
     frame = rows[[*money, *ratios, *codes]].astype(float).round(4)
     for name in ratios:
         frame[name] = frame[name].round(2)
+    frame = _gaps(frame, 7, liq=0.08, hexp=0.05)
+    frame["msa"] = rows["msa"].astype(float)
     frame["at"], frame["id"] = rows["at"], rows["id"]
     target = pd.Series(np.where(rows["approve"] > 0, "approved", "denied"))
 
@@ -347,7 +357,7 @@ def _mortgages() -> DataSet:
 
     units = {"loanamt": "thousands", "atotinc": "dollars", "hexp": "dollars", "price": "thousands"}
     units |= {"liq": "thousands", "hrat": "percent", "obrat": "percent"}
-    return DataSet("mortgages", frame, target, build, units, codes=tuple(codes))
+    return DataSet("mortgages", frame, target, build, units, codes=tuple(codes), unused=("msa",))
 
 
 def _injuries() -> DataSet:
@@ -360,11 +370,14 @@ def _injuries() -> DataSet:
     part = rows[["head", "neck", "upextr", "trunk", "lowback", "lowextr", "occdis"]]
     frame["part"] = part.idxmax(axis=1).where(part.any(axis=1), "unclear").astype(str)
     frame["married"] = rows["married"].astype(float)
+    frame = _gaps(frame, 8, age=0.07, totmed=0.05)
+    frame["code"] = rows["injdes"].astype(float)
     frame["at"], frame["id"] = rows["at"], rows["id"]
     target = np.log1p(rows["durat"].astype(float))
 
     def build() -> Pipeline:
         money = _raw(
+            ("filled", SimpleImputer(strategy="median")),
             ("log", FunctionTransformer(np.log1p, feature_names_out="one-to-one")),
             ("scaled", StandardScaler()),
         )
@@ -378,16 +391,17 @@ def _injuries() -> DataSet:
         return Pipeline([("columns", columns), ("model", Ridge(alpha=2.0))])
 
     units = {"prewage": "dollars", "totmed": "dollars", "benefit": "dollars"}
-    return DataSet("injuries", frame, target, build, units, codes=("married",))
+    return DataSet("injuries", frame, target, build, units, codes=("married",), unused=("code",))
 
 
 def _diamonds() -> DataSet:
-    """The price of a diamond: ordered grades, few digits. Boosting on the logarithm of the price."""
+    """The price of a diamond: ordered grades, few digits. Boosting on its logarithm."""
     rows = pd.read_csv(_file("plotnine", "data/diamonds.csv"))
     rows = rows[(rows[["x", "y", "z"]] > 0).all(axis=1)]
     rows = _arriving(rows.sample(8_000, random_state=9), "2025-03-03", 180, seed=9)
     numbers, texts = ["carat", "depth", "table", "x", "y", "z"], ["cut", "color", "clarity"]
     frame = _texts(rows[[*numbers, *texts, "at", "id"]].copy(), *texts)
+    frame = _gaps(frame, 9, depth=0.06, table=0.05)
     grades = [
         ["Fair", "Good", "Very Good", "Premium", "Ideal"],
         list("JIHGFED"),
@@ -412,11 +426,11 @@ def _housing() -> DataSet:
     rows = pd.read_csv(_file("plotnine", "data/txhousing.csv")).dropna(subset=["inventory"])
     rng = np.random.default_rng(10)
     rows["at"] = pd.to_datetime(
-        dict(year=rows["year"], month=rows["month"], day=3), utc=True
+        {"year": rows["year"], "month": rows["month"], "day": 3}, utc=True
     ) + pd.to_timedelta(rng.integers(8 * 60, 60 * 24 * 7, len(rows)), unit="min")
     rows = rows[rows["year"] >= 2006].sort_values("at").reset_index(drop=True)
     numbers = ["sales", "volume", "median", "listings"]
-    frame = rows[numbers].astype(float)
+    frame = _gaps(rows[numbers].astype(float), 10, listings=0.07)
     frame["city"] = rows["city"].astype(str)
     frame["at"], frame["id"] = _times(rows["at"]), frame["city"]
 
@@ -472,7 +486,7 @@ def _insurance() -> DataSet:
     rows = pd.read_csv(_file("statsmodels", "datasets/randhie/randhie.csv"))
     rows = _arriving(rows.iloc[::3], "2024-11-04", 240, seed=12)
     numbers = ["lncoins", "lpi", "fmde", "disea"]
-    frame = rows[numbers].astype(float)
+    frame = _gaps(rows[numbers].astype(float), 12, disea=0.08)
     frame["limited"] = rows["physlm"].astype(float)
     health = rows[["hlthg", "hlthf", "hlthp"]].to_numpy()
     names = np.array(["good", "fair", "poor"])[health.argmax(axis=1)]
@@ -481,8 +495,9 @@ def _insurance() -> DataSet:
     frame["at"], frame["id"] = rows["at"], rows["id"]
 
     def build() -> Pipeline:
+        filled = _raw(("filled", SimpleImputer(strategy="mean")), ("scaled", StandardScaler()))
         columns = _columns(
-            ("numbers", _raw(("scaled", StandardScaler())), [*numbers, "limited"]),
+            ("numbers", filled, [*numbers, "limited"]),
             ("deductible", "passthrough", ["deductible"]),
             ("health", _one_hot(drop="first"), ["health"]),
         )
@@ -516,13 +531,14 @@ def _cities() -> DataSet:
             ).dropna()
         )
     rows = _thinned(pd.concat(parts).sort_values(["at", "id"]).reset_index(drop=True), 8_001)
-    target, frame = rows.pop("later"), rows
+    target, frame = rows.pop("later"), _gaps(rows, 14, day_mean=0.06)
     numbers = ["temp", "temp_before", "trend", "day_mean"]
 
     def build() -> Pipeline:
+        filled = _raw(("filled", SimpleImputer(strategy="median")), ("scaled", StandardScaler()))
         columns = _columns(
             ("clock", Clock("America/Los_Angeles"), ["at"]),
-            ("numbers", _raw(("scaled", StandardScaler())), numbers),
+            ("numbers", filled, numbers),
             ("city", _ordinal(), ["city"]),
         )
         model = GradientBoostingRegressor(n_estimators=80, random_state=1)
@@ -541,6 +557,7 @@ def _cancer() -> DataSet:
     frame["outcome"] = data.target.map({0: "malignant", 1: "benign"})
     frame["ward"] = pd.qcut(data.data["mean symmetry"], 4, labels=["North", "Süd", "East", "West"])
     frame = _arriving(_texts(frame, "ward", "outcome"), "2025-01-13", 120, seed=13, accounts=20)
+    frame = _gaps(frame, 13, error=0.1)
     target = frame.pop("outcome")
 
     def build() -> Pipeline:

@@ -1,8 +1,8 @@
 """Differences that do no harm, and none at all: nothing may be blamed.
 
 In a *decoy* the table keeps its features in another form than they were used in, and the answers
-differ for a real reason besides: only that may be named. A *control* has no fault; its requests come
-in small batches, as they do.
+differ for a real reason besides: only that may be named. A *control* has no fault; its requests
+come in small batches, as they do.
 """
 
 from __future__ import annotations

@@ -19,6 +19,9 @@ from benchmarks.skew.truth import ANY, Claim, Fault, NotApplicable, Sides, Truth
 
 __all__ = ["FAULTS"]
 
+MINUS = "[-\N{MINUS SIGN}]"
+"""Either sign, in a regular expression."""
+
 VAGUE = {"segment": ("segment-local skew",), "client": ("segment-local skew",)}
 """Names that are true of anything in one segment."""
 
@@ -206,7 +209,7 @@ def _comma_truth(sides: Sides, name: str, rows: int) -> Truth:
 
 
 def _thousands_cut(sides: Sides) -> list[Truth]:
-    """``1.234`` is read as one and a bit: the separator of thousands is taken for a decimal sign."""
+    """``1.234`` is read as one and a bit: its separator is taken for a decimal sign."""
     frame = sides.online
     name = sides.pick([n for n in sides.data.numbers if (frame[n] >= 1000).mean() > 0.1])
     values = frame[name]
@@ -382,7 +385,7 @@ def _missing(sides: Sides) -> list[Truth]:
     else:
         name, value = sides.pick(data.numbers), float(sides.rng.choice([0.0, -1.0, -999.0]))
     rows = sides.change(name, pd.Series(value, index=sides.online.index))
-    said = "null|missing" if np.isnan(value) else f"{value:g}".replace("-", "[-−]")
+    said = "null|missing" if np.isnan(value) else f"{value:g}".replace("-", MINUS)
     claims = (Claim(words=(said,)),)
     return [
         Truth(
@@ -651,7 +654,7 @@ def _unit_and_default(sides: Sides) -> list[Truth]:
         f"{name} is -1 where the look-up failed",
         (name,),
         ("missing feature",),
-        (Claim(words=("[-−]1",)),),
+        (Claim(words=(f"{MINUS}1",)),),
         rows=rows,
     )
     return [truth, other]
@@ -666,11 +669,10 @@ def _two_units(sides: Sides) -> list[Truth]:
     one = _scaled(sides, name, factor, f"{name} of the kiosk times {factor:g}", words)
     sides.where = sides.client == "app"
     two = _scaled(sides, name, 1000.0, f"{name} of the app times 1,000", ())
-    both = [
+    return [
         Truth(t.what, t.columns, t.causes, t.claims, ("segment-local skew",), rows=t.rows)
         for t in (one, two)
     ]
-    return both
 
 
 # Pairs on two columns.

@@ -12,9 +12,10 @@ in a row on one column are two parts). Every entry of the list that is ``confirm
   factor, an offset, a duration, a unit's name), where the fault has such a thing.
 * **told**: its sentence or evidence makes one of the part's claims in full: every word (a list of
   synonyms) and every number within 1% (within the stated tolerance for the size of a noise).
-* **partly**: a right name without its number; a vague name, such as *segment-local skew* for a fault
-  that is indeed only in that segment; or a description of the right column that makes none of the
-  claims and nothing that is never true. The last are marked ``to read``: a person must.
+* **partly**: a right name without its number; a vague name, such as *segment-local skew* for a
+  fault that is indeed only in that segment; or a description of the right column that makes none of
+  the claims and nothing that is never true. The last are marked ``to read``: a person must, and the
+  benchmark prints them.
 
 The trial then counts once, as the first of these that fits:
 
@@ -24,9 +25,10 @@ The trial then counts once, as the first of these that fits:
 * **half**: a part is named, told or partly told, and another, or the rest of it, is not.
 * **unknown**: nothing is confirmed or described.
 
-In a control (nothing was done, or only what a model ignores) any confirmed or described entry is a
-**false alarm**, and answers that all agree are **right**. Where there is a fault and all answers agree,
-the trial is counted apart, as there is nothing to say.
+Two parts on one column may be said by one entry: where it names one part and tells the other, both
+are named. In a control (nothing was done) any confirmed or described entry is a **false alarm**,
+and answers that all agree are **right**. Where there is a fault and all answers agree, the trial is
+counted apart, as there is nothing to say.
 
 An entry is about a column if it is that feature, a step column with that name, or one made of it
 (``carrier_AA`` of ``carrier``; the hour and the season of the event time). Words such as "half",
@@ -117,6 +119,8 @@ def judge(found: Diagnosed | None, truths: list[Truth]) -> Judgement:
             confirmed |= entry.verdict == "confirmed"
             remarks.append(f"false ({held[0] if len(held) == 1 else '/'.join(held)})")
             continue
+        if "named" in held:  # one sentence for both parts
+            good = [(at, 3 if held[at] == "told" else worth) for at, worth in good]
         remarks.append("/".join(held))
         for at, worth in good:
             level[at] = max(level[at], worth)
@@ -140,7 +144,8 @@ def _held(entry: Diagnosed, truth: Truth) -> str:
     text = " ".join([entry.sentence, *entry.evidence])
     if any(re.search(pattern, entry.sentence, re.I) for pattern in truth.never):
         return "contradicted"
-    is_right = entry.verdict == "confirmed" and entry.cause in truth.causes
+    names = {entry.cause, *re.split(r"\s*(?:\+|,|\band\b|\bwith\b)\s*", entry.cause)}
+    is_right = entry.verdict == "confirmed" and not names.isdisjoint(truth.causes)
     if is_right and _other_factor(entry.sentence, truth.factor):
         return "contradicted"
     told = any(_makes(text, claim) for claim in truth.claims)
@@ -148,7 +153,7 @@ def _held(entry: Diagnosed, truth: Truth) -> str:
         return "named" if told or not truth.claims else "partly"
     if told:
         return "told"
-    if entry.cause in truth.vague:
+    if not names.isdisjoint(truth.vague):
         return "partly"
     return "other cause" if entry.verdict == "confirmed" else "to read"
 
@@ -200,14 +205,16 @@ _WORDS = {
     "three": 3.0,
 }
 
-_NUMBER = r"[-−+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?"
+_MINUS = "\N{MINUS SIGN}"
+
+_NUMBER = rf"[-+{_MINUS}]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?"
 
 
 def numbers_in(text: str) -> list[float]:
     """Return every number that is said, ``1,000`` as a thousand; and words such as "half"."""
     found = []
     for match in re.finditer(_NUMBER, text, re.I):
-        plain = match.group().replace("−", "-").replace(",", "").rstrip(".")
+        plain = match.group().replace(_MINUS, "-").replace(",", "").rstrip(".")
         found.append(float(plain))
     words = re.findall(r"[a-z]+", text.lower())
     return found + [_WORDS[word] for word in words if word in _WORDS]
@@ -242,7 +249,7 @@ def _other_factor(sentence: str, factor: float | None) -> bool:
     if factor is None:
         return False
     said = [
-        float(match.replace(",", "").replace("−", "-"))
+        float(match.replace(",", "").replace(_MINUS, "-"))
         for match in re.findall(rf"({_NUMBER}) times", sentence)
     ]
     return bool(said) and not any(

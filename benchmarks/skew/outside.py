@@ -16,15 +16,18 @@ from benchmarks.skew.truth import Claim, Fault, NotApplicable, Sides, Truth
 __all__ = ["OUTSIDE"]
 
 BOUND = (
-    r"never|no (value|number)s? (above|below|over|under)|at most|at least|above|below|cap|clip|limit"
-    r"|bound|ceiling|floor|maximum|minimum|saturat|winsor"
+    r"never|no (value|number)s? (above|below|over|under)|at most|at least|above|below|cap|clip"
+    r"|limit|bound|ceiling|floor|maximum|minimum|saturat|winsor"
 )
 GRID = r"grid|step|multiple|nearest|rounded|bin|bucket|coarse"
 NOISE = r"nois|random|scatter|jitter|perturb|varies|deviat"
 MERGED = r"merge|rare|group|collaps|lump|pool|other label|replaced|one label|several labels|instead"
 EARLIER = r"lag|previous|earlier|past|moving|rolling|smooth|averag|mean of"
 FILLED = r"null|missing|fill|imput"
-OTHER_ROW = r"(another|other|different|wrong)( \w+)? (entit|row|record|key|request|account|one)|belong|mixed"
+OTHER_ROW = (
+    r"(another|other|different|wrong)( \w+)? (entit|row|record|key|request|account|one)"
+    r"|belong|mixed"
+)
 CURVE = r"monoton|log|square|root|power|expon|non-?linear|curve|same order|function of"
 BY_GROUP = r"per |each |for every|by |depends on|differs (by|between)|segment|group|where "
 CONSTANT = r"constant|always|same value|one value|stuck|frozen|only"

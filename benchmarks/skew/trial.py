@@ -1,4 +1,4 @@
-"""One trial: a fault in the rows of a data set, both sides run in real workers, and the diagnosis."""
+"""One trial: a fault in real rows, both sides run in real workers, and the diagnosis."""
 
 from __future__ import annotations
 
