@@ -211,7 +211,8 @@ def _comma_truth(sides: Sides, name: str, rows: int) -> Truth:
 def _thousands_cut(sides: Sides) -> list[Truth]:
     """``1.234`` is read as one and a bit: its separator is taken for a decimal sign."""
     frame = sides.online
-    name = sides.pick([n for n in sides.data.numbers if (frame[n] >= 1000).mean() > 0.1])
+    large = {n: (frame[n][sides.where] >= 1000).mean() for n in sides.data.numbers}
+    name = sides.pick([n for n, share in large.items() if 0.1 < share < 0.9])
     values = frame[name]
     rows = sides.change(name, values.where(values < 1000, values / 1000))
     claims = (Claim(words=("thousand|separator|comma|1,000|1000",)),)
@@ -254,7 +255,7 @@ def local_time(sides: Sides, zone: str) -> Truth:
         ("at",),
         ("time zone",),
         (*claims, Claim(words=(zone,))),
-        vague(sides),
+        ("constant offset", *vague(sides)),
         rows=rows,
     )
 

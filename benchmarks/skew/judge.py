@@ -11,7 +11,8 @@ in a row on one column are two parts). Every entry of the list that is ``confirm
 * **named**: its cause is a right name, and the sentence or the evidence has what must be said (a
   factor, an offset, a duration, a unit's name), where the fault has such a thing.
 * **told**: its sentence or evidence makes one of the part's claims in full: every word (a list of
-  synonyms) and every number within 1% (within the stated tolerance for the size of a noise).
+  synonyms) and every number within 1% (within the stated tolerance for the size of a noise). A
+  confirmed entry with another name must make it in its sentence; numbers alone are no claim.
 * **partly**: a right name without its number; a vague name, such as *segment-local skew* for a
   fault that is indeed only in that segment; or a description of the right column that makes none of
   the claims and nothing that is never true. The last are marked ``to read``: a person must, and the
@@ -141,17 +142,20 @@ _LEVELS = {"named": 3, "told": 2, "partly": 1, "to read": 1}
 
 def _held(entry: Diagnosed, truth: Truth) -> str:
     """Hold one entry against one part of the fault, on a column that is right."""
-    text = " ".join([entry.sentence, *entry.evidence])
+    text = " ".join([entry.sentence, *entry.evidence, *entry.columns])
     if any(re.search(pattern, entry.sentence, re.I) for pattern in truth.never):
         return "contradicted"
     names = {entry.cause, *re.split(r"\s*(?:\+|,|\band\b|\bwith\b)\s*", entry.cause)}
     is_right = entry.verdict == "confirmed" and not names.isdisjoint(truth.causes)
     if is_right and _other_factor(entry.sentence, truth.factor):
         return "contradicted"
-    told = any(_makes(text, claim) for claim in truth.claims)
     if is_right:
-        return "named" if told or not truth.claims else "partly"
-    if told:
+        complete = any(_makes(text, claim) for claim in truth.claims)
+        return "named" if complete or not truth.claims else "partly"
+    if entry.verdict == "confirmed":  # by another name: what counts is the finding itself
+        text = entry.sentence
+    sayings = [claim for claim in truth.claims if claim.words or claim.minutes is not None]
+    if any(_makes(text, claim) for claim in sayings):
         return "told"
     if not names.isdisjoint(truth.vague):
         return "partly"

@@ -78,6 +78,9 @@ def _clip(low: bool, high: bool) -> Callable[[Sides], list[Truth]]:
         share = sides.rng.uniform(0.05, 0.3)
         least = _tidy(float(values.quantile(share))) if low else None
         most = _tidy(float(values.quantile(1 - share))) if high else None
+        kept = values[(values > (least or -np.inf)) & (values < (most or np.inf))]
+        if kept.nunique() < 8:
+            raise NotApplicable
         rows = sides.change(name, values.clip(least, most))
         bounds = [b for b in (least, most) if b is not None]
         claims = [Claim(words=(BOUND,), numbers=tuple(bounds))]
@@ -342,8 +345,9 @@ def _overflow(sides: Sides) -> list[Truth]:
     names = [n for n in sides.data.numbers if (frame[n] >= 256).mean() > 0.15]
     name = sides.pick([n for n in names if frame[n].min() >= 0])
     rows = sides.change(name, frame[name] % 256)
-    claims = (Claim(words=("modulo|remainder|wrap|overflow|256|multiple|never above|at most",)),)
-    return _truth(sides, name, f"{name} modulo 256", rows, *claims)
+    claims = (Claim(words=("modulo|remainder|wrap|overflow|multiple|never above|at most",)),)
+    vague = ("constant offset",)
+    return _truth(sides, name, f"{name} modulo 256", rows, *claims, vague=vague)
 
 
 def _stuck(sides: Sides) -> list[Truth]:
@@ -426,7 +430,8 @@ def _half_hour_zone(sides: Sides) -> list[Truth]:
     rows = sides.change("at", sides.online["at"] + pd.Timedelta(minutes=minutes))
     claims = (Claim(minutes=float(minutes)), Claim(words=(zone,)))
     right = ("time zone", *SHIFT)
-    return _truth(sides, "at", f"the local time of {zone}", rows, *claims, causes=right)
+    what, less = f"the local time of {zone}", ("constant offset",)
+    return _truth(sides, "at", what, rows, *claims, causes=right, vague=less)
 
 
 # Two on one column.
