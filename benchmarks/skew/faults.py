@@ -15,7 +15,7 @@ import pandas as pd
 
 from benchmarks.skew.outside import OUTSIDE
 from benchmarks.skew.spoiled import other_fill, other_scaler, other_zone, reordered
-from benchmarks.skew.truth import ANY, Claim, Fault, NotApplicable, Sides, Truth
+from benchmarks.skew.truth import ANY, Claim, Fault, NotApplicable, Sides, Truth, offsets
 
 __all__ = ["FAULTS"]
 
@@ -242,6 +242,13 @@ def _zone_online(sides: Sides) -> list[Truth]:
     return [local_time(sides, zone)]
 
 
+def _clocks(times: pd.Series, one: str, other: str) -> Any:
+    """Return the clocks that may be named: one, the other, and as far apart as they are."""
+    at = pd.DatetimeIndex(times[:: max(len(times) // 100, 1)])
+    here, there = offsets(at, one), offsets(at, other)
+    return at, (here, there, here - there, there - here)
+
+
 def local_time(sides: Sides, zone: str) -> Truth:
     """Send the clock of a zone as UTC."""
     sides.pick(["at"])
@@ -257,6 +264,7 @@ def local_time(sides: Sides, zone: str) -> Truth:
         (*claims, Claim(words=(zone,))),
         ("constant offset", *vague(sides)),
         rows=rows,
+        zones=_clocks(at, zone, "UTC"),
     )
 
 
@@ -264,12 +272,12 @@ def _zone_code(sides: Sides) -> list[Truth]:
     """The serving code reads another clock: the machine's zone."""
     zone = str(sides.rng.choice(["UTC", "Europe/London", "America/Los_Angeles"]))
     sides.pick(["at"])
-    sides.spoil = other_zone(sides.data, zone)
+    sides.spoil, trained = other_zone(sides.data, zone)
     right = ("time zone",)
     claims = (Claim(words=(r"\bhours?\b|zone|UTC",)),)
-    return [
-        Truth(f"the code reads the clock of {zone}", ("at",), right, claims, rows=len(sides.online))
-    ]
+    what = f"the code reads the clock of {zone} instead of {trained}"
+    clocks = _clocks(sides.online["at"], zone, trained)
+    return [Truth(what, ("at",), right, claims, rows=len(sides.online), zones=clocks)]
 
 
 def _day_month(sides: Sides) -> list[Truth]:
@@ -551,15 +559,12 @@ def _code(kind: str, right: str, what: str) -> Callable[[Sides], list[Truth]]:
 
 
 def _other_version(sides: Sides) -> list[Truth]:
+    """The offline predictions were made by the version that was trained later."""
     sides.other = True
-    return [
-        Truth(
-            "the table has another version's answers",
-            (ANY,),
-            ("another version", "another version, seed"),
-            rows=len(sides.online),
-        )
-    ]
+    right = ("another version", "another version, seed")
+    fitted = ("imputation", "stale scaler statistics", "category code order", "column order")
+    what = "the table has another version's answers"
+    return [Truth(what, (ANY,), right, vague=fitted, rows=len(sides.online))]
 
 
 def _last_bits(sides: Sides) -> list[Truth]:

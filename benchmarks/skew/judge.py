@@ -6,8 +6,9 @@ in a row on one column are two parts). Every entry of the list that is ``confirm
 
 * **false**: it blames a column that nothing was done to; or it has a confirmed cause that is
   neither a right name nor a vague one of any part, and its sentence is not the truth either; or it
-  says "N times" where the factor is another one by more than 1%; or it says what the part lists as
-  never true.
+  says "N times" where the factor is another one by more than 1%; or it names a zone whose clock is
+  neither that of a side nor as far from UTC as the sides are apart; or it says what the part lists
+  as never true.
 * **named**: its cause is a right name, and the sentence or the evidence has what must be said (a
   factor, an offset, a duration, a unit's name), where the fault has such a thing.
 * **told**: its sentence or evidence makes one of the part's claims in full: every word (a list of
@@ -39,12 +40,15 @@ An entry is about a column if it is that feature, a step column with that name, 
 from __future__ import annotations
 
 import re
+import zoneinfo
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
-from benchmarks.skew.truth import ANY, Claim, Truth
+from benchmarks.skew.truth import ANY, Claim, Truth, offsets
 
 __all__ = ["OUTCOMES", "Judgement", "judge", "minutes_in", "numbers_in"]
 
@@ -149,6 +153,8 @@ def _held(entry: Diagnosed, truth: Truth) -> str:
     is_right = entry.verdict == "confirmed" and not names.isdisjoint(truth.causes)
     if is_right and _other_factor(entry.sentence, truth.factor):
         return "contradicted"
+    if truth.zones and not _zones_fit(entry.sentence, *truth.zones):
+        return "contradicted"
     if is_right:
         complete = any(_makes(text, claim) for claim in truth.claims)
         return "named" if complete or not truth.claims else "partly"
@@ -246,6 +252,19 @@ def minutes_in(text: str) -> list[float]:
 def _amount(said: str) -> float:
     plain = said.lower().replace(",", "")
     return {"a": 1.0, "an": 1.0, "one": 1.0, "half an": 0.5}.get(plain) or float(plain)
+
+
+def _zones_fit(
+    sentence: str, times: pd.DatetimeIndex, allowed: tuple[npt.NDArray[np.float64], ...]
+) -> bool:
+    """Has every zone that is named one of these offsets, at nine of ten times?"""
+    for zone in re.findall(r"\b[A-Z]\w+/[A-Z]\w+(?:/[A-Z]\w+)?", sentence):
+        if zone not in zoneinfo.available_timezones():
+            continue
+        found = offsets(times, zone)
+        if not any(np.isclose(found, right).mean() >= 0.9 for right in allowed):
+            return False
+    return True
 
 
 def _other_factor(sentence: str, factor: float | None) -> bool:

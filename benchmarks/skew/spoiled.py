@@ -88,11 +88,12 @@ def other_fill(data: DataSet, rng: np.random.Generator) -> tuple[Spoil, tuple[st
     return spoil, columns
 
 
-def other_zone(data: DataSet, zone: str) -> Spoil:
-    """Read the clock of another zone."""
+def other_zone(data: DataSet, zone: str) -> tuple[Spoil, str]:
+    """Read the clock of another zone; also returns the one of the training."""
     for step, _ in parts(data.build()):
         if isinstance(step, Clock | Cycle):
-            if step.zone == zone:
+            trained = step.zone
+            if trained == zone:
                 raise NotApplicable
             break
     else:
@@ -103,7 +104,7 @@ def other_zone(data: DataSet, zone: str) -> Spoil:
             if isinstance(step, Clock | Cycle):
                 step.zone = zone
 
-    return spoil
+    return spoil, trained
 
 
 def reordered(data: DataSet, rng: np.random.Generator) -> tuple[Spoil, tuple[str, ...]]:

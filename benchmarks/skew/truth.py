@@ -11,9 +11,21 @@ import pandas as pd
 
 from benchmarks.skew.datasets import DataSet
 
-__all__ = ["ANY", "SCOPES", "Claim", "Fault", "NotApplicable", "Sides", "Truth", "scope_of"]
+__all__ = [
+    "ANY",
+    "SCOPES",
+    "Claim",
+    "Fault",
+    "NotApplicable",
+    "Sides",
+    "Truth",
+    "offsets",
+    "scope_of",
+]
 
 Mask = npt.NDArray[np.bool_]
+
+Offsets = npt.NDArray[np.float64]
 
 ANY = "*"
 """A column name that stands for every column: the fault is in the code or the artifact."""
@@ -58,6 +70,8 @@ class Truth:
         factor: what "N times" may say, itself or its inverse; None if it is not a matter of a
             factor.
         rows: on which anything was changed.
+        zones: if it is a matter of clocks: some times, and the offsets from UTC in minutes that a
+            zone may have at these if a sentence names it.
     """
 
     what: str
@@ -68,6 +82,7 @@ class Truth:
     never: tuple[str, ...] = ()
     factor: float | None = None
     rows: int = 0
+    zones: tuple[pd.DatetimeIndex, tuple[Offsets, ...]] | None = None
 
 
 @dataclass
@@ -157,6 +172,13 @@ class Fault:
     put: Callable[[Sides], list[Truth]]
     scopes: tuple[str, ...] = SCOPES
     group: str = "one"
+
+
+def offsets(times: pd.Series | pd.DatetimeIndex, zone: str) -> Offsets:
+    """Return the minutes by which a zone is ahead of UTC at each time."""
+    at = pd.DatetimeIndex(times)
+    local = at.tz_convert(zone).tz_localize(None)
+    return np.asarray((local - at.tz_convert("UTC").tz_localize(None)).total_seconds()) / 60
 
 
 def scope_of(sides: Sides, scope: str) -> Sides:
