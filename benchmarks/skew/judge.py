@@ -158,6 +158,8 @@ def _held(entry: Diagnosed, truth: Truth) -> str:
     if is_right:
         complete = any(_makes(text, claim) for claim in truth.claims)
         return "named" if complete or not truth.claims else "partly"
+    if "segment-local skew" in names:  # says where, whatever words it says it in
+        return "partly" if "segment-local skew" in truth.vague else "other cause"
     if entry.verdict == "confirmed":  # by another name: what counts is the finding itself
         text = entry.sentence
     sayings = [claim for claim in truth.claims if claim.words or claim.minutes is not None]

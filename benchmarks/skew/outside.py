@@ -29,8 +29,8 @@ OTHER_ROW = (
     r"|belong|mixed"
 )
 CURVE = r"monoton|log|square|root|power|expon|non-?linear|curve|same order|function of"
-BY_GROUP = r"per |each |for every|by |depends on|differs (by|between)|segment|group|where "
-CONSTANT = r"constant|always|same value|one value|stuck|frozen|only"
+BY_GROUP = r"\bper |\beach |for every|depends on|differs? (by|between)|of (its|the) group"
+CONSTANT = r"constant|always|same value|one value|stuck|frozen"
 SHIFT = (
     "time shift",
     "timestamp shift",
@@ -122,7 +122,7 @@ def _buckets(sides: Sides) -> list[Truth]:
     middle = values.groupby(bins, observed=True).transform("median")
     rows = sides.change(name, middle.where(middle.notna(), values))
     count = int(middle.nunique())
-    claims = (Claim(words=(GRID + "|distinct|different values|levels|only",)),)
+    claims = (Claim(words=(GRID + "|distinct|different values|levels",)),)
     return _truth(sides, name, f"{name} in {count} bins", rows, *claims)
 
 
@@ -187,7 +187,7 @@ def _one_key(sides: Sides) -> list[Truth]:
     joined = pd.merge_asof(frame[["at"]], source, on="at", direction="nearest")[name]
     sides.where = sides.where & (frame["id"] == wrong).to_numpy()
     rows = sides.change(name, joined)
-    claims = (Claim(words=(OTHER_ROW,)), Claim(words=(right,)), Claim(words=(wrong, BY_GROUP)))
+    claims = (Claim(words=(OTHER_ROW,)), Claim(words=(right,)))
     vague = ("segment-local skew",)
     what = f"{name} of {wrong} is that of {right}"
     return _truth(sides, name, what, rows, *claims, vague=vague)

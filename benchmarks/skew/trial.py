@@ -214,10 +214,9 @@ def _diagnosed(
     pairs = Pairs(_about(sides), left, right)
     sample = Sampled(pairs, diverged, np.ones(len(diverged)))
 
+    # What the answers of a spoiled artifact should have been is nowhere in the store.
     def others() -> Iterator[tuple[Artifact, Rerun]]:
-        for name in ("other", "first"):
-            if name != version:
-                yield bench.artifact(name), bench.worker(name)
+        yield bench.artifact("other"), bench.worker("other")
 
     start = time.monotonic()
     traced = trace_scored(sample, served, rerun, policy, online, rerun.score(online))
