@@ -20,9 +20,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from benchmarks.race.results import machine
 
 if TYPE_CHECKING:
+    from benchmarks.skew.judge import Judgement
     from benchmarks.skew.trial import Case, Workbench
 
 OUT = Path(__file__).parents[1] / "results" / "skew.json"
@@ -53,8 +56,11 @@ def main() -> None:
     for name in ("BENTOML_HOME", "GNOMON_ROOT"):
         os.environ[name] = tempfile.mkdtemp()
     warnings.simplefilter("ignore")
-    from benchmarks.skew.trial import EVERY, Case, Workbench
+    from benchmarks.skew.trial import Case, Workbench
 
+    if asked.judge:
+        judge_again(asked.judge, asked.out)
+        return
     cases = [Case.named(name) for name in asked.only] or list(plan(asked))
     versions = {name: _version(name) for name in (*PACKAGES, *DATA)}
     print(", ".join(f"{name} {number}" for name, number in versions.items()))
@@ -76,15 +82,18 @@ def main() -> None:
                 if result:
                     results.append(result)
                     write(asked.out, versions, seeds, asked.split, results)
-    known = {fault.name for fault in EVERY.values()}
-    assert all(result["fault"] in known for result in results)
+    show(results)
+    print(f"Every trial: {asked.out}")
+
+
+def show(results: list[dict[str, Any]]) -> None:
+    """Print the tables, and what is wrong or must be read."""
     for sees in dict.fromkeys(result["sees"] for result in results):
         print(f"\nThe table holds {HOLDS[sees]}:\n")
         print(table([r for r in results if r["sees"] == sees]))
     print(listed("Wrong", [r for r in results if _shown(r) == "wrong"]))
     to_read = [r for r in results if any("to read" in remark for remark in r["remarks"])]
     print(listed("Descriptions to read", to_read))
-    print(f"Every trial: {asked.out}")
 
 
 def arguments() -> argparse.Namespace:
@@ -99,6 +108,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="trials by name")
     parser.add_argument(
         "--minutes", type=float, default=0.0, help="limit for each data set, 0 for none"
+    )
+    parser.add_argument(
+        "--judge", type=Path, nargs="+", metavar="JSON", help="judge results again, as one"
     )
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args()
@@ -154,19 +166,16 @@ def one(bench: Workbench, case: Case) -> dict[str, Any] | None:
         "group": fault.group,
         "inside": fault.inside,
         "truth": [truth.what for truth in result.truths],
-        "outcome": verdict.outcome,
-        "confirmed": verdict.confirmed,
-        "named": verdict.named,
-        "parts": verdict.parts,
-        "located": verdict.located,
-        "remarks": list(verdict.remarks),
+        **verdict_of(verdict),
         "diverged": result.diverged,
+        "attempt": result.attempt,
         "rows": result.rows,
         "said": [
             {
                 "verdict": e.verdict,
                 "cause": e.cause,
                 "column": e.column,
+                "columns": list(e.columns),
                 "sentence": e.sentence,
                 "evidence": list(e.evidence),
             }
@@ -174,6 +183,53 @@ def one(bench: Workbench, case: Case) -> dict[str, Any] | None:
         ],
         "seconds": round(result.seconds, 2),
         "seconds_in_all": round(time.monotonic() - began, 2),
+    }
+
+
+def judge_again(files: list[Path], out: Path) -> None:
+    """Judge what was said in earlier runs by the rules of today."""
+    from benchmarks.skew.datasets import DataSet, load
+    from benchmarks.skew.judge import judge
+    from benchmarks.skew.trial import Case, truths_of
+    from gnomon.report import Diagnosis
+
+    kept = [json.loads(file.read_text()) for file in files]
+    loaded: dict[str, DataSet] = {}
+    results = [result for one_file in kept for result in one_file["trials"]]
+    for result in results:
+        case = Case.named(result["name"])
+        if case.dataset not in loaded:
+            loaded[case.dataset] = load(case.dataset)
+        truths = truths_of(loaded[case.dataset], case, result["attempt"])
+        said = [
+            Diagnosis(
+                verdict=e["verdict"],
+                column=e["column"],
+                step="",
+                cause=e["cause"],
+                sentence=e["sentence"],
+                evidence=tuple(e["evidence"]),
+                columns=tuple(e["columns"]),
+            )
+            for e in result["said"]
+        ]
+        found = structs.replace(said[0], also=tuple(said[1:])) if said else None
+        result["truth"] = [truth.what for truth in truths]
+        result |= verdict_of(judge(found, truths))
+    seeds = range(max(result["seed"] for result in results) + 1)
+    write(out, kept[0]["versions"], seeds, kept[0]["split"], results)
+    show(results)
+
+
+def verdict_of(verdict: Judgement) -> dict[str, Any]:
+    """Return a judgement as it is in the JSON."""
+    return {
+        "outcome": verdict.outcome,
+        "confirmed": verdict.confirmed,
+        "named": verdict.named,
+        "parts": verdict.parts,
+        "located": verdict.located,
+        "remarks": list(verdict.remarks),
     }
 
 

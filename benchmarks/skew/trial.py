@@ -35,7 +35,7 @@ from gnomon.skew.diagnosis.traced_rows import Sampled, trace_scored
 from gnomon.worker import WorkerClient
 from gnomon.worker.messages import ERROR
 
-__all__ = ["EVERY", "Case", "Result", "Workbench", "run"]
+__all__ = ["EVERY", "Case", "Result", "Workbench", "run", "truths_of"]
 
 EVERY: dict[str, Fault] = {**FAULTS, **CONTROLS}
 
@@ -80,6 +80,7 @@ class Result:
 
     Attributes:
         diverged: how many rows do.
+        attempt: which draw of columns and strengths it was.
         seconds: how long the diagnosis took, without the preparation.
     """
 
@@ -87,6 +88,7 @@ class Result:
     found: Diagnosis | None
     diverged: int = 0
     rows: int = 0
+    attempt: int = 0
     seconds: float = 0.0
 
 
@@ -150,14 +152,14 @@ def run(bench: Workbench, case: Case) -> Result:
     Raises:
         NotApplicable: the data set has no column or no rows for this fault.
     """
-    began = zlib.crc32(f"{case.dataset}/{case.fault}/{case.scope}/{case.seed}".encode())
     result = None
     for attempt in range(ATTEMPTS):
         try:
-            sides, truths = _drawn(bench, case, np.random.default_rng([began, attempt]))
+            sides, truths = _drawn(bench.data, case, attempt)
         except NotApplicable:
             continue
         result = _diagnosed(bench, case, sides, truths, last=attempt == ATTEMPTS - 1)
+        result.attempt = attempt
         if result.found is not None or EVERY[case.fault].group == "healthy":
             break
     if result is None:
@@ -165,10 +167,21 @@ def run(bench: Workbench, case: Case) -> Result:
     return result
 
 
-def _drawn(bench: Workbench, case: Case, rng: np.random.Generator) -> tuple[Sides, list[Truth]]:
-    frame = bench.data.sample(case.rows, rng)
+def truths_of(data: DataSet, case: Case, attempt: int) -> list[Truth]:
+    """Return what was true in a trial, without running it again.
+
+    Raises:
+        NotApplicable: it was drawn by other rules than those of today.
+    """
+    return _drawn(data, case, attempt)[1]
+
+
+def _drawn(data: DataSet, case: Case, attempt: int) -> tuple[Sides, list[Truth]]:
+    of = zlib.crc32(f"{case.dataset}/{case.fault}/{case.scope}/{case.seed}".encode())
+    rng = np.random.default_rng([of, attempt])
+    frame = data.sample(case.rows, rng)
     client = rng.choice(np.array(["web", "app", "kiosk"]), len(frame))
-    sides = Sides(bench.data, rng, frame.copy(), frame.copy(), client)
+    sides = Sides(data, rng, frame.copy(), frame.copy(), client)
     sides = scope_of(sides, case.scope)
     return sides, EVERY[case.fault].put(sides)
 
