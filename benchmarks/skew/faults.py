@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.skew.outside import OUTSIDE
-from benchmarks.skew.spoiled import other_fill, other_scaler, other_zone, reordered
+from benchmarks.skew.spoiled import other_fill, other_scaler, other_zone, parts, reordered
+from benchmarks.skew.steps import Numbers
 from benchmarks.skew.truth import ANY, Claim, Fault, NotApplicable, Sides, Truth, offsets
 
 __all__ = ["FAULTS"]
@@ -150,7 +151,7 @@ def _cut(sides: Sides) -> list[Truth]:
     name = sides.pick(_precise(sides, 0))
     digits = int(sides.rng.integers(0, 2))
     unit = 10.0**-digits
-    values = np.trunc(sides.online[name] / unit) * unit
+    values = np.trunc((sides.online[name] / unit).round(6)) * unit  # 0.3 / 0.1 is 2.9999
     rows = sides.change(name, values.round(digits))
     claims = (Claim(words=("trunc|cut|dropped|floor|toward|down|whole|decimal",)),)
     what = f"{name} cut to {digits} decimals"
@@ -549,8 +550,23 @@ def _from_later(sides: Sides) -> list[Truth]:
     ]
 
 
+def _mixed_first_columns(sides: Sides) -> None:
+    """Is the type that the step takes from its first column a matter of the rows at hand?
+
+    Raises:
+        NotApplicable: all its values are whole, so that every batch gives the same type.
+    """
+    for step, names in parts(sides.data.build()):
+        if isinstance(step, Numbers):
+            values = sides.online[names[0]].dropna()
+            if (values % 1 == 0).mean() > 0.98:
+                raise NotApplicable
+
+
 def _code(kind: str, right: str, what: str) -> Callable[[Sides], list[Truth]]:
     def put(sides: Sides) -> list[Truth]:
+        if kind == "dtype":
+            _mixed_first_columns(sides)
         sides.code = kind
         sides.alone = kind == "dtype"
         return [Truth(what, (ANY,), (right,), rows=len(sides.online))]

@@ -236,7 +236,7 @@ def _diagnosed(
     found = diagnose(
         traced, served, rerun, names=("online", "offline"), confidence=0.95, others=others
     ).diagnosis
-    return Result(truths, found, count, len(diverged), time.monotonic() - start)
+    return Result(truths, found, count, len(diverged), seconds=time.monotonic() - start)
 
 
 def _batch(artifact: Artifact, frame: pd.DataFrame) -> pa.RecordBatch:
