@@ -74,6 +74,27 @@ def test_the_judge_of_the_diagnosis_keeps_its_rules() -> None:
     assert judge(wrong_as_well, [unit]).confirmed
 
 
+def test_the_judge_checks_a_bound_on_the_rows() -> None:
+    """Never above 85 is false where a row is."""
+    import pandas as pd
+
+    from benchmarks.skew.judge import judge
+    from benchmarks.skew.truth import Claim, Truth
+    from gnomon.report import Diagnosis
+
+    clipped = Truth("", ("fare",), (), (Claim(words=("never above",)),))
+    found = Diagnosis(
+        verdict="described",  # type: ignore[arg-type]
+        column="fare",
+        step="",
+        cause="clipping",
+        sentence="Online `fare` is never above 85; offline goes to 104.",
+    )
+    offline = pd.DataFrame({"fare": [80.0, 104.0]})
+    assert judge(found, [clipped], offline.clip(upper=85), offline).outcome == "truthful"
+    assert judge(found, [clipped], offline, offline).outcome == "wrong"
+
+
 def test_the_judge_reads_numbers_and_durations() -> None:
     """Thousands, words and clock times."""
     from benchmarks.skew.judge import minutes_in, numbers_in

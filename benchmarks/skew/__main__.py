@@ -146,7 +146,9 @@ def one(bench: Workbench, case: Case) -> dict[str, Any] | None:
         result = run(bench, case)
     except NotApplicable:
         return None
-    verdict = judge(result.found, result.truths)
+    sides = result.sides
+    assert sides is not None
+    verdict = judge(result.found, result.truths, sides.online, sides.offline)
     found = result.found
     entries = [found, *found.also] if found else []
     fault = EVERY[case.fault]
@@ -190,7 +192,7 @@ def judge_again(files: list[Path], out: Path) -> None:
     """Judge what was said in earlier runs by the rules of today."""
     from benchmarks.skew.datasets import DataSet, load
     from benchmarks.skew.judge import judge
-    from benchmarks.skew.trial import Case, truths_of
+    from benchmarks.skew.trial import Case, drawn
     from gnomon.report import Diagnosis
 
     kept = [json.loads(file.read_text()) for file in files]
@@ -200,7 +202,7 @@ def judge_again(files: list[Path], out: Path) -> None:
         case = Case.named(result["name"])
         if case.dataset not in loaded:
             loaded[case.dataset] = load(case.dataset)
-        truths = truths_of(loaded[case.dataset], case, result["attempt"])
+        sides, truths = drawn(loaded[case.dataset], case, result["attempt"])
         said = [
             Diagnosis(
                 verdict=e["verdict"],
@@ -215,7 +217,7 @@ def judge_again(files: list[Path], out: Path) -> None:
         ]
         found = structs.replace(said[0], also=tuple(said[1:])) if said else None
         result["truth"] = [truth.what for truth in truths]
-        result |= verdict_of(judge(found, truths))
+        result |= verdict_of(judge(found, truths, sides.online, sides.offline))
     seeds = range(max(result["seed"] for result in results) + 1)
     write(out, kept[0]["versions"], seeds, kept[0]["split"], results)
     show(results)

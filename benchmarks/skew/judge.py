@@ -7,13 +7,14 @@ in a row on one column are two parts). Every entry of the list that is ``confirm
 * **false**: it blames a column that nothing was done to; or it has a confirmed cause that is
   neither a right name nor a vague one of any part, and its sentence is not the truth either; or it
   says "N times" where the factor is another one by more than 1%; or it names a zone whose clock is
-  neither that of a side nor as far from UTC as the sides are apart; or it says what the part lists
-  as never true.
+  neither that of a side nor as far from UTC as the sides are apart; or it says "never above" (or
+  below) a number and a row of that side is; or it says what the part lists as never true.
 * **named**: its cause is a right name, and the sentence or the evidence has what must be said (a
   factor, an offset, a duration, a unit's name), where the fault has such a thing.
 * **told**: its sentence or evidence makes one of the part's claims in full: every word (a list of
   synonyms) and every number within 1% (within the stated tolerance for the size of a noise). A
-  confirmed entry with another name must make it in its sentence; numbers alone are no claim.
+  confirmed entry with another name must make it in its sentence; numbers alone are no claim. So is
+  a right name that is only described, with its number.
 * **partly**: a right name without its number; a vague name, such as *segment-local skew* for a
   fault that is indeed only in that segment; or a description of the right column that makes none of
   the claims and nothing that is never true. The last are marked ``to read``: a person must, and the
@@ -100,12 +101,19 @@ class Judgement:
     remarks: tuple[str, ...] = ()
 
 
-def judge(found: Diagnosed | None, truths: list[Truth]) -> Judgement:
+def judge(
+    found: Diagnosed | None,
+    truths: list[Truth],
+    online: pd.DataFrame | None = None,
+    offline: pd.DataFrame | None = None,
+) -> Judgement:
     """Judge a diagnosis by what is true.
 
     Args:
         found: the diagnosis; None if no row diverged.
         truths: the parts of the fault; none in a control.
+        online: the rows as they were requested, to check stated bounds.
+        offline: the same rows as the table has them.
     """
     if found is None:
         return Judgement("no divergence" if truths else "right", parts=len(truths))
@@ -118,6 +126,8 @@ def judge(found: Diagnosed | None, truths: list[Truth]) -> Judgement:
     false, confirmed, remarks = False, False, []
     for entry in said:
         held = [_held(entry, truth) if _about(entry, truth) else "elsewhere" for truth in truths]
+        if not _bounds_hold(entry, online, offline):
+            held = ["contradicted"] * len(truths)
         good = [(at, _LEVELS[how]) for at, how in enumerate(held) if how in _LEVELS]
         if not good or "contradicted" in held:
             false = True
@@ -158,10 +168,13 @@ def _held(entry: Diagnosed, truth: Truth) -> str:
     if is_right:
         complete = any(_makes(text, claim) for claim in truth.claims)
         return "named" if complete or not truth.claims else "partly"
+    if entry.verdict == "described" and not names.isdisjoint(truth.causes):
+        complete = any(_makes(text, claim) for claim in truth.claims)
+        return "told" if complete or not truth.claims else "partly"
     if "segment-local skew" in names:  # says where, whatever words it says it in
         return "partly" if "segment-local skew" in truth.vague else "other cause"
-    if entry.verdict == "confirmed":  # by another name: what counts is the finding itself
-        text = entry.sentence
+    # Confirmed by another name: what counts is the finding itself, not what else was seen.
+    text = entry.sentence if entry.verdict == "confirmed" else f"{entry.cause}: {text}"
     sayings = [claim for claim in truth.claims if claim.words or claim.minutes is not None]
     if any(_makes(text, claim) for claim in sayings):
         return "told"
@@ -254,6 +267,30 @@ def minutes_in(text: str) -> list[float]:
 def _amount(said: str) -> float:
     plain = said.lower().replace(",", "")
     return {"a": 1.0, "an": 1.0, "one": 1.0, "half an": 0.5}.get(plain) or float(plain)
+
+
+def _bounds_hold(
+    entry: Diagnosed, online: pd.DataFrame | None, offline: pd.DataFrame | None
+) -> bool:
+    """Is "never above 85" true of the side it is said of?"""
+    if online is None or offline is None or entry.column not in online:
+        return True
+    sides = {"online": online, "offline": offline}
+    before = rf"\b(online|offline)\b[^.;,]*?never (above|below) ({_NUMBER})"
+    after = rf"never (above|below) ({_NUMBER}) (?:on the )?(online|offline)"
+    found = [(m[1], m[2], m[3]) for m in re.finditer(before, entry.sentence, re.I)]
+    found += [(m[3], m[1], m[2]) for m in re.finditer(after, entry.sentence, re.I)]
+    for side, way, number in found:
+        bound = numbers_in(number)[0]
+        values = sides[side.lower()][entry.column]
+        room = 1e-6 * abs(bound)  # it may be printed in fewer digits
+        if (
+            (values > bound + room).any()
+            if way.lower() == "above"
+            else (values < bound - room).any()
+        ):
+            return False
+    return True
 
 
 def _zones_fit(

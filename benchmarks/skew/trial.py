@@ -35,7 +35,7 @@ from gnomon.skew.diagnosis.traced_rows import Sampled, trace_scored
 from gnomon.worker import WorkerClient
 from gnomon.worker.messages import ERROR
 
-__all__ = ["EVERY", "Case", "Result", "Workbench", "run", "truths_of"]
+__all__ = ["EVERY", "Case", "Result", "Workbench", "drawn", "run"]
 
 EVERY: dict[str, Fault] = {**FAULTS, **CONTROLS}
 
@@ -81,6 +81,7 @@ class Result:
     Attributes:
         diverged: how many rows do.
         attempt: which draw of columns and strengths it was.
+        sides: what was drawn.
         seconds: how long the diagnosis took, without the preparation.
     """
 
@@ -89,6 +90,7 @@ class Result:
     diverged: int = 0
     rows: int = 0
     attempt: int = 0
+    sides: Sides | None = None
     seconds: float = 0.0
 
 
@@ -155,11 +157,11 @@ def run(bench: Workbench, case: Case) -> Result:
     result = None
     for attempt in range(ATTEMPTS):
         try:
-            sides, truths = _drawn(bench.data, case, attempt)
+            sides, truths = drawn(bench.data, case, attempt)
         except NotApplicable:
             continue
         result = _diagnosed(bench, case, sides, truths, last=attempt == ATTEMPTS - 1)
-        result.attempt = attempt
+        result.attempt, result.sides = attempt, sides
         if result.found is not None or EVERY[case.fault].group == "healthy":
             break
     if result is None:
@@ -167,16 +169,12 @@ def run(bench: Workbench, case: Case) -> Result:
     return result
 
 
-def truths_of(data: DataSet, case: Case, attempt: int) -> list[Truth]:
-    """Return what was true in a trial, without running it again.
+def drawn(data: DataSet, case: Case, attempt: int) -> tuple[Sides, list[Truth]]:
+    """Return the rows of a trial and what is true of them, without running it.
 
     Raises:
         NotApplicable: it was drawn by other rules than those of today.
     """
-    return _drawn(data, case, attempt)[1]
-
-
-def _drawn(data: DataSet, case: Case, attempt: int) -> tuple[Sides, list[Truth]]:
     of = zlib.crc32(f"{case.dataset}/{case.fault}/{case.scope}/{case.seed}".encode())
     rng = np.random.default_rng([of, attempt])
     frame = data.sample(case.rows, rng)
