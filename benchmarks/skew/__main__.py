@@ -55,6 +55,7 @@ def main() -> None:
     asked = arguments()
     for name in ("BENTOML_HOME", "GNOMON_ROOT"):
         os.environ[name] = tempfile.mkdtemp()
+    os.environ["PYTHONWARNINGS"] = "ignore"  # of workers: a logarithm of -1 is meant
     warnings.simplefilter("ignore")
     from benchmarks.skew.trial import Case, Workbench
 

@@ -8,11 +8,13 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -38,6 +40,9 @@ from gnomon.worker.messages import ERROR
 __all__ = ["EVERY", "Case", "Result", "Workbench", "drawn", "run"]
 
 EVERY: dict[str, Fault] = {**FAULTS, **CONTROLS}
+
+SPOILED = "spoiled-"
+"""How the versions of artifacts begin that one trial alone needs."""
 
 ATTEMPTS = 4
 """How often columns and strengths are drawn anew when no answer changes."""
@@ -96,10 +101,12 @@ class Result:
 
 @dataclass
 class Workbench:
-    """A data set's artifacts, each with a worker; they end with the ``stack``."""
+    """A data set's artifacts, each with a worker; they end with the ``stack`` or with a trial."""
 
     data: DataSet
     stack: ExitStack = field(default_factory=ExitStack)
+    spoiled: ExitStack = field(default_factory=ExitStack)
+    numbers: Iterator[int] = field(default_factory=count)
     packed: dict[str, Artifact] = field(default_factory=dict)
     running: dict[str, tuple[Rerun, Path]] = field(default_factory=dict)
 
@@ -140,12 +147,20 @@ class Workbench:
             os.environ["SKEW_BENCH"] = str(flag)
             settings = Settings.read()
             artifact = self.packed[version]
-            client = self.stack.enter_context(WorkerClient(artifact, settings))
+            stack = self.spoiled if version.startswith(SPOILED) else self.stack
+            client = stack.enter_context(WorkerClient(artifact, settings))
             del os.environ["SKEW_BENCH"]
             self.running[key] = Rerun(client, artifact, settings), flag
         rerun, flag = self.running[key]
         flag.write_text(code)
         return rerun
+
+    def end_spoiled(self) -> None:
+        """End the workers of artifacts that one trial alone needed."""
+        self.spoiled.close()
+        for kept in (self.packed, self.running):
+            for key in [key for key in kept if key.startswith(SPOILED)]:
+                del kept[key]
 
 
 def run(bench: Workbench, case: Case) -> Result:
@@ -158,9 +173,11 @@ def run(bench: Workbench, case: Case) -> Result:
     for attempt in range(ATTEMPTS):
         try:
             sides, truths = drawn(bench.data, case, attempt)
+            result = _diagnosed(bench, case, sides, truths, last=attempt == ATTEMPTS - 1)
         except NotApplicable:
             continue
-        result = _diagnosed(bench, case, sides, truths, last=attempt == ATTEMPTS - 1)
+        finally:
+            bench.end_spoiled()
         result.attempt, result.sides = attempt, sides
         if result.found is not None or EVERY[case.fault].group == "healthy":
             break
@@ -191,7 +208,7 @@ def _diagnosed(
     offline_artifact = bench.artifact("other" if sides.other else "first")
     version = "first"
     if sides.spoil is not None:
-        version = f"spoiled-{zlib.crc32(case.name.encode())}-{sides.rng.integers(1 << 30)}"
+        version = f"{SPOILED}{next(bench.numbers)}"
     served = bench.artifact(version, sides.spoil)
     clean = bench.worker("other" if sides.other else "first")
     rerun = bench.worker(version, "serving", sides.code)
@@ -206,6 +223,11 @@ def _diagnosed(
         scored = rerun.in_batches(online, 7)
     else:
         scored = rerun.score(online)
+    failed = np.asarray(scored.column(ERROR).is_valid())
+    if failed.any():  # the server answers these with an error: there is nothing to compare
+        if (~failed).sum() < case.rows / 4:
+            raise NotApplicable
+        return _diagnosed(bench, case, _without(sides, failed), truths, last=last)
     left = with_columns(pa.Table.from_batches([online]), _outputs(scored))
     outputs = _outputs(right_outputs)
     right = _noisy(outputs, sides.noise) if sides.noise else outputs
@@ -219,9 +241,9 @@ def _diagnosed(
     policy = Policy(skew={"*": Tolerance(absolute=0.0)}) if sides.exact else Policy()
     rules = policy.rules(outputs.schema, outputs=served.contract.compared_as, same=True)
     diverged = ~compare(left, right, rules).agreed
-    count = int(diverged.sum())
-    if count == 0 or (count < ENOUGH and not last):
-        return Result(truths, None, count, len(diverged))
+    differ = int(diverged.sum())
+    if differ == 0 or (differ < ENOUGH and not last):
+        return Result(truths, None, differ, len(diverged))
     pairs = Pairs(_about(sides), left, right)
     sample = Sampled(pairs, diverged, np.ones(len(diverged)))
 
@@ -234,7 +256,20 @@ def _diagnosed(
     found = diagnose(
         traced, served, rerun, names=("online", "offline"), confidence=0.95, others=others
     ).diagnosis
-    return Result(truths, found, count, len(diverged), seconds=time.monotonic() - start)
+    return Result(truths, found, differ, len(diverged), seconds=time.monotonic() - start)
+
+
+def _without(sides: Sides, failed: npt.NDArray[np.bool_]) -> Sides:
+    kept = np.flatnonzero(~failed)
+    return replace(
+        sides,
+        online=sides.online.iloc[kept].reset_index(drop=True),
+        offline=sides.offline.iloc[kept].reset_index(drop=True),
+        client=sides.client[kept],
+        where=sides.where[kept],
+        known=None if sides.known is None else sides.known.iloc[kept].reset_index(drop=True),
+        stored={n: v.iloc[kept].reset_index(drop=True) for n, v in sides.stored.items()},
+    )
 
 
 def _batch(artifact: Artifact, frame: pd.DataFrame) -> pa.RecordBatch:
