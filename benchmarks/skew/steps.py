@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
-__all__ = ["Clock", "Numbers"]
+__all__ = ["Clock", "Cycle", "Numbers"]
 
 
 class Clock(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -35,6 +35,34 @@ class Clock(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def get_feature_names_out(self, names: Any = None) -> Any:
         return np.array(["hour", "weekday", "month"], dtype=object)
+
+
+class Cycle(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Hour of the day and day of the year on a circle, on the clock of a zone."""
+
+    def __init__(self, zone: str = "UTC") -> None:
+        self.zone = zone
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> Self:  # noqa: N803
+        self.fitted_ = True
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:  # noqa: N803
+        at = X.iloc[:, 0].dt.tz_convert(self.zone)
+        hour = (at.dt.hour + at.dt.minute / 60).astype(float) / 24
+        day = at.dt.day_of_year.astype(float) / 366
+        circle = 2 * np.pi
+        return pd.DataFrame(
+            {
+                "hour_sin": np.sin(circle * hour),
+                "hour_cos": np.cos(circle * hour),
+                "day_sin": np.sin(circle * day),
+                "day_cos": np.cos(circle * day),
+            }
+        )
+
+    def get_feature_names_out(self, names: Any = None) -> Any:
+        return np.array(["hour_sin", "hour_cos", "day_sin", "day_cos"], dtype=object)
 
 
 class Numbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]

@@ -1,8 +1,7 @@
-"""Five pipelines on real data: flights out of New York, diabetes, breast cancer, wine and digits.
+"""A pipeline on real data, flights out of New York, with a worker for each variant of it.
 
-scikit-learn's own sets hold numbers only. What a request has besides (who, when, of which kind) is
-given to their rows deterministically: a recurring patient, a visit every few hours, and bands of
-real columns as labels.
+What a request has besides (a recurring entity, its history, nulls) is given to the rows
+deterministically.
 """
 
 from __future__ import annotations
@@ -19,13 +18,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from sklearn.compose import ColumnTransformer
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.neural_network import MLPClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 import gnomon
 from benchmarks.skew.steps import Clock, Numbers
@@ -36,7 +32,7 @@ from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
 from models.data import flights
 
-__all__ = ["World", "flights_world", "worlds"]
+__all__ = ["World", "flights_world"]
 
 Frame = pd.DataFrame
 
@@ -151,11 +147,6 @@ def _numbers(pipeline: Pipeline) -> tuple[Pipeline, list[str]]:
     return steps, names
 
 
-def worlds() -> list[World]:
-    """All five."""
-    return [flights_world(), _diabetes(), _cancer(), _wine(), _digits()]
-
-
 def _one_hot() -> Any:
     return OneHotEncoder(handle_unknown="ignore", sparse_output=False)
 
@@ -185,7 +176,7 @@ def _pipeline(
 
 
 def flights_world() -> World:
-    """The one of flights alone, in a fifth of the time."""
+    """Flights in April and May: is one late?"""
     rows = flights(4, 5).dropna(subset=["outcome"])
     rows = rows.iloc[:: len(rows) // 4_000].reset_index(drop=True).iloc[:4_000]
     numbers = ["distance", "temp", "pressure", "wind_speed", "plane_year", "humid", "visib"]
@@ -198,107 +189,6 @@ def flights_world() -> World:
         numbers, texts, lambda: LogisticRegression(max_iter=2000, random_state=1), _one_hot
     )
     return World("flights", frame, rows["outcome"], numbers, texts, build)
-
-
-def _diabetes() -> World:
-    data = load_diabetes(as_frame=True, scaled=False)
-    frame = pd.concat([data.data] * 6, ignore_index=True).iloc[:2_400]
-    target = pd.concat([data.target] * 6, ignore_index=True).iloc[:2_400]
-    numbers = ["bmi", "bp", "s1", "s3", "s5", "s6"]
-    frame = frame.drop(columns=["s2", "s4"])
-    frame["sex"] = np.where(frame["sex"] > 1.5, "Female", "Male")
-    frame["band"] = pd.cut(frame.pop("age"), [0, 35, 45, 55, 65, 120], labels=list("ABCDE")).astype(
-        str
-    )
-    frame = _with_history(frame, _visits(len(frame)), "s6")
-    numbers = [*numbers, "recent"]
-    build = _pipeline(numbers, ["sex", "band"], lambda: Ridge(alpha=1.0, random_state=1), _one_hot)
-    return World("diabetes", frame, target, numbers, ["band", "sex"], build)
-
-
-def _cancer() -> World:
-    data = load_breast_cancer(as_frame=True)
-    frame = pd.concat([data.data] * 5, ignore_index=True).iloc[:2_400]
-    target = pd.concat([data.target] * 5, ignore_index=True).iloc[:2_400]
-    target = target.map({0: "malignant", 1: "benign"})
-    numbers = ["mean area", "mean radius", "mean texture", "worst perimeter", "worst smoothness"]
-    frame = frame[[*numbers, "mean symmetry"]].copy()
-    frame["clinic"] = pd.qcut(
-        frame.pop("mean symmetry"), 6, labels=["North", "South", "East", "West", "Old Town", "Élan"]
-    ).astype(str)
-    frame["density"] = pd.qcut(frame["mean texture"], 3, labels=["low", "mid", "high"]).astype(str)
-    frame = _with_history(frame, _visits(len(frame)), "mean texture")
-    numbers = [*numbers, "recent"]
-    build = _pipeline(
-        numbers,
-        ["clinic", "density"],
-        lambda: HistGradientBoostingClassifier(max_iter=60, learning_rate=0.2, random_state=1),
-        _ordinal,
-    )
-    return World("cancer", frame, target, numbers, ["clinic", "density"], build)
-
-
-def _wine() -> World:
-    """Three classes, a forest, and labels encoded by the target."""
-    data = load_wine(as_frame=True)
-    frame = pd.concat([data.data] * 12, ignore_index=True).iloc[:2_000]
-    target = pd.concat([data.target] * 12, ignore_index=True).iloc[:2_000]
-    rng = np.random.default_rng(2)  # the rows come by class
-    order = rng.permutation(len(frame))
-    frame, target = frame.iloc[order].reset_index(drop=True), target.iloc[order]
-    target = target.reset_index(drop=True).map({0: "barolo", 1: "grignolino", 2: "barbera"})
-    numbers = ["proline", "magnesium", "color_intensity", "alcalinity_of_ash", "malic_acid"]
-    kept = frame[numbers].copy()
-    for name, source, labels in (
-        ("maker", "flavanoids", ["Rossi", "De Luca", "Conti", "Àlvaro", "Bruno"]),
-        ("bottle", "ash", ["0.375 l", "0.75 l", "1.5 l"]),
-    ):
-        kept[name] = pd.qcut(frame[source], len(labels), labels=labels).astype(str)
-    kept = _with_history(kept, _visits(len(kept)), "proline")
-    numbers = [*numbers, "recent"]
-    build = _pipeline(
-        numbers,
-        ["maker", "bottle"],
-        lambda: RandomForestClassifier(60, random_state=1),
-        lambda: TargetEncoder(random_state=1),
-    )
-    return World("wine", kept, target, numbers, ["maker", "bottle"], build)
-
-
-def _digits() -> World:
-    """Ten classes and a small neural network; the ink in regions of each image."""
-    data = load_digits()
-    rows = np.random.default_rng(3).permutation(len(data.images))
-    images, target = data.images[rows], pd.Series(data.target[rows]).map("digit {}".format)
-    regions = {
-        "ink": images.sum(axis=(1, 2)),
-        "top": images[:, :3].sum(axis=(1, 2)),
-        "bottom": images[:, 5:].sum(axis=(1, 2)),
-        "left": images[:, :, :3].sum(axis=(1, 2)),
-        "centre": images[:, 3:5, 3:5].mean(axis=(1, 2)).round(2),
-        "slant": (images[:, :4, 4:].sum(axis=(1, 2)) - images[:, 4:, :4].sum(axis=(1, 2))) / 16,
-    }
-    frame = pd.DataFrame(regions)
-    for name, source, labels in (
-        ("writer", images[:, 2, 5], ["ada", "Björn", "chloe", "dana"]),
-        ("pen", images[:, 6, 3] + images[:, 1, 2], ["ball", "felt tip", "nib"]),
-    ):
-        rank = pd.Series(source).rank(method="first")
-        frame[name] = pd.qcut(rank, len(labels), labels=labels).astype(str)
-    frame = _with_history(frame, _visits(len(frame)), "top")
-    numbers = [*regions, "recent"]
-    build = _pipeline(
-        numbers,
-        ["writer", "pen"],
-        lambda: MLPClassifier((16,), max_iter=600, random_state=1),
-        _one_hot,
-    )
-    return World("digits", frame, target, numbers, ["writer", "pen"], build)
-
-
-def _visits(rows: int) -> pd.Series:
-    begin = pd.Timestamp("2024-01-03T04:00", tz="UTC")
-    return pd.Series(begin + pd.to_timedelta(np.arange(rows) * 211, unit="min"))
 
 
 def _with_history(frame: Frame, at: pd.Series, of: str) -> Frame:
