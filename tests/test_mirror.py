@@ -159,7 +159,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "skew/test_table_comparison.py": (
         "skew/report_assembly.py",
         "skew/diagnosis/candidates.py",
-        "skew/diagnosis/cause_findings.py",
         "skew/diagnosis/diagnose.py",
         "skew/diagnosis/diagnosis_writer.py",
         "skew/diagnosis/external_causes.py",

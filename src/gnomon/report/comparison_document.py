@@ -51,6 +51,11 @@ _VERDICTS = {
     "ok": VerdictLabel(EQUAL, "agrees"),
     "unknown": VerdictLabel(Sign("?", "unsure"), "unknown"),
 }
+_TITLES = {
+    "confirmed": "✓ Cause confirmed: {}",
+    "described": "? Cause unknown; the difference: {}",
+    "unknown": "? Cause unknown",
+}
 _COLUMNS_PER_STEP = 6
 _MOST_COLUMNS_OVER_TIME = 20
 _BRIEF_COLUMNS = 8
@@ -259,14 +264,14 @@ def _findings(report: Report) -> Iterator[FindingCard]:
     assert report.diagnosis is not None
     for name, diagnosis, about in causes(report.diagnosis):
         confirmed = diagnosis.verdict == "confirmed"
-        if confirmed and diagnosis.repaired:
+        if diagnosis.verdict != "unknown" and diagnosis.repaired:
             of = quantities.rows(diagnosis.repaired.of)
             about += (
                 f"; after undoing it, {quantities.count(diagnosis.repaired.rows)} of {of} agree"
             )
         yield FindingCard(
             severity="good" if confirmed else "unsure",
-            title=f"✓ Cause confirmed: {name}" if confirmed else "? Cause unknown",
+            title=_TITLES[diagnosis.verdict].format(name),
             says=diagnosis.sentence,
             about=about.removeprefix("; "),
             evidence=diagnosis.evidence,

@@ -36,11 +36,12 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     """Where the two sides differ and, if it could be confirmed, why.
 
     Attributes:
-        verdict: ``confirmed`` when undoing the named cause removed the mismatch; else
+        verdict: ``confirmed`` when undoing the named cause removed the mismatch; ``described`` when
+            it is known how the two sides differ, and the cause is not, or is one of several; else
             ``unknown``.
         column: the first column that differs.
         step: the step that computes it; empty for a feature as it was sent.
-        cause: the cause's name, ``unknown`` when nothing was confirmed.
+        cause: the cause's name, or that of the description; ``unknown`` without either.
         sentence: the finding in one plain sentence.
         evidence: what was tried and observed, in plain sentences.
         action: what to do about it.
@@ -55,7 +56,7 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
         also: further causes, as separate diagnoses; those that account for fewer rows come later.
     """
 
-    verdict: Literal["confirmed", "unknown"]
+    verdict: Literal["confirmed", "described", "unknown"]
     column: str | None
     step: str
     cause: str

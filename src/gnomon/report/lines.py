@@ -60,7 +60,7 @@ def sign(differs: bool) -> Sign:
 
 
 def _name(diagnosis: Diagnosis) -> str:
-    return diagnosis.cause if diagnosis.verdict == "confirmed" else "unknown cause"
+    return "unknown cause" if diagnosis.verdict == "unknown" else diagnosis.cause
 
 
 def _about(diagnosis: Diagnosis) -> Iterator[str]:

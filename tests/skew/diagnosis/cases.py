@@ -47,7 +47,7 @@ def case(left: Any, right: Any, kind: str = "feature", **context: Any) -> Case:
 def why(left: Any, right: Any, kind: str = "feature", **context: Any) -> list[str]:
     """The causes that account for everything that differs; else none."""
     found = explained(left, right, kind, **context)
-    return [proposal.cause for proposal, _ in found.found] if found.is_whole else []
+    return [f.proposal.cause for f in found.found if f.is_confirmed] if found.is_whole else []
 
 
 def explained(left: Any, right: Any, kind: str = "feature", **context: Any) -> Explanation:

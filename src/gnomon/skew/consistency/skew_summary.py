@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from gnomon.quantities import count, number, percent, plural, rows
 from gnomon.report import Count, Diagnosis, Impact, Share, Summary, Timeline, Verdict
-from gnomon.report.numbers import interval
+from gnomon.report.numbers import interval, utc_time
 
 __all__ = ["SkewFinding", "judge"]
 
@@ -77,7 +77,7 @@ class SkewFinding:
             return f"Inconclusive: {rows(of)} of {count(self.answered)} could be compared"
         if self.verdict == "ok":
             return self._agreement(diverging, of)
-        if self.diagnosis and self.diagnosis.verdict == "confirmed":
+        if self.diagnosis and self.diagnosis.verdict != "unknown":
             return f"{self.diagnosis.sentence.rstrip('.')}: {part} diverge"
         if self.replayed not in (None, self.artifact):
             return f"{self.replayed} answers differently from {self.artifact} on {part}"
@@ -162,7 +162,10 @@ class SkewFinding:
         over = after > _TAIL * self.divergence.of
         time, request = self.first
         text = f"{_utc_time(time)} UTC by {self.timeline.axis.label}, request {request}"
-        text += f"; {rows(before)} before it agree" if before else ", where the range begins"
+        start = utc_time(buckets[begin].start, self.timeline.seconds)
+        text += (
+            f"; the {rows(before)} before {start} agree" if before else ", where the range begins"
+        )
         return f"{text}. {rows(after)} after {_utc_time(self.last)} agree." if over else f"{text}."
 
     def _how_many(self) -> str:

@@ -97,6 +97,8 @@ class Case:
         right: its values on the right, for the same rows.
         differs: the rows to be explained.
         agrees: rows on which the two sides agree.
+        seen: the rows that parameters may be fitted on; None for all. A cause must hold on the
+            others too.
         agree: the tolerance for numbers: a function of two arrays that returns a mask.
         context: the context of the rows.
         names: the names of the two sides.
@@ -116,6 +118,7 @@ class Case:
     names: tuple[str, str] = ("online", "offline")
     moved: Callable[[str, Places, Floats], Floats] | None = None
     raw_null: Mask | None = None
+    seen: Mask | None = None
 
     @cached_property
     def left_numbers(self) -> Floats:
@@ -138,9 +141,20 @@ class Case:
         return _nulls(self.right)
 
     @cached_property
+    def finite(self) -> Mask:
+        """Rows that are finite numbers on both sides, whether they differ or not."""
+        finite: Mask = np.isfinite(self.left_numbers) & np.isfinite(self.right_numbers)
+        return finite
+
+    @cached_property
     def both(self) -> Mask:
         """Rows to be explained that are finite numbers on both sides."""
-        return self.differs & np.isfinite(self.left_numbers) & np.isfinite(self.right_numbers)
+        return self.differs & self.finite
+
+    @cached_property
+    def fitted(self) -> Mask:
+        """Those of :attr:`differs` that parameters may be fitted on."""
+        return self.differs if self.seen is None else self.differs & self.seen
 
     @property
     def is_numeric(self) -> bool:
@@ -159,12 +173,28 @@ class Case:
         """Whether the column is text."""
         return _is_text(self.left.type) and _is_text(self.right.type)
 
-    def of(self, differs: Mask) -> Case:
-        """Return the same case with fewer rows to explain."""
-        return replace(self, differs=differs)
+    @property
+    def enough(self) -> float:
+        """How many rows a cause must explain at least: a pattern on fewer may be chance."""
+        return max(FEWEST_ROWS, 0.2 * int(self.differs.sum()))
+
+    def of(self, differs: Mask, seen: Mask | None = None) -> Case:
+        """Return the same case with fewer rows to explain, or to fit parameters on."""
+        return replace(self, differs=differs, seen=seen)
+
+    def exchanged(self) -> Case:
+        """Return the case with the right values of differing rows exchanged between them.
+
+        What holds then, too, says nothing of the values of one row.
+        """
+        rows = np.flatnonzero(self.differs)
+        places = np.arange(len(self.differs))
+        places[rows] = np.random.default_rng(1).permutation(rows)
+        return replace(self, right=self.right.take(pa.array(places)))
 
     def has_pattern(self, among: Mask, *, values: int = FEWEST_VALUES) -> bool:
         """Whether there are enough rows and distinct values for a pattern to be significant."""
+        among = among & self.differs
         left, right = self.left_numbers[among], self.right_numbers[among]
         distinct = max(len(np.unique(left)), len(np.unique(right)))
         return len(left) >= FEWEST_ROWS and distinct >= values
@@ -176,14 +206,20 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A recognised cause: its description, and the rows that agree once it is undone.
+    """A recognised cause: a relation between the two sides, and the rows on which it holds.
 
     Attributes:
         cause: the name of the cause.
         finding: text about the difference; follows the left side's name and the column's.
         undone: text on how it was undone; begins a sentence.
         action: what to do about it.
-        explained: rows that differ and agree once it is undone.
+        holds: rows that agree once it is undone, whether they differ or not. A row that agrees and
+            would not is one that the cause left alone.
+        parameters: how many numbers or labels were fitted to the rows.
+        of_one_side: the right value of a row does not occur in it, so that exchanging these values
+            between rows says nothing.
+        is_named: whether it is a cause; else it describes the relation, and the cause is unknown.
+        needs_all: it is believed only if it explains all rows: on a part of them it may be chance.
         moved: the timestamp feature that was replaced, and its new values.
         second: a second cause on the same rows, undone after this one.
     """
@@ -192,7 +228,11 @@ class Proposal:
     finding: str
     undone: str
     action: str
-    explained: Mask
+    holds: Mask
+    parameters: int = 1
+    of_one_side: bool = False
+    is_named: bool = True
+    needs_all: bool = False
     moved: tuple[str, Floats] | None = None
     second: Proposal | None = None
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gnomon.skew.diagnosis.case import Case, Mask, Proposal
+from gnomon.skew.diagnosis.case import CONFIRMED, Case, Mask, Proposal
+from gnomon.skew.diagnosis.causes import UNTOLD
 from gnomon.skew.diagnosis.column_exchange import ColumnExchange, exchanges
-from gnomon.skew.diagnosis.explain import explain
+from gnomon.skew.diagnosis.explain import Proof, explain
 from gnomon.skew.diagnosis.root_divergences import Repairs, Root
 
 __all__ = ["CauseFinding", "gather"]
@@ -32,6 +33,11 @@ class CauseFinding:
         differing: rows that differ in the first column.
         vanished: of those, rows that agree once it is undone.
         tried: sentences about every cause that explained some rows.
+        proof: how it was held against rows that it had not seen; None if it was tried otherwise.
+        is_confirmed: it is a cause, and no other explains the rows as well. Else it describes how
+            the sides differ.
+        is_partial: rows that agree would not if it had been at work on them.
+        rivals: texts like ``finding`` of what explains the rows as well.
         of_answers: it is visible only in the answers.
         was_tried: it was found by trying distortions: there are no values to repair it with.
         accounts: of the weighed rows, how many diverge because of it.
@@ -49,6 +55,10 @@ class CauseFinding:
     vanished: int
     tried: list[str] = field(default_factory=list)
     proposal: Proposal | None = None
+    proof: Proof | None = None
+    is_confirmed: bool = True
+    is_partial: bool = False
+    rivals: tuple[str, ...] = ()
     of_answers: bool = False
     was_tried: bool = False
     accounts: int | None = None
@@ -58,6 +68,11 @@ class CauseFinding:
     def name(self) -> str:
         """The first column, without its step."""
         return self.columns[0].rpartition("/")[2] if self.place else self.columns[0]
+
+    @property
+    def proposal_of_one_side(self) -> bool:
+        """Whether it says something of one side alone."""
+        return self.proposal is not None and self.proposal.of_one_side
 
     @property
     def repairs(self) -> Repairs:
@@ -77,7 +92,54 @@ def gather(root: Root, names: tuple[str, str]) -> list[CauseFinding]:
     for case in root.cases:
         if case.column not in moved:
             findings += _column_findings(root, case)
-    return _merged(findings)
+    return _merged(_of_one_clock(root, findings))
+
+
+def _of_one_clock(root: Root, findings: Sequence[CauseFinding]) -> list[CauseFinding]:
+    """Give the columns of a step the time zone that explains most of them.
+
+    A month, or a day of the week, fits many clocks; that of the hour then explains it as well. A
+    zone that contradicts it is not confirmed.
+    """
+    zones = [f for f in findings if f.cause == "time zone" and f.proposal and f.proposal.moved]
+    if not zones:
+        return list(findings)
+    explained = [_columns_of_clock(root, finding.proposal) for finding in zones]
+    best, columns = max(
+        zip(zones, explained, strict=True),
+        key=lambda pair: (len(pair[1]), UNTOLD not in pair[0].finding, pair[0].rows.sum()),
+    )
+    best.columns = [*dict.fromkeys((best.columns[0], *columns))]
+    for case in root.cases:
+        if case.column in columns:
+            best.rows = best.rows | case.differs
+    kept = [best]
+    for finding in findings:
+        if finding is best or finding.columns[0] in columns:
+            continue
+        if finding.cause == "time zone" and finding.finding != best.finding:
+            finding.rivals = (*finding.rivals, f"{best.finding}, like `{best.name}`")
+            finding.is_confirmed = False
+        kept.append(finding)
+    return kept
+
+
+def _columns_of_clock(root: Root, proposal: Proposal | None) -> list[str]:
+    """Return the columns whose differences vanish when a timestamp is moved to another clock."""
+    assert proposal is not None
+    assert proposal.moved is not None
+    feature, times = proposal.moved
+    places = np.arange(len(times))
+    explained = []
+    for case in root.cases:
+        if case.moved is None or not case.is_numeric:
+            continue
+        moved = case.moved(feature, places, times)
+        agree = case.near(moved, case.right_numbers) | (np.isnan(moved) & case.right_null)
+        sides = (case.differs, case.agrees)
+        if all((of & ~agree).sum() <= (1 - CONFIRMED) * of.sum() for of in sides):
+            explained.append(case.column)
+    return explained
 
 
 def _column_findings(root: Root, case: Case) -> list[CauseFinding]:
@@ -90,21 +152,25 @@ def _column_findings(root: Root, case: Case) -> list[CauseFinding]:
     ]
     findings = [
         CauseFinding(
-            cause=proposal.cause,
+            cause=found.proposal.cause,
             place=root.place,
             columns=[case.column],
-            finding=proposal.finding,
-            undone=proposal.undone,
-            action=proposal.action,
-            rows=rows,
+            finding=found.proposal.finding,
+            undone=found.proposal.undone,
+            action=found.proposal.action,
+            rows=found.rows,
             differing=differing
             if explanation.is_whole and len(explanation.found) == 1
-            else int(rows.sum()),
-            vanished=int(rows.sum()),
+            else int(found.rows.sum()),
+            vanished=int(found.rows.sum()),
             tried=tried,
-            proposal=proposal,
+            proposal=found.proposal,
+            proof=found.proof,
+            is_confirmed=found.is_confirmed,
+            is_partial=not found.is_everywhere,
+            rivals=tuple(rival.finding for rival in found.rivals),
         )
-        for proposal, rows in explanation.found
+        for found in explanation.found
     ]
     if not explanation.is_whole:
         findings.append(_unknown_finding(root, case, explanation.rest, tried))
@@ -172,7 +238,7 @@ def _merged(findings: Sequence[CauseFinding]) -> list[CauseFinding]:
 
 
 def _is_same(left: CauseFinding, right: CauseFinding) -> bool:
-    if left.cause != right.cause:
+    if left.cause != right.cause or left.is_confirmed != right.is_confirmed:
         return False
     if (left.place or left.cause == "float noise") and left.cause != "unknown":
         return True

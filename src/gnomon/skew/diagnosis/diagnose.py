@@ -36,6 +36,9 @@ __all__ = ["NOTHING_TO_RUN", "Diagnosed", "Others", "diagnose"]
 
 _MOST_TARGETS = 30
 
+_CERTAINTY = ("confirmed", "described", "unknown")
+"""In what order diagnoses are listed."""
+
 _OF_ANSWERS = frozenset({"float32", "rounding", "truncation", "float noise", "unit change"})
 """Causes that can arise when answers are stored; all other causes act before that."""
 
@@ -150,7 +153,7 @@ class _Investigation:
         )
         diagnoses = [writer.write(finding, is_unsure) for finding in findings]
         diagnoses.sort(
-            key=lambda d: (d.verdict != "confirmed", -(d.accounts.rows if d.accounts else 0))
+            key=lambda d: (_CERTAINTY.index(d.verdict), -(d.accounts.rows if d.accounts else 0))
         )
         first, *rest = [external, *diagnoses] if external else diagnoses
         return Diagnosed(replace(first, also=tuple(rest[:8])), self.ladder, restoring)
@@ -332,7 +335,10 @@ class _Investigation:
             other_repairs = all_repairs - finding.repairs
             still_diverging = ~runner.agreed(other_repairs, places)
             agreed_alone = runner.agreed(finding.repairs, places)
-            finding.accounts = int((still_diverging & restored).sum()) or int(agreed_alone.sum())
+            own = finding.rows[places.to_numpy()]
+            finding.accounts = int((still_diverging & restored & own).sum()) or int(
+                (agreed_alone & own).sum()
+            )
             finding.moves = self._moves(runner, all_repairs, other_repairs, places)
             matters = finding.accounts or finding.moves or not restored.any()
             if matters or finding.cause != "unknown":

@@ -60,7 +60,8 @@ class DiagnosisWriter:
         evidence = [*self.evidence, *finding.tried]
         in_doubt = unsure and (bool(finding.place) or finding.of_answers)
         if finding.cause != "unknown" and (not in_doubt or finding.cause == "float noise"):
-            return self._confirmed(finding, where, evidence, common)
+            write = self._confirmed if finding.is_confirmed else self._described
+            return write(finding, where, evidence, common)
         if where is not None and finding.cause == "unknown" and finding.accounts and not unsure:
             return self._segment_local(finding, where, evidence, common)
         return self._unknown(finding, evidence, common)
@@ -90,21 +91,58 @@ class DiagnosisWriter:
         evidence: list[str],
         common: dict[str, object],
     ) -> Diagnosis:
-        called = f"`{finding.name}`"
         if not finding.tried:
             evidence.append(
-                f"{finding.undone}, {called} agrees on {count(finding.vanished)} of the "
+                f"{finding.undone}, `{finding.name}` agrees on {count(finding.vanished)} of the "
                 f"{rows(finding.differing)} that differed."
             )
+        evidence += _held(finding)
         evidence += self._evidence_of_moved_time(finding)
-        more = plural(len(finding.columns) - 1, "more column")
-        also = f" ({more} likewise)" if len(finding.columns) > 1 else ""
         return Diagnosis(
             verdict="confirmed",
             cause=finding.cause,
-            sentence=f"{self.names[0].capitalize()} {called} {finding.finding}{also}."
-            + (f" This holds where {where.text}." if where else ""),
+            sentence=self._sentence(finding, where, common["since"]),
             evidence=tuple(evidence),
+            action=finding.action,
+            repaired=share(finding.vanished, finding.differing, self.confidence),
+            **common,  # type: ignore[arg-type]
+        )
+
+    def _sentence(
+        self, finding: CauseFinding, where: SharedValue | None, start: object = None
+    ) -> str:
+        """Say how the sides differ, and where."""
+        more = plural(len(finding.columns) - 1, "more column")
+        also = f" ({more} likewise)" if len(finding.columns) > 1 else ""
+        says = f"{self.names[0].capitalize()} `{finding.name}` {finding.finding}{also}."
+        if where is not None:
+            return f"{says} This holds where {where.text}."
+        if finding.is_partial and not finding.proposal_of_one_side:
+            on, of = int(finding.rows.sum()), len(finding.rows)
+            return f"{says} This holds on {count(on)} of the {rows(of)} that were traced" + (
+                ", which share no value." if start is None else "."
+            )
+        return says
+
+    def _described(
+        self,
+        finding: CauseFinding,
+        where: SharedValue | None,
+        evidence: list[str],
+        common: dict[str, object],
+    ) -> Diagnosis:
+        """Say how the sides differ where the cause is not known, or one of several."""
+        sentence = self._sentence(finding, where, common["since"])
+        if finding.rivals:
+            others = "; or it ".join(finding.rivals)
+            sentence += f" The rows cannot tell this from another explanation: it {others}."
+        else:
+            sentence += " Its cause is unknown."
+        return Diagnosis(
+            verdict="described",
+            cause=finding.cause,
+            sentence=sentence,
+            evidence=(*evidence, *_held(finding)),
             action=finding.action,
             repaired=share(finding.vanished, finding.differing, self.confidence),
             **common,  # type: ignore[arg-type]
@@ -117,13 +155,13 @@ class DiagnosisWriter:
         evidence: list[str],
         common: dict[str, object],
     ) -> Diagnosis:
-        """Confirm that the sides differ only in one segment, where no cause is known."""
+        """Say that the sides differ only in one segment, where no cause is known."""
         return Diagnosis(
-            verdict="confirmed",
+            verdict="described",
             cause="segment-local skew",
             sentence=f"{self.names[0].capitalize()} `{finding.name}` differs only where "
             f"{where.text}: {rows(int(finding.rows.sum()))}, {where.inside:.0%} of those there. "
-            f"How it was changed is unknown; with its {self.names[1]} values, answers agree.",
+            f"How it was changed is unknown; set to its {self.names[1]} values, answers agree.",
             evidence=(
                 *evidence,
                 *facts(self.traced, finding.columns[0], finding.name, self.names),
@@ -166,6 +204,24 @@ class DiagnosisWriter:
             action=actions[kind],
             **common,  # type: ignore[arg-type]
         )
+
+
+def _held(finding: CauseFinding) -> Iterator[str]:
+    """Say on how many rows a cause holds that it was not fitted on."""
+    proof = finding.proof
+    if proof is None:
+        return
+    kept = (
+        "It leaves those that agree alone"
+        if proof.kept == proof.agreeing
+        else f"Of the {rows(proof.agreeing)} that agree, {count(proof.agreeing - proof.kept)} "
+        "would not if it had been at work on them"
+    )
+    yield (
+        f"Found on {count(proof.seen)} of the rows that differ, it holds on "
+        f"{count(proof.predicted)} of the {count(proof.unseen)} others."
+        + (f" {kept}." if proof.agreeing else "")
+    )
 
 
 def _iso(hours_since_1970: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -16,6 +17,7 @@ from gnomon.errors import PredictionFailed
 from gnomon.policy import Rules
 from gnomon.skew.diagnosis.candidates import Candidate, candidates
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask, spread
+from gnomon.skew.diagnosis.relabelling import relabellings
 
 __all__ = ["DistortionMatch", "search"]
 
@@ -82,6 +84,8 @@ def search(
         rows.take(pa.array(positions)), right.take(pa.array(positions)), is_diverging, rules, answer
     )
     distortions = list(candidates(sample.rows, contract, zones))
+    with contextlib.suppress(PredictionFailed):
+        distortions += relabellings(sample.rows, sample.right, rules, contract, answer)
     screened = sample.screen(distortions)
     verified = sample.verify([s.candidate for s in screened if s.restored >= 0.9])
     if verified:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.quantities import rows, signed
+from gnomon.quantities import MINUS, duration, rows, signed
 from gnomon.report.numbers import value
 from gnomon.skew.consistency.reported_columns import quantiles
 from gnomon.skew.diagnosis.replaced_inputs import without_lists
@@ -43,10 +43,18 @@ def facts(traced: TracedRows, column: str, name: str, names: tuple[str, str]) ->
     if compared.difference is None:
         yield from _pairs(left, right, names)
     elif q := quantiles(compared.difference[traced.differs(column)]):
+        middle, low, high = (_amount(q[name], left.type) for name in ("p50", "min", "max"))
         yield (
-            f"{names[0].capitalize()} minus {names[1]}, where they differ: median "
-            f"{signed(q['p50'])}, from {signed(q['min'])} to {signed(q['max'])}."
+            f"{names[0].capitalize()} minus {names[1]}, where they differ: median {middle}, from "
+            f"{low} to {high}."
         )
+
+
+def _amount(difference: float, type_: pa.DataType) -> str:
+    """Write a difference, as a duration if it is of times."""
+    if not pa.types.is_timestamp(type_):
+        return signed(difference)
+    return f"{MINUS if difference < 0 else ''}{duration(abs(difference))}"
 
 
 def _pairs(left: pa.ChunkedArray, right: pa.ChunkedArray, names: tuple[str, str]) -> Iterator[str]:

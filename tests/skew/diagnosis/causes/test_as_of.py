@@ -24,8 +24,8 @@ def test_the_value_of_the_last_time() -> None:
     for lag in (1, 2):
         old = np.where(np.isnan(last(TRUE, lag)), TRUE, last(TRUE, lag))
         found = explained(old, TRUE, row_times=MOMENTS, groups=GROUPS)
-        assert [p.cause for p, _ in found.found] == ["stale data"]
-        assert "for the same `who`" in found.found[0][0].finding
+        assert [f.proposal.cause for f in found.found] == ["stale data"]
+        assert "for the same `who`" in found.found[0].proposal.finding
 
 
 def test_a_cache_that_is_filled_now_and_then() -> None:
@@ -41,7 +41,7 @@ def test_a_value_that_was_known_later_leaks() -> None:
     right = ahead.fillna(pd.Series(TRUE)).to_numpy()
     known = np.where(ahead.isna(), MOMENTS - 1, MOMENTS + 30)
     found = explained(TRUE, right, row_times=MOMENTS, groups=GROUPS, known=known)
-    assert [p.cause for p, _ in found.found] == ["temporal leakage"]
+    assert [f.proposal.cause for f in found.found] == ["temporal leakage"]
 
 
 def test_a_value_that_tells_the_label_offline_only_leaks() -> None:
@@ -60,8 +60,8 @@ def test_what_the_model_said_last_time_comes_back() -> None:
     fed = TRUE + 0.4 * np.nan_to_num(last(answers))
     context = {"row_times": MOMENTS, "groups": GROUPS, "outputs": {"probability_yes": answers}}
     found = explained(fed, TRUE, **context)
-    assert [p.cause for p, _ in found.found] == ["feedback loop"]
-    assert "`probability_yes`" in found.found[0][0].finding
+    assert [f.proposal.cause for f in found.found] == ["feedback loop"]
+    assert "`probability_yes`" in found.found[0].proposal.finding
 
 
 def test_values_dealt_out_anew_are_not_stale() -> None:
@@ -76,7 +76,7 @@ def other_moments(left: np.ndarray, **values: np.ndarray) -> list[str]:
         Version(shifts[name], pa.array(there), MOMENTS - 2) for name, there in values.items()
     ]
     found = explained(left, TRUE, row_times=MOMENTS, versions=lambda _: versions)
-    return [proposal.finding for proposal, _ in found.found]
+    return [f.proposal.finding for f in found.found]
 
 
 def test_rows_that_agree_tell_a_lag_from_a_version() -> None:

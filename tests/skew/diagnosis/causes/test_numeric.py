@@ -39,7 +39,8 @@ def test_digits_that_one_side_lost(
     """Each, on every row: named, described, and undone on every row."""
     found = explained(change(VALUES), VALUES)
     assert found.is_whole
-    (proposal, rows), *rest = found.found
+    (first, *rest) = found.found
+    proposal, rows = first.proposal, first.rows
     assert not rest
     assert proposal.cause == cause
     assert finding in proposal.finding
@@ -48,7 +49,7 @@ def test_digits_that_one_side_lost(
 
 def test_the_side_that_lost_digits_is_the_one_named() -> None:
     """Rounding on the offline side is not blamed on the online side."""
-    (proposal, _), *_ = explained(VALUES, np.round(VALUES, 1)).found
+    proposal = explained(VALUES, np.round(VALUES, 1)).found[0].proposal
     assert "the offline side has 1 decimal" in proposal.finding
 
 
@@ -62,7 +63,7 @@ def test_last_bits_are_noise_and_not_rounding() -> None:
     one = case(noisy, VALUES, agree=equal)
     differs = noisy != VALUES
     found = explain(replace(one, differs=differs, agrees=~differs))
-    assert [p.cause for p, _ in found.found] == ["float noise"]
+    assert [f.proposal.cause for f in found.found] == ["float noise"]
 
 
 def test_few_rows_or_few_values_are_no_pattern() -> None:
@@ -88,7 +89,7 @@ def test_two_causes_on_different_rows_are_told_apart() -> None:
 def test_what_accounts_for_a_column_leaves_nothing(left: Floats, right: Floats) -> None:
     """This holds for any values: rows that are explained did differ, and each is explained once."""
     found = explained(left, right)
-    counted = sum(int(rows.sum()) for _, rows in found.found)
+    counted = sum(int(f.rows.sum()) for f in found.found)
     assert counted <= (~near(left, right)).sum()
 
 

@@ -34,7 +34,7 @@ def leakage(case: Case) -> Iterator[Proposal]:
     if context.known is not None:
         late = case.differs & (context.known > context.row_times + INSTANT_HOURS)
         early = case.agrees & (context.known > context.row_times + INSTANT_HOURS)
-        if late.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
+        if late.sum() >= case.enough:
             after = float(np.median((context.known - context.row_times)[late])) * 3600
             if early.mean() < late.sum() / max(case.differs.sum(), 1):
                 yield _leakage_proposal(
@@ -73,7 +73,8 @@ def feedback(case: Case) -> Iterator[Proposal]:
                     undone="Without its own answers",
                     action="Keep the model's own answers out of its features, or train it on "
                     "data that has them: offline there was no such answer.",
-                    explained=explained,
+                    holds=explained,
+                    parameters=2,
                 )
                 return
 
@@ -90,13 +91,14 @@ def stale(case: Case) -> Iterator[Proposal]:
     for group, codes in (*case.context.groups, _one_group(case)):
         order, starts = _ordered(case.context.row_times, codes)
         for lag in _LAGS:
-            rows = _matches(case, order, starts, lag)
+            holds = _matches(case, order, starts, lag)
+            rows = case.differs & holds
             if rows.sum() >= _FEWEST_MATCHES * case.differs.sum() and _by_more_than_chance(
                 case, order, starts, lag, rows
             ):
                 yield _stale_proposal(
                     case,
-                    rows,
+                    holds,
                     f"is the value from {plural(lag, 'row')} earlier{_by_group(group)}",
                 )
                 return
@@ -123,13 +125,12 @@ def _value_at_other_time(case: Case) -> Proposal | None:
     # Agreeing rows also show which shift it was: a lag of one hour leaves most values unchanged.
     known = case.differs | case.agrees
     best, equal = max(matches, key=lambda match: int((match[1] & known).sum()))
-    rows = case.differs & equal
     lags = (
         v.shift
         for v, matched in matches
         if v.shift.hours and (matched & known).sum() >= (equal & known).sum()
     )
-    return _version_proposal(case, best, rows, next(lags, None))
+    return _version_proposal(case, best, equal, next(lags, None))
 
 
 def _is_why(case: Case, version: Version, equal: Mask) -> bool:
@@ -157,22 +158,23 @@ def _equal(case: Case, values: pa.Array) -> Mask:
     return mask
 
 
-def _version_proposal(case: Case, version: Version, rows: Mask, lag: Shift | None) -> Proposal:
-    ages = (case.context.row_times - version.known)[rows]
+def _version_proposal(case: Case, version: Version, equal: Mask, lag: Shift | None) -> Proposal:
+    ages = (case.context.row_times - version.known)[case.differs & equal]
     span = duration(round(abs(float(np.nanmedian(ages))) * 3600))
     shift = version.shift
     how = f"is the table's value {'as ' if shift.hours else ''}of {shift.what}"
     if lag not in (None, shift):
         how += f" (and as of {lag.what})"
     if not shift.is_later:
-        return _stale_proposal(case, rows, f"{how}, {span} old when it was used")
+        return _stale_proposal(case, equal, f"{how}, {span} old when it was used")
     return Proposal(
         cause="stale data",
         finding=f"{how}, known {span} after by its time",
         undone="With the later value on both sides",
         action=f"Look for what delays the {case.names[1]} values: their timestamp may say when a "
         "row was loaded, not when it became true.",
-        explained=rows,
+        holds=equal,
+        of_one_side=True,
     )
 
 
@@ -183,18 +185,21 @@ def _leakage_proposal(case: Case, explained: Mask, how: str) -> Proposal:
         undone="With the value from after the prediction",
         action=f"Join the {case.names[1]} features as of the time of the prediction: training used "
         "what is not known yet at serving time.",
-        explained=explained,
+        holds=explained,
+        parameters=0,
+        of_one_side=True,
     )
 
 
-def _stale_proposal(case: Case, explained: Mask, how: str) -> Proposal:
+def _stale_proposal(case: Case, holds: Mask, how: str) -> Proposal:
     return Proposal(
         cause="stale data",
         finding=how,
         undone="With the earlier value on both sides",
         action="Look for what delays values: a cache entry that lives too long, a job that runs "
         "too rarely, events that arrive late, a window that ends earlier.",
-        explained=explained,
+        holds=holds,
+        of_one_side=True,
     )
 
 
@@ -207,7 +212,8 @@ def _has_distinct_values(case: Case) -> bool:
         case.right_numbers[np.isfinite(case.right_numbers)], return_counts=True
     )
     chance = float(((counts / counts.sum()) ** 2).sum())
-    return len(distinct) >= 5 and chance < 0.3
+    used = len(np.unique(case.left_numbers[rows]))
+    return min(len(distinct), used) >= 5 and chance < 0.3
 
 
 def _one_group(case: Case) -> tuple[str, Places]:
@@ -235,7 +241,14 @@ def _before(values: Floats, order: Places, starts: Places, lag: int) -> Floats:
 
 
 def _matches(case: Case, order: Places, starts: Places, lag: int) -> Mask:
-    return case.both & close(case.left_numbers, _before(case.right_numbers, order, starts, lag))
+    """Find rows with the value of ``lag`` rows before, null or 0 where there is no such row."""
+    earlier = _before(case.right_numbers, order, starts, lag)
+    turns = np.empty(len(order), dtype=np.int64)
+    turns[order] = np.arange(len(order)) - starts
+    empty = case.left_null | (case.left_numbers == 0)
+    matches: Mask = close(case.left_numbers, earlier) & np.isfinite(earlier)
+    matches |= (turns < lag) & empty & case.differs
+    return matches
 
 
 def _by_more_than_chance(case: Case, order: Places, starts: Places, lag: int, rows: Mask) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gnomon.quantities import plural
 from gnomon.report.numbers import value
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
 
@@ -37,22 +38,22 @@ def form(case: Case) -> Iterator[Proposal]:
     if not case.is_text:
         return
     left, right = _texts(case)
-    rows = np.flatnonzero(case.differs & ~case.left_null & ~case.right_null)
+    rows = np.flatnonzero(~case.left_null & ~case.right_null)
     results = []
     for names in (*((name,) for name in FORMS), tuple(FORMS)[:4], tuple(FORMS)):
         same = {
             pair: spelled(pair[0], names) == spelled(pair[1], names)
             for pair in {(left[i], right[i]) for i in rows.tolist()}
         }
-        explained = np.zeros(len(left), dtype=bool)
-        explained[[i for i in rows.tolist() if same[left[i], right[i]]]] = True
-        results.append((names, explained))
-    most = max(int(explained.sum()) for _, explained in results)
-    if most < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
+        holds = np.zeros(len(left), dtype=bool)
+        holds[[i for i in rows.tolist() if same[left[i], right[i]]]] = True
+        results.append((names, holds))
+    most = max(int((holds & case.differs).sum()) for _, holds in results)
+    if most < case.enough:
         return
     # The fewest forms that explain as much as all of them.
-    names, explained = next(f for f in results if f[1].sum() >= CONFIRMED * most)
-    example = _most_frequent(left, right, explained)
+    names, holds = next(f for f in results if (f[1] & case.differs).sum() >= CONFIRMED * most)
+    example = _most_frequent(left, right, holds & case.differs)
     what = " and ".join(names) if len(names) < 3 else "case, white space or Unicode form"
     yield Proposal(
         cause="category form",
@@ -60,7 +61,8 @@ def form(case: Case) -> Iterator[Proposal]:
         undone=f"Ignoring {what}",
         action="Write labels the same way on both sides before the pipeline sees them: strip, "
         "fold the case and normalise to NFC in the pipeline itself.",
-        explained=explained,
+        holds=holds,
+        parameters=0,
     )
 
 
@@ -69,20 +71,24 @@ def text_cut(case: Case) -> Iterator[Proposal]:
     if not case.is_text:
         return
     left, right = _texts(case)
-    rows = np.flatnonzero(case.differs & ~case.left_null & ~case.right_null).tolist()
+    there = np.flatnonzero(~case.left_null & ~case.right_null).tolist()
+    fitted = [i for i in there if case.fitted[i]]
     for name, short, long in ((case.names[0], left, right), (case.names[1], right, left)):
-        lengths = {len(short[i]) for i in rows}
-        explained = np.zeros(len(left), dtype=bool)
-        explained[[i for i in rows if short[i] and long[i].startswith(short[i])]] = True
-        enough = explained.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum())
+        lengths = {len(short[i]) for i in fitted}
+        longest = max(lengths, default=0)
+        holds = np.zeros(len(left), dtype=bool)
+        # A space at the cut may have been stripped.
+        cut = (i for i in there if short[i] and long[i][:longest].rstrip() == short[i].rstrip())
+        holds[[*cut]] = True
+        enough = (holds & case.differs).sum() >= case.enough
         if enough and len(lengths) <= 2:
             yield Proposal(
                 cause="truncation",
-                finding=f"differs by truncation: the {name} side keeps {max(lengths)} characters",
-                undone=f"With both sides cut to {max(lengths)} characters",
+                finding=f"differs by truncation: the {name} side keeps {_kept(longest)}",
+                undone=f"With both sides cut to {_kept(longest)}",
                 action=f"Keep the complete text on the {name} side; look for a column that is too "
                 "narrow.",
-                explained=explained,
+                holds=holds,
             )
             return
 
@@ -94,12 +100,13 @@ def unknown_category(case: Case) -> Iterator[Proposal]:
         return
     left, right = _texts(case)
     known = [np.array([text in domain for text in side], dtype=bool) for side in (left, right)]
-    comparable = case.differs & ~case.left_null & ~case.right_null
+    comparable = ~case.left_null & ~case.right_null
     for index, (name, strange) in enumerate(
         ((case.names[0], ~known[0] & known[1]), (case.names[1], ~known[1] & known[0]))
     ):
-        explained = comparable & strange
-        if explained.sum() < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
+        holds = comparable & strange
+        explained = case.differs & holds
+        if explained.sum() < case.enough:
             continue
         side = (left, right)[index]
         counts = Counter(side[i] for i in np.flatnonzero(explained).tolist())
@@ -114,7 +121,8 @@ def unknown_category(case: Case) -> Iterator[Proposal]:
             undone="With the known label in its place",
             action=f"Find what replaces labels on the {name} side: a lookup that misses, a list "
             "of allowed values, or a default for what is rare.",
-            explained=explained,
+            holds=holds,
+            of_one_side=True,
         )
 
 
@@ -124,20 +132,25 @@ def code_order(case: Case) -> Iterator[Proposal]:
     if pairs is None:
         return
     left, right = pairs
-    rows = np.flatnonzero(case.differs & ~case.left_null & ~case.right_null)
-    mapping = _bijection([(right[i], left[i]) for i in rows.tolist()])
+    there = ~case.left_null & ~case.right_null
+    fitted = np.flatnonzero(case.fitted & there)
+    mapping = _bijection([(right[i], left[i]) for i in fitted.tolist()])
     if mapping is None:
         return
-    explained = np.zeros(len(left), dtype=bool)
-    explained[[i for i in rows.tolist() if mapping.get(right[i]) == left[i]]] = True
+    holds = np.zeros(len(left), dtype=bool)
+    rows = np.flatnonzero(there).tolist()
+    holds[[i for i in rows if mapping.get(right[i], right[i]) == left[i]]] = True
     examples = ", ".join(f"{value(a)} is {value(b)}" for a, b in sorted(mapping.items())[:3])
+    if len(mapping) == 2 and not holds[case.agrees].all() and _has_only(case, mapping):
+        return  # Of two values, what differs is the other one: that says nothing.
     yield Proposal(
         cause="category code order",
         finding=f"has the codes of {case.names[1]} in another order ({examples})",
         undone="With the codes put back in order",
         action="Take the encoder's categories from the artifact, in its order, on both sides; look "
         "for codes that are given by order of appearance.",
-        explained=explained,
+        holds=holds,
+        parameters=len(mapping),
     )
 
 
@@ -146,6 +159,10 @@ def spelled(text: str, names: Sequence[str]) -> str:
     for name in names:
         text = FORMS[name](text)
     return text
+
+
+def _kept(length: int) -> str:
+    return plural(length, "character")
 
 
 def _texts(case: Case) -> tuple[list[str], list[str]]:
@@ -167,6 +184,10 @@ def _most_frequent(left: list[str], right: list[str], among: Mask) -> str:
     counts = Counter((left[i], right[i]) for i in np.flatnonzero(among).tolist())
     (first, second), _ = counts.most_common(1)[0]
     return f"`{first}` where it is `{second}`"
+
+
+def _has_only(case: Case, values: Collection[Any]) -> bool:
+    return set(case.right.drop_null().to_pylist()) <= set(values)
 
 
 def _codes(case: Case) -> tuple[list[Any], list[Any]] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -16,12 +16,18 @@ from gnomon.quantities import number, plural
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
 from gnomon.tolerances import CLOCK_HOURS, INSTANT_HOURS
 
-__all__ = ["ZoneOffset", "day_and_month", "swapped", "time_zone", "zone_offsets"]
+__all__ = ["UNTOLD", "ZoneOffset", "day_and_month", "swapped", "time_zone", "zone_offsets"]
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
 _PROBED_ROWS = 96
+
+_MOST_CLOCKS = 24
+"""So many clocks that fit a sample are held against all rows."""
+
+_MOST_UNSURE = 1.0
+"""Hours. Within less, whole hours do not tell clocks apart, and the familiar one is named."""
 
 _MOST_SUMMER = 2.0
 """The largest number of hours by which daylight saving time moves a clock."""
@@ -32,6 +38,9 @@ _FAMILIAR = (
     "Asia/Dubai", "Asia/Kolkata", "Asia/Shanghai", "Asia/Tokyo", "Australia/Sydney",
 )  # fmt: skip
 """Tried first, so that these are named where several zones have the same offsets for the rows."""
+
+UNTOLD = "the rows do not tell which"
+"""Said where several clocks, hours apart, explain the rows equally well."""
 
 _ACTION = "Read the same time zone's clock on both sides, by name and never by a constant offset."
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -98,9 +107,12 @@ def day_and_month(case: Case) -> Iterator[Proposal]:
             (case.right_numbers, case.left_numbers),
             (case.left_numbers, case.right_numbers),
         ):
-            explained = case.both & (np.abs(swapped(side) - other) < CLOCK_HOURS)
-            if explained.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
-                yield _exchange_proposal(explained)
+            exchanged = swapped(side)
+            holds = case.finite & np.where(
+                np.isfinite(exchanged), np.abs(exchanged - other) < CLOCK_HOURS, case.agrees
+            )
+            if (holds & case.differs).sum() >= case.enough:
+                yield _exchange_proposal(holds)
                 return
     elif case.is_numeric and case.moved is not None:
         for feature, times in case.context.feature_times.items():
@@ -112,10 +124,10 @@ def day_and_month(case: Case) -> Iterator[Proposal]:
             results[rows] = case.moved(
                 feature, rows, np.where(np.isfinite(exchanged), exchanged, times)[rows]
             )
-            explained = case.both & case.near(results, case.right_numbers)
-            if explained.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
+            holds = case.both & case.near(results, case.right_numbers)
+            if holds.sum() >= case.enough:
                 yield _exchange_proposal(
-                    explained, (feature, np.where(np.isfinite(exchanged), exchanged, times))
+                    holds, (feature, np.where(np.isfinite(exchanged), exchanged, times))
                 )
                 return
 
@@ -148,11 +160,10 @@ def _timestamp_proposals(case: Case) -> Iterator[Proposal]:
         if (np.abs(offset.hours(times[rows]) - difference) < INSTANT_HOURS).mean() < CONFIRMED:
             continue
         hours = offset.hours(times)
-        explained = case.both & (
-            np.abs(case.left_numbers + hours - case.right_numbers) < CLOCK_HOURS
-        )
-        if explained.any():
-            yield _zone_proposal(case, offset, hours, explained, f"Moved {offset.clock}")
+        moved = np.abs(case.left_numbers + hours - case.right_numbers) < CLOCK_HOURS
+        holds = case.finite & moved
+        if (holds & case.differs).any():
+            yield _zone_proposal(case, offset, hours, holds, f"Moved {offset.clock}")
             return
 
 
@@ -166,20 +177,84 @@ def _input_proposals(case: Case, feature: str, times: Floats) -> Iterator[Propos
     known = {offset: offset.hours(times[rows]) for offset in offsets}
     steps = sorted({float(step) for hours in known.values() for step in np.unique(hours)})
     agrees = dict(zip(steps, _try_steps(case, feature, times, rows, steps), strict=True))
-    for offset in offsets:
-        agreements = [agrees[hours][i] for i, hours in enumerate(known[offset].tolist())]
-        if np.mean(agreements) < CONFIRMED or not known[offset].any():
-            continue
-        hours = offset.hours(times)
-        left = case.moved(feature, np.arange(len(times)), times + hours)
-        agree = case.near(left, case.right_numbers) | ~(
-            np.isfinite(left) | np.isfinite(case.right_numbers)
-        )
-        if agree[case.differs | case.agrees].mean() >= CONFIRMED:
-            undone = f"With `{feature}` moved {offset.clock} and run again"
-            moved = (feature, times + hours)
-            yield _zone_proposal(case, offset, hours, case.differs & agree, undone, moved)
+    for of in (np.ones(len(rows), dtype=bool), case.differs[rows]):  # Everywhere, or on a part.
+        fitting: dict[bytes, ZoneOffset] = {}
+        for offset in offsets:
+            agreements = np.array(
+                [agrees[hours][i] for i, hours in enumerate(known[offset].tolist())]
+            )
+            if agreements[of].mean() >= CONFIRMED and known[offset].any():
+                fitting.setdefault(known[offset].tobytes(), offset)
+        chosen = list(fitting.values())[:_MOST_CLOCKS]
+        found = _held(case, chosen, list(_try_offsets(case, feature, times, chosen)))
+        if found is not None:
+            yield _input_proposal(case, feature, times, *found)
             return
+
+
+def _held(
+    case: Case, offsets: list[ZoneOffset], agrees: list[Mask]
+) -> tuple[list[ZoneOffset], Mask] | None:
+    """Return the offsets that explain the rows, all of them equally well, and where they do."""
+    known = case.differs | case.agrees
+    held = [
+        (offset, agree)
+        for offset, agree in zip(offsets, agrees, strict=True)
+        if agree[case.differs].mean() >= CONFIRMED
+    ]
+    if not held:
+        return None
+    most = max(int((agree & known).sum()) for _, agree in held)
+    best = [(offset, agree) for offset, agree in held if (agree & known).sum() == most]
+    return [offset for offset, _ in best], best[0][1]
+
+
+def _input_proposal(
+    case: Case, feature: str, times: Floats, offsets: list[ZoneOffset], agree: Mask
+) -> Proposal:
+    """Propose the first of several zones; where they do not have the same hours, say so."""
+    first = offsets[0]
+    hours = first.hours(times)
+    undone = f"With `{feature}` moved {first.clock} and run again"
+    proposal = _zone_proposal(case, first, hours, agree, undone, (feature, times + hours))
+    rows = agree & case.differs
+    amounts = [float(np.mean(offset.hours(times)[rows])) for offset in offsets]
+    return _with_doubt(case, proposal, amounts)
+
+
+def _with_doubt(case: Case, proposal: Proposal, amounts: Sequence[float]) -> Proposal:
+    """Say so where clocks of other hours than the first one's explain the rows as well."""
+    # An hour of the day does not tell a clock from one that is a day ahead of it.
+    amounts = [a for a in amounts if abs(abs(a - amounts[0]) - 24) > _MOST_UNSURE]
+    low, high = min(amounts), max(amounts)
+    if high - low < _MOST_UNSURE:
+        return proposal
+    if low * high < 0:
+        apart = f"is read on another clock than {case.names[1]}"
+    else:
+        low, high = sorted((abs(low), abs(high)))
+        direction = "ahead of" if amounts[0] < 0 else "behind"
+        span = f"{number(round(low, 2))} to {_hours(round(high, 2))}"
+        apart = f"is {span} {direction} {case.names[1]}"
+    return replace(proposal, finding=f"{apart}, as in another time zone: {UNTOLD}")
+
+
+def _try_offsets(
+    case: Case, feature: str, times: Floats, offsets: list[ZoneOffset]
+) -> Iterator[Mask]:
+    """Yield, for each offset, the rows that agree when moved by it: all in one run."""
+    if not offsets:
+        return
+    assert case.moved is not None
+    size = len(times)
+    repeated = np.tile(np.arange(size), len(offsets))
+    moved_to = np.concatenate([times + offset.hours(times) for offset in offsets])
+    moved = case.moved(feature, repeated, moved_to)
+    for index in range(len(offsets)):
+        part = moved[index * size : (index + 1) * size]
+        yield case.near(part, case.right_numbers) | ~(
+            np.isfinite(part) | np.isfinite(case.right_numbers)
+        )
 
 
 def _reading_proposals(case: Case) -> Iterator[Proposal]:
@@ -189,60 +264,99 @@ def _reading_proposals(case: Case) -> Iterator[Proposal]:
         return
     whole = bool((values % 1 == 0).all())
     period = 7 if whole and values.max() <= 7 else 24 if values.max() < 24.5 else 0
-    if not period or len(np.unique(values)) < 3:
-        return
-    rows = np.flatnonzero(
-        (case.differs | case.agrees) & np.isfinite(case.left_numbers - case.right_numbers)
-    )
-    sample = rows[np.linspace(0, len(rows) - 1, min(len(rows), 2 * _PROBED_ROWS)).astype(int)]
     difference = case.left_numbers - case.right_numbers
+    if not period or len(np.unique(values)) < 3 or not _is_of_clock(difference[case.both]):
+        return
     sources = [*case.context.feature_times.values(), case.context.row_times]
+    everywhere = case.finite & (case.differs | case.agrees)
+    for of in (everywhere, case.both):  # Everywhere, or on a part.
+        rows = np.flatnonzero(of)
+        sample = rows[np.linspace(0, len(rows) - 1, min(len(rows), 2 * _PROBED_ROWS)).astype(int)]
+        for offset in zone_offsets(case.context.zones):
+            if offset.summer and of is not everywhere:
+                continue  # Daylight saving time is on all rows of the summer.
+            for times in sources:
+                if _fits(offset, times[sample], difference[sample], period).mean() < CONFIRMED:
+                    continue
+                fits = _fits(offset, times, difference, period)
+                if fits[rows].mean() >= CONFIRMED and (case.both & fits).any():
+                    hours, undone = offset.hours(times), f"Moved {offset.clock}"
+                    proposal = _zone_proposal(case, offset, hours, case.finite & fits, undone)
+                    amounts = [float(np.mean(hours[case.both & fits]))]
+                    if period == 7:
+                        amounts += _amounts_alike(case, times, rows, int(fits[rows].sum()))
+                    yield _with_doubt(case, proposal, amounts)
+                    return
+
+
+def _amounts_alike(case: Case, times: Floats, rows: Places, fitting: int) -> Iterator[float]:
+    """Yield the hours of every clock that fits as many rows with a day of the week."""
+    difference = case.left_numbers - case.right_numbers
     for offset in zone_offsets(case.context.zones):
-        for times in sources:
-            if not _fits(offset, times[sample], difference[sample], period).mean() >= CONFIRMED:
-                continue
-            fits = _fits(offset, times, difference, period)
-            if fits[rows].mean() >= CONFIRMED and (case.both & fits).any():
-                undone = f"Moved {offset.clock}"
-                yield _zone_proposal(case, offset, offset.hours(times), case.both & fits, undone)
-                return
+        fits = _fits(offset, times, difference, 7)
+        if fits[rows].sum() >= fitting and (case.both & fits).any():
+            yield float(np.mean(offset.hours(times)[case.both & fits]))
 
 
 def _fits(offset: ZoneOffset, times: Floats, difference: Floats, period: int) -> Mask:
-    """Find rows whose values differ as the clocks do, modulo the day or the week."""
+    """Find rows whose values differ as the clocks do, modulo the day or the week.
+
+    The day of the week changes at the midnight of either clock, whichever the times are read on.
+    """
     hours = offset.hours(times)
-    days = np.floor((times + hours) / 24) - np.floor(times / 24)
-    rest = (difference + (hours if period == 24 else days)) % period
-    fits: Mask = (rest < INSTANT_HOURS) | (period - rest < INSTANT_HOURS)
-    return fits
+    if period == 24:
+        return _is_multiple(difference + hours, period)
+    midnights = (
+        np.floor((times + hours) / 24) - np.floor(times / 24),
+        np.floor(times / 24) - np.floor((times - hours) / 24),
+    )
+    first, second = (_is_multiple(difference + days, period) for days in midnights)
+    return first if first.sum() >= second.sum() else second
+
+
+def _is_multiple(values: Floats, period: int) -> Mask:
+    rest = values % period
+    multiple: Mask = (rest < INSTANT_HOURS) | (period - rest < INSTANT_HOURS)
+    return multiple
+
+
+def _is_of_clock(difference: Floats) -> bool:
+    """Whether differences show a clock: some wrap at midnight, or the hours change.
+
+    If all are equal, any number may have been counted from another origin.
+    """
+    return len(np.unique(np.round(difference, 6))) > 1
 
 
 def _zone_proposal(
     case: Case,
     offset: ZoneOffset,
     hours: Floats,
-    explained: Mask,
+    holds: Mask,
     undone: str,
     moved: tuple[str, Floats] | None = None,
 ) -> Proposal:
+    finding = offset.describe(hours[holds & case.differs], case.names)
+    is_known = offset.zone in (*_FAMILIAR, *case.context.zones)
     return Proposal(
         cause="time zone",
-        finding=offset.describe(hours[explained], case.names),
+        finding=finding if is_known else f"{finding}, for example",
         undone=undone,
         action=_ACTION,
-        explained=explained,
+        holds=holds,
         moved=moved,
     )
 
 
-def _exchange_proposal(explained: Mask, moved: tuple[str, Floats] | None = None) -> Proposal:
+def _exchange_proposal(holds: Mask, moved: tuple[str, Floats] | None = None) -> Proposal:
     return Proposal(
         cause="date format",
         finding="has day and month exchanged, on dates that have both readings",
         undone="With day and month exchanged back",
         action="Send ISO 8601 dates, and parse with an explicit format: 03/04 is in March for "
         "some and in April for others.",
-        explained=explained,
+        holds=holds,
+        parameters=0,
         moved=moved,
     )
 
@@ -263,7 +377,7 @@ def _try_steps(
 
 def _probe(case: Case) -> Places:
     """Return a few rows that differ and a few that agree, spread evenly."""
-    groups = [np.flatnonzero(case.differs), np.flatnonzero(case.agrees)]
+    groups = [np.flatnonzero(case.fitted), np.flatnonzero(case.agrees)]
     return np.concatenate(
         [rows[:: max(len(rows) // _PROBED_ROWS, 1)][:_PROBED_ROWS] for rows in groups]
     )

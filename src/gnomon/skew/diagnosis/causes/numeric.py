@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gnomon.compare.comparators import ulps
-from gnomon.quantities import number
-from gnomon.skew.diagnosis.case import FEWEST_ROWS, Case, Mask, Proposal
+from gnomon.quantities import number, plural
+from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
 from gnomon.tolerances import LAST_DIGITS, ROUNDING, close
 
 __all__ = ["float32", "float_noise", "rounding", "truncation"]
@@ -25,6 +25,9 @@ _EPSILON = 1e-15
 """About four and a half units in the last place of 1: the error of a quotient that should be whole.
 """
 
+_LEAST_LOST = 0.18
+"""Rounding loses a quarter of a step on average."""
+
 _SINGLE = 2.0**29
 """Representable 64-bit floats between two neighbouring 32 bit ones."""
 
@@ -34,14 +37,16 @@ _SINGLE_ULPS = 64
 
 def float32(case: Case) -> Iterator[Proposal]:
     """Propose that one side went through 32-bit floats."""
+    if not case.is_numeric:
+        return
     known = np.isfinite(case.left_numbers) & np.isfinite(case.right_numbers)
     for name, coarse, fine in _sides(case):
-        cut = case.both & (fine.astype(np.float32).astype(np.float64) == coarse)
+        cut = case.finite & (fine.astype(np.float32).astype(np.float64) == coarse)
         if _enough(case, cut, coarse, fine):
             yield _float32_proposal(name, cut, how="With both sides as 32-bit floats")
     single = [_is_single(side[known]) for side in (case.left_numbers, case.right_numbers)]
     if single[0] != single[1]:
-        near = case.both & (ulps(case.left_numbers, case.right_numbers) <= _SINGLE_ULPS * _SINGLE)
+        near = case.finite & (ulps(case.left_numbers, case.right_numbers) <= _SINGLE_ULPS * _SINGLE)
         if _enough(case, near, case.left_numbers, case.right_numbers):
             name = case.names[0] if single[0] else case.names[1]
             yield _float32_proposal(name, near, how="To the digits that 32-bit floats have")
@@ -49,55 +54,61 @@ def float32(case: Case) -> Iterator[Proposal]:
 
 def rounding(case: Case) -> Iterator[Proposal]:
     """Propose that one side was rounded to some digits."""
+    if not case.is_numeric:
+        return
     for name, coarse, fine in _sides(case):
         by_decimals = {digits: _rounded_to(coarse, fine, digits) for digits in range(12, -7, -1)}
         by_digits = {digits: _same(_significant(fine, digits), coarse) for digits in range(1, 10)}
         candidates = [
-            *((case.both & cut, _decimals(digits)) for digits, cut in by_decimals.items()),
-            *((case.both & cut, _digits(digits)) for digits, cut in by_digits.items()),
+            *((case.finite & cut, _decimals(digits)) for digits, cut in by_decimals.items()),
+            *((case.finite & cut, _digits(digits)) for digits, cut in by_digits.items()),
         ]
-        cut, how = max(candidates, key=lambda candidate: int(candidate[0].sum()))
-        if _enough(case, cut, coarse, fine):
+        cut, how = max(candidates, key=lambda candidate: int((candidate[0] & case.fitted).sum()))
+        if _enough(case, cut, coarse, fine) and not _is_noise_on_grid(case, cut, coarse, fine):
             yield _rounding_proposal(name, cut, how)
 
 
 def truncation(case: Case) -> Iterator[Proposal]:
     """Propose that one side was truncated after some digits, as by a cast to integers."""
+    if not case.is_numeric:
+        return
     for name, coarse, fine in _sides(case):
         for digits in (0, 1, 2, 3, 4, 5, 6):
             grid = 10.0**-digits
             for cutter in (np.trunc, np.floor):
-                cut = case.both & close(cutter(fine / grid * (1 + _EPSILON)) * grid, coarse)
+                cut = case.finite & close(cutter(fine / grid * (1 + _EPSILON)) * grid, coarse)
                 if not _enough(case, cut, coarse, fine):
                     continue
-                places = "whole numbers" if digits == 0 else f"{digits} decimals"
+                places = "whole numbers" if digits == 0 else plural(digits, "decimal")
                 yield Proposal(
                     cause="truncation",
                     finding=f"differs by truncation: the {name} side is cut to {places}",
                     undone=f"With both sides cut to {places}",
                     action=f"Keep the {name} side a float; look for a cast to an integer"
                     + (", or for a decimal comma that ends the number." if digits == 0 else "."),
-                    explained=cut,
+                    holds=cut,
                 )
                 return
 
 
 def float_noise(case: Case) -> Iterator[Proposal]:
     """Propose that only the last bits differ, which depend on the order of additions."""
+    if not case.is_numeric:
+        return
     scale = _SINGLE if _is_single(case.left_numbers) and _is_single(case.right_numbers) else 1.0
     with np.errstate(invalid="ignore"):
         distance = ulps(case.left_numbers, case.right_numbers).astype(np.float64) / scale
-    near = case.both & (distance <= MOST_ULPS)
-    if near.sum() < FEWEST_ROWS:
+    near = case.finite & (distance <= MOST_ULPS)
+    if (near & case.differs).sum() < FEWEST_ROWS:
         return
-    most = int(distance[near].max())
+    most = int(distance[near & case.differs].max())
     yield Proposal(
         cause="float noise",
         finding=f"differs by at most {number(most)} representable floats",
         undone=f"With a tolerance of {number(most)} representable floats",
         action="Allow it: set `ulps` under [skew] in the policy. Sums differ by this in another "
         "batch, on other threads or another processor.",
-        explained=near,
+        holds=near,
     )
 
 
@@ -107,9 +118,29 @@ def _sides(case: Case) -> Iterator[tuple[str, Floats, Floats]]:
     yield case.names[1], case.right_numbers, case.left_numbers
 
 
+def _is_noise_on_grid(case: Case, cut: Mask, coarse: Floats, fine: Floats) -> bool:
+    """Whether a column has few digits by nature, and small noise was added to a part of its rows.
+
+    Rounding noise away gives the values back, too. But a column that was rounded lost anything up
+    to half a step, on average a quarter of one.
+    """
+    agreeing = case.agrees & case.finite
+    if agreeing.sum() < 0.5 * case.differs.sum() or cut[agreeing].mean() < CONFIRMED:
+        return False
+    lost = np.abs(fine - coarse)[cut & case.differs]
+    return bool(np.mean(lost) < _LEAST_LOST * _step_of(coarse[cut]))
+
+
+def _step_of(values: Floats) -> float:
+    """Return the smallest distance between different values; 0 where there is one."""
+    distinct = np.unique(values)
+    return float(np.diff(distinct).min()) if len(distinct) > 1 else 0.0
+
+
 def _enough(case: Case, cut: Mask, coarse: Floats, fine: Floats) -> bool:
     """Whether it is more than chance: enough rows, with several distinct values."""
-    if cut.sum() < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
+    cut = cut & case.differs
+    if cut.sum() < case.enough:
         return False
     return len(np.unique(fine[cut])) >= 3 and len(np.unique(coarse[cut])) >= 2
 
@@ -121,7 +152,8 @@ def _float32_proposal(name: str, cut: Mask, *, how: str) -> Proposal:
         undone=how,
         action=f"Keep 64-bit floats on the {name} side, or let the policy's tolerance say that 32 "
         "bits are enough.",
-        explained=cut,
+        holds=cut,
+        parameters=0,
     )
 
 
@@ -132,7 +164,7 @@ def _rounding_proposal(name: str, cut: Mask, digits: str) -> Proposal:
         undone="With both sides rounded to the same digits",
         action=f"Write the {name} side with all its digits, or let the policy's tolerance say how "
         "many are enough.",
-        explained=cut,
+        holds=cut,
     )
 
 
@@ -172,10 +204,10 @@ def _is_single(values: Floats) -> bool:
 
 
 def _digits(digits: int) -> str:
-    return f"has {digits} significant digit{'' if digits == 1 else 's'}"
+    return f"has {plural(digits, 'significant digit')}"
 
 
 def _decimals(digits: int) -> str:
     if digits > 0:
-        return f"has {digits} decimal{'' if digits == 1 else 's'}"
+        return f"has {plural(digits, 'decimal')}"
     return f"has whole {'numbers' if digits == 0 else f'multiples of {10**-digits:,}'}"

@@ -60,6 +60,8 @@ _UNIT_ACTIONS = {
 }
 """The action for a changed unit, by the kind of the column where it first appears."""
 
+_FEWEST_DIGITS = 4
+
 _LIKE = 5e-3
 """The relative distance within which a factor is taken for a known one, as 0.4536 for 0.45359237.
 """
@@ -67,71 +69,118 @@ _LIKE = 5e-3
 
 def unit(case: Case) -> Iterator[Proposal]:
     """Propose that one side is a constant multiple of the other."""
-    factor = _mode(_ratio(case)[case.both])
+    if not case.is_numeric:
+        return
+    factor = _mode(_ratio(case)[case.fitted & case.finite])
     if factor is None or factor == 1.0 or not np.isfinite(factor):
         return
-    explained = case.both & case.near(case.left_numbers / factor, case.right_numbers)
-    if not _enough(case, explained):
+    holds = case.finite & case.near(case.left_numbers / factor, case.right_numbers)
+    if not _enough(case, holds):
         return
     known = known_factor(factor)
     if known is None and case.kind == "step":
         return  # a fitted scale: see affine
-    yield _unit_proposal(case, explained, _times(factor), known, f"Divided by {number(factor)}")
+    yield _unit_proposal(case, holds, _times(factor), known, f"Divided by {number(factor)}")
 
 
 def unit_and_digits(case: Case) -> Iterator[Proposal]:
     """Propose another unit, and then fewer digits: two causes on the same rows."""
-    ratios = _ratio(case)[case.both & (np.abs(case.right_numbers) > 0)]
-    if len(ratios) < FEWEST_ROWS:
+    if not case.is_numeric:
         return
-    middle = float(np.median(ratios))
-    for known, factor in _both_ways():
-        if not 0.9 < middle / factor < 1.1:
+    known = case.fitted & case.finite
+    left, right = case.left_numbers[known], case.right_numbers[known]
+    if len(left) < FEWEST_ROWS:
+        return
+    spread = float(np.std(left))
+    fitted = _short_factor(left, right)
+    others = () if fitted is None else ((None, fitted, 0.0),)
+    for name, slope, shift in (*conversions(), *others):
+        # Lost digits move a value by less than values differ from each other.
+        if spread == 0 or np.median(np.abs(left - slope * right - shift)) > 0.1 * spread:
             continue
-        scaled = replace(case, right=pa.array(case.right_numbers * factor))
+        scaled = replace(case, right=pa.array(slope * case.right_numbers + shift))
         for lost in (rounding, truncation, float32):
             for proposal in lost(scaled):
-                if proposal.explained.sum() < CONFIRMED * case.differs.sum():
+                if (proposal.holds & case.differs).sum() < CONFIRMED * case.differs.sum():
                     continue
-                undone = f"Divided by {number(factor)}, and then"
-                first = _unit_proposal(case, proposal.explained, _times(factor), known, undone)
-                yield replace(first, second=proposal)
+                finding = _linear(slope, shift, case.names[1])
+                how = "Converted back" if shift else f"Divided by {number(slope)}"
+                undone = f"Allowing for lost digits, {how[0].lower()}{how[1:]}"
+                first = _unit_proposal(case, proposal.holds, finding, name, undone)
+                yield replace(first, parameters=2 if name else 3, second=proposal)
                 return
+
+
+def _short_factor(left: Floats, right: Floats) -> float | None:
+    """Return a factor of few digits, as of a tax or a currency, that gives the large values."""
+    large = np.abs(right) >= np.quantile(np.abs(right), 0.8)
+    large &= right != 0
+    if not large.any():
+        return None
+    middle = float(np.median(left[large] / right[large]))
+    for digits in (2, 3, 4):
+        factor = float(f"{middle:.{digits}g}")
+        if factor not in (0.0, 1.0) and abs(middle / factor - 1) < 1e-3:
+            return factor
+    return None
 
 
 def affine(case: Case) -> Iterator[Proposal]:
     """Propose that one side is linear in the other: a temperature's unit, or a scaler's."""
+    if not case.is_numeric:
+        return
     line = _line(case)
     if line is None:
         return
-    slope, shift, explained = line
+    slope, shift, holds = line
     for known, x, y in conversions():
-        if y and abs(slope / x - 1) < _LIKE and abs(shift - y) < _LIKE * max(abs(y), 1):
-            finding = f"is {number(x)} x {_plus(y)} of {case.names[1]}"
-            yield _unit_proposal(case, explained, finding, known, "Converted back")
+        if y and x != 1 and abs(slope / x - 1) < _LIKE and abs(shift - y) < _LIKE * max(abs(y), 1):
+            finding = _linear(x, y, case.names[1])
+            yield _unit_proposal(case, holds, finding, known, "Converted back")
             return
     if slope <= 0 or abs(slope - 1) < ROUNDING:
         return
+    if abs(shift) <= ON_A_LINE * float(np.abs(case.left_numbers[holds]).max()):
+        shift = 0.0  # What is left of rounding.
+    finding = _linear(slope, shift, case.names[1])
+    if case.kind != "step":
+        yield Proposal(
+            cause="linear function",
+            finding=finding,
+            undone="With the same linear function on both sides",
+            action=f"Look for a conversion or a scaling that only the {case.names[0]} side has.",
+            holds=holds,
+            parameters=2,
+            is_named=False,
+        )
+        return
     yield Proposal(
         cause="stale scaler statistics",
-        finding=f"is {number(slope)} x {_plus(shift)} of {case.names[1]}: another mean and "
-        "deviation were used",
+        finding=f"{finding}: it was scaled with other statistics",
         undone="With the same linear scaling",
         action="Fit the scaler once and ship it with the model: look for a scaler of another "
         "version, or one that is fitted again where it serves.",
-        explained=explained,
+        holds=holds,
+        parameters=2,
     )
 
 
 def offset(case: Case) -> Iterator[Proposal]:
     """Propose that one side is higher by a constant."""
-    gap = _mode((case.left_numbers - case.right_numbers)[case.both])
+    if not case.is_numeric:
+        return
+    gap = _mode((case.left_numbers - case.right_numbers)[case.fitted & case.finite])
     if gap is None or gap == 0:
         return
-    explained = case.both & case.near(case.left_numbers - gap, case.right_numbers)
-    if not _enough(case, explained):
+    holds = case.finite & case.near(case.left_numbers - gap, case.right_numbers)
+    if not _enough(case, holds):
         return
     amount = number(abs(gap))
+    for name, slope, shift in conversions():
+        if slope == 1 and abs(gap - shift) < ROUNDING * abs(shift):
+            finding = f"is {amount} {'higher' if gap > 0 else 'lower'} than"
+            yield _unit_proposal(case, holds, finding, name, "Converted back")
+            return
     whole = float(gap).is_integer() or case.kind == "feature"
     yield Proposal(
         cause="constant offset" if whole else "stale scaler statistics",
@@ -139,44 +188,83 @@ def offset(case: Case) -> Iterator[Proposal]:
         undone=f"With {amount} {'subtracted' if gap > 0 else 'added'} on the {case.names[0]} side",
         action=f"Look for a shift by {amount}: another origin or zero point, a stale mean, or a "
         "default added twice.",
-        explained=explained,
+        holds=holds,
     )
 
 
 def decimal_comma(case: Case) -> Iterator[Proposal]:
-    """Propose that one side was parsed with the decimal sign of another locale."""
-    for index, (name, broken, whole) in enumerate(
-        (
-            (case.names[0], case.left_numbers, case.right_numbers),
-            (case.names[1], case.right_numbers, case.left_numbers),
-        )
-    ):
+    """Propose that one side was parsed with the decimal sign of another locale.
+
+    A number without decimals is read alike in both, so where the sign was lost everywhere the rows
+    that agree have none. Where it was lost only on a part of the rows, how many digits each number
+    has tells it from a factor.
+    """
+    if not case.is_numeric:
+        return
+    sides = (case.left_numbers, case.right_numbers)
+    nulls = (case.left_null, case.right_null)
+    for index, name in enumerate(case.names):
+        broken, whole = sides[index], sides[1 - index]
         digits = _decimals(whole)
-        with_decimals = digits > 0
-        agrees = case.agrees & np.isfinite(whole)
-        clean = bool((digits[agrees] == 0).all())
-        scaled: Floats = whole * np.power(10.0, digits)
-        read_on = case.both & with_decimals & close(broken, np.round(scaled))
-        varied = len(np.unique(digits[read_on])) > 1
-        if _enough(case, read_on) and clean and (varied or agrees.sum() >= FEWEST_ROWS):
-            yield _locale_proposal(
-                name, "the decimal sign was read as a thousands separator", read_on
-            )
+        yield from _without_sign(case, index)
         big = np.abs(whole) >= 1000
-        small = bool((~big)[agrees].all())
-        split = case.both & big & close(broken, whole / 1000)
-        if _enough(case, split) and small and agrees.sum() >= FEWEST_ROWS:
+        agreeing = whole[case.agrees & case.finite]
+        split = case.finite & np.where(big, close(broken, whole / 1000), close(broken, whole))
+        read_small = _is_unlike(broken[case.both], agreeing)
+        if _enough(case, split & big) and read_small:
             yield _locale_proposal(
                 name, "a thousands separator was read as the decimal sign", split
             )
-        cut = case.both & big & (np.floor(np.abs(whole) / 1000) == np.abs(broken))
-        if _enough(case, cut) and small and agrees.sum() >= FEWEST_ROWS:
-            yield _locale_proposal(name, "the number ended at its thousands separator", cut)
-        null, other = (case.left_null, case.right_null)[:: 1 if index == 0 else -1]
-        lost = case.differs & null & ~other & with_decimals
-        varied = len(np.unique(whole[lost])) >= 5
-        if lost.sum() >= FEWEST_ROWS and varied and clean and agrees.sum() >= FEWEST_ROWS:
-            yield _locale_proposal(name, "numbers with decimals could not be read", lost)
+        cut = np.floor(np.abs(whole) / 1000) == np.abs(broken)
+        ended = case.finite & np.where(big, cut, close(broken, whole))
+        if _enough(case, ended & big) and read_small:
+            yield _locale_proposal(name, "the number ended at its thousands separator", ended)
+        lost = nulls[index] & ~nulls[1 - index] & (digits > 0)
+        unread = lost | case.finite & (digits == 0) & close(broken, whole)
+        enough = (lost & case.differs).sum() >= FEWEST_ROWS and case.agrees.sum() >= FEWEST_ROWS
+        clean = not digits[case.agrees & case.finite].any()
+        if enough and clean and len(np.unique(whole[lost & case.differs])) >= 5:
+            proposal = _locale_proposal(name, "numbers with decimals could not be read", unread)
+            yield replace(proposal, of_one_side=True)
+
+
+def _without_sign(case: Case, index: int) -> Iterator[Proposal]:
+    """Propose that a side lost its decimal signs, perhaps after it was rounded to some digits."""
+    how = "the decimal sign was read as a thousands separator"
+    sides = (case.left_numbers, case.right_numbers)
+    broken, whole = sides[index], sides[1 - index]
+    holds = case.finite & _is_read_on(broken, whole)
+    if _enough(case, holds & (broken != whole)):
+        yield _locale_proposal(case.names[index], how, holds)
+        return
+    for places in range(3, 0, -1):
+        rounded = np.round(whole, places)
+        holds = case.finite & _is_read_on(broken, rounded)
+        if (holds & case.differs).sum() < CONFIRMED * case.differs.sum():
+            continue
+        scaled = replace(case, left=pa.array(rounded), right=pa.array(whole))
+        second = next(iter(rounding(scaled)), None)
+        if second is not None and _enough(case, holds):
+            first = _locale_proposal(case.names[index], how, holds)
+            yield replace(first, parameters=2, second=replace(second, holds=holds))
+            return
+
+
+def _is_read_on(read: Floats, values: Floats) -> Mask:
+    """Find numbers that were read as if the decimal sign were none: 12.5 as 125, 12.0 as 120."""
+    digits = _decimals(values)
+    whole: Mask = (digits == 0) & close(read, values * 10)
+    return whole | close(read, np.round(values * np.power(10.0, digits)))
+
+
+def _is_unlike(broken: Floats, agreeing: Floats) -> bool:
+    """Whether broken numbers are much smaller than those that agree.
+
+    If they are like these, they are right, and it is the other side that has a factor.
+    """
+    if not len(broken) or not len(agreeing):
+        return False
+    return bool(np.median(np.abs(broken)) < 0.1 * np.median(np.abs(agreeing)))
 
 
 def conversions() -> Iterator[tuple[str, float, float]]:
@@ -191,9 +279,22 @@ def conversions() -> Iterator[tuple[str, float, float]]:
 def known_factor(factor: float) -> str | None:
     """Return the name of the unit conversion with this factor, in either direction."""
     for name, value in _both_ways():
-        if abs(factor / value - 1) < _LIKE:
+        if abs(factor / value - 1) < _LIKE and (
+            _is_short_for(factor, value) or _is_short_for(1 / factor, 1 / value)
+        ):
             return name
     return None
+
+
+def _is_short_for(factor: float, value: float) -> bool:
+    """Whether a factor is a known one, or that one written with fewer digits, at least four.
+
+    With three digits, 1.15 may as well be a tax.
+    """
+    if close(np.array([factor]), np.array([value]))[0]:
+        return True
+    digits = len(f"{factor:.12g}".replace(".", "").strip("0").partition("e")[0])
+    return digits >= _FEWEST_DIGITS and float(f"{value:.{digits}g}") == float(f"{factor:.12g}")
 
 
 def _both_ways() -> Iterator[tuple[str, float]]:
@@ -203,15 +304,17 @@ def _both_ways() -> Iterator[tuple[str, float]]:
 
 
 def _unit_proposal(
-    case: Case, explained: Mask, finding: str, known: str | None, undone: str
+    case: Case, holds: Mask, finding: str, known: str | None, undone: str
 ) -> Proposal:
     units = f", as between {known}" if known and not known.startswith("a factor") else ""
     return Proposal(
         cause="unit change",
-        finding=f"{finding} {case.names[1]}{units}" if "x" not in finding else finding + units,
+        finding=f"{finding}{units}"
+        if case.names[1] in finding
+        else f"{finding} {case.names[1]}{units}",
         undone=f"{undone} on the {case.names[0]} side",
         action=_UNIT_ACTIONS[case.kind],
-        explained=explained,
+        holds=holds,
     )
 
 
@@ -219,8 +322,12 @@ def _times(factor: float) -> str:
     return "has the opposite sign of" if factor == -1 else f"is {number(factor)} times"
 
 
-def _plus(x: float) -> str:
-    return f"{'+' if x >= 0 else '-'} {number(abs(x))}"
+def _linear(slope: float, shift: float, of: str) -> str:
+    """Write a linear function, as ``is 1.8 times offline plus 32``."""
+    if not shift:
+        return f"{_times(slope)} {of}"
+    scaled = of if slope == 1 else f"{number(slope)} times {of}"
+    return f"is {scaled} {'plus' if shift > 0 else 'minus'} {number(abs(shift))}"
 
 
 def _ratio(case: Case) -> Floats:
@@ -247,7 +354,7 @@ def _mode(values: Floats) -> float | None:
 
 def _line(case: Case) -> tuple[float, float, Mask] | None:
     """Return the straight line that fits most rows: slope, shift and these rows."""
-    rows = np.flatnonzero(case.both)
+    rows = np.flatnonzero(case.fitted & case.finite)
     if len(rows) < FEWEST_ROWS or len(np.unique(case.right_numbers[rows])) < 5:
         return None
     order = rows[np.argsort(case.right_numbers[rows], kind="stable")]
@@ -263,24 +370,22 @@ def _line(case: Case) -> tuple[float, float, Mask] | None:
         size = np.fmax(
             np.abs(case.left_numbers), np.fmax(np.abs(slope * case.right_numbers), abs(shift))
         )
-        on_line = case.both & (
+        on_line = case.finite & (
             np.abs(case.left_numbers - (slope * case.right_numbers + shift)) <= ON_A_LINE * size
         )
-        if best is None or on_line.sum() > best[2].sum():
+        if best is None or (on_line & case.fitted).sum() > (best[2] & case.fitted).sum():
             best = float(slope), float(shift), on_line
     if (
         best is None
         or not _enough(case, best[2])
-        or len(np.unique(case.right_numbers[best[2]])) < 5
+        or len(np.unique(case.right_numbers[best[2] & case.differs])) < 5
     ):
         return None
     return best
 
 
-def _enough(case: Case, explained: Mask) -> bool:
-    if explained.sum() < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
-        return False
-    return case.has_pattern(explained)
+def _enough(case: Case, holds: Mask) -> bool:
+    return bool((holds & case.differs).sum() >= case.enough) and case.has_pattern(holds)
 
 
 def _decimals(values: Floats) -> npt.NDArray[np.int64]:
@@ -295,12 +400,12 @@ def _decimals(values: Floats) -> npt.NDArray[np.int64]:
     return counts
 
 
-def _locale_proposal(name: str, how: str, explained: Mask) -> Proposal:
+def _locale_proposal(name: str, how: str, holds: Mask) -> Proposal:
     return Proposal(
         cause="locale",
         finding=f"was read in another locale: {how}, on the {name} side",
         undone="Read with the other decimal sign",
         action=f"Send JSON numbers, and parse text on the {name} side with the decimal sign of its "
         "source, never with the machine's locale.",
-        explained=explained,
+        holds=holds,
     )
