@@ -101,3 +101,25 @@ def test_values_of_other_rows() -> None:
 def test_unrelated_values_have_no_relation() -> None:
     """Neither noise nor a curve, nor values of other rows."""
     assert explained(RNG.normal(60, 15, N), VALUES).found == ()
+
+
+def test_values_that_were_clipped_on_a_part_of_the_rows() -> None:
+    """Other rows beyond the bound agree, so it is no bound of all; nor is a look-up missing."""
+    part = RNG.random(N) < 0.5
+    name, text = described(np.where(part, np.minimum(VALUES, 70), VALUES), VALUES)
+    assert name == "bounded values"
+    assert "is cut to at most 70 on the online side on the rows that differ" in text
+
+
+def test_noise_on_a_column_of_few_digits_is_no_rounding() -> None:
+    """Rounding the noise away gives the other side, on the rows that have it."""
+    whole = np.round(VALUES)
+    noisy = np.where(RNG.random(N) < 0.3, whole + RNG.normal(0, 0.1, N), whole)
+    assert "rounding" not in [f.proposal.cause for f in explained(noisy, whole).found]
+
+
+def test_usual_values_are_no_defaults() -> None:
+    """Rows of other entities have many frequent values, each of them on some rows."""
+    few = RNG.choice([2.5, 4.0, 7.0, 10.0, 15.0, 20.0], N)
+    other = np.where(RNG.random(N) < 0.6, RNG.permutation(few), few)
+    assert "missing feature" not in [f.proposal.cause for f in explained(other, few).found]

@@ -70,11 +70,15 @@ def bounded(case: Case) -> Iterator[Proposal]:
         if explained.sum() < case.enough or len(np.unique(beyond[explained])) < _FEWEST_BEYOND:
             continue
         is_everywhere = not case.agrees.any() or holds[case.agrees].mean() >= CONFIRMED
-        where = "" if is_everywhere else " wherever the two differ"
+        kept = (
+            f"is never {_bounds(low, high)} on the {name} side"
+            if is_everywhere
+            else f"is cut to {_limits(low, high)} on the {name} side on the rows that differ"
+        )
         yield _shape(
             "bounded values",
-            f"is never {_bounds(low, high)} on the {name} side{where}; {case.names[1 - index]} it "
-            f"goes from {number(float(np.nanmin(beyond)))} to {number(float(np.nanmax(beyond)))}",
+            f"{kept}; {case.names[1 - index]} it goes from {number(float(np.nanmin(beyond)))} to "
+            f"{number(float(np.nanmax(beyond)))}",
             "With both sides cut there",
             f"Look for clipping, capping, or a range that the {name} side's source cannot exceed.",
             holds,
@@ -294,6 +298,12 @@ def _bound(inside: Floats, beyond: Floats, known: Mask, *, below: bool = False) 
     values = inside[moved]
     bound = float(np.median(values))
     return bound if close(values, np.full(len(values), bound)).mean() >= 0.9 else None
+
+
+def _limits(low: float | None, high: float | None) -> str:
+    least = "" if low is None else f"at least {number(low)}"
+    most = "" if high is None else f"at most {number(high)}"
+    return " and ".join(filter(None, (least, most)))
 
 
 def _bounds(low: float | None, high: float | None) -> str:
