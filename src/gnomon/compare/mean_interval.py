@@ -77,8 +77,17 @@ def mean_interval(
     return clustered_interval([_counted(values, counts)], None, confidence)
 
 
-def difference_interval(values: npt.ArrayLike, bound: float, confidence: float) -> Interval:
+def difference_interval(
+    values: npt.ArrayLike,
+    bound: float,
+    confidence: float,
+    *,
+    clusters: npt.ArrayLike | None = None,
+) -> Interval:
     """Compute the confidence sequence for the mean of values in [-bound, bound], one per unit.
+
+    With ``clusters``, the values of units of another kind made of the same rows, the evidence of
+    both is combined, without taking off what both contain: it is a little too wide.
 
     It is `mean_interval` on another scale. For differences of only -1, 0 and 1 it excludes 0
     exactly if `rate_interval` of the positive ones among those that are not 0 excludes 1/2: there a
@@ -92,7 +101,9 @@ def difference_interval(values: npt.ArrayLike, bound: float, confidence: float) 
     >>> round(low, 3), round(high, 3)
     (-0.04, 0.04)
     """
-    low, high = mean_interval(_to_unit_scale(values, bound), confidence)
+    sides = [values] if clusters is None else [values, clusters]
+    kinds: list[Weighted] = [(_to_unit_scale(side, bound), None) for side in sides]
+    low, high = clustered_interval(kinds, None, confidence)
     return Interval((2 * low - 1) * bound, (2 * high - 1) * bound)
 
 
@@ -115,7 +126,7 @@ def clustered_interval(
 
     Args:
         kinds: the values and how many units have each, of each kind of unit.
-        rows: the same of the rows; needed if there are several kinds.
+        rows: the same of the rows; without them what several kinds have in common is not taken off.
         confidence: the probability.
     """
     counted = [_counted(*kind) for kind in kinds]
@@ -131,9 +142,9 @@ def clustered_interval(
         if candidate in (0.0, 1.0):
             return all((values != candidate).any() for values, _ in counted)
         evidence = [log_e_values(counts, values, candidate) for values, counts in few]
-        if of_rows is not None:
-            values, counts = of_rows
-            evidence = [combined_evidence(evidence, log_e_values(counts, values, candidate))]
+        if len(evidence) > 1:
+            rows_alone = 0.0 if of_rows is None else log_e_values(*of_rows[::-1], candidate)
+            evidence = [combined_evidence(evidence, rows_alone)]
         return float(evidence[0]) >= limit
 
     return Interval(

@@ -20,6 +20,7 @@ __all__ = [
     "UnitShares",
     "UnitTally",
     "UnitTotals",
+    "are_mixed",
     "counted_units",
     "sums_by",
 ]
@@ -170,6 +171,12 @@ def counted_units(units: int, kind: str) -> str:
     ('1,200 entities', '1 request')
     """
     return f"{units:,} entities" if kind == "entity" and units != 1 else plural(units, kind)
+
+
+def are_mixed(requests: pa.Array, entities: pa.Array) -> bool:
+    """Return whether a request has rows of several entities."""
+    pairs = pa.table({"request": requests, "entity": entities}).group_by(["request", "entity"])
+    return bool(pairs.aggregate([]).num_rows > pc.count_distinct(requests).as_py())
 
 
 def sums_by(table: pa.Table, keys: Sequence[str], names: Sequence[str]) -> pa.Table:

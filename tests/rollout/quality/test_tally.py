@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
+from msgspec import structs
 
 from gnomon.artifact.profile import SCHEMA
 from gnomon.drift.bins import Bins
@@ -119,6 +120,20 @@ def test_rows_of_one_request_count_once(settings: Settings) -> None:
     losses = RowLosses(live, live + differences, -ends, ends)
     sums.add(units, pa.array(np.arange(30)), {"error": losses})
     assert error.interval == pytest.approx(compare("error", 1.0, sums, 0.95).interval)
+
+
+def test_rows_of_several_entities_in_one_request_are_sent_together(settings: Settings) -> None:
+    """300 customers in three bulk requests are three observations of what was wrong with them."""
+    run = replace(RUN, shadow_contract=BY_CUSTOMER)
+    rows = [Row(0.9, 0.2, "late", customer=f"c{i}", request=f"q{i % 3}") for i in range(300)]
+    bulk = tallied(settings, rows, run=run).metrics[0]
+    assert (bulk.units, bulk.requests) == (300, 3)
+    assert bulk.interval.low < 0 < bulk.interval.high
+    alone = [row._replace(request=None, customer=f"d{i}") for i, row in enumerate(rows)]
+    elsewhere = structs.replace(settings, root=f"{settings.root}-alone")
+    single = tallied(elsewhere, alone, run=run).metrics[0]
+    assert (single.units, single.requests) == (300, None)
+    assert single.interval.low > 0.5
 
 
 def test_quality_is_reported_by_segment(settings: Settings) -> None:

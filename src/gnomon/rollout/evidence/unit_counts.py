@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from gnomon.compare.units import (
     UnitKind,
     UnitShares,
     UnitTally,
     UnitTotals,
+    are_mixed,
     counted_units,
 )
 from gnomon.log import input_column
@@ -136,7 +136,7 @@ class UnitCounter:
         self._tally.add(units, {**marks, **recent})
         if self._requests is not None:
             self._requests.add(batch.column("request_id"), marks)
-            self._are_mixed = self._are_mixed or _are_mixed(batch.column("request_id"), units)
+            self._are_mixed = self._are_mixed or are_mixed(batch.column("request_id"), units)
         if self._settled is not None:
             self._settled.add(units, batch.column("arrived"), marks)
 
@@ -150,9 +150,3 @@ class UnitCounter:
         return UnitCounts(
             self._tally.totals(), kind, rows, seconds, settled, self._settling, requests
         )
-
-
-def _are_mixed(requests: pa.Array, entities: pa.Array) -> bool:
-    """Return whether a request has rows of several entities."""
-    pairs = pa.table({"request": requests, "entity": entities}).group_by(["request", "entity"])
-    return bool(pairs.aggregate([]).num_rows > pc.count_distinct(requests).as_py())

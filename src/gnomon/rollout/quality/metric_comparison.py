@@ -19,6 +19,8 @@ class MetricComparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
         rows: rows with a label that both answered.
         missing: rows that both answered, old enough, without a label.
         units: of how many entities, requests or blocks the interval is.
+        requests: of how many requests it also is, where these have rows of several entities; None
+            where they have not.
         live: live's mean loss over the rows, each at most ``bound``; None without labels.
         shadow: the shadow's.
         difference: the shadow's minus live's.
@@ -52,6 +54,7 @@ class MetricComparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     better: int
     worse: int
     better_interval: Interval | None = None
+    requests: int | None = None
     clipped: int = 0
     live_clipped: int = 0
     shadow_clipped: int = 0

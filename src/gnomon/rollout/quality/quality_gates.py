@@ -111,6 +111,8 @@ def _sentence(limit: float, found: MetricComparison, quality: ShadowQuality, wor
         return f"none of {plural(cohort.matured, 'row')}{age} that both answered has a label"
     interval = _interval(found, worst)
     units = "" if quality.unit == "row" else f" ({counted_units(found.units, quality.unit)})"
+    if found.requests is not None:
+        units = f"{units.removesuffix(')')}; {plural(found.requests, 'request')})"
     missing = (
         f", {plural(found.missing, 'row')} without a label taken at their worst" if worst else ""
     )

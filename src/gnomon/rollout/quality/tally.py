@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.compare.units import UnitKind
+from gnomon.compare.units import UnitKind, are_mixed
 from gnomon.drift.segments import Segments
 from gnomon.log import input_column
 from gnomon.policy import GateLimits, Metric
@@ -94,6 +94,8 @@ class QualityTally:
         self._asked, self._run, self._until, self._limits = asked, run, until, limits
         self._metrics = metrics_of(asked, (run.live_contract, run.shadow_contract))
         self._sums = PairSums(limits.longest_burst)
+        self._by_request = PairSums()
+        self._are_mixed = False
         self._segments = segments or {}
         self._by_segment: dict[tuple[str, str], PairSums] = {}
         self._ranked = _Ranked()
@@ -117,6 +119,10 @@ class QualityTally:
         truth = asked.truth(paired.rows.column("label"))
         losses = {m: row_losses(m, asked, live, shadow, truth) for m in self._metrics}
         self._sums.add(paired.units, paired.rows.column("arrived"), losses)
+        if self._unit == "entity":
+            requests = paired.rows.column("request_id")
+            self._by_request.add(requests, paired.rows.column("arrived"), losses)
+            self._are_mixed = self._are_mixed or are_mixed(requests, paired.units)
         self._count(paired, live, truth)
         if asked.positive is not None:
             self._ranked.add(paired, live, shadow, truth, asked.positive)
@@ -193,12 +199,14 @@ class QualityTally:
         self, sums: PairSums, confidence: float, *, is_segment: bool = False
     ) -> tuple[MetricComparison, ...]:
         limits = {} if is_segment else self._asked.rules.limits
+        requests = self._by_request if self._are_mixed and not is_segment else None
         return tuple(
             compare(
                 metric,
                 largest_loss(metric, self._asked),
                 sums,
                 confidence,
+                requests=requests,
                 limit=limits.get(metric),
                 worst_case=not is_segment,
             )
