@@ -65,6 +65,7 @@ def running(
     with serving(deployment, root, environment=environment) as server, server.client() as client:
         shell("shadow", "start", tags[1], "--why", "to see")
         rows = [{"x": float(n), "id": f"e{n}"} for n in range(1, 41)]
-        client.predict(rows)
+        for row in rows:
+            client.predict(row)
         until(lambda: compared(client) == len(rows), "the shadow is compared", 120)
         yield Running(server, shell, *tags, len(rows))

@@ -331,7 +331,7 @@ def test_a_token_may_be_the_content_of_its_file(call: Calling) -> None:
     assert call("whoami", options={"control_token": f"{TOKEN}\n"})
 
 
-@pytest.mark.parametrize("token", ["se cret-word", "s\u00e9cret-word", "secret-word\nother"])
+@pytest.mark.parametrize("token", ["s\u00e9cret-word", "secret-word\nother"])
 def test_what_is_no_token_is_refused_without_repeating_it(url: str, token: str) -> None:
     """It may be a secret, and errors end in logs and notebooks."""
     for name in ("control_token", "predict_token"):

@@ -131,10 +131,10 @@ def _token(text: str | None, name: str) -> str | None:
         SettingsError: it has other characters than a token; the error does not contain it.
     """
     token = None if text is None else text.strip()
-    if not token or (token.isascii() and token.isprintable() and " " not in token):
+    if not token or (token.isascii() and token.isprintable()):
         return token
     raise SettingsError(
-        "expected a token of printable ASCII characters without spaces, got others among its "
+        "expected a token of printable ASCII characters, got others among its "
         f"{len(token)} characters",
         where=name,
         hint="take the text that `gnomon token create` printed, or the content of control.token",
