@@ -257,7 +257,8 @@ class _Investigation:
         replaced: list[CauseFinding] = []
         for finding in findings:
             match = None
-            if finding.cause == "unknown" and finding.place:
+            is_open = finding.cause == "unknown" or not finding.is_confirmed
+            if is_open and finding.place:
                 match = self._distortion(finding.columns[:_MOST_TARGETS], finding.rows, runner)
             replaced += (
                 self._match_findings(match, finding.rows, finding.place) if match else [finding]
