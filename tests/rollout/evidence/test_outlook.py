@@ -84,6 +84,9 @@ def test_nothing_is_expected_of_traffic_that_has_stopped() -> None:
     words, seconds = when_entities_come(stopped, 90)
     assert words == "; no row came in the second half of the last 10 min, so none are expected"
     assert seconds is None
+    words, seconds = when_entities_come(stopped, 90, labelled=True)
+    assert words == "; no row of the second half of the last 10 min has a label yet"
+    assert seconds is None
     seldom = NewEntities(seconds=600, rows=(1, 0), new=(1, 0))
     assert when_entities_come(seldom, 1)[1] == 600
 

@@ -135,8 +135,15 @@ def _more(rows: int, of: str) -> str:
     return f"{rows:,} more {of}"
 
 
-def when_entities_come(new: NewEntities, entities: int) -> tuple[str, float | None]:
+def when_entities_come(
+    new: NewEntities, entities: int, *, labelled: bool = False
+) -> tuple[str, float | None]:
     """Say when so many new entities are expected, to follow what is needed.
+
+    Args:
+        new: those of a window.
+        entities: how many are needed.
+        labelled: whether only rows with a label count, whose labels may come later.
 
     Returns:
         The words, and the seconds; None where no time can be told.
@@ -147,7 +154,10 @@ def when_entities_come(new: NewEntities, entities: int) -> tuple[str, float | No
         rows = plural(round(sum(new.rows)), "row")
         return f"; none of the {rows} of the last {span} is of a new one", None
     if new.has_stopped:
-        return f"; no row came in the second half of the last {span}, so none are expected", None
+        half = f"the second half of the last {span}"
+        if labelled:
+            return f"; no row of {half} has a label yet", None
+        return f"; no row came in {half}, so none are expected", None
     about = "about " if new.is_estimate else ""
     fewer = f"({about}{found:,} in the last {span}, {about}{later:,} of them in its second half)"
     if seconds is None:

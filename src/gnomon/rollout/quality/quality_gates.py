@@ -180,7 +180,7 @@ def _when(found: MetricComparison, rows: int, cohort: Cohort) -> tuple[str, floa
     if cohort.new_entities is not None:
         entities = math.ceil(rows * found.units / found.rows)
         of_how_many = f": about {counted_units(entities, 'entity')}" if entities != rows else ""
-        expected, seconds = when_entities_come(cohort.new_entities, entities)
+        expected, seconds = when_entities_come(cohort.new_entities, entities, labelled=True)
         return f"{of_how_many}{expected}", seconds
     span = cohort.rate_days * 86_400
     seconds = rows / cohort.recently_labelled * span
