@@ -228,9 +228,9 @@ def _diagnosed(
         if (~failed).sum() < case.rows / 4:
             raise NotApplicable
         return _diagnosed(bench, case, _without(sides, failed), truths, last=last)
-    left = with_columns(pa.Table.from_batches([online]), _outputs(scored))
-    outputs = _outputs(right_outputs)
-    right = _noisy(outputs, sides.noise) if sides.noise else outputs
+    left = with_columns(pa.Table.from_batches([online]), outputs_of(scored))
+    outputs = outputs_of(right_outputs)
+    right = with_noise(outputs, sides.noise) if sides.noise else outputs
     if case.sees != "answers":
         kept = sides.offline.assign(**sides.stored)
         right = with_columns(pa.Table.from_batches([_batch(trained, kept)]), right)
@@ -294,11 +294,12 @@ def _feed_back(sides: Sides, served: Artifact, rerun: Rerun) -> None:
         answers.iloc[rows] = answer.to_numpy(zero_copy_only=False)
 
 
-def _outputs(scored: pa.RecordBatch) -> pa.Table:
+def outputs_of(scored: pa.RecordBatch) -> pa.Table:
+    """Return the answers without their errors."""
     return pa.Table.from_batches([scored]).drop_columns([ERROR])
 
 
-def _noisy(right: pa.Table, by: float) -> pa.Table:
+def with_noise(right: pa.Table, by: float) -> pa.Table:
     """Return answers with other last bits."""
     rng = np.random.default_rng(3)
     for at, field_ in enumerate(right.schema):

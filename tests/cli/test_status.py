@@ -15,6 +15,7 @@ from gnomon.cli.status import RecentGates
 from gnomon.policy import Policy
 from gnomon.rollout.gate import Gates
 from gnomon.service.status.deployment_overview import Overview
+from gnomon.service.status.proposal_status import ProposalStatus
 from gnomon.service.status.slice_status import LiveStatus, RowAccounts, ShadowStatus, Status
 from gnomon.settings import Settings
 from gnomon.shadow import heartbeats
@@ -246,3 +247,21 @@ def test_gates_are_evaluated_for_a_tenth_of_the_time(monkeypatch: pytest.MonkeyP
         clock[0] = seconds
         recent.of(Overview(place="here", slices=[]))
     assert evaluated_at == [0.0, 11.0]
+
+
+def test_a_proposal_says_that_it_is_forced_or_void() -> None:
+    """Who approves it from this line must know both."""
+    proposal = ProposalStatus(
+        number=3, artifact="toy:2", forced=True, by="gus", authenticated="token gus",
+        on_behalf_of=None, at=NOW, until=NOW + timedelta(hours=24), state="pending",
+    )  # fmt: skip
+
+    def shown(proposal: ProposalStatus) -> str:
+        status = Status(model="toy", ready=True, proposals=(proposal,))
+        return re.sub(r"\[/?\w*\]", "", show_status(Overview(place="here", slices=[status])))
+
+    assert "toy:2, whatever its gates say, by gus" in shown(proposal)
+    assert "whatever its gates say" not in shown(structs.replace(proposal, forced=False))
+    void = structs.replace(proposal, state="void", void="the proposer's token was revoked")
+    assert "nobody can approve it: the proposer's token was revoked" in shown(void)
+    assert "may approve it" not in shown(void)

@@ -12,8 +12,8 @@ from gnomon.offline.entity_slots import repeats
 __all__ = ["CountedRows", "likeness"]
 
 _FEWEST_ENTITIES = 20
-"""Of fewer entities, weighted by their rows, likeness has too large an error: with 6 to 20 of them
-a healthy column was called drifted in up to 13% of simulations."""
+"""Of so many entities or fewer, weighted by their rows, likeness has too large an error: columns
+that are constant in part were called drifted in healthy traffic."""
 
 _SURE = 2.0
 """Standard errors by which :func:`likeness` is taken higher than measured."""

@@ -14,6 +14,7 @@ from gnomon.log import InferenceLog
 from gnomon.policy import GateLimits, Policy
 from gnomon.rollout.evidence.evidence import Evidence, ShadowRows
 from gnomon.rollout.evidence.outlook import Traffic
+from gnomon.rollout.evidence.settling import settling_at
 from gnomon.rollout.evidence.unit_counts import UnitCounts
 from gnomon.rollout.gate import Gate
 from gnomon.rollout.gates.gates import evaluate, judge
@@ -529,3 +530,45 @@ def test_the_unit_of_evidence_is_that_of_shadow_and_policy(settings: Settings) -
     assert units(RUN) is None
     assert units(structs.replace(RUN, entity_key=("customer",))) == 10
     assert units(RUN, longest_burst=50) == 16
+
+
+def test_coverage_fails_only_if_it_is_proven() -> None:
+    """One of 49 rows failed: too many for now, and the next rows may bring it back."""
+    few = judged(replace(GOOD, shadow=rows(48, failed=1)))["coverage"]
+    assert few.verdict == "unknown"
+    assert few.awaits is not None
+    assert judged(replace(GOOD, shadow=rows(4_800, failed=100)))["coverage"].verdict == "fail"
+
+
+def test_rows_that_are_not_settled_yet_are_said_to_count_later() -> None:
+    """All entities agreed in what is settled, and disagree since: the next stage decides."""
+    settling = settling_at(NOW - timedelta(hours=5), NOW)
+    settled = UnitTotals(
+        {name: np.array([count]) for name, count in
+         (("disagreed", 0), ("compared", 5), ("failed", 0), ("done", 5))},
+        np.array([500]),
+    )  # fmt: skip
+    totals = UnitTotals(
+        {name: np.array([count]) for name, count in
+         (("disagreed", 5), ("compared", 10), ("failed", 0), ("done", 10))},
+        np.array([500]),
+    )  # fmt: skip
+    units = UnitCounts(totals, "entity", settled=settled, settling=settling)
+    shadow = ShadowRows(scored=5_000, compared=5_000, disagreed=2_500, units=units)
+    gate = judged(replace(GOOD, shadow=shadow), limits=structs.replace(LIMITS, max_flips=None))
+    found = gate["disagreement"]
+    assert found.verdict == "unknown"
+    assert "have sent since differ from those counted so far" in found.because
+    assert found.awaits is not None
+    assert found.awaits.seconds == pytest.approx(3 * 3600, abs=600)
+
+
+def test_the_state_knows_since_when_the_live_artifact_is_live() -> None:
+    """That of the last promotion or rollback, and not of what happened since."""
+    times = [NOW - timedelta(hours=hours) for hours in (9, 6, 3)]
+    kinds = (("promote", LIVE), ("shadow_start", SHADOW), ("promote", SHADOW))
+    events = [
+        RolloutEvent(kind=kind, artifact=tag, at=at)  # type: ignore[arg-type]
+        for (kind, tag), at in zip(kinds, times, strict=True)
+    ]
+    assert [fold(events[:n]).live_at for n in (0, 1, 2, 3)] == [None, times[0], times[0], times[2]]

@@ -30,6 +30,7 @@ def gate(
     a_day: float = 100.0,
     rules: Literal["ignored", "worst_case"] = "ignored",
     new: NewEntities | None = None,
+    is_past: bool = False,
 ) -> Gate:
     """The gate of errors of some rows, on which so many the shadow is better, and worse."""
     live, shadow = (np.zeros(rows + missing) for _ in range(2))
@@ -59,7 +60,7 @@ def gate(
         metrics=(compare("error", 1.0, sums, 0.95, limit=limit),),
     )
     policy = QualityRules(max_increase={"error": limit}, maturity_days=14, missing=rules)
-    [found] = quality_gates(policy, quality)
+    [found] = quality_gates(policy, quality, is_past=is_past)
     assert (found.awaits is not None) == (found.verdict in ("unknown", "no_data"))
     assert found.name == "quality_error"
     return found
@@ -100,6 +101,15 @@ def test_unknown_says_what_decides_it_and_when() -> None:
     assert stopped is not None
     assert stopped.seconds is None
     assert stopped.says.endswith("no label of a row of the last week came")
+
+
+def test_a_range_that_is_over_tells_no_time() -> None:
+    """No row is added to it while one waits."""
+    awaits = gate(3, 5, 300, is_past=True).awaits
+    assert awaits is not None
+    assert awaits.rows is not None
+    assert awaits.seconds is None
+    assert "in about" not in awaits.says
 
 
 def test_rows_of_known_entities_are_not_waited_for() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from benchmarks.skew.trial import outputs_of, with_noise
 from gnomon.artifact import Artifact
 from gnomon.compare.comparators import compare
 from gnomon.offline.column_names import KNOWN_AT
@@ -18,7 +19,6 @@ from gnomon.policy import Policy, Tolerance
 from gnomon.report import Diagnosis
 from gnomon.skew.diagnosis.diagnose import diagnose
 from gnomon.skew.diagnosis.traced_rows import Sampled, trace_scored
-from gnomon.worker.messages import ERROR
 from tests.skew.diagnosis.injections import Sides, inject
 from tests.skew.diagnosis.worlds import World
 
@@ -47,10 +47,10 @@ def trial(
         _feed_back(world, sides, served, rerun)
     online = world.batch(served, sides.online)
     scored = rerun.alone(online) if sides.alone else rerun.score(online)
-    left = with_columns(pa.Table.from_batches([online]), _outputs(scored))
-    right = _outputs(right_outputs)
+    left = with_columns(pa.Table.from_batches([online]), outputs_of(scored))
+    right = outputs_of(right_outputs)
     if sides.noise:
-        right = _noisy(right, sides.noise)
+        right = with_noise(right, sides.noise)
     if sees != "answers":
         right = with_columns(pa.Table.from_batches([offline]), right)
     if sees == "all":
@@ -58,7 +58,7 @@ def trial(
     if sides.known is not None:
         right = right.append_column(KNOWN_AT, _times(sides.known))
     policy = EXACT if sides.exact else Policy()
-    outputs = _outputs(right_outputs).schema
+    outputs = outputs_of(right_outputs).schema
     rules = policy.rules(outputs, outputs=served.contract.compared_as, same=True)
     diverged = ~compare(left, right, rules).agreed
     if not diverged.any():
@@ -96,21 +96,6 @@ def _feed_back(world: World, sides: Sides, served: Artifact, rerun: Rerun) -> No
         names = [n for n in scored.schema.names if n.startswith("probability_")]
         values = scored.column(names[-1] if names else "prediction").to_numpy(zero_copy_only=False)
         answers.iloc[rows] = values
-
-
-def _outputs(scored: pa.RecordBatch) -> pa.Table:
-    return pa.Table.from_batches([scored]).drop_columns([ERROR])
-
-
-def _noisy(right: pa.Table, by: float) -> pa.Table:
-    """Answers with other last bits."""
-    rng = np.random.default_rng(3)
-    for at, field in enumerate(right.schema):
-        if pa.types.is_floating(field.type):
-            values = right.column(at).to_numpy()
-            spoiled = values * (1 + by * rng.standard_normal(len(values)))
-            right = right.set_column(at, field, pa.array(spoiled))
-    return right
 
 
 def _about(frame: pd.DataFrame, seed: int) -> pa.Table:

@@ -51,8 +51,7 @@ class UnitCounts(NamedTuple):
     @property
     def settles(self) -> datetime | None:
         """When what known entities did since the stage began will count; None if it does."""
-        came_back = (self.totals.counts["done"] > 1).any()
-        return self.settling.until if self.settling is not None and came_back else None
+        return self.settling.until if self.settling is not None and self._came_back else None
 
     @property
     def error_part(self) -> float:
@@ -63,8 +62,11 @@ class UnitCounts(NamedTuple):
         """
         if self.settling is None:
             return 1.0
-        came_back = (self.totals.counts["done"] > 1).any()
-        return self.settling.error_part if came_back else FIRST_PART
+        return self.settling.error_part if self._came_back else FIRST_PART
+
+    @property
+    def _came_back(self) -> bool:
+        return bool((self.totals.counts["done"] > 1).any())
 
     def shares(self, bad: str, of: str) -> tuple[UnitShares, ...]:
         """Return the share of bad rows of each unit that has rows of the kind ``of``.

@@ -245,8 +245,8 @@ def _coverage(
     scored, failed = evidence.shadow.scored, evidence.shadow.failed
     eligible = scored + failed + lag
     verdict = _open(eligible)
-    of_failed = evidence.shadow.share("failed", "done").interval(confidence)
-    if eligible and (scored + lag) / eligible < limit and of_failed.low > 1 - limit:
+    too_few = bool(eligible) and (scored + lag) / eligible < limit
+    if too_few and evidence.shadow.share("failed", "done").interval(confidence).low > 1 - limit:
         verdict = "fail"
     elif eligible and scored / eligible >= limit and not silent:
         verdict = "pass"

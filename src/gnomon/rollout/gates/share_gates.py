@@ -102,8 +102,8 @@ def _settled_later(settles: datetime) -> MissingEvidence:
     """Return that the next stage decides, in which later rows of known entities count."""
     left = max((settles - datetime.now(UTC)).total_seconds(), 0.0)
     return MissingEvidence(
-        says="the rows that known entities sent later differ from those that count so far, and "
-        f"count {about_when(left)}: see docs/gates.md, entities that come back",
+        says="the rows that known entities have sent since differ from those counted so far; they "
+        f"will be counted {about_when(left)}",
         seconds=left,
     )
 

@@ -178,6 +178,10 @@ class Case:
         """How many rows a cause must explain at least: a pattern on fewer may be chance."""
         return max(FEWEST_ROWS, 0.2 * int(self.differs.sum()))
 
+    def is_enough(self, holds: Mask) -> bool:
+        """Whether a relation that holds on these rows explains so many that differ."""
+        return bool((holds & self.differs).sum() >= self.enough)
+
     def of(self, differs: Mask, seen: Mask | None = None) -> Case:
         """Return the same case with fewer rows to explain, or to fit parameters on."""
         return replace(self, differs=differs, seen=seen)

@@ -212,10 +212,10 @@ def _held(finding: CauseFinding) -> Iterator[str]:
     if proof is None:
         return
     kept = (
-        "It leaves those that agree alone"
+        "It changes none of the rows that agree"
         if proof.kept == proof.agreeing
-        else f"Of the {rows(proof.agreeing)} that agree, {count(proof.agreeing - proof.kept)} "
-        "would not if it had been at work on them"
+        else f"{count(proof.agreeing - proof.kept)} of the {rows(proof.agreeing)} that agree would "
+        "differ with it, so it did not affect them"
     )
     yield (
         f"Found on {count(proof.seen)} of the rows that differ, it holds on "

@@ -80,7 +80,7 @@ def text_cut(case: Case) -> Iterator[Proposal]:
         # A space at the cut may have been stripped.
         cut = (i for i in there if short[i] and long[i][:longest].rstrip() == short[i].rstrip())
         holds[[*cut]] = True
-        enough = (holds & case.differs).sum() >= case.enough
+        enough = case.is_enough(holds)
         if enough and len(lengths) <= 2:
             yield Proposal(
                 cause="truncation",

@@ -111,7 +111,7 @@ def day_and_month(case: Case) -> Iterator[Proposal]:
             holds = case.finite & np.where(
                 np.isfinite(exchanged), np.abs(exchanged - other) < CLOCK_HOURS, case.agrees
             )
-            if (holds & case.differs).sum() >= case.enough:
+            if case.is_enough(holds):
                 yield _exchange_proposal(holds)
                 return
     elif case.is_numeric and case.moved is not None:

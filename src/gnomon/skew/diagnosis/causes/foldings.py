@@ -41,7 +41,7 @@ def without_sign(case: Case) -> Iterator[Proposal]:
     for index, name in enumerate(case.names):
         bare, signed = sides[index], sides[1 - index]
         holds = case.finite & case.near(bare, np.abs(signed))
-        if _enough(case, holds) and case.has_pattern(holds):
+        if case.is_enough(holds) and case.has_pattern(holds):
             yield Proposal(
                 cause="absolute values",
                 finding=f"differs in its sign alone, and is never negative on the {name} side",
@@ -75,7 +75,7 @@ def overflow(case: Case) -> Iterator[Proposal]:
         within = (inside >= high - width) & (inside <= low + width)
         agree = close(inside, whole)
         holds: Mask = case.finite & (rest < 1e-6) & within & (agree | was_outside)
-        if _enough(case, holds) and len(np.unique(whole[holds & case.differs])) >= 3:
+        if case.is_enough(holds) and len(np.unique(whole[holds & case.differs])) >= 3:
             yield Proposal(
                 cause="overflow",
                 finding=f"differs by multiples of {number(width)}: the {name} side keeps within "
@@ -119,7 +119,7 @@ def empty_beyond(case: Case) -> Iterator[Proposal]:
         # Between the last that is gone and the first that stays, either may be.
         same: Mask = case.near(sides[0], sides[1]) | (nulls[0] & nulls[1])
         holds: Mask = np.where(beyond, at, same) | (between & at)
-        if _enough(case, holds):
+        if case.is_enough(holds):
             yield Proposal(
                 cause="empty beyond a bound",
                 finding=f"is {what} on the {name} side wherever {case.names[1 - index]} {words}",
@@ -176,7 +176,7 @@ def renamed(case: Case) -> Iterator[Proposal]:
         return  # They are unknown categories.
     rows = zip(left, right, strict=True)
     holds = np.array([b is not None and names.get(b, b) == a for a, b in rows])
-    if not _enough(case, holds) or holds[case.agrees].sum() < CONFIRMED * case.agrees.sum():
+    if not case.is_enough(holds) or holds[case.agrees].sum() < CONFIRMED * case.agrees.sum():
         return
     frequent = Counter(right[i] for i in np.flatnonzero(case.differs).tolist())
     shown = [label for label, _ in frequent.most_common() if label in changed][:3]
@@ -207,7 +207,3 @@ def _default(case: Case, index: int) -> tuple[str, Mask] | None:
     if len(known) != 1 or not np.isfinite(known[0]):
         return None
     return number(float(known[0])), close(values, np.full(len(values), known[0]))
-
-
-def _enough(case: Case, holds: Mask) -> bool:
-    return bool((holds & case.differs).sum() >= case.enough)

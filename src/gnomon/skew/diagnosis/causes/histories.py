@@ -30,7 +30,7 @@ def of_history(case: Case) -> Iterator[Proposal]:
         for index, name in enumerate(case.names):
             for cause, words, computed in _computed(sides[1 - index], codes, order):
                 holds: Mask = case.finite & case.near(sides[index], computed)
-                if (holds & case.differs).sum() < case.enough or not case.has_pattern(holds):
+                if not case.is_enough(holds) or not case.has_pattern(holds):
                     continue
                 yield Proposal(
                     cause=cause,

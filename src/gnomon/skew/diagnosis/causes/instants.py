@@ -113,6 +113,5 @@ def epoch_unit(case: Case) -> Iterator[Proposal]:
 
 
 def _enough(case: Case, holds: Mask) -> bool:
-    explained = holds & case.differs
-    distinct = np.unique(case.left_numbers[explained])
-    return bool(explained.sum() >= case.enough and len(distinct) >= _FEWEST_INSTANTS)
+    distinct = np.unique(case.left_numbers[holds & case.differs])
+    return case.is_enough(holds) and len(distinct) >= _FEWEST_INSTANTS

@@ -103,7 +103,7 @@ def on_a_grid(case: Case) -> Iterator[Proposal]:
             near = close(coarse, at, absolute=ROUNDING * step)
             either = at_half & (np.abs(coarse - fine) <= step / 2 * (1 + ROUNDING))
             holds: Mask = case.finite & (near | either if how == "nearest" else near)
-            if (holds & case.differs).sum() >= case.enough and case.has_pattern(holds):
+            if case.is_enough(holds) and case.has_pattern(holds):
                 yield _shape(
                     "coarse grid",
                     f"is the {how} multiple of {number(step)} on the {name} side",
@@ -222,7 +222,7 @@ def per_group(case: Case) -> Iterator[Proposal]:
             expected = case.right_numbers * own if how == "times" else case.right_numbers + own
             holds: Mask = case.finite & case.near(case.left_numbers, expected)
             known = middles[np.isfinite(middles)]
-            if (holds & case.differs).sum() < case.enough or len(np.unique(known.round(6))) < 2:
+            if not case.is_enough(holds) or len(np.unique(known.round(6))) < 2:
                 continue
             yield _shape(
                 "constant per group",

@@ -385,7 +385,7 @@ def _line(case: Case) -> tuple[float, float, Mask] | None:
 
 
 def _enough(case: Case, holds: Mask) -> bool:
-    return bool((holds & case.differs).sum() >= case.enough) and case.has_pattern(holds)
+    return case.is_enough(holds) and case.has_pattern(holds)
 
 
 def _decimals(values: Floats) -> npt.NDArray[np.int64]:
